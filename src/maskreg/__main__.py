@@ -1,0 +1,7 @@
+"""``python -m maskreg`` is the command ``maskreg``."""
+
+import sys
+
+from maskreg.cli import main
+
+sys.exit(main())

@@ -1,0 +1,33 @@
+"""Errors, each naming the argument or file, the value and what to try."""
+
+
+class MaskregError(Exception):
+    """The base of every error that maskreg raises on purpose: one line, written for the user."""
+
+
+class InputError(MaskregError, ValueError):
+    """An argument cannot be used: which one, what it was, what to try."""
+
+
+class InputTypeError(InputError, TypeError):
+    """An argument has a type that holds no real-valued image (complex, object, text)."""
+
+
+class UsageError(MaskregError):
+    """The command line asks for something that makes no sense (exit code 2)."""
+
+
+class FrameError(MaskregError):
+    """One frame, or the file it should be in, cannot be read."""
+
+
+class FrameShapeError(FrameError):
+    """One frame can be read but has another shape than its series."""
+
+
+class RunError(MaskregError):
+    """A run folder cannot be written, continued or read."""
+
+
+class MissingExtraError(MaskregError, ImportError):
+    """An optional package is needed for this and is not installed: which, and the command that adds it."""

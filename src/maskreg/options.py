@@ -1,0 +1,92 @@
+"""What can be set, in one place; the Python keyword and the command line's flag have the same name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from maskreg.errors import InputError
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options that change an answer (how it runs, workers and memory, never does).
+
+    Attributes
+    ----------
+    max_shift : float or tuple of float, optional
+        Greatest shift searched, px, one number or one per axis, inclusive, about zero shift.
+    min_overlap : float, optional
+        Least overlap, as a fraction (0 to 1] of the greatest overlap of any lag.
+    exact : bool
+        Search every lag at full resolution.
+    subpixel : bool
+        Refine below the pixel.
+    gain : float, optional
+        Detector gain, electrons per count.
+    offset : float, optional
+        Detector pedestal, counts.
+    read_noise : float, optional
+        Detector read noise, electrons.
+    smoothing : float or 'auto'
+        Low-pass width of the gradient used to refine, px (sigma of a Gaussian).
+    """
+
+    max_shift: float | tuple[float, ...] | None = None
+    min_overlap: float | None = None
+    exact: bool = False
+    subpixel: bool = True
+    gain: float | None = None
+    offset: float | None = None
+    read_noise: float | None = None
+    smoothing: float | str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.max_shift is not None:
+            object.__setattr__(self, "max_shift", _checked_max_shift(self.max_shift))
+        if self.min_overlap is not None and not 0 < _number("min_overlap", self.min_overlap) <= 1:
+            raise InputError(
+                f"min_overlap is {self.min_overlap}; it is a fraction of the greatest overlap, above 0, at most 1"
+            )
+        if self.gain is not None and not _number("gain", self.gain) > 0:
+            raise InputError(f"gain is {self.gain}; it must be a positive number of electrons per count")
+        if self.offset is not None:
+            _number("offset", self.offset)
+        if self.read_noise is not None and not _number("read_noise", self.read_noise) >= 0:
+            raise InputError(f"read_noise is {self.read_noise}; it must be zero or more electrons")
+        if self.smoothing != "auto" and not _number("smoothing", self.smoothing) > 0:
+            raise InputError(f"smoothing is {self.smoothing}; it must be 'auto' or a positive width in px")
+
+    def limits(self, ndim: int) -> tuple[float, ...] | None:
+        """Return the greatest shift searched along each of `ndim` axes, px, or None for no limit."""
+        if self.max_shift is None:
+            return None
+        if not isinstance(self.max_shift, tuple):
+            return (float(self.max_shift),) * ndim
+        if len(self.max_shift) != ndim:
+            raise InputError(
+                f"max_shift has {len(self.max_shift)} numbers {self.max_shift}, the images have {ndim} axes; "
+                "give one number, or one per axis"
+            )
+        return self.max_shift
+
+
+def _number(name: str, value: Any) -> float:
+    """Return `value` as a finite float, or say which option is none."""
+    if isinstance(value, str) or value is None:
+        raise InputError(f"{name} is {value!r}; it must be a number")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} is {value!r}; it must be a number") from None
+    if number != number or number in (float("inf"), float("-inf")):
+        raise InputError(f"{name} is {value!r}; it must be finite")
+    return number
+
+
+def _checked_max_shift(value: Any) -> float | tuple[float, ...]:
+    single = not hasattr(value, "__len__")
+    numbers = tuple(_number("max_shift", v) for v in ([value] if single else value))
+    if not numbers or min(numbers) < 0:
+        raise InputError(f"max_shift is {value!r}; it must be zero or more px, one number or one per axis")
+    return numbers[0] if single else numbers
