@@ -1,0 +1,8 @@
+"""The command line: ``maskreg VERB ...``, a file per verb.
+
+Nothing heavy is imported before a verb runs, so that ``maskreg --help`` answers at once.
+"""
+
+from maskreg.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,104 @@
+"""``maskreg align INPUT... -o RUN``: a series into a run folder."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maskreg.cli import exits, values
+from maskreg.cli.mask_flags import add_mask_flags, mask_from
+from maskreg.cli.option_flags import add_option_flags, options_from
+
+if TYPE_CHECKING:
+    from maskreg.series import Alignment
+
+SHOWN = 5
+"""Most flagged frames that are named in the summary; the table has them all."""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``align``."""
+    parser.add_argument("input", nargs="+", metavar="INPUT", help="files, a folder, or a pattern in quotes")
+    parser.add_argument("-o", "--output", required=True, metavar="RUN", help="the run folder")
+    parser.add_argument(
+        "--reference",
+        type=values.reference,
+        default="first",
+        metavar="WHICH",
+        help="first (default), the index of a frame (-1: the last), or an image file",
+    )
+    add_option_flags(parser)
+    add_mask_flags(parser)
+    how = parser.add_argument_group("how it runs (never changes a result)")
+    how.add_argument(
+        "--workers", type=values.workers, metavar="N", help="frames registered at once (default: all cores)"
+    )
+    how.add_argument("--overwrite", action="store_true", help="start anew (default: go on where the run was)")
+    how.add_argument("--no-progress", action="store_true", help="no progress bar")
+    how.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.set_defaults(when_interrupted="what is done is kept, the same command goes on")
+
+
+def run(args: Namespace) -> int:
+    """Align a series, or go on with it, and print a summary."""
+    options = options_from(args)
+
+    from maskreg.frames import open_frames
+    from maskreg.series import align_run
+    from maskreg.series.reference import find_reference
+
+    with open_frames(args.input) as source:
+        mask = mask_from(args, source.shape, lambda: find_reference(args.reference, source, None).image)
+        alignment = align_run(
+            source,
+            args.output,
+            mask,
+            reference=args.reference,
+            options=options,
+            workers=args.workers,
+            progress=not args.no_progress and args.verbosity >= 0,
+            overwrite=args.overwrite,
+        )
+    print(json.dumps(as_dict(alignment, args.output)) if args.json else as_text(alignment, args.output))
+    return exits.FLAGGED if alignment.table().flagged else exits.DONE
+
+
+def as_dict(alignment: Alignment, folder: str) -> dict[str, Any]:
+    """Return the summary of a run as JSON has it."""
+    table = alignment.table()
+    largest = _largest_shift(alignment)
+    return {
+        "frames": len(table),
+        "flagged": table.flagged,
+        "counts": {status.label: count for status, count in table.counts().items()},
+        "largest_shift": largest and {"frame": largest[0], "px": largest[1]},
+        "run": folder,
+    }
+
+
+def as_text(alignment: Alignment, folder: str) -> str:
+    """Return the summary of a run as lines for a person."""
+    table = alignment.table()
+    lines = [table.describe()]
+    if (largest := _largest_shift(alignment)) is not None:
+        lines.append(f"largest shift: {largest[1]:.2f} px (frame {largest[0]}, {table[largest[0]].source})")
+    flagged = [row for row in table if not row.registration.ok]
+    lines += [
+        f"frame {row.frame} ({row.source}): {row.registration.status.label}: {row.registration.reason}"
+        for row in flagged[:SHOWN]
+    ]
+    if len(flagged) > SHOWN:
+        lines.append(f"and {len(flagged) - SHOWN} more that are not ok: see the columns status and reason")
+    lines.append(f"table: {Path(folder) / 'shifts.csv'}")
+    return "\n".join(lines)
+
+
+def _largest_shift(alignment: Alignment) -> tuple[int, float] | None:
+    """Return the frame, of those that are ok, that is farthest from the reference, and how far, px."""
+    import numpy as np
+
+    distances = np.where(alignment.ok, np.hypot(*alignment.shifts.T), -np.inf)
+    frame = int(np.argmax(distances))
+    return (frame, float(distances[frame])) if alignment.ok[frame] else None

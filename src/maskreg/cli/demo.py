@@ -1,0 +1,112 @@
+"""``maskreg demo``: the main job with no input of the user's, judged against a known truth."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maskreg.cli import exits
+from maskreg.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from maskreg.frames import FrameSource
+    from maskreg.series import Alignment
+    from maskreg.testing.chromium import ChromiumScan
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``demo``."""
+    parser.add_argument(
+        "-o", "--output", default="maskreg-demo", metavar="FOLDER", help="where to (default: ./maskreg-demo)"
+    )
+    parser.add_argument(
+        "--size", type=int, default=1024, metavar="PX", help="rows and columns of a frame (1024)"
+    )
+    parser.add_argument("--no-progress", action="store_true", help="no progress bar")
+    parser.set_defaults(when_interrupted="the same command starts anew")
+
+
+def run(args: Namespace) -> int:
+    """Write a scan, align it from its files with and without its mask, and print the errors."""
+    from maskreg.frames import open_frames
+    from maskreg.masks import load_mask
+    from maskreg.series import align, align_run
+    from maskreg.testing.chromium import ChromiumScan
+
+    folder = _made(Path(args.output))
+    progress = not args.no_progress and args.verbosity >= 0
+    scan = ChromiumScan((args.size, args.size))
+    print(f"writing {len(scan)} frames: chromium rings, a beam-block, a drifting beam")
+    scan.write(folder)
+    with open_frames(folder / "frames") as source:
+        mask = load_mask(folder / "valid_mask.tif")
+        masked = align_run(source, folder / "run", mask, progress=progress, overwrite=True)
+        unmasked = align(source, progress=progress)
+        truth = _truth(scan, source)
+        print(_verdict("with the mask", masked, truth))
+        print(_verdict("without it", unmasked, truth))
+        _draw(source, masked, mask, folder / "alignment.png")
+    print(f"picture: {folder / 'alignment.png'}")
+    print(f"table:   {folder / 'run' / 'shifts.csv'}")
+    print(f"Try: maskreg align {folder / 'frames'} --valid {folder / 'valid_mask.tif'} -o my-run")
+    return exits.FLAGGED if masked.table().flagged else exits.DONE
+
+
+def _made(folder: Path) -> Path:
+    """Make the folder; never write among files that are not ours."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; name another folder with -o")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "truth_shifts.csv").exists():
+        raise UsageError(f"{folder} holds other files; name another folder with -o")
+    return folder
+
+
+def _truth(scan: ChromiumScan, source: FrameSource) -> NDArray[np.float64]:
+    """Return the true shifts onto the first frame, in the order of the files (not that of the scan)."""
+    import numpy as np
+
+    shifts = dict(zip(scan.names, scan.shifts, strict=True))
+    truth = np.array([shifts[source.name(frame)] for frame in range(len(source))])
+    return np.asarray(truth - truth[0])
+
+
+def _verdict(case: str, alignment: Alignment, truth: NDArray[np.float64]) -> str:
+    """Return a line about the distances from the truth, of the frames said to be ok."""
+    import numpy as np
+
+    ok = alignment.ok
+    ok[0] = False  # the reference is right by definition
+    errors = np.hypot(*(alignment.shifts - truth)[ok].T)
+    flagged = alignment.table().flagged
+    if errors.size == 0:
+        return f"{case + ':':14} every frame is flagged"
+    rms = float(np.sqrt(np.mean(errors**2)))
+    return f"{case + ':':14} error rms {rms:.3f} px, largest {errors.max():.3f} px ({flagged} frames flagged)"
+
+
+def _draw(source: FrameSource, alignment: Alignment, mask: NDArray[np.bool_], path: Path) -> None:
+    """Draw the frame that had drifted farthest, before and after."""
+    import numpy as np
+
+    from maskreg.apply.shift_image import shift_image
+    from maskreg.report.figure import draw_alignment_figure
+
+    frame = int(np.nanargmax(np.hypot(*alignment.shifts.T)))
+    row = alignment.table()[frame]
+    moving = source.read(frame)
+    aligned, aligned_mask = shift_image(moving, row.registration.shift, mask)
+    draw_alignment_figure(
+        source.read(0),
+        moving,
+        aligned,
+        mask,
+        aligned_mask,
+        title=f"maskreg demo: {row.source} onto {source.name(0)}",
+        path=path,
+        shift=row.registration.shift,
+        uncertainty=row.registration.uncertainty,
+    )

@@ -1,0 +1,60 @@
+"""``maskreg info INPUT|RUN``: what is in a file, a folder of frames or a run folder."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from maskreg.cli import exits
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``info``."""
+    parser.add_argument(
+        "input", nargs="+", metavar="INPUT", help="files, a folder, a pattern in quotes, or a run"
+    )
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+
+
+def run(args: Namespace) -> int:
+    """Print what is in the input."""
+    from maskreg.series import is_run
+
+    is_one_run = len(args.input) == 1 and is_run(args.input[0])
+    lines, facts = _of_run(args.input[0]) if is_one_run else _of_frames(args.input)
+    print(json.dumps(facts) if args.json else "\n".join(lines))
+    return exits.DONE
+
+
+def _of_frames(paths: list[str]) -> tuple[list[str], dict[str, Any]]:
+    from maskreg.frames import open_frames
+
+    with open_frames(paths) as source:
+        last = len(source) - 1
+        lines = [source.describe(), f"first: {source.name(0)}", f"last: {source.name(last)}"]
+        facts = {
+            "frames": len(source),
+            "shape": list(source.shape),
+            "dtype": str(source.dtype),
+            "bytes": source.nbytes,
+            "first": source.name(0),
+            "last": source.name(last),
+        }
+    return lines, facts
+
+
+def _of_run(folder: str) -> tuple[list[str], dict[str, Any]]:
+    from maskreg.series import read_run
+
+    settings, table = read_run(folder)
+    counts = {status.label: count for status, count in table.counts().items()}
+    lines = [f"a run of {settings['frames']} frames; done are {table.describe()}"]
+    lines += [f"  {name}: {_told(value)}" for name, value in settings.items()]
+    return lines, {"done": len(table), "counts": counts, "settings": settings}
+
+
+def _told(value: Any) -> str:
+    if value is None:
+        return "none"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

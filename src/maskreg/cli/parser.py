@@ -1,0 +1,91 @@
+"""The parser: verbs, the flags that all of them share, and help with typing errors."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from maskreg._version import __version__
+from maskreg.errors import UsageError
+
+VERBS = {
+    "demo": "make a small chromium scan with a beam-block and known drift, and align it",
+    "pair": "register two images",
+    "align": "align a series of frames into a run folder",
+    "info": "tell what is in a file, a folder of frames or a run folder",
+}
+
+_DESCRIPTION = "Registers images of which a part must be ignored (a beam-block, clouds, dead pixels)."
+_EPILOG = (
+    "Try: maskreg demo. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some frames flagged, 130 interrupted."
+)
+
+
+class _Parser(ArgumentParser):
+    """argparse, with errors that reach `main` instead of ending the program with a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def parse(argv: Sequence[str]) -> Namespace:
+    """Return the parsed arguments; ``args.run(args)`` does the work.
+
+    Only the module of the verb that is asked for is imported.
+    """
+    _check_verb(argv)
+    parser = _Parser("maskreg", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"maskreg {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", dest="verb", required=True)
+    for name, line in VERBS.items():
+        verb = verbs.add_parser(
+            name, help=line, description=f"{line[0].upper()}{line[1:]}.", allow_abbrev=False
+        )
+        if name in argv:
+            module = import_module(f"maskreg.cli.{name}")
+            verb.set_defaults(run=module.run, parser=verb, when_interrupted="nothing was written")
+            module.add_arguments(verb)
+            _add_common(verb)
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        # a mistyped option leaves its value behind as an argument too many: name the option
+        culprit = next((argument for argument in unknown if argument.startswith("-")), unknown[0])
+        raise UsageError(_about_unknown(culprit, args.parser))
+    args.verbosity = args.verbose - args.quiet
+    return args
+
+
+def _add_common(verb: ArgumentParser) -> None:
+    common = verb.add_argument_group("messages")
+    common.add_argument("-q", "--quiet", action="count", default=0, help="only errors on stderr")
+    common.add_argument(
+        "-v", "--verbose", action="count", default=0, help="more about what is done, on stderr"
+    )
+    common.add_argument("--debug", action="store_true", help="show where an error comes from")
+
+
+def _check_verb(argv: Sequence[str]) -> None:
+    """Say which verb may have been meant (argparse does so only from Python 3.14 on)."""
+    if not argv:
+        raise UsageError(f"say what to do: {', '.join(VERBS)}; see maskreg --help")
+    first = argv[0]
+    if not first.startswith("-") and first not in VERBS:
+        raise UsageError(f"there is no verb {first!r}{_meant(first, VERBS)}; see maskreg --help")
+
+
+def _about_unknown(argument: str, verb: ArgumentParser) -> str:
+    if not argument.startswith("-"):
+        return f"one argument too many: {argument!r}; see {verb.prog} --help"
+    option = argument.split("=")[0]
+    known = re.findall(r"--[\w-]+", verb.format_usage())
+    return f"there is no option {option}{_meant(option, known)}; see {verb.prog} --help"
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,38 @@
+"""Values of flags, from text; each says what it should look like."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+
+
+def max_shift(text: str) -> float | tuple[float, ...]:
+    """Return ``20`` or ``20,30`` as a number or one per axis."""
+    numbers = _numbers(text, "one number of px, or one per axis, such as 20 or 20,30")
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def smoothing(text: str) -> float | str:
+    """Return ``auto`` or a width in px."""
+    return text if text == "auto" else _numbers(text, "auto, or a width in px")[0]
+
+
+def workers(text: str) -> int:
+    """Return a positive whole number."""
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentTypeError(f"{text!r} is not a number of workers, one or more")
+    return int(text)
+
+
+def reference(text: str) -> int | str:
+    """Return an index as a number; ``first`` and file names stay text."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _numbers(text: str, wanted: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not {wanted}") from None

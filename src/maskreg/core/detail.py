@@ -1,0 +1,106 @@
+"""Take off the background: at every pixel, the plane that fits its neighbourhood best.
+
+A bright diffuse background correlates with itself at every lag and leans to zero shift, since
+different lags are scored on different pixels; what tells one place from another is the detail on
+top. A local *plane*, not a local mean, is taken off: beside a mask the neighbourhood is one-sided,
+and on a slope its mean would leave an edge that stands still with the mask and pulls to zero.
+Its detail is nearly white, which is what the likelihood of `maskreg.core.likelihood` supposes.
+
+The fit is normalised convolution with a Gaussian window (Knutsson and Westin, CVPR 1993).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+RIDGE = 1e-2
+"""Keeps the slope of a plane from being fitted to a neighbourhood that is nearly empty."""
+
+REACH = 3.0
+"""The window ends at this many sigma."""
+
+
+class LocalPlane:
+    """The operator that takes the local plane off images with one mask.
+
+    Parameters
+    ----------
+    mask : (...) ndarray of bool
+        True = valid.
+    sigma : float
+        Width of the Gaussian window, px.
+    """
+
+    def __init__(self, mask: NDArray[np.bool_], sigma: float) -> None:
+        self.mask = mask
+        radius = int(np.ceil(REACH * sigma))
+        self._window = tuple(scipy.fft.next_fast_len(n + radius, True) for n in mask.shape)
+        self._offsets = [_wrapped_offsets(n, radius, sigma) for n in self._window]
+        self._kernels = [self._kernel([int(k == axis) for k in range(mask.ndim)]) for axis in range(-1, mask.ndim)]
+        self._weights = self._solve()
+
+    def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return `pixels` less their local plane, float32, zero where the mask is False."""
+        spectrum = self._forward(pixels)
+        plane = np.zeros(pixels.shape, np.float32)
+        for kernel, weight in zip(self._kernels, self._weights, strict=True):
+            plane += weight * self._filtered(spectrum, kernel)
+        return np.where(self.mask, pixels - plane, np.float32(0))
+
+    def _forward(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(scipy.fft.rfftn(pixels.astype(np.float32, copy=False), self._window))
+
+    def _filtered(self, spectrum: NDArray[Any], kernel: NDArray[Any]) -> NDArray[np.float32]:
+        out = scipy.fft.irfftn(spectrum * kernel, self._window)
+        return np.asarray(out[tuple(slice(0, n) for n in self.mask.shape)])
+
+    def _kernel(self, powers: list[int]) -> NDArray[Any]:
+        """Transform of the window times the product of offsets to these powers."""
+        axes = [w * t**p for (t, w), p in zip(self._offsets, powers, strict=True)]
+        # conjugated: the neighbourhood is correlated with the window, not convolved
+        spectrum = scipy.fft.rfftn(_outer(axes).astype(np.float32))
+        return np.asarray(np.conj(spectrum))
+
+    def _solve(self) -> list[NDArray[np.float32]]:
+        """Weights of the filtered images in the plane's value at its centre.
+
+        The normal equations A p = c of the weighted fit hold moments of the mask in A and moments
+        of the image in c; the value at the centre is the first row of A^-1 times c.
+        """
+        ndim = self.mask.ndim
+        spectrum = self._forward(self.mask)
+        powers = np.vstack([np.zeros(ndim, int), np.eye(ndim, dtype=int)])
+        size = ndim + 1
+        normal = np.empty((*self.mask.shape, size, size), np.float32)
+        for i in range(size):
+            for j in range(i, size):
+                moment = self._filtered(spectrum, self._kernel(list(powers[i] + powers[j])))
+                normal[..., i, j] = normal[..., j, i] = moment
+        diagonal = np.arange(1, size)
+        normal[..., diagonal, diagonal] += RIDGE
+        normal[..., 0, 0] += RIDGE**2
+        first = np.zeros((size, 1), np.float32)
+        first[0] = 1
+        rows = [np.linalg.solve(part, first)[..., 0] for part in normal]  # row by row: bounded memory
+        return [np.ascontiguousarray(w) for w in np.moveaxis(np.stack(rows), -1, 0)]
+
+
+def _wrapped_offsets(
+    length: int, radius: int, sigma: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Offsets in sigma and normalised Gaussian weights along one axis, offset 0 first."""
+    offset = np.arange(length, dtype=np.float64)
+    offset[offset > length // 2] -= length
+    weight = np.where(np.abs(offset) <= radius, np.exp(-0.5 * (offset / sigma) ** 2), 0.0)
+    return offset / sigma, weight / weight.sum()
+
+
+def _outer(axes: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    out = axes[0]
+    for axis in axes[1:]:
+        out = out[..., None] * axis
+    return out

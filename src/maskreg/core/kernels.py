@@ -1,0 +1,171 @@
+"""Compiled loops over the pixels of 2-D images; each has a plain twin that it is tested against.
+
+Compiled once and cached beside the package; they release the interpreter's lock, so that threads
+scale. Sums run along a row in float32 and over rows in float64, always in the same order: the same
+input gives the same bytes whatever the number of threads.
+
+============================  ==========================================
+kernel                        plain twin
+============================  ==========================================
+`window_sums_2d`              `maskreg.core.windows.plain_window_sums`
+`moments_2d`                  `maskreg.core.refine.plain_moments`
+============================  ==========================================
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+# reassociation lets a row's sum run in vector lanes; NaN and infinity keep their meaning
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "boundscheck": False,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+}
+
+
+@njit(**_OPTIONS)
+def _lagged_row(a, b, w, out):  # type: ignore[no-untyped-def]
+    """Add the sums of b w, b^2 w and a b over one row (a is zero where w is) to `out`."""
+    s = np.float32(0)
+    q = np.float32(0)
+    c = np.float32(0)
+    for j in range(a.size):
+        z = b[j]
+        zw = z * w[j]
+        s += zw
+        q += zw * z
+        c += z * a[j]
+    out[0] += s
+    out[1] += q
+    out[2] += c
+
+
+@njit(**_OPTIONS)
+def window_sums_2d(reference, reference_mask, moving, safe, sy, sx, radius):  # type: ignore[no-untyped-def]
+    """Sums of `maskreg.core.windows.WindowSums` over the fixed set around lag (sy, sx)."""
+    height, width = reference.shape
+    rows, columns = moving.shape
+    side = 2 * radius + 1
+    y0, y1 = max(0, sy), min(height, rows + sy)
+    x0, x1 = max(0, sx), min(width, columns + sx)
+    # the safe set ends `radius` before the border of moving; skipping it keeps every view inside
+    y0, y1 = max(y0, sy + radius), min(y1, rows + sy - radius)
+    x0, x1 = max(x0, sx + radius), min(x1, columns + sx - radius)
+    length = max(0, x1 - x0)
+    sums = np.zeros((side, side, 3))
+    n = 0.0
+    total = 0.0
+    square = 0.0
+    w = np.zeros(length, np.float32)
+    a = np.zeros(length, np.float32)
+    for i in range(y0, y1 if length else y0):
+        count = np.float32(0)
+        t = np.float32(0)
+        q = np.float32(0)
+        for j in range(length):
+            ok = np.float32(reference_mask[i, x0 + j] & safe[i - sy, x0 - sx + j])
+            z = reference[i, x0 + j] * ok
+            w[j] = ok
+            a[j] = z
+            count += ok
+            t += z
+            q += z * z
+        n += count
+        total += t
+        square += q
+        for dy in range(side):
+            y = i - sy - (dy - radius)
+            for dx in range(side):
+                x = x0 - sx - (dx - radius)
+                _lagged_row(a, moving[y, x : x + length], w, sums[dy, dx])
+    full = np.ones((side, side))
+    return n * full, total * full, square * full, sums[:, :, 0].copy(), sums[:, :, 1].copy(), sums[:, :, 2].copy()
+
+
+@njit(**_OPTIONS)
+def _interpolate_row(row, first, weights, out):  # type: ignore[no-untyped-def]
+    """Six-tap interpolation along a row that is known to hold all taps."""
+    n = out.size
+    a0 = row[first : first + n]
+    a1 = row[first + 1 : first + 1 + n]
+    a2 = row[first + 2 : first + 2 + n]
+    a3 = row[first + 3 : first + 3 + n]
+    a4 = row[first + 4 : first + 4 + n]
+    a5 = row[first + 5 : first + 5 + n]
+    w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
+    for j in range(n):
+        out[j] = w0 * a0[j] + w1 * a1[j] + w2 * a2[j] + w3 * a3[j] + w4 * a4[j] + w5 * a5[j]
+
+
+@njit(**_OPTIONS)
+def _moments_row(rows, order, weights, r, m, v, gy, gx, h, sums):  # type: ignore[no-untyped-def]
+    """Add one row's sums: interpolate six prepared rows across, then project."""
+    r0, r1, r2 = rows[order[0]], rows[order[1]], rows[order[2]]
+    r3, r4, r5 = rows[order[3]], rows[order[4]], rows[order[5]]
+    w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
+    zero = np.float32(0)
+    n, sr, su, sh, rr, ru, uu, hr, hu = zero, zero, zero, zero, zero, zero, zero, zero, zero
+    g0, g1, gr0, gr1, gu0, gu1 = zero, zero, zero, zero, zero, zero
+    for j in range(r.size):
+        w = np.float32(m[j] & v[j])
+        u = (w0 * r0[j] + w1 * r1[j] + w2 * r2[j] + w3 * r3[j] + w4 * r4[j] + w5 * r5[j]) * w
+        a = r[j] * w
+        b = h[j] * w
+        y = gy[j] * w
+        x = gx[j] * w
+        n += w
+        sr += a
+        su += u
+        sh += b
+        rr += a * a
+        ru += a * u
+        uu += u * u
+        hr += b * a
+        hu += b * u
+        g0 += y
+        g1 += x
+        gr0 += y * a
+        gr1 += x * a
+        gu0 += y * u
+        gu1 += x * u
+    row = (n, sr, su, sh, rr, ru, uu, hr, hu, g0, g1, gr0, gr1, gu0, gu1)
+    for k in range(15):
+        sums[k] += row[k]
+
+
+@njit(**_OPTIONS)
+def moments_2d(pixels, mask, gradient, smooth, moving, usable, iy, ix, oy, wy, ox, wx):  # type: ignore[no-untyped-def]
+    """Sums of `maskreg.core.refine.Moments` at the shift whose taps are given.
+
+    (iy, ix) is the nearest whole-pixel shift, at which the usable pixels of moving are taken;
+    oy, ox the first tap relative to the reference's pixel, wy, wx the six weights.
+    """
+    height, width = pixels.shape
+    rows, columns = moving.shape
+    y0, y1 = max(0, -oy, iy), min(height, rows - oy - 5, rows + iy)
+    x0, x1 = max(0, -ox, ix), min(width, columns - ox - 5, columns + ix)
+    sums = np.zeros(15)
+    length = max(0, x1 - x0)
+    if length == 0 or y1 <= y0:
+        return sums
+    ring = np.zeros((6, length), np.float32)
+    order = np.zeros(6, np.int64)
+    ready = y0 + oy - 1
+    for i in range(y0, y1):
+        while ready < i + oy + 5:
+            ready += 1
+            _interpolate_row(moving[ready], x0 + ox, wx, ring[ready % 6])
+        for k in range(6):
+            order[k] = (i + oy + k) % 6
+        _moments_row(
+            ring, order, wy, pixels[i, x0:x1], mask[i, x0:x1], usable[i - iy, x0 - ix : x1 - ix],
+            gradient[0, i, x0:x1], gradient[1, i, x0:x1], smooth[i, x0:x1], sums,
+        )  # fmt: skip
+    return sums

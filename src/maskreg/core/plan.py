@@ -1,0 +1,106 @@
+"""Arithmetic only: shapes in; window, pyramid levels and bytes out. The plan prints itself.
+
+A series of lags is searched on images binned by 1, 2, 4, ...: level b holds the frame binned
+b times along every axis. The search starts at the finest level that is cheap, looks at all
+coarser ones, and goes finer only where those do not settle the matter (`maskreg.core.search`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy.fft import next_fast_len
+
+CHEAP_PIXELS = 2**17
+"""The all-lag search starts at the finest level of at most this many pixels."""
+
+SHORTEST_SIDE = 16
+"""No level has a side shorter than this, unless the image itself has."""
+
+FEWEST_LEVEL_PIXELS = 256
+"""No level but the first has fewer pixels: statistics of fewer lags mean little."""
+
+BACKGROUND_PX = 5.0
+"""Sigma, in level pixels, of the local plane that the search takes off (`maskreg.core.detail`)."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """With which sizes a pair of shapes is searched.
+
+    Attributes
+    ----------
+    reference_shape, moving_shape : tuple of int
+    bins : tuple of int
+        Every level, finest first.
+    start : int
+        The bin of the level at which the search starts.
+    """
+
+    reference_shape: tuple[int, ...]
+    moving_shape: tuple[int, ...]
+    bins: tuple[int, ...]
+    start: int
+
+    @property
+    def coarse_first(self) -> tuple[int, ...]:
+        """The levels searched in any case: the start level and all coarser ones."""
+        return tuple(b for b in self.bins if b >= self.start)
+
+    @property
+    def fallback(self) -> tuple[int, ...]:
+        """The finer levels, in the order in which they are searched when that was not enough."""
+        return tuple(b for b in reversed(self.bins) if b < self.start)
+
+    def window(self, b: int) -> tuple[int, ...]:
+        """Return the shape of the transforms at level `b`: no lag meets another's copy.
+
+        All lags, whatever `max_shift` is: the chance level is read off all of them.
+        """
+        shapes = zip(self.reference_shape, self.moving_shape, strict=True)
+        return tuple(window_length(p // b, q // b, None) for p, q in shapes)
+
+    @property
+    def bytes_per_frame(self) -> int:
+        """Memory that one frame in flight needs, bytes (float32 pyramid, mask, transforms)."""
+        pixels = math.prod(self.moving_shape)
+        return int(pixels * (4 * 4 / 3 + 1) + 4 * 8 * math.prod(self.window(self.start)))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.reference_shape} against {self.moving_shape}: "
+            f"search at bins {self.coarse_first} in windows of {self.window(self.start)}, "
+            f"falling back to bins {self.fallback}; {self.bytes_per_frame / 1e6:.0f} MB a frame"
+        )
+
+
+def window_length(reference: int, moving: int, limit: int | None) -> int:
+    """Return a fast transform length in which lags up to `limit` (None: all) do not wrap round.
+
+    Lag s is met again at s + length and s - length; lags reach from -(moving - 1) to reference - 1.
+    """
+    needed = reference + moving - 1
+    if limit is not None:
+        needed = min(needed, max(reference, moving) + limit)
+    return int(next_fast_len(needed, True))
+
+
+def make_plan(
+    reference_shape: tuple[int, ...],
+    moving_shape: tuple[int, ...],
+    *,
+    exact: bool = False,
+) -> Plan:
+    """Return the plan for two shapes; `exact` starts the search at full resolution."""
+    smaller = [min(p, q) for p, q in zip(reference_shape, moving_shape, strict=True)]
+    bins = [1]
+    while (
+        min(smaller) // (2 * bins[-1]) >= SHORTEST_SIDE
+        and math.prod(s // (2 * bins[-1]) for s in smaller) >= FEWEST_LEVEL_PIXELS
+    ):
+        bins.append(2 * bins[-1])
+    pixels = max(math.prod(reference_shape), math.prod(moving_shape))
+    cheap = [b for b in bins if pixels / b ** len(smaller) <= CHEAP_PIXELS]
+    start = 1 if exact else (cheap[0] if cheap else bins[-1])
+    return Plan(tuple(reference_shape), tuple(moving_shape), tuple(bins), start)

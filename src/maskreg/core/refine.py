@@ -1,0 +1,265 @@
+"""Refine a shift below the pixel: masked least squares with the gradient of a low-passed reference.
+
+The shift s, gain a and offset b solve
+
+    sum over x of Z(x) [R(x) - a M(x - s) - b] = 0,   Z = (G_1 .. G_ndim, H, 1),
+
+on the pixels x that are valid in the reference R and around x - s in the moving image M. G is the
+gradient and H the value of the low-passed reference, on the reference's own grid; only M is
+interpolated. The noises of R and M are independent and G's kernel is odd, so that neither the
+noise nor the interpolation of it locks the answer to the pixel grid: the equation holds at the
+true shift on average, whatever the mask and the background.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskreg.core.fill import filled
+from maskreg.core.interpolate import lagrange_taps
+from maskreg.core.template import Template
+
+MOST_STEPS = 12
+STEP_LIMIT = 0.75
+"""A step is cut to this many px: the gradient says nothing further away."""
+
+CONVERGED = 2e-5
+"""A step shorter than this, px, ends the iteration."""
+
+STRICT_PART = 0.25
+"""Where whole six-tap neighbourhoods keep less than this part of the overlap (scattered masks),
+ignored pixels are filled in from their neighbours and only the nearest pixel need be valid."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over the common pixels, with u = interpolated moving, r = reference, G, H as above.
+
+    Attributes
+    ----------
+    n, r, u, h : float
+        Numbers and sums.
+    rr, ru, uu, hr, hu : float
+        Sums of products.
+    g, gr, gu : (ndim,) ndarray
+        Sums of G, G r and G u.
+    """
+
+    n: float
+    r: float
+    u: float
+    h: float
+    rr: float
+    ru: float
+    uu: float
+    hr: float
+    hu: float
+    g: NDArray[np.float64]
+    gr: NDArray[np.float64]
+    gu: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """A refined shift and what its uncertainty follows from.
+
+    Attributes
+    ----------
+    shift : (ndim,) ndarray of float64
+        Px.
+    covariance : (ndim, ndim) ndarray of float64
+        Px squared.
+    converged : bool
+    """
+
+    shift: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    converged: bool
+
+
+def refine(
+    template: Template,
+    moving: NDArray[np.float32],
+    moving_mask: NDArray[np.bool_],
+    whole: NDArray[np.bool_],
+    start: NDArray[np.float64],
+) -> Refinement | None:
+    """Return the refined shift, or None where the images do not determine one.
+
+    Parameters
+    ----------
+    template : Template
+    moving : ndarray of float32
+        Stabilised, zero where ignored.
+    moving_mask : ndarray of bool
+    whole : ndarray of bool
+        Pixels of moving whose neighbours within 3 px are all valid (`maskreg.core.settle.eroded`).
+    start : (ndim,) ndarray
+        Within about a width of the low-pass of the answer, px.
+    """
+    usable = whole
+    nearest = tuple(int(s) for s in np.rint(start))
+    if _common(template.mask, whole, nearest) < STRICT_PART * _common(template.mask, moving_mask, nearest):
+        moving, usable = filled(moving, moving_mask), moving_mask
+    jacobian, energy = _normal_matrices(template, usable, nearest)
+    if jacobian is None:
+        return None
+    shift = np.array(start, np.float64)
+    step = np.full(len(shift), np.inf)
+    for _ in range(MOST_STEPS):
+        sums = moments(template, moving, usable, shift)
+        gain = _gain(template, sums)
+        if gain is None:
+            return None
+        step = -np.linalg.solve(jacobian, _projected_residual(sums, gain))
+        step *= min(1.0, STEP_LIMIT / max(float(np.abs(step).max()), 1e-30))
+        shift = shift + step
+        if np.abs(step).max() < CONVERGED:
+            break
+    covariance = _covariance(template, sums, gain, shift, jacobian, energy)
+    return Refinement(shift, covariance, bool(np.abs(step).max() < 0.1 * np.sqrt(np.trace(covariance)) + 1e-3))
+
+
+def moments(
+    template: Template, moving: NDArray[np.float32], usable: NDArray[np.bool_], shift: NDArray[np.float64]
+) -> Moments:
+    """Return the sums of one pass at a sub-pixel shift."""
+    if moving.ndim != 2:
+        return plain_moments(template, moving, usable, shift)
+    from maskreg.core.kernels import moments_2d
+
+    near = np.rint(shift).astype(int)
+    (oy, wy), (ox, wx) = (lagrange_taps(-float(s)) for s in shift)
+    out = moments_2d(
+        template.pixels, template.mask, template.gradient, template.smooth, moving, usable,
+        near[0], near[1], oy, wy.astype(np.float32), ox, wx.astype(np.float32),
+    )  # fmt: skip
+    return Moments(*(float(v) for v in out[:9]), g=out[9:11], gr=out[11:13], gu=out[13:15])
+
+
+def plain_moments(
+    template: Template, moving: NDArray[np.float32], usable: NDArray[np.bool_], shift: NDArray[np.float64]
+) -> Moments:
+    """Return what `moments` does, by slices, for any number of axes."""
+    near = tuple(int(s) for s in np.rint(shift))
+    shape = template.mask.shape
+    common = template.mask & _shifted(usable, near, shape)
+    u = moving.astype(np.float64)
+    inside = np.ones(shape, bool)
+    for axis, s in enumerate(shift):
+        first, weights = lagrange_taps(-float(s))
+        u = _interpolated(u, axis, first, weights, shape[axis])
+        index = np.arange(shape[axis])
+        ok = (index + first >= 0) & (index + first + len(weights) <= moving.shape[axis])
+        inside &= ok.reshape([-1 if k == axis else 1 for k in range(moving.ndim)])
+    w = common & inside
+    r, h, u = template.pixels[w].astype(np.float64), template.smooth[w].astype(np.float64), u[w]
+    g = template.gradient[:, w].astype(np.float64)
+    return Moments(
+        float(np.count_nonzero(w)), r.sum(), u.sum(), h.sum(),
+        r @ r, r @ u, u @ u, h @ r, h @ u, g.sum(axis=1), g @ r, g @ u,
+    )  # fmt: skip
+
+
+def _interpolated(
+    values: NDArray[np.float64], axis: int, first: int, weights: NDArray[np.float64], length: int
+) -> NDArray[np.float64]:
+    """Return values at index + place along one axis, zero beyond the border."""
+    moved = np.moveaxis(values, axis, 0)
+    out = np.zeros((length, *moved.shape[1:]))
+    for k, weight in enumerate(weights):
+        offset = first + k
+        start, stop = max(0, -offset), min(length, moved.shape[0] - offset)
+        if start < stop:
+            out[start:stop] += weight * moved[start + offset : stop + offset]
+    return np.moveaxis(out, 0, axis)
+
+
+def _shifted(mask: NDArray[np.bool_], lag: tuple[int, ...], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return mask(x - lag) on a grid of `shape`, False beyond the border."""
+    from maskreg.geometry import overlap_slices
+
+    here, there = overlap_slices(shape, mask.shape, lag)
+    out = np.zeros(shape, bool)
+    out[here] = mask[there]
+    return out
+
+
+def _common(reference_mask: NDArray[np.bool_], mask: NDArray[np.bool_], lag: tuple[int, ...]) -> int:
+    return int(np.count_nonzero(reference_mask & _shifted(mask, lag, reference_mask.shape)))
+
+
+def _normal_matrices(
+    template: Template, usable: NDArray[np.bool_], lag: tuple[int, ...]
+) -> tuple[NDArray[np.float64] | None, NDArray[np.float64]]:
+    """Return the Jacobian of the equation and the signal energy of G over the common pixels.
+
+    Both with the noise of the reference taken off; None where noise is all there is along some
+    direction.
+    """
+    w = template.mask & _shifted(usable, lag, template.mask.shape)
+    n = np.count_nonzero(w)
+    eye = np.eye(template.mask.ndim)
+    if n == 0:
+        return None, eye
+    half = template.half[:, w].astype(np.float64)
+    g = template.gradient[:, w].astype(np.float64)
+    half -= half.mean(axis=1, keepdims=True)
+    g -= g.mean(axis=1, keepdims=True)
+    jacobian = half @ half.T - n * template.noise * template.gains.half * eye
+    energy = g @ g.T - n * template.noise * template.gains.gradient * eye
+    # the noise of these sums themselves: a direction known worse than that is not known
+    doubt = np.sqrt(2 * n) * template.noise * template.gains.half
+    if np.linalg.eigvalsh(jacobian)[0] <= doubt + 1e-9 * float(np.trace(half @ half.T)):
+        return None, energy
+    return jacobian, energy
+
+
+def _gain(template: Template, sums: Moments) -> float | None:
+    """Return the gain a of moving into reference, the reference's own noise taken off."""
+    if sums.n < 3:
+        return None
+    own = sums.n * template.noise * template.gains.smooth
+    reference = sums.hr - sums.h * sums.r / sums.n - own
+    moving = sums.hu - sums.h * sums.u / sums.n
+    if not (reference > 0 and moving > 0):
+        return None
+    return float(reference / moving)
+
+
+def _projected_residual(sums: Moments, gain: float) -> NDArray[np.float64]:
+    """Return the sums of G times the residual, offset solved for."""
+    reference = sums.gr - sums.g * (sums.r / sums.n)
+    moving = sums.gu - sums.g * (sums.u / sums.n)
+    return np.asarray(reference - gain * moving)
+
+
+def _covariance(
+    template: Template,
+    sums: Moments,
+    gain: float,
+    shift: NDArray[np.float64],
+    jacobian: NDArray[np.float64],
+    energy: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return the covariance of the shift, A^-1 M A^-1, with the noise that the residual shows.
+
+    M: the signal in G meets the noise of both images, the noise in G only that of moving (its
+    product with the reference's own vanishes, the kernel being odd).
+    """
+    n = sums.n
+    residual = (
+        (sums.rr - sums.r**2 / n) - 2 * gain * (sums.ru - sums.r * sums.u / n) + gain**2 * (sums.uu - sums.u**2 / n)
+    ) / n
+    # interpolation between pixels averages the noise of moving
+    kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in shift]))
+    noise = max(residual, 0.0) / (1 + kept)
+    values, vectors = np.linalg.eigh(energy)
+    signal = (vectors * np.maximum(values, 0)) @ vectors.T
+    own = n * template.noise * template.gains.gradient * np.eye(len(shift))
+    inverse = np.linalg.inv(jacobian)
+    return np.asarray(inverse @ (noise * (2 * signal + own)) @ inverse)

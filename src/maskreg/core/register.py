@@ -1,0 +1,61 @@
+"""One pair."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from maskreg.core.registrar import Registrar
+from maskreg.registration import Registration
+
+
+def register(
+    reference: ArrayLike,
+    moving: ArrayLike,
+    reference_mask: ArrayLike | None = None,
+    moving_mask: ArrayLike | None = None,
+    *,
+    max_shift: float | tuple[float, ...] | None = None,
+    min_overlap: float | None = None,
+    subpixel: bool = True,
+    **options: Any,
+) -> Registration:
+    """Return the shift that lands `moving` on `reference`, and how sure that is.
+
+    Parameters
+    ----------
+    reference, moving : array_like
+        Real, any dtype, the same number of axes; their shapes may differ, and the shift then
+        relates pixel [0, 0] to pixel [0, 0]. Pixels that are not finite are ignored.
+    reference_mask, moving_mask : array_like of bool, optional
+        True = valid, of the image's shape. `numpy.ma` arrays bring their own.
+    max_shift : float or tuple of float, optional
+        Greatest shift searched, px, one number or one per axis, inclusive; default all lags.
+    min_overlap : float, optional
+        Least overlap, as a fraction of the greatest of any lag. Not needed to keep chance
+        correlations away: the likelihood does.
+    subpixel : bool
+        Refine below the pixel.
+    **options
+        The others of `maskreg.Options`: exact, gain, offset, read_noise, smoothing.
+
+    Returns
+    -------
+    Registration
+        `shift` in px, array axis order, as `scipy.ndimage.shift(moving, shift)` takes it; its
+        `status` says whether it may be used.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        An argument cannot be used; the message names it.
+
+    References
+    ----------
+    D. Padfield, IEEE TIP 21(5), 2706-2718, 2012, doi:10.1109/TIP.2011.2181402.
+    """
+    registrar = Registrar(
+        reference, reference_mask, max_shift=max_shift, min_overlap=min_overlap, subpixel=subpixel, **options
+    )
+    return registrar(moving, moving_mask)

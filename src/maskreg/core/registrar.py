@@ -1,0 +1,125 @@
+"""One reference, many moving images: all that depends on the reference is computed once."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from maskreg.core.images import check_same_axes, checked_image
+from maskreg.core.journey import registration_of
+from maskreg.core.prepared import Prepared
+from maskreg.core.reference import ReferenceSide
+from maskreg.core.stabilise import Detector, detector_for
+from maskreg.errors import InputError
+from maskreg.options import Options
+from maskreg.registration import Registration, Status
+
+
+class Registrar:
+    """Registers moving images to one reference.
+
+    What depends on the reference and on the static masks only is computed once. Thread-safe.
+
+    Parameters
+    ----------
+    reference : array_like
+        Real, 1-D or more, any dtype.
+    reference_mask : array_like of bool, optional
+        True = valid, same shape.
+    moving_mask : array_like of bool, optional
+        Static mask of the moving images, of their shape.
+    max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing
+        See `maskreg.Options`.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        An argument cannot be used; the message names it.
+
+    Examples
+    --------
+    >>> registrar = Registrar(first_frame, mask, mask)  # doctest: +SKIP
+    >>> [registrar(frame).shift for frame in frames]  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        reference: ArrayLike,
+        reference_mask: ArrayLike | None = None,
+        moving_mask: ArrayLike | None = None,
+        *,
+        max_shift: float | tuple[float, ...] | None = None,
+        min_overlap: float | None = None,
+        exact: bool = False,
+        subpixel: bool = True,
+        gain: float | None = None,
+        offset: float | None = None,
+        read_noise: float | None = None,
+        smoothing: float | str = "auto",
+    ) -> None:
+        self.options = Options(max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing)
+        self._pixels, self._mask = checked_image("reference", reference, reference_mask)
+        self.options.limits(self._pixels.ndim)  # says now, not at the first frame, if they do not fit
+        self._static_mask = None if moving_mask is None else _static_mask(moving_mask, self._pixels.ndim)
+        self._sides: dict[Detector, ReferenceSide] = {}
+        self._lock = Lock()
+
+    def __call__(self, moving: ArrayLike, moving_mask: ArrayLike | None = None) -> Registration:
+        """Register one moving image.
+
+        Parameters
+        ----------
+        moving : array_like
+            Real, as many axes as the reference.
+        moving_mask : array_like of bool, optional
+            True = valid; combined with the static mask by and.
+
+        Returns
+        -------
+        Registration
+            Its `shift` (px, array axis order) applied to moving lands it on the reference.
+
+        Raises
+        ------
+        InputError, InputTypeError
+            An argument cannot be used; the message names it.
+        """
+        pixels, mask = checked_image("moving", moving, moving_mask)
+        check_same_axes(self._pixels, pixels)
+        mask = self._with_static_mask(pixels, mask)
+        detector = detector_for(self.options, [(self._pixels, self._mask), (pixels, mask)])
+        side = self._side(detector)
+        image = Prepared(pixels, mask, detector)
+        for name, prepared in (("reference", side.image), ("moving", image)):
+            if not prepared.mask.any():
+                return Registration.failed(Status.NO_OVERLAP, pixels.ndim, f"{name} has no valid pixel")
+            if prepared.flat:
+                return Registration.failed(Status.FLAT, pixels.ndim, f"{name} has one value in every valid pixel")
+        return registration_of(side, image)
+
+    def _with_static_mask(self, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        if self._static_mask is None:
+            return mask
+        if self._static_mask.shape != pixels.shape:
+            raise InputError(
+                f"moving has shape {pixels.shape}, its static moving_mask has {self._static_mask.shape}; "
+                "they must be equal"
+            )
+        return mask & self._static_mask
+
+    def _side(self, detector: Detector) -> ReferenceSide:
+        """Return the reference's side for a detector model, made when first needed."""
+        with self._lock:
+            if detector not in self._sides:
+                self._sides[detector] = ReferenceSide(Prepared(self._pixels, self._mask, detector), self.options)
+            return self._sides[detector]
+
+
+def _static_mask(mask: ArrayLike, ndim: int) -> NDArray[np.bool_]:
+    shape = np.shape(mask)
+    if len(shape) != ndim:
+        raise InputError(f"moving_mask has shape {shape}; it must have {ndim} axes, as the reference has")
+    return checked_image("moving", np.zeros(shape, np.uint8), mask)[1]

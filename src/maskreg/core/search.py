@@ -1,0 +1,228 @@
+"""Search every lag for the most likely place, on images binned so that the search is cheap.
+
+At each level the background is taken off (`detail`), the masked NCC of all lags is computed, and
+the chance level is read off the map itself: z(s) = atanh(r) sqrt(n - 3) has, over all lags, a
+median and a spread that calibrate themselves to how correlated the pixels are. The significance
+of a place is S = (z - median) / (1.4826 MAD). Among N lags of unrelated images the greatest S
+exceeds `significance_line(N)` once in a thousand; the most significant level is believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.stats
+from numpy.typing import NDArray
+
+from maskreg.core.correlate import ReferenceTerms, lag_map, limited_lags, reference_terms
+from maskreg.core.detail import LocalPlane
+from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, fisher_z, likelihood
+from maskreg.core.plan import BACKGROUND_PX, Plan
+from maskreg.core.spectra import spectra_of
+
+CHANCE = 1e-3
+"""How often the best of all lags of two unrelated images may pass for significant, per level."""
+
+STATISTICS_OVERLAP = 0.05
+"""Lags below this fraction of the greatest overlap do not enter the chance level."""
+
+SEARCHED_OVERLAP = 0.01
+"""Lags below this fraction of the greatest overlap are not searched: sparse counts coincide there."""
+
+
+@dataclass(frozen=True)
+class LevelImage:
+    """One image at one level of the pyramid.
+
+    Attributes
+    ----------
+    pixels : ndarray of float32
+        Binned, zero where ignored.
+    mask : ndarray of bool
+    """
+
+    pixels: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class LevelMap:
+    """The likelihood of every lag at one level.
+
+    Attributes
+    ----------
+    bin : int
+        One lag of this level is so many px.
+    reference, moving : LevelImage
+        The images at this level, background off.
+    lags : tuple of 1-D ndarray
+        In level pixels.
+    ncc, overlap : ndarray
+        Per lag.
+    score : ndarray
+        Significance S of every lag, whether searched or not; NaN = forbidden.
+    searched : ndarray of bool
+        Lags inside the limits with enough overlap.
+    floor : float
+        eps of the likelihood.
+    line : float
+        The significance that a chance place reaches once in `CHANCE`.
+    """
+
+    bin: int
+    reference: LevelImage
+    moving: LevelImage
+    lags: tuple[NDArray[np.intp], ...]
+    ncc: NDArray[Any]
+    overlap: NDArray[Any]
+    score: NDArray[np.float64]
+    searched: NDArray[np.bool_]
+    floor: float
+    line: float
+
+    @cached_property
+    def likelihood(self) -> NDArray[np.float64]:
+        """L of every searched lag; -inf elsewhere."""
+        return np.where(self.searched, likelihood(self.ncc, self.overlap, self.floor), -np.inf)
+
+    @cached_property
+    def best(self) -> tuple[int, ...] | None:
+        """Index of the greatest likelihood; of equal ones the smallest shift. None if all are forbidden."""
+        greatest = self.likelihood.max(initial=-np.inf)
+        if not greatest > -np.inf:
+            return None
+        ties = np.argwhere(self.likelihood == greatest)
+        shifts = np.stack([axis[ties[:, i]] for i, axis in enumerate(self.lags)], axis=1)
+        order = np.lexsort((*shifts.T[::-1], (shifts.astype(np.int64) ** 2).sum(axis=1)))
+        return tuple(int(i) for i in ties[order[0]])
+
+    @property
+    def margin(self) -> float:
+        """By how much the significance of the best lag exceeds the line; -inf if there is none."""
+        return -np.inf if self.best is None else float(self.score[self.best]) - self.line
+
+    def lag(self, index: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the lag at an index, level pixels."""
+        return tuple(int(axis[i]) for axis, i in zip(self.lags, index, strict=True))
+
+    def index(self, lag: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the index of a lag, clipped to the map."""
+        return tuple(
+            int(np.clip(s - axis[0], 0, len(axis) - 1)) for s, axis in zip(lag, self.lags, strict=True)
+        )
+
+
+def significance_line(lags: int, independent: float) -> float:
+    """Return the S that the best of `lags` chance values exceeds with probability `CHANCE`.
+
+    Student's t, because the spread itself is known from `independent` values only: for the large
+    maps of images this is the Gaussian, for a short 1-D signal it is much higher.
+    """
+    return float(scipy.stats.t.isf(CHANCE / max(1, lags), max(2.0, independent)))
+
+
+class LevelSearch:
+    """The search at one level: what depends on the reference and the static mask, computed once.
+
+    Parameters
+    ----------
+    reference : LevelImage
+    moving_mask : ndarray of bool
+        Mask of moving at this level.
+    plan : Plan
+    b : int
+        Bin of the level.
+    limits : tuple of float, optional
+        Greatest shift searched along each axis, px.
+    min_overlap : float, optional
+        Least overlap searched, as a fraction of the greatest.
+    step : float
+        Step between neighbouring integer values, in the units of the images; 0 without one.
+    """
+
+    def __init__(
+        self,
+        reference: LevelImage,
+        moving_mask: NDArray[np.bool_],
+        plan: Plan,
+        b: int,
+        limits: tuple[float, ...] | None,
+        min_overlap: float | None,
+        step: float,
+    ) -> None:
+        self.bin = b
+        ndim = moving_mask.ndim
+        # a step of one count in a block of b pixels
+        self._quantised = (step / b**ndim) ** 2 / 12
+        plane = LocalPlane(reference.mask, BACKGROUND_PX)
+        same = moving_mask.shape == reference.mask.shape and np.array_equal(moving_mask, reference.mask)
+        self._moving_plane = plane if same else LocalPlane(moving_mask, BACKGROUND_PX)
+        detail = plane(reference.pixels)
+        self._reference = LevelImage(detail, reference.mask)
+        self._variance = _variance(detail, reference.mask)
+        # the chance level comes from all lags, whatever the limits: same map, same significance
+        self.lags = limited_lags(reference.mask.shape, moving_mask.shape, None)
+        self.terms: ReferenceTerms = reference_terms(
+            detail, reference.mask, moving_mask, plan.window(b), self.lags
+        )
+        self._within = _within(self.lags, None if limits is None else tuple(m / b for m in limits))
+        self._least = max(
+            FEWEST_PIXELS + 1, (min_overlap or SEARCHED_OVERLAP) * float(self.terms.overlap.max(initial=0))
+        )
+
+    def __call__(self, moving: NDArray[np.float32]) -> LevelMap:
+        """Return the likelihood of every lag for a moving image of this level."""
+        detail = self._moving_plane(moving)
+        found = lag_map(self.terms, spectra_of(detail, self.terms.moving_mask_spectrum, self.terms.window))
+        floor = self._floor(_variance(detail, self._moving_plane.mask))
+        overlap = found.overlap
+        statistics = np.isfinite(found.ncc) & (
+            overlap >= max(FEWEST_PIXELS + 1, STATISTICS_OVERLAP * overlap.max(initial=0))
+        )
+        z = fisher_z(found.ncc, overlap, floor)
+        score = _in_spreads(z, statistics)
+        searched = self._within & np.isfinite(found.ncc) & (overlap >= self._least)
+        line = significance_line(int(searched.sum()), statistics.sum() / 2 ** found.ncc.ndim / 4)
+        images = self._reference, LevelImage(detail, self._moving_plane.mask)
+        return LevelMap(self.bin, *images, self.lags, found.ncc, overlap, score, searched, floor, line)
+
+    def _floor(self, variance: float) -> float:
+        if min(self._variance, variance) <= 0:
+            return 1.0
+        quantised = self._quantised * (1 / self._variance + 1 / variance)
+        return min(1.0, max(LEAST_UNEXPLAINED, quantised))
+
+
+def _variance(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
+    return float((pixels.astype(np.float64) ** 2).sum() / max(1, np.count_nonzero(mask)))
+
+
+def _within(lags: tuple[NDArray[np.intp], ...], limits: tuple[float, ...] | None) -> NDArray[np.bool_]:
+    """Lags inside the limits, rounded up to a whole lag: refinement decides at the border."""
+    inside = np.ones([len(axis) for axis in lags], bool)
+    if limits is not None:
+        for i, (axis, limit) in enumerate(zip(lags, limits, strict=True)):
+            shape = [-1 if k == i else 1 for k in range(len(lags))]
+            inside &= (np.abs(axis) <= np.ceil(limit)).reshape(shape)
+    return inside
+
+
+def _in_spreads(z: NDArray[np.float64], statistics: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return (z - median) / (1.4826 MAD), both over the lags marked in `statistics`."""
+    values = z[statistics]
+    if values.size == 0:
+        return np.full(z.shape, np.nan)
+    median = np.median(values)
+    spread = 1.4826 * np.median(np.abs(values - median))
+    # below 1 only where masks or caps leave hardly any lag: then believe the theory, not the few
+    return (z - median) / max(float(spread), 0.5)
+
+
+def searched_levels(levels: Iterator[LevelMap]) -> LevelMap | None:
+    """Return the level whose best place is the most significant; None if every lag is forbidden."""
+    found = [level for level in levels if level.best is not None]
+    return max(found, key=lambda level: level.margin) if found else None

@@ -1,0 +1,53 @@
+"""The three transforms of a masked image from which every lag's sums follow.
+
+Padfield (2012) needs the transforms of image, squared image and mask on both sides; real
+transforms on images whose masked mean is off, so that float32 is enough.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Transforms of one image in one window.
+
+    Attributes
+    ----------
+    image, square, mask : ndarray, complex
+        Transforms of the image (zero where ignored), of its square and of its mask.
+    energy : float
+        Sum of squares over the valid pixels.
+    """
+
+    image: NDArray[Any]
+    square: NDArray[Any]
+    mask: NDArray[Any]
+    energy: float
+
+
+def transform(values: NDArray[Any], window: tuple[int, ...]) -> NDArray[Any]:
+    """Return the real transform of `values`, zero-padded to `window`."""
+    return np.asarray(scipy.fft.rfftn(values, window))
+
+
+def spectra_of(
+    pixels: NDArray[Any], mask_spectrum: NDArray[Any], window: tuple[int, ...]
+) -> Spectra:
+    """Return the spectra of an image that is zero where ignored, its mask's transform given."""
+    square = pixels * pixels
+    energy = float(square.sum(dtype=np.float64))
+    return Spectra(transform(pixels, window), transform(square, window), mask_spectrum, energy)
+
+
+def cross(
+    reference: NDArray[Any], moving: NDArray[Any], window: tuple[int, ...]
+) -> NDArray[Any]:
+    """Return sum over x of reference(x) moving(x - s) for every lag s, lag s at index s mod window."""
+    return np.asarray(scipy.fft.irfftn(reference * np.conj(moving), window))

@@ -1,0 +1,103 @@
+"""Make the noise the same everywhere, so that every pixel counts by what it knows.
+
+Counts of electrons have a variance equal to their mean. The square root
+g(e) = 2 sqrt(e + 3/8 + read_noise^2) of e electrons has unit noise from a few electrons on
+(Anscombe, Biometrika 35, 246, 1948; with Gaussian read noise: Murtagh, Starck and Bijaoui,
+A&A Suppl. 112, 179, 1995).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.ndimage
+import scipy.stats
+from numpy.typing import NDArray
+
+from maskreg.options import Options
+
+
+LOCAL_PX = 2.0
+"""Sigma of the window in which the local mean of sparse counts is taken, px."""
+
+
+@dataclass(frozen=True)
+class Detector:
+    """How grey values become electrons, and what noise they carry.
+
+    Attributes
+    ----------
+    counts : bool
+        Whether values count electrons; otherwise they are taken as equally noisy everywhere.
+    gain, offset, read_noise : float
+        Electrons per count, pedestal in counts, read noise in electrons.
+    """
+
+    counts: bool
+    gain: float = 1.0
+    offset: float = 0.0
+    read_noise: float = 0.0
+
+    @property
+    def pad(self) -> float:
+        """What is added to the electrons under the root."""
+        return 0.375 + self.read_noise**2
+
+    def stabilised(self, pixels: NDArray[Any]) -> NDArray[np.float64]:
+        """Return values of equal noise (unit noise for counts), same shape."""
+        values = pixels.astype(np.float64)
+        if not self.counts:
+            return values
+        electrons = (values - self.offset) * self.gain
+        return 2.0 * np.sqrt(np.maximum(electrons + self.pad, 0.0))
+
+    def noise_variance(self, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> float | None:
+        """Return the mean variance of the noise of stabilised counts; None for other data.
+
+        One from a few electrons on, less below, where most pixels hold nothing.
+        """
+        if not self.counts:
+            return None
+        electrons = np.where(mask, (pixels.astype(np.float32) - self.offset) * self.gain, 0).astype(np.float32)
+        part = scipy.ndimage.gaussian_filter(mask.astype(np.float32), LOCAL_PX, mode="constant")
+        local = scipy.ndimage.gaussian_filter(electrons, LOCAL_PX, mode="constant")
+        means = np.maximum(local[mask] / part[mask], 0)
+        known = np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 60)])
+        return float(np.interp(means, known, [self._variance_at(mean) for mean in known]).mean())
+
+    def _variance_at(self, mean: float) -> float:
+        """Variance of the stabilised value of Poisson counts of this mean, with read noise."""
+        counts = np.arange(0, int(mean + 10 * np.sqrt(mean) + 10))
+        nodes, weights = np.polynomial.hermite_e.hermegauss(9 if self.read_noise else 1)
+        values = counts[:, None] + self.read_noise * nodes + self.pad
+        stabilised = 2 * np.sqrt(np.maximum(values, 0))
+        chance = scipy.stats.poisson.pmf(counts, mean)[:, None] * (weights / weights.sum())
+        centre = (chance * stabilised).sum()
+        return float((chance * (stabilised - centre) ** 2).sum())
+
+    def least_step(self, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> float:
+        """Return the typical step between neighbouring integer values, in stabilised units.
+
+        Zero for data that are not integers.
+        """
+        if pixels.dtype.kind not in "ui" or not mask.any():
+            return 0.0
+        if not self.counts:
+            return 1.0
+        typical = np.array([float(np.median(pixels[mask]))])
+        return float((self.stabilised(typical + 1) - self.stabilised(typical))[0])
+
+
+def detector_for(options: Options, images: list[tuple[NDArray[Any], NDArray[np.bool_]]]) -> Detector:
+    """Return the detector model that the options name, or that the images allow.
+
+    Non-negative integers are taken as counts of electrons, other data as equally noisy everywhere.
+    """
+    if options.gain is not None or options.offset is not None or options.read_noise is not None:
+        return Detector(True, options.gain or 1.0, options.offset or 0.0, options.read_noise or 0.0)
+    counts = all(
+        pixels.dtype.kind in "ui" and (not mask.any() or int(pixels[mask].min()) >= 0) for pixels, mask in images
+    )
+    return Detector(counts)

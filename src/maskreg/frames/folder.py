@@ -1,0 +1,81 @@
+"""Many files as one series: each gives the frames it holds, in the order of the files."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from maskreg.errors import FrameError
+from maskreg.frames.file import relative_name
+from maskreg.frames.registry import open_file
+from maskreg.frames.source import FrameSource
+
+
+class FolderFrames(FrameSource):
+    """The frames of many files, one after the other.
+
+    Each file is opened once to count its frames. Stacks are kept (a list of positions, no
+    handle), single frames are opened again when they are read. A file that cannot be opened
+    counts as one frame, which raises that error when it is read.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        In the order of the series; at least one.
+    root : Path
+        The folder that names are relative to; all files lie below it.
+    """
+
+    def __init__(self, files: Sequence[Path], root: Path) -> None:
+        self._files = files
+        self._root = root
+        self._stacks: dict[int, FrameSource] = {}
+        counts = [self._count(number) for number in range(len(files))]
+        self._ends = list(accumulate(counts))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    @property
+    def root(self) -> Path:
+        """The folder that the names are relative to."""
+        return self._root
+
+    def name(self, index: int) -> str:
+        """Return ``file`` for a file that holds one frame, ``file[index in it]`` for a stack."""
+        number, inner = self._place(index)
+        if number in self._stacks:
+            return self._stacks[number].name(inner)
+        return relative_name(self._files[number], self._root)
+
+    def metadata(self, index: int) -> dict[str, Any]:
+        """Return what the file knows of the frame: nothing when it cannot be opened."""
+        number, inner = self._place(index)
+        try:
+            return self._source(number).metadata(inner)
+        except FrameError:
+            return {}
+
+    def _fetch(self, index: int) -> Any:
+        number, inner = self._place(index)
+        return self._source(number).load(inner)
+
+    def _count(self, number: int) -> int:
+        try:
+            source = self._source(number)
+        except FrameError:
+            return 1
+        if len(source) > 1:
+            self._stacks[number] = source
+        return len(source)
+
+    def _source(self, number: int) -> FrameSource:
+        return self._stacks.get(number) or open_file(self._files[number], self._root)
+
+    def _place(self, index: int) -> tuple[int, int]:
+        """Return in which file frame `index` is, and at which place."""
+        number = bisect_right(self._ends, index)
+        return number, index - (self._ends[number - 1] if number else 0)

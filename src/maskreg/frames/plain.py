@@ -1,0 +1,59 @@
+"""Frames that lie in a file as they are in memory: one seek, one read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_GREATEST_RATIO = 1000
+"""By how much a header may exceed the file it heads: about what deflate makes of a blank frame."""
+
+_ALWAYS_FINE = 2**28
+"""Claims below this many bytes are never absurd: a tiny file may well be a blank frame."""
+
+
+def read_plain(path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the array of `shape` and `dtype` that starts `offset` bytes into the file.
+
+    Raises
+    ------
+    ValueError
+        When the file ends before the array does; found out before any memory is taken.
+    """
+    needed = offset + int(np.prod(shape, dtype=object)) * dtype.itemsize
+    size = path.stat().st_size
+    if needed > size:
+        raise ValueError(f"the file is cut short: it has {size} bytes, this frame ends at {needed}")
+    array = np.empty(shape, dtype)
+    # unbuffered: straight into the array, and without holding the interpreter's lock
+    with path.open("rb", buffering=0) as file:
+        file.seek(offset)
+        _fill(array.reshape(-1).view(np.uint8).data, file)
+    return array
+
+
+def _fill(buffer: memoryview, file: Any) -> None:
+    """Read until `buffer` is full; systems read at most 2 GB a call."""
+    filled = 0
+    while filled < len(buffer):
+        count = file.readinto(buffer[filled:])
+        if not count:
+            raise ValueError("the file became shorter while it was read")
+        filled += count
+
+
+def check_credible(claimed: int, size: int) -> None:
+    """Raise `ValueError` when a header claims absurdly more bytes than its file could hold.
+
+    Parameters
+    ----------
+    claimed : int
+        Bytes of the decoded pixels that the header announces.
+    size : int
+        Bytes of the file.
+    """
+    if claimed > max(_ALWAYS_FINE, _GREATEST_RATIO * size):
+        raise ValueError(f"its header claims {claimed:.3g} bytes of pixels in a file of {size} bytes")

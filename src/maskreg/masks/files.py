@@ -1,0 +1,171 @@
+"""Mask files: TIFF, PNG and NPY images in which nonzero means what the mask is called."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import ArrayLike, NDArray
+
+from maskreg.errors import InputError, MaskregError, MissingExtraError
+
+PathLike = str | os.PathLike[str]
+
+
+def load_mask(path: PathLike, *, ignore: bool = False) -> NDArray[np.bool_]:
+    """Read a mask.
+
+    Parameters
+    ----------
+    path : path
+        A TIFF, PNG or NPY file that holds one image of real numbers.
+    ignore : bool
+        What nonzero pixels mean: valid (False, the default) or ignored (True).
+
+    Returns
+    -------
+    (rows, cols) bool ndarray
+        True = valid.
+
+    Raises
+    ------
+    InputError
+        When the file is missing, or is no 2-D image of numbers.
+    MissingExtraError
+        When a PNG file is to be read and Pillow is not installed.
+    """
+    file = Path(path)
+    values = _read(file)
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"{file}: its pixels are of type {values.dtype}; a mask holds real numbers")
+    if values.ndim != 2:
+        raise InputError(f"{file}: its shape is {values.shape}; a mask is one image, with two axes")
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        raise InputError(f"{file}: some of its pixels are NaN, which is neither; save it as 0 and 255")
+    nonzero: NDArray[np.bool_] = values != 0
+    return ~nonzero if ignore else nonzero
+
+
+def save_mask(path: PathLike, mask: ArrayLike) -> None:
+    """Write a mask as an image in which 255 is valid and 0 is ignored.
+
+    Parameters
+    ----------
+    path : path
+        Ends in .tif, .tiff, .png or .npy. It appears whole or not at all.
+    mask : (rows, cols) array_like of bool
+        True = valid.
+
+    Raises
+    ------
+    InputError
+        When the suffix is another one, or the mask is not 2-D.
+    """
+    file = Path(path)
+    valid = np.asarray(mask, dtype=bool)
+    if valid.ndim != 2:
+        raise InputError(f"mask has shape {valid.shape}; {file.name} takes one image, with two axes")
+    write = _FORMATS[_suffix(file)][1]
+    part = file.with_name(f"{file.name}.part")
+    try:
+        write(part, np.where(valid, np.uint8(255), np.uint8(0)))
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _read(file: Path) -> NDArray[Any]:
+    read = _FORMATS[_suffix(file)][0]
+    try:
+        return read(file)
+    except MaskregError:
+        raise
+    except FileNotFoundError:
+        raise InputError(f"{file}: there is no such mask file") from None
+    except Exception as error:  # a decoder that is fed broken bytes may raise anything
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{file}: this mask cannot be read: {why}") from error
+
+
+def _suffix(file: Path) -> str:
+    suffix = file.suffix.lower()
+    if suffix not in _FORMATS:
+        raise InputError(f"{file}: a mask is a {', '.join(_FORMATS)} file, not '{file.suffix}'")
+    return suffix
+
+
+def _read_tiff(file: Path) -> NDArray[Any]:
+    import tifffile
+
+    with tifffile.TiffFile(file) as tif:
+        if len(tif.pages) > 1:
+            raise InputError(f"{file}: it holds {len(tif.pages)} pages; a mask is one image")
+        return np.asarray(tif.pages.first.asarray())
+
+
+def _write_tiff(file: Path, pixels: NDArray[np.uint8]) -> None:
+    import tifffile
+
+    tifffile.imwrite(file, pixels)
+
+
+def _read_npy(file: Path) -> NDArray[Any]:
+    with file.open("rb") as stream:
+        return np.asarray(npy_format.read_array(stream, allow_pickle=False))
+
+
+def _write_npy(file: Path, pixels: NDArray[np.uint8]) -> None:
+    with file.open("wb") as stream:  # given a name, numpy would append a suffix of its own
+        np.save(stream, pixels)
+
+
+def _read_png(file: Path) -> NDArray[Any]:
+    image = _pillow().open(file)
+    with image:
+        if image.mode == "P":  # the pixels are numbers of colours, of which 0 may be any
+            image = image.convert("RGBA")
+        return _without_colour(np.asarray(image), file)
+
+
+def _write_png(file: Path, pixels: NDArray[np.uint8]) -> None:
+    _pillow().fromarray(pixels).save(file, format="PNG")
+
+
+def _pillow() -> ModuleType:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise MissingExtraError(
+            'PNG masks need Pillow: python -m pip install "maskreg[app]"; or use TIFF or NPY'
+        ) from error
+    return Image
+
+
+def _without_colour(pixels: NDArray[Any], file: Path) -> NDArray[Any]:
+    """Return the one channel of a grey image, however many channels it was saved with."""
+    if pixels.ndim == 2:
+        return pixels
+    channels = pixels.shape[2]
+    if channels in (2, 4):
+        if not (pixels[..., -1] == 255).all():
+            raise InputError(f"{file}: parts of it are transparent; save it as grey, without transparency")
+        pixels = pixels[..., :-1]
+    if not (pixels == pixels[..., :1]).all():
+        raise InputError(f"{file}: it is in colour ({channels} channels); save it as grey, 0 and 255")
+    return pixels[..., 0]
+
+
+_Read = Callable[[Path], NDArray[Any]]
+_Write = Callable[[Path, NDArray[np.uint8]], None]
+
+_FORMATS: dict[str, tuple[_Read, _Write]] = {
+    ".tif": (_read_tiff, _write_tiff),
+    ".tiff": (_read_tiff, _write_tiff),
+    ".png": (_read_png, _write_png),
+    ".npy": (_read_npy, _write_npy),
+}

@@ -1,0 +1,268 @@
+"""The record of a run: ``run.sqlite``, one row a frame, and what identifies the run.
+
+An embedded database, because it survives a crash at any moment and can be read while it is
+written. Numbers are stored as 8-byte floats, so what is written from the record of a resumed run
+has the bytes of an uninterrupted one. NaN is stored as NULL (SQLite has no NaN).
+
+One process writes. It holds an SQLite lock on a small file beside the record, which the operating
+system releases however the process ends; a lock on the record itself would keep readers out.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from maskreg.errors import RunError
+from maskreg.registration import Registration, Rival, Status
+
+FORMAT = 1
+"""Version of the tables below; a record of another version is refused."""
+
+COMMIT_SECONDS = 1.0
+"""At most this much work is lost in a crash, s; committing every frame would cost more than the frame."""
+
+Settings = dict[str, Any]
+"""What identifies a run: names to values that JSON can hold."""
+
+Entry = tuple[int, str, Registration, dict[str, Any]]
+"""A frame's index, source, registration and metadata."""
+
+_TABLES = """
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE frames (
+    frame INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    shift_row REAL, shift_col REAL,
+    cov_row_row REAL, cov_row_col REAL, cov_col_col REAL,
+    score REAL, significance REAL, overlap REAL,
+    rival_row INTEGER, rival_col INTEGER, rival_gap REAL,
+    status TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    metadata TEXT NOT NULL
+);
+"""
+
+
+class Record:
+    """The record of a run, opened for writing by this process alone.
+
+    Use it as a context manager: however the block ends, what was written is committed.
+
+    Parameters
+    ----------
+    path : Path
+        The database; made when it is not there.
+    settings : dict
+        What identifies the run. An existing record with other settings is refused.
+    overwrite : bool
+        Start anew, whatever the record holds.
+    """
+
+    def __init__(self, path: Path, settings: Settings, *, overwrite: bool = False) -> None:
+        self.path = path
+        with _told(path):
+            self._lock = _lock(path)
+            try:
+                if overwrite:
+                    _remove(path)
+                self._database = _open(path, settings)
+            except BaseException:
+                self._lock.close()
+                raise
+        self._committed_at = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def frames(self) -> set[int]:
+        """Return the indices of the frames that are done."""
+        with _told(self.path):
+            return {frame for (frame,) in self._database.execute("SELECT frame FROM frames")}
+
+    def write(self, frame: int, source: str, registration: Registration, metadata: Mapping[str, Any]) -> None:
+        """Add a frame; it is safe on the disk after the next commit, at most about a second later."""
+        values = _values(frame, source, registration, metadata)
+        with _told(self.path):
+            self._database.execute(f"INSERT INTO frames VALUES ({', '.join('?' * len(values))})", values)
+        if time.monotonic() - self._committed_at >= COMMIT_SECONDS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Make safe what was written so far."""
+        with _told(self.path):
+            self._database.commit()
+        self._committed_at = time.monotonic()
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield all frames in the order of the series, those not yet committed too."""
+        with _told(self.path):
+            yield from _entries(self._database)
+
+    def close(self) -> None:
+        """Commit, and let go of the record."""
+        try:
+            self.commit()
+        finally:
+            # A record at rest is one plain file that can be read from anywhere, also where nothing
+            # can be written. A reader may be using the other form; then it stays, without waiting.
+            with suppress(sqlite3.Error):
+                self._database.execute("PRAGMA busy_timeout = 0")
+                self._database.execute("PRAGMA journal_mode = DELETE")
+            self._database.close()
+            self._lock.close()
+
+
+def read_record(path: Path) -> tuple[Settings, list[Entry]]:
+    """Return the settings and all committed frames of a record, also while another process writes it."""
+    if not path.is_file():
+        raise RunError(f"{path} is not there: {path.parent} is no run folder")
+    with _told(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        _check_format(database, path)
+        return _settings(database), list(_entries(database))
+
+
+def _lock(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path.with_suffix(".lock"), timeout=0)
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if "locked" not in str(error):
+            raise
+        raise RunError(
+            f"{path.parent} is in use by another maskreg process; wait for it or stop it"
+        ) from None
+    return connection
+
+
+def _remove(path: Path) -> None:
+    """Remove a record with the files that SQLite keeps beside it."""
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
+        path.with_name(name).unlink(missing_ok=True)
+
+
+def _open(path: Path, settings: Settings) -> sqlite3.Connection:
+    database = sqlite3.connect(path)
+    try:
+        # readers are not blocked by the writer; where the file system cannot do it, SQLite stays
+        # with its other journal, which is as safe
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        if _is_empty(database):
+            _create(database, settings)
+        _check_format(database, path)
+        _check_settings(_settings(database), settings, path)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _is_empty(database: sqlite3.Connection) -> bool:
+    return database.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+
+
+def _create(database: sqlite3.Connection, settings: Settings) -> None:
+    """Make tables and settings in one transaction: a record is whole or empty."""
+    database.execute("BEGIN")
+    for statement in _TABLES.split(";")[:-1]:
+        database.execute(statement)
+    database.execute(f"PRAGMA user_version = {FORMAT}")
+    pairs = [(name, json.dumps(value)) for name, value in settings.items()]
+    database.executemany("INSERT INTO settings VALUES (?, ?)", pairs)
+    database.commit()
+
+
+def _check_format(database: sqlite3.Connection, path: Path) -> None:
+    (found,) = database.execute("PRAGMA user_version").fetchone()
+    if found != FORMAT:
+        raise RunError(
+            f"{path} is a record of format {found}, this maskreg reads format {FORMAT}; "
+            "use the maskreg that wrote it, or --overwrite"
+        )
+
+
+def _check_settings(old: Settings, new: Settings, path: Path) -> None:
+    # through JSON, in which tuples are lists, as they were when they were stored
+    new = json.loads(json.dumps(new))
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    if names:
+        changes = ", ".join(f"{name}: {old.get(name)} → {new.get(name)}" for name in names)
+        raise RunError(
+            f"{path.parent} holds a run with other settings ({changes}); "
+            "take the same ones, another folder, or --overwrite"
+        )
+
+
+def _settings(database: sqlite3.Connection) -> Settings:
+    pairs = database.execute("SELECT name, value FROM settings ORDER BY rowid")
+    return {name: json.loads(value) for name, value in pairs}
+
+
+def _entries(database: sqlite3.Connection) -> Iterator[Entry]:
+    for values in database.execute("SELECT * FROM frames ORDER BY frame"):
+        yield _entry(values)
+
+
+def _values(
+    frame: int, source: str, registration: Registration, metadata: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    rival = registration.rival
+    return (
+        frame,
+        source,
+        *map(float, registration.shift),
+        *map(float, registration.covariance[np.triu_indices(2)]),
+        float(registration.score),
+        float(registration.significance),
+        float(registration.overlap),
+        *((int(rival.shift[0]), int(rival.shift[1]), float(rival.gap)) if rival else (None, None, None)),
+        registration.status.label,
+        registration.detail,
+        json.dumps(dict(metadata)),
+    )
+
+
+def _entry(values: tuple[Any, ...]) -> Entry:
+    frame, source, *numbers = values[:10]
+    rival_row, rival_col, rival_gap, status, detail, metadata = values[10:]
+    row, col, row_row, row_col, col_col, score, significance, overlap = (
+        float("nan") if number is None else number for number in numbers
+    )
+    registration = Registration(
+        shift=np.array([row, col]),
+        covariance=np.array([[row_row, row_col], [row_col, col_col]]),
+        score=score,
+        significance=significance,
+        overlap=overlap,
+        rival=None if rival_row is None else Rival((rival_row, rival_col), rival_gap),
+        status=Status.from_label(status),
+        detail=detail,
+    )
+    return frame, source, registration, json.loads(metadata)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what SQLite says into one line for the user."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        advice = "; make room and give the same command again" if "is full" in str(error) else ""
+        raise RunError(f"{path}: {error}{advice}") from error
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,0 +1,7 @@
+"""Aligning a series: frames in, a table of shifts out."""
+
+from maskreg.series.align import align
+from maskreg.series.alignment import Alignment
+from maskreg.series.run import align_run, is_run, read_run
+
+__all__ = ["Alignment", "align", "align_run", "is_run", "read_run"]

@@ -1,0 +1,65 @@
+"""Align a series of frames in memory; `maskreg.series.run` does the same into a run folder."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from maskreg.options import Options
+from maskreg.series.alignment import Alignment
+from maskreg.series.frames import opened
+from maskreg.series.prepared import prepare
+from maskreg.series.progress import with_progress
+from maskreg.series.reference import ReferenceLike
+from maskreg.shifts import ShiftTable
+
+
+def align(
+    frames: Any,
+    mask: ArrayLike | None = None,
+    *,
+    reference: ReferenceLike = "first",
+    max_shift: float | tuple[float, ...] | None = None,
+    min_overlap: float | None = None,
+    exact: bool = False,
+    subpixel: bool = True,
+    gain: float | None = None,
+    offset: float | None = None,
+    read_noise: float | None = None,
+    smoothing: float | str = "auto",
+    workers: int | None = None,
+    progress: bool = False,
+) -> Alignment:
+    """Register every frame of a series to one reference.
+
+    Parameters
+    ----------
+    frames : str, path, list, array or FrameSource
+        A file, folder or pattern, a list of files or of 2-D arrays, an array (n, rows, cols), or
+        what `open_frames` returned.
+    mask : (rows, cols) array of bool, optional
+        True where pixels are valid, the same for all frames (what does not move with the image: a
+        beam-block, dead pixels).
+    reference : 'first', int, path or array
+        What the frames are registered to: the first frame, the frame at an index (negative ones
+        count from the end), an image file, or an image.
+    max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing
+        See `maskreg.Options`.
+    workers : int, optional
+        How many frames are registered at once; all cores unless told. It never changes a result.
+    progress : bool
+        Show a progress bar, if stderr is a terminal.
+
+    Returns
+    -------
+    alignment : Alignment
+        A shift for every frame. A frame that cannot be read or registered is in it, flagged.
+    """
+    options = Options(max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing)
+    with opened(frames) as source:
+        series = prepare(source, mask, reference, options)
+        with closing(series.rows(range(len(source)), workers=workers)) as rows:
+            table = ShiftTable(with_progress(rows, total=len(source), done=0, wanted=progress))
+    return Alignment(table, frames, series.mask)

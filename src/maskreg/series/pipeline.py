@@ -1,0 +1,63 @@
+"""The journey of a frame: read, register, a row of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskreg.errors import FrameError, FrameShapeError
+from maskreg.frames import FrameSource
+from maskreg.registration import Registration, Status
+from maskreg.shifts import FrameRow
+from maskreg.stream import available_cores, ordered_map
+
+
+def register_frames(
+    source: FrameSource,
+    frames: Iterable[int],
+    register: Callable[[NDArray[Any]], Registration],
+    *,
+    reference_frame: int | None,
+    workers: int | None,
+) -> Generator[FrameRow, None, None]:
+    """Yield the row of every frame, in the order of `frames`; a bad frame is a row with its reason.
+
+    Any exception but those of reading is a bug and ends the series.
+    """
+
+    def row(frame: int) -> FrameRow:
+        return FrameRow.of(frame, source.name(frame), registration(frame), metadata(frame))
+
+    def registration(frame: int) -> Registration:
+        if frame == reference_frame:
+            return of_the_reference()
+        try:
+            return register(source.read(frame))
+        except FrameShapeError as error:
+            return Registration.failed(Status.BAD_SHAPE, 2, str(error))
+        except FrameError as error:
+            return Registration.failed(Status.UNREADABLE, 2, str(error))
+
+    def metadata(frame: int) -> dict[str, Any]:
+        try:
+            return source.metadata(frame)
+        except FrameError:  # the file that holds them is broken: the row says so already
+            return {}
+
+    return ordered_map(row, frames, workers=available_cores() if workers is None else workers)
+
+
+def of_the_reference() -> Registration:
+    """Return the reference's own row: no shift, without uncertainty, by definition."""
+    return Registration(
+        shift=np.zeros(2),
+        covariance=np.zeros((2, 2)),
+        score=1.0,
+        significance=float("nan"),
+        overlap=1.0,
+        rival=None,
+        status=Status.REFERENCE,
+    )

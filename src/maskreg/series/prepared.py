@@ -1,0 +1,55 @@
+"""A series, checked and ready to be registered: what must be right before the first row."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from maskreg.errors import InputError
+from maskreg.frames import FrameSource
+from maskreg.options import Options
+from maskreg.series.pipeline import register_frames
+from maskreg.series.reference import Reference, ReferenceLike, find_reference
+from maskreg.shifts import FrameRow
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Frames, one mask for all images (it does not move), the reference and the options."""
+
+    source: FrameSource
+    mask: NDArray[np.bool_] | None
+    reference: Reference
+    options: Options
+
+    def rows(self, frames: Iterable[int], *, workers: int | None) -> Generator[FrameRow, None, None]:
+        """Yield the rows of `frames`; what depends on reference and mask is computed once, first."""
+        # here, because it brings the compiler of the kernels, for which who reads a run need not wait
+        from maskreg.core.registrar import Registrar
+
+        registrar = Registrar(self.reference.image, self.mask, self.mask, **asdict(self.options))
+        return register_frames(
+            self.source, frames, registrar, reference_frame=self.reference.frame, workers=workers
+        )
+
+
+def prepare(
+    source: FrameSource, mask: ArrayLike | None, reference: ReferenceLike, options: Options
+) -> Prepared:
+    """Check mask and reference against the frames and put them together."""
+    valid = _checked_mask(mask, source)
+    return Prepared(source, valid, find_reference(reference, source, valid), options)
+
+
+def _checked_mask(mask: ArrayLike | None, source: FrameSource) -> NDArray[np.bool_] | None:
+    if mask is None:
+        return None
+    valid = np.asarray(mask)
+    if valid.shape != tuple(source.shape):
+        raise InputError(f"mask has shape {valid.shape}, the frames have {tuple(source.shape)}")
+    if valid.dtype.kind not in "biu":
+        raise InputError(f"mask has dtype {valid.dtype}; it must be boolean, True where pixels are valid")
+    return valid.astype(bool)

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tifffile
+
+from maskreg.series import read_run
+
+
+@pytest.fixture
+def flags(data):
+    return ("--valid", data / "valid_mask.tif", "-o", data / "run")
+
+
+def test_a_folder_becomes_a_run(maskreg, data, flags, scan):
+    outcome = maskreg("align", data / "frames", *flags)
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
+    assert lines[0] == "6 frames: 5 ok, 1 reference"
+    assert lines[1].startswith("largest shift: ")
+    assert lines[2] == f"table: {data / 'run' / 'shifts.csv'}"
+    assert "% of the pixels are ignored" in outcome.err
+    table = np.genfromtxt(
+        data / "run" / "shifts.csv", delimiter=",", names=True, dtype=None, encoding="utf-8"
+    )
+    assert list(table["source"]) == scan.names
+    shifts = np.column_stack([table["shift_row_px"], table["shift_col_px"]])
+    np.testing.assert_allclose(shifts, scan.shifts, atol=0.15)
+
+
+def test_a_bad_frame_is_told_and_exit_3(maskreg, data, flags, scan):
+    (data / "frames" / scan.names[2]).write_bytes(b"")
+    outcome = maskreg("align", data / "frames", *flags, "-q")
+    assert outcome.code == 3
+    assert outcome.err == ""
+    assert "6 frames: 4 ok, 1 reference, 1 unreadable\n" in outcome.out
+    assert f"frame 2 ({scan.names[2]}): unreadable: the frame could not be read" in outcome.out
+
+
+def test_the_summary_as_json(maskreg, data, flags):
+    answer = json.loads(maskreg("align", data / "frames", *flags, "--json").out)
+    assert answer["counts"] == {"ok": 5, "reference": 1}
+    assert (answer["frames"], answer["flagged"]) == (6, 0)
+    assert answer["largest_shift"]["px"] > 0
+
+
+def test_the_same_command_again_changes_nothing(maskreg, data, flags):
+    first = maskreg("align", data / "frames", *flags)
+    table = (data / "run" / "shifts.csv").read_bytes()
+    second = maskreg("align", data / "frames", *flags)
+    assert second.out == first.out
+    assert "6 of 6 frames are done already" in second.err
+    assert (data / "run" / "shifts.csv").read_bytes() == table
+
+
+def test_other_settings_are_refused_unless_overwritten(maskreg, data, flags):
+    maskreg("align", data / "frames", *flags)
+    refused = maskreg("align", data / "frames", *flags, "--max-shift", "20,30")
+    assert refused.code == 1
+    assert "max_shift: None → [20.0, 30.0]" in refused.err
+    assert maskreg("align", data / "frames", *flags, "--max-shift", "20,30", "--overwrite").code == 0
+
+
+def test_a_list_of_files_is_a_pattern_is_a_folder(maskreg, data, flags, scan):
+    tables = []
+    for given in (
+        [data / "frames"],
+        [data / "frames" / "*.tif"],
+        [data / "frames" / n for n in reversed(scan.names)],
+    ):
+        maskreg("align", *given, *flags, "--overwrite")
+        tables.append((data / "run" / "shifts.csv").read_bytes())
+    assert len(set(tables)) == 1
+
+
+@pytest.mark.parametrize("reference", ["-1", "2"])
+def test_another_reference(maskreg, data, flags, reference):
+    maskreg("align", data / "frames", *flags, "--reference", reference)
+    settings, table = read_run(data / "run")
+    assert settings["reference"] == int(reference) % 6
+    assert table[int(reference)].registration.status.label == "reference"
+
+
+def test_a_reference_that_is_no_frame_of_the_series(maskreg, data, flags, scan):
+    reference = (data / "frames" / scan.names[0]).rename(data / "reference.tif")
+    outcome = maskreg("align", data / "frames", *flags, "--reference", reference)
+    assert outcome.out.startswith("5 frames: 5 ok\n")
+
+
+def test_a_flat_reference_says_what_to_try(maskreg, data, flags, scan):
+    tifffile.imwrite(data / "frames" / scan.names[0], np.zeros((192, 192), np.uint16))
+    outcome = maskreg("align", data / "frames", *flags)
+    assert outcome.code == 1
+    assert "--reference 1" in outcome.err
+
+
+def test_thresholds_are_taken_from_the_reference(maskreg, data):
+    outcome = maskreg("align", data / "frames", "-o", data / "run", "--ignore-above", "5000", "--grow", "2")
+    assert "% of the pixels are ignored" in outcome.err
+
+
+SLOW = """
+import sys, time
+from maskreg.cli import main
+from maskreg.series import pipeline
+register_frames = pipeline.register_frames
+
+def slow(source, frames, register, **options):
+    def register_slowly(image):
+        time.sleep(0.7)
+        return register(image)
+    print("started", flush=True)
+    return register_frames(source, frames, register_slowly, **options)
+
+import maskreg.series.prepared as prepared
+prepared.register_frames = slow
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def started(command):
+    """Start a slow `maskreg` as a process of its own and return it once it registers frames."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "started\n"
+    return process
+
+
+def wait_for_a_commit(run):
+    deadline = time.monotonic() + 60
+    while not read_run(run)[1].rows and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("kind", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_bytes(maskreg, data, flags, kind, workers):
+    command = ["align", data / "frames", *flags, "--workers", workers]
+    with started(command) as process:
+        wait_for_a_commit(data / "run")
+        process.send_signal(signal.Signals[kind])
+        begin = time.monotonic()
+        _, err = process.communicate()
+    assert time.monotonic() - begin < 2
+    done = len(read_run(data / "run")[1])
+    assert 0 < done < 6
+    assert not (data / "run" / "shifts.csv").exists()
+    if kind != "SIGKILL":
+        assert process.returncode == 130
+        assert err.endswith("maskreg: interrupted; what is done is kept, the same command goes on\n")
+        assert "Traceback" not in err
+
+    assert f"{done} of 6 frames are done already" in maskreg(*command).err
+    stopped = (data / "run" / "shifts.csv").read_bytes()
+    maskreg(*command, "--overwrite")
+    assert (data / "run" / "shifts.csv").read_bytes() == stopped

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+
+def test_the_demo_tells_how_far_off_it_is_and_what_to_try(maskreg, tmp_path):
+    folder = tmp_path / "demo"
+    outcome = maskreg("demo", "-o", folder, "--size", "256")
+    assert outcome.code in (0, 3)
+    masked, unmasked = (
+        float(re.search(rf"{case}: +error rms ([\d.]+) px", outcome.out)[1])
+        for case in ("with the mask", "without it")
+    )
+    assert masked < 0.1
+    assert unmasked > 10 * masked
+    assert (folder / "alignment.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "run" / "shifts.csv").read_text().count("\n") == 25
+    command = outcome.out.splitlines()[-1].removeprefix("Try: maskreg ").split()
+    assert command[0] == "align"
+    command[-1] = str(tmp_path / "my-run")
+    assert maskreg(*command).code == outcome.code
+    assert (tmp_path / "my-run" / "shifts.csv").read_bytes() == (folder / "run" / "shifts.csv").read_bytes()
+
+
+@pytest.mark.parametrize("there", ["a file", "a folder"])
+def test_the_demo_never_writes_among_other_files(maskreg, tmp_path, there):
+    if there == "a folder":
+        (tmp_path / "demo").mkdir()
+        (tmp_path / "demo" / "precious.txt").write_text("mine")
+    else:
+        (tmp_path / "demo").write_text("mine")
+    outcome = maskreg("demo", "-o", tmp_path / "demo")
+    assert outcome.code == 2
+    assert "name another folder with -o" in outcome.err

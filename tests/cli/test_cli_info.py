@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import json
+
+
+def test_a_folder_of_frames(maskreg, data, scan):
+    outcome = maskreg("info", data / "frames")
+    assert outcome.code == 0
+    assert outcome.out.splitlines() == [
+        "6 frames of 192 x 192 px, uint16, 442 kB",
+        f"first: {scan.names[0]}",
+        f"last: {scan.names[-1]}",
+    ]
+
+
+def test_frames_as_json(maskreg, data):
+    facts = json.loads(maskreg("info", data / "frames", "--json").out)
+    assert (facts["frames"], facts["shape"], facts["dtype"]) == (6, [192, 192], "uint16")
+
+
+def test_a_run(maskreg, data):
+    maskreg("align", data / "frames", "-o", data / "run", "--max-shift", "20,30")
+    outcome = maskreg("info", data / "run")
+    assert outcome.out.startswith("a run of 6 frames; done are 6 frames: ")
+    assert "max_shift: 20.0, 30.0\n" in outcome.out
+    facts = json.loads(maskreg("info", data / "run", "--json").out)
+    assert facts["done"] == sum(facts["counts"].values()) == 6
+    assert facts["settings"]["max_shift"] == [20.0, 30.0]

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+KEYS = {"status", "ok", "reason", "shift_px", "sigma_px", "covariance_px2"} | {
+    "score",
+    "significance",
+    "overlap",
+    "rival",
+}
+
+
+@pytest.fixture
+def pair(data, scan):
+    return [data / "frames" / name for name in scan.names[:2]]
+
+
+def test_a_pair_in_words(maskreg, pair, data):
+    outcome = maskreg("pair", *pair, "--valid", data / "valid_mask.tif")
+    assert outcome.code == 0
+    assert outcome.out.startswith("ok: the shift is trusted\nshift of B onto A: ")
+    assert outcome.err.count("% of the pixels are ignored") == 2
+
+
+def test_a_pair_as_json(maskreg, pair, data, scan):
+    outcome = maskreg("pair", *pair, "--valid", data / "valid_mask.tif", "--json", "-q")
+    answer = json.loads(outcome.out)
+    assert set(answer) == KEYS
+    assert (answer["status"], answer["ok"], outcome.err) == ("ok", True, "")
+    np.testing.assert_allclose(answer["shift_px"], scan.shifts[1], atol=0.15)
+    assert len(answer["sigma_px"]) == 2
+    assert np.shape(answer["covariance_px2"]) == (2, 2)
+
+
+def test_no_answer_is_null_and_exit_3(maskreg, pair, tmp_path):
+    tifffile.imwrite(tmp_path / "flat.tif", np.ones((192, 192), np.uint16))
+    outcome = maskreg("pair", pair[0], tmp_path / "flat.tif", "--json")
+    answer = json.loads(outcome.out)
+    assert outcome.code == 3
+    assert set(answer) == KEYS
+    assert (answer["status"], answer["shift_px"], answer["rival"]) == ("flat", [None, None], None)
+    words = maskreg("pair", pair[0], tmp_path / "flat.tif")
+    assert words.code == 3
+    assert words.out.startswith("flat: the valid pixels have no variance")
+    assert "shift of B" not in words.out
+
+
+def test_a_frame_of_a_stack_can_be_named(maskreg, pair, data, tmp_path):
+    tifffile.imwrite(tmp_path / "stack.tif", np.stack([tifffile.imread(path) for path in pair]))
+    names = [f"{tmp_path / 'stack.tif'}[{index}]" for index in (0, -1)]
+    flags = ("--valid", data / "valid_mask.tif", "--json")
+    assert maskreg("pair", *names, *flags).out == maskreg("pair", *pair, *flags).out
+    outcome = maskreg("pair", tmp_path / "stack.tif", pair[1])
+    assert outcome.code == 1
+    assert "holds 2 frames; name one of them, such as" in outcome.err
+
+
+def test_each_image_can_have_a_mask_of_its_own(maskreg, pair, data, tmp_path):
+    tifffile.imwrite(tmp_path / "cropped.tif", tifffile.imread(pair[1])[:150])
+    common = maskreg("pair", pair[0], tmp_path / "cropped.tif", "--valid", data / "valid_mask.tif")
+    assert common.code == 2
+    assert "one mask cannot be for both; use --reference-valid" in common.err
+    tifffile.imwrite(
+        tmp_path / "block.tif", (tifffile.imread(data / "valid_mask.tif")[:150] == 0).astype(np.uint8)
+    )
+    own = maskreg(
+        "pair", pair[0], tmp_path / "cropped.tif",
+        "--reference-valid", data / "valid_mask.tif", "--moving-ignore", tmp_path / "block.tif",
+    )  # fmt: skip
+    assert own.code in (0, 3)
+    assert f"{pair[0]}: " in own.err
+    assert "cropped.tif: " in own.err
+
+
+def test_thresholds_look_at_each_image(maskreg, pair):
+    outcome = maskreg("pair", *pair, "--ignore-above", "1000", "--ignore-below", "-5", "--grow", "1")
+    assert outcome.err.count("% of the pixels are ignored") == 2
+
+
+def test_a_mask_that_may_be_upside_down_is_a_warning(maskreg, pair, data):
+    outcome = maskreg("pair", *pair, "--ignore", data / "valid_mask.tif")
+    assert "maskreg: warning: " in outcome.err
+    assert "may be upside down" in outcome.err

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from maskreg import __version__
+from maskreg.cli.parser import VERBS
+
+COMMAND = [sys.executable, "-m", "maskreg"]
+
+
+def in_a_new_process(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "say what to do: demo, pair, align, info; see maskreg --help"),
+        (["algin"], 2, "there is no verb 'algin'; did you mean align?; see maskreg --help"),
+        (["xyz"], 2, "there is no verb 'xyz'; see maskreg --help"),
+        (["pair", "a.tif"], 2, "the following arguments are required: B; see maskreg pair --help"),
+        (["pair", "a", "b", "c"], 2, "one argument too many: 'c'; see maskreg pair --help"),
+        (
+            ["pair", "a", "b", "--jsno"],
+            2,
+            "there is no option --jsno; did you mean --json?; see maskreg pair --help",
+        ),
+        (
+            ["align", "a", "-o", "r", "--max-shfit", "3"],
+            2,
+            "no option --max-shfit; did you mean --max-shift?",
+        ),
+        (
+            ["align", "a", "-o", "r", "--max-shift", "wide"],
+            2,
+            "'wide' is not one number of px, or one per axis",
+        ),
+        (["align", "a", "-o", "r", "--max-shift", "-3"], 2, "max_shift is -3.0; it must be zero or more px"),
+        (["align", "a", "-o", "r", "--gain", "high"], 2, "argument --gain: invalid float value: 'high'"),
+        (["align", "a", "-o", "r", "--ignore-rect", "1:2"], 2, "its form is r0:r1,c0:c1"),
+        (["align", "a", "-o", "r", "--smoothing", "much"], 2, "'much' is not auto, or a width in px"),
+        (["align", "a", "-o", "r", "--workers", "0"], 2, "'0' is not a number of workers, one or more"),
+        (["info", "nowhere.tif"], 1, "nowhere.tif"),
+    ],
+)
+def test_an_error_is_one_line_with_what_to_try(maskreg, arguments, code, message):
+    outcome = maskreg(*arguments)
+    assert outcome.code == code
+    assert outcome.out == ""
+    assert outcome.err.startswith("maskreg: error: ")
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_an_unexpected_error_is_one_line_and_a_traceback_with_debug(maskreg, monkeypatch, tmp_path):
+    def broken(path):
+        raise ZeroDivisionError("two\nlines")
+
+    monkeypatch.setattr("maskreg.series.is_run", broken)
+    outcome = maskreg("info", tmp_path)
+    assert outcome.code == 1
+    assert outcome.err == (
+        "maskreg: error: ZeroDivisionError: two lines (this is a bug in maskreg; --debug shows where)\n"
+    )
+    with pytest.raises(ZeroDivisionError):
+        maskreg("info", tmp_path, "--debug")
+
+
+def test_errors_of_the_system_name_the_file(maskreg, monkeypatch, tmp_path):
+    def refused(path):
+        raise PermissionError(13, "Permission denied", "secret.tif")
+
+    monkeypatch.setattr("maskreg.series.is_run", refused)
+    assert maskreg("info", tmp_path).err == "maskreg: error: secret.tif: Permission denied\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *([verb, "--help"] for verb in VERBS)])
+def test_help_is_for_everything(arguments, capsys):
+    from maskreg.cli import main
+
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 0
+    out = capsys.readouterr().out
+    assert out.startswith("usage: maskreg")
+    assert "\033" not in out
+
+
+def test_version(capsys):
+    from maskreg.cli import main
+
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"maskreg {__version__}\n"
+
+
+def test_help_loads_nothing_heavy_and_is_quick(capsys):
+    before = os.times()
+    subprocess.run([*COMMAND, "--help"], capture_output=True, check=True)
+    after = os.times()
+    seconds = sum(after[2:4]) - sum(before[2:4])  # of child processes, user and system
+    with capsys.disabled():
+        print(f"\nmaskreg --help: {seconds:.3f} s of CPU", end="")
+    loaded = in_a_new_process(
+        "import sys; from maskreg.cli.parser import parse\n"
+        "try: parse(['align', '--help'])\n"
+        "except SystemExit: print(*sys.modules, file=sys.stdout)"
+    )
+    assert "maskreg.cli.align" in loaded
+    assert not {"numpy", "scipy", "numba", "tifffile", "sqlite3", "tqdm"} & set(loaded)
+
+
+def test_importing_maskreg_loads_neither_numba_nor_anything_optional():
+    loaded = set(in_a_new_process("import sys, maskreg; print(*sys.modules)"))
+    assert (
+        not {"numpy", "numba", "scipy", "tqdm", "PIL", "h5py", "zarr", "bokeh", "watchdog", "distributed"}
+        & loaded
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_a_reader_that_goes_away_is_no_error(data):
+    with subprocess.Popen(
+        [*COMMAND, "info", data / "frames"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from maskreg.errors import RunError
+from maskreg.outputs import Record, read_record
+from maskreg.registration import Registration, Rival, Status
+
+SETTINGS = {"max_shift": None, "mask": "abc", "shape": (4, 5)}
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "run.sqlite"
+
+
+def registration(seed=0, status=Status.OK):
+    rng = np.random.default_rng(seed)
+    root = rng.normal(size=(2, 2)) * 1e-3
+    rival = Rival((3, -4), float(rng.normal())) if seed % 2 else None
+    numbers = (float(number) for number in rng.random(3))
+    return Registration(rng.normal(size=2), root @ root.T, *numbers, rival, status, f"seed {seed}")
+
+
+def assert_same(one, other):
+    np.testing.assert_array_equal(one.shift, other.shift)
+    np.testing.assert_array_equal(one.covariance, other.covariance)
+    np.testing.assert_array_equal(
+        [one.score, one.significance, one.overlap], [other.score, other.significance, other.overlap]
+    )
+    assert (one.rival, one.status, one.detail) == (other.rival, other.status, other.detail)
+
+
+def test_what_is_read_is_what_was_written_to_the_last_bit(path):
+    written = [
+        (i, f"frame {i}.tif", registration(i), {"delay": 0.1 * i, "scan": i, "name": "ä"}) for i in range(20)
+    ]
+    with Record(path, SETTINGS) as record:
+        for entry in written:
+            record.write(*entry)
+    settings, entries = read_record(path)
+    assert settings == {"max_shift": None, "mask": "abc", "shape": [4, 5]}
+    assert len(entries) == 20
+    for one, other in zip(written, entries, strict=True):
+        assert (one[0], one[1], one[3]) == (other[0], other[1], other[3])
+        assert_same(one[2], other[2])
+
+
+def test_no_answer_comes_back_as_nan(path):
+    with Record(path, SETTINGS) as record:
+        record.write(0, "a", Registration.failed(Status.FLAT, 2, "all 7"), {})
+        (entry,) = record.entries()
+    assert_same(entry[2], Registration.failed(Status.FLAT, 2, "all 7"))
+
+
+def test_entries_come_in_the_order_of_the_series(path):
+    with Record(path, SETTINGS) as record:
+        for frame in (2, 0, 1):
+            record.write(frame, "a", registration(), {})
+        assert [entry[0] for entry in record.entries()] == [0, 1, 2]
+        assert record.frames() == {0, 1, 2}
+
+
+def test_a_record_is_continued(path):
+    with Record(path, SETTINGS) as record:
+        record.write(0, "a", registration(), {})
+    with Record(path, SETTINGS) as record:
+        assert record.frames() == {0}
+        record.write(1, "b", registration(1), {})
+    assert [entry[1] for entry in read_record(path)[1]] == ["a", "b"]
+
+
+def test_what_was_written_is_kept_when_the_block_fails(path):
+    with pytest.raises(KeyboardInterrupt), Record(path, SETTINGS) as record:
+        record.write(0, "a", registration(), {})
+        raise KeyboardInterrupt
+    assert len(read_record(path)[1]) == 1
+
+
+def test_other_settings_are_refused_and_both_shown(path):
+    Record(path, SETTINGS).close()
+    with pytest.raises(RunError, match=r"max_shift: None → 20, mask: abc → xyz\).*--overwrite"):
+        Record(path, {**SETTINGS, "max_shift": 20, "mask": "xyz"})
+    Record(path, SETTINGS).close()
+
+
+def test_overwrite_starts_anew(path):
+    with Record(path, SETTINGS) as record:
+        record.write(0, "a", registration(), {})
+    with Record(path, {"max_shift": 3}, overwrite=True) as record:
+        assert record.frames() == set()
+    assert read_record(path) == ({"max_shift": 3}, [])
+
+
+def test_a_second_writer_is_refused(path):
+    with Record(path, SETTINGS), pytest.raises(RunError, match="in use by another maskreg process"):
+        Record(path, SETTINGS)
+    Record(path, SETTINGS).close()
+
+
+def test_it_can_be_read_while_it_is_written(path):
+    with Record(path, SETTINGS) as record:
+        record.write(0, "a", registration(), {})
+        record.commit()
+        record.write(1, "b", registration(), {})
+        assert [entry[1] for entry in read_record(path)[1]] == ["a"]
+
+
+def test_a_record_at_rest_is_one_plain_file(path):
+    with Record(path, SETTINGS) as record:
+        record.write(0, "a", registration(), {})
+    assert {file.name for file in path.parent.iterdir()} == {"run.sqlite", "run.lock"}
+
+
+def test_a_reader_does_not_hold_up_the_writers_end(path):
+    with Record(path, SETTINGS) as record:
+        record.write(0, "a", registration(), {})
+        record.commit()
+        reader = sqlite3.connect(path)
+        cursor = reader.execute("SELECT * FROM frames")
+        cursor.fetchone()
+    reader.close()
+    assert len(read_record(path)[1]) == 1
+
+
+KILLED_WRITER = textwrap.dedent("""
+    import sys, time
+    from pathlib import Path
+    from maskreg.outputs import Record, record
+    from maskreg.registration import Registration, Status
+    record.COMMIT_SECONDS = 0
+    run = Record(Path(sys.argv[1]), {"max_shift": None, "mask": "abc", "shape": (4, 5)})
+    for frame in range(3):
+        run.write(frame, "a", Registration.failed(Status.FLAT, 2), {})
+    print("ready", flush=True)
+    time.sleep(60)
+""")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs kill -9")
+def test_a_killed_writer_leaves_a_whole_record_and_no_lock(path):
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED_WRITER, str(path)], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"ready\n"
+        with pytest.raises(RunError, match="in use"):
+            Record(path, SETTINGS)
+        process.send_signal(signal.SIGKILL)
+    with Record(path, SETTINGS) as record:
+        assert record.frames() == {0, 1, 2}
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_file_that_is_no_record_is_left_alone(path):
+    path.write_bytes(b"precious text, not a database" * 100)
+    with pytest.raises(RunError, match=r"run\.sqlite: file is not a database"):
+        Record(path, SETTINGS)
+    assert path.read_bytes().startswith(b"precious")
+
+
+def test_another_format_is_refused(path):
+    Record(path, SETTINGS).close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(RunError, match="format 99, this maskreg reads format 1"):
+        Record(path, SETTINGS)
+    with pytest.raises(RunError, match="format 99"):
+        read_record(path)
+
+
+def test_a_folder_without_a_record_is_no_run(tmp_path):
+    with pytest.raises(RunError, match="is no run folder"):
+        read_record(tmp_path / "run.sqlite")

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+import pytest
+import tifffile
+
+from maskreg import Status, align, open_frames
+from maskreg.errors import FrameError, InputError, InputTypeError
+
+SHAPE = (72, 90)
+
+
+def csv_of(alignment):
+    stream = io.StringIO()
+    alignment.table().to_csv(stream)
+    return stream.getvalue()
+
+
+def without_source(text):
+    return re.sub(r"^(\d+),[^,]*,", r"\1,", text, flags=re.MULTILINE)
+
+
+def test_every_frame_gets_the_shift_that_brings_it_back(frames, mask, truth):
+    alignment = align(frames, mask)
+    assert alignment.status == [Status.REFERENCE] + [Status.OK] * (len(frames) - 1)
+    np.testing.assert_allclose(alignment.shifts, truth, atol=0.2)
+    assert alignment.uncertainty.shape == alignment.shifts.shape
+    assert (alignment.uncertainty[1:] > 0).all()
+    assert (alignment.score > 0.9).all()
+    assert alignment.ok.all()
+    assert repr(alignment) == f"Alignment({len(frames)} frames: {len(frames) - 1} ok, 1 reference)"
+
+
+def test_the_reference_has_no_shift_and_no_uncertainty(frames, truth):
+    alignment = align(frames, reference=2)
+    assert alignment.status[2] is Status.REFERENCE
+    np.testing.assert_array_equal(alignment.shifts[2], 0)
+    np.testing.assert_array_equal(alignment.uncertainty[2], 0)
+    np.testing.assert_allclose(alignment.shifts, truth - truth[2], atol=0.2)
+
+
+def test_a_negative_index_counts_from_the_end(frames):
+    assert align(frames, reference=-1).status[-1] is Status.REFERENCE
+
+
+@pytest.mark.parametrize("given", ["array", "file", "of a stack"])
+def test_a_reference_of_its_own_leaves_every_frame_to_be_registered(frames, stack, tmp_path, given, truth):
+    tifffile.imwrite(tmp_path / "reference.tif", frames[0])
+    reference = {"array": frames[0], "file": tmp_path / "reference.tif", "of a stack": f"{stack}[0]"}[given]
+    alignment = align(frames[1:], reference=reference)
+    assert set(alignment.status) == {Status.OK}
+    np.testing.assert_allclose(alignment.shifts, truth[1:], atol=0.2)
+
+
+def test_stack_and_folder_and_arrays_give_the_same_table_but_for_the_source(frames, folder, stack, mask):
+    tables = [csv_of(align(series, mask)) for series in (frames, folder, stack)]
+    assert len({without_source(table) for table in tables}) == 1
+    assert len(set(tables)) == 3
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_the_number_of_workers_changes_nothing(frames, mask, workers):
+    assert csv_of(align(frames, mask, workers=workers)) == csv_of(align(frames, mask, workers=1))
+
+
+def test_what_lies_under_the_mask_changes_nothing(frames, mask):
+    rng = np.random.default_rng(1)
+    painted = [np.where(mask, frame, rng.integers(0, 65535, SHAPE)).astype(frame.dtype) for frame in frames]
+    assert csv_of(align(painted, mask)) == csv_of(align(frames, mask))
+
+
+def test_a_bad_frame_is_a_row_with_its_reason(folder, frames, truth):
+    (folder / "f2.tif").write_bytes(b"II*\0 broken")
+    tifffile.imwrite(folder / "f3.tif", frames[0][:50])
+    tifffile.imwrite(folder / "f4.tif", np.full(SHAPE, 7, np.uint16))
+    alignment = align(folder)
+    assert alignment.status[2:6] == [Status.UNREADABLE, Status.BAD_SHAPE, Status.FLAT, Status.OK]
+    assert np.isnan(alignment.shifts[2:5]).all()
+    np.testing.assert_allclose(alignment.shifts[[1, 5, 6, 7]], truth[[1, 5, 6, 7]], atol=0.2)
+    reasons = [row.registration.reason for row in alignment.table()]
+    assert "f2.tif" in reasons[2]
+    assert "(50, 90)" in reasons[3]
+    assert str(folder) not in csv_of(alignment)
+
+
+def test_frames_that_are_not_ok_are_applied_as_wholly_invalid(folder, frames, mask):
+    (folder / "f1.tif").write_bytes(b"")
+    aligned = list(align(folder, mask).apply())
+    assert len(aligned) == len(frames)
+    image, valid = aligned[1]
+    assert np.isnan(image).all()
+    assert not valid.any()
+    assert image.dtype == aligned[2][0].dtype
+
+
+def test_applied_frames_lie_on_the_reference(frames, mask):
+    for image, valid in align(frames, mask).apply():
+        inside = valid & mask
+        assert inside.sum() > 0.4 * mask.size
+        assert np.corrcoef(image[inside], frames[0][inside])[0, 1] > 0.95
+
+
+def test_the_table_is_written_whole(frames, tmp_path):
+    alignment = align(frames)
+    alignment.to_csv(tmp_path / "shifts.csv")
+    assert (tmp_path / "shifts.csv").read_bytes().decode() == csv_of(alignment)
+    assert [file.name for file in tmp_path.iterdir()] == ["shifts.csv"]
+
+
+def test_an_open_source_is_left_open(stack):
+    with open_frames(stack) as source:
+        align(source)
+        assert source.read(0).shape == SHAPE
+
+
+def test_a_bug_is_not_hidden_in_the_table(stack, monkeypatch):
+    def broken(self, index):
+        raise ZeroDivisionError("a bug")
+
+    with open_frames(stack) as source:
+        monkeypatch.setattr(type(source), "metadata", broken)
+        with pytest.raises(ZeroDivisionError, match="a bug"):
+            align(source)
+
+
+def test_a_reference_that_cannot_be_read_is_told_with_what_to_try(folder):
+    (folder / "f0.tif").write_bytes(b"")
+    with pytest.raises(InputError, match=r"frame 0 \(f0\.tif\), cannot be used: .*--reference 1"):
+        align(folder)
+    assert align(folder, reference=1).status[:2] == [Status.UNREADABLE, Status.REFERENCE]
+
+
+def test_a_flat_reference_is_told(frames, mask):
+    flat = [np.zeros(SHAPE, np.uint16), *frames]
+    with pytest.raises(InputError, match=r"frame 0 .* is flat: every valid pixel is 0; try .*--reference 1"):
+        align(flat, mask)
+    with pytest.raises(InputError, match="has no valid pixels"):
+        align(frames, np.zeros(SHAPE, dtype=bool))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"reference": 99}, InputError, "there is no frame 99 in the series: it has 8"),
+        ({"reference": 1.5}, InputError, "reference is 1.5"),
+        ({"reference": "nowhere.tif"}, FrameError, "nowhere.tif"),
+        ({"reference": np.ones((3, 4))}, InputError, r"shape \(3, 4\), the frames have \(72, 90\)"),
+        ({"reference": np.ones(SHAPE, complex)}, InputTypeError, "holds complex128"),
+        ({"mask": np.ones((3, 4), bool)}, InputError, r"mask has shape \(3, 4\)"),
+        ({"mask": np.ones(SHAPE)}, InputError, "mask has dtype float64"),
+        ({"max_shift": -1}, InputError, "max_shift is -1"),
+        ({"workers": 0}, InputError, "workers is 0"),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_named(frames, arguments, error, message):
+    with pytest.raises(error, match=message):
+        align(frames, **arguments)
+
+
+def test_a_stack_needs_the_number_of_its_frame_to_be_a_reference(frames, stack):
+    with pytest.raises(InputError, match=r"holds 8 frames; name one of them, such as '.*\[0\]'"):
+        align(frames, reference=stack)
+    with pytest.raises(InputError, match="there is no frame 9"):
+        align(frames, reference=f"{stack}[9]")
+
+
+def test_one_image_is_no_series(frames):
+    with pytest.raises((InputError, InputTypeError)):
+        align(frames[0])
