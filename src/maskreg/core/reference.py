@@ -6,7 +6,6 @@ part when it is first needed and keep it, once for all threads.
 
 from __future__ import annotations
 
-from functools import cached_property
 from threading import RLock
 
 import numpy as np
@@ -16,13 +15,9 @@ from maskreg.core.plan import Plan, make_plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import binned
 from maskreg.core.search import LevelSearch
-from maskreg.core.settle import RADIUS, eroded
-from maskreg.core.template import Template, make_template
+from maskreg.core.settle import eroded
+from maskreg.core.template import Template, best_width, make_template, noise_variance
 from maskreg.options import Options
-
-TAPS_REACH = 3
-"""Pixels that six-tap interpolation reaches to either side."""
-
 
 class ReferenceSide:
     """What depends on the reference only, and the `MaskedSide` of the last mask of moving."""
@@ -32,17 +27,44 @@ class ReferenceSide:
         self.options = options
         self._lock = RLock()
         self._masked: MaskedSide | None = None
-        self._template: Template | None = None
+        self._noise: float | None = None
+        self._widths: dict[int, float] = {}
+        self._templates: dict[tuple[int, float], Template] = {}
 
-    @property
-    def template(self) -> Template:
-        """The reference prepared for refinement."""
+    def noise(self, b: int) -> float:
+        """Return the variance of a pixel's noise at level `b`, stabilised units.
+
+        That of counting, or what second differences show where that is less: counts may have been
+        scaled. The latter errs towards more.
+        """
         with self._lock:
-            if self._template is None:
+            if self._noise is None:
                 image = self.image
-                noise = image.detector.noise_variance(image.raw, image.mask)
-                self._template = make_template(image.pixels, image.mask, noise, self.options.smoothing)
-            return self._template
+                counting = image.detector.noise_variance(image.raw, image.mask)
+                shown = noise_variance(image.pixels, image.mask)
+                self._noise = shown if counting is None else min(shown, counting)
+            return self._noise / b**self.image.mask.ndim
+
+    def width(self, b: int) -> float:
+        """Return the width of the low-pass that refines best at level `b`, level pixels."""
+        with self._lock:
+            if b not in self._widths:
+                level = self.image.level(b)
+                smoothing = self.options.smoothing
+                self._widths[b] = (
+                    best_width(level.pixels, level.mask, self.noise(b))
+                    if isinstance(smoothing, str)
+                    else smoothing / b
+                )
+            return self._widths[b]
+
+    def template(self, b: int, width: float) -> Template:
+        """Return the reference prepared for refinement at level `b`, low-passed by `width` level pixels."""
+        with self._lock:
+            if (b, width) not in self._templates:
+                level = self.image.level(b)
+                self._templates[b, width] = make_template(level.pixels, level.mask, self.noise(b), width)
+            return self._templates[b, width]
 
     def for_mask(self, mask: NDArray[np.bool_]) -> MaskedSide:
         """Return what depends on the masks of both images; that of a static mask is kept."""
@@ -63,7 +85,7 @@ class MaskedSide:
         self._lock = RLock()
         self._masks: dict[int, NDArray[np.bool_]] = {}
         self._searches: dict[int, LevelSearch] = {}
-        self._safe: dict[int, NDArray[np.bool_]] = {}
+        self._safe: dict[tuple[int, int], NDArray[np.bool_]] = {}
 
     def level_mask(self, b: int) -> NDArray[np.bool_]:
         """Return the mask of moving at level `b`."""
@@ -84,14 +106,9 @@ class MaskedSide:
                 )
             return self._searches[b]
 
-    def safe(self, b: int) -> NDArray[np.bool_]:
-        """Return where a whole settling window of moving is valid at level `b`."""
+    def safe(self, b: int, radius: int) -> NDArray[np.bool_]:
+        """Return where all pixels of moving within `radius` are valid at level `b`."""
         with self._lock:
-            if b not in self._safe:
-                self._safe[b] = eroded(self.level_mask(b), RADIUS)
-            return self._safe[b]
-
-    @cached_property
-    def whole(self) -> NDArray[np.bool_]:
-        """Where a whole six-tap neighbourhood of moving is valid."""
-        return eroded(self.mask, TAPS_REACH)
+            if (b, radius) not in self._safe:
+                self._safe[b, radius] = eroded(self.level_mask(b), radius)
+            return self._safe[b, radius]

@@ -24,6 +24,10 @@ from maskreg.core.interpolate import lagrange_taps
 from maskreg.core.template import Template
 
 MOST_STEPS = 12
+
+SMALL_STEP = 0.1
+"""The iteration has converged when a step is shorter than this many standard deviations."""
+
 STEP_LIMIT = 0.75
 """A step is cut to this many px: the gradient says nothing further away."""
 
@@ -111,7 +115,10 @@ def refine(
     shift = np.array(start, np.float64)
     step = np.full(len(shift), np.inf)
     for _ in range(MOST_STEPS):
-        sums = moments(template, moving, usable, shift)
+        # the set of pixels stays while it fits, or it would hop from step to step at half a pixel
+        if np.abs(shift - nearest).max() > 1:
+            nearest = tuple(int(s) for s in np.rint(shift))
+        sums = moments(template, moving, usable, shift, nearest)
         gain = _gain(template, sums)
         if gain is None:
             return None
@@ -121,18 +128,26 @@ def refine(
         if np.abs(step).max() < CONVERGED:
             break
     covariance = _covariance(template, sums, gain, shift, jacobian, energy)
-    return Refinement(shift, covariance, bool(np.abs(step).max() < 0.1 * np.sqrt(np.trace(covariance)) + 1e-3))
+    # what is left of the iteration must be small against what the noise leaves open
+    settled = np.abs(step).max() < SMALL_STEP * np.sqrt(np.trace(covariance)) + CONVERGED
+    return Refinement(shift, covariance, bool(settled))
 
 
 def moments(
-    template: Template, moving: NDArray[np.float32], usable: NDArray[np.bool_], shift: NDArray[np.float64]
+    template: Template,
+    moving: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+    shift: NDArray[np.float64],
+    near: tuple[int, ...],
 ) -> Moments:
-    """Return the sums of one pass at a sub-pixel shift."""
+    """Return the sums of one pass at a sub-pixel shift.
+
+    `near` is a whole-pixel shift at most 1 px away, at which the usable pixels of moving are taken.
+    """
     if moving.ndim != 2:
-        return plain_moments(template, moving, usable, shift)
+        return plain_moments(template, moving, usable, shift, near)
     from maskreg.core.kernels import moments_2d
 
-    near = np.rint(shift).astype(int)
     (oy, wy), (ox, wx) = (lagrange_taps(-float(s)) for s in shift)
     out = moments_2d(
         template.pixels, template.mask, template.gradient, template.smooth, moving, usable,
@@ -142,10 +157,13 @@ def moments(
 
 
 def plain_moments(
-    template: Template, moving: NDArray[np.float32], usable: NDArray[np.bool_], shift: NDArray[np.float64]
+    template: Template,
+    moving: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+    shift: NDArray[np.float64],
+    near: tuple[int, ...],
 ) -> Moments:
     """Return what `moments` does, by slices, for any number of axes."""
-    near = tuple(int(s) for s in np.rint(shift))
     shape = template.mask.shape
     common = template.mask & _shifted(usable, near, shape)
     u = moving.astype(np.float64)

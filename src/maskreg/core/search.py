@@ -9,7 +9,6 @@ exceeds `significance_line(N)` once in a thousand; the most significant level is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,6 +28,9 @@ CHANCE = 1e-3
 
 STATISTICS_OVERLAP = 0.05
 """Lags below this fraction of the greatest overlap do not enter the chance level."""
+
+LEAST_SPREAD = 0.5
+"""The spread of z is 1 for white images and more for others; it is not believed below this."""
 
 SEARCHED_OVERLAP = 0.01
 """Lags below this fraction of the greatest overlap are not searched: sparse counts coincide there."""
@@ -71,6 +73,8 @@ class LevelMap:
         eps of the likelihood.
     line : float
         The significance that a chance place reaches once in `CHANCE`.
+    pixels_per_chance : float
+        How many pixels carry as much as one independent pixel: the square of the spread of z.
     """
 
     bin: int
@@ -83,6 +87,7 @@ class LevelMap:
     searched: NDArray[np.bool_]
     floor: float
     line: float
+    pixels_per_chance: float
 
     @cached_property
     def likelihood(self) -> NDArray[np.float64]:
@@ -105,12 +110,18 @@ class LevelMap:
         """By how much the significance of the best lag exceeds the line; -inf if there is none."""
         return -np.inf if self.best is None else float(self.score[self.best]) - self.line
 
+    def near(self, shift: NDArray[np.float64]) -> float:
+        """Return the greatest significance at the lags around a shift in px; -inf if all are forbidden."""
+        window = tuple(slice(max(0, i - 1), i + 2) for i in self.index_of(shift))
+        return float(np.nan_to_num(self.score[window], nan=-np.inf).max())
+
     def lag(self, index: tuple[int, ...]) -> tuple[int, ...]:
         """Return the lag at an index, level pixels."""
         return tuple(int(axis[i]) for axis, i in zip(self.lags, index, strict=True))
 
-    def index(self, lag: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the index of a lag, clipped to the map."""
+    def index_of(self, shift: NDArray[np.float64]) -> tuple[int, ...]:
+        """Return the index of the lag nearest to a shift in px, clipped to the map."""
+        lag = np.rint(shift / self.bin)
         return tuple(
             int(np.clip(s - axis[0], 0, len(axis) - 1)) for s, axis in zip(lag, self.lags, strict=True)
         )
@@ -184,11 +195,12 @@ class LevelSearch:
             overlap >= max(FEWEST_PIXELS + 1, STATISTICS_OVERLAP * overlap.max(initial=0))
         )
         z = fisher_z(found.ncc, overlap, floor)
-        score = _in_spreads(z, statistics)
+        median, spread = _median_and_spread(z[statistics])
+        score = (z - median) / spread
         searched = self._within & np.isfinite(found.ncc) & (overlap >= self._least)
         line = significance_line(int(searched.sum()), statistics.sum() / 2 ** found.ncc.ndim / 4)
         images = self._reference, LevelImage(detail, self._moving_plane.mask)
-        return LevelMap(self.bin, *images, self.lags, found.ncc, overlap, score, searched, floor, line)
+        return LevelMap(self.bin, *images, self.lags, found.ncc, overlap, score, searched, floor, line, max(1.0, spread**2))
 
     def _floor(self, variance: float) -> float:
         if min(self._variance, variance) <= 0:
@@ -211,18 +223,11 @@ def _within(lags: tuple[NDArray[np.intp], ...], limits: tuple[float, ...] | None
     return inside
 
 
-def _in_spreads(z: NDArray[np.float64], statistics: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return (z - median) / (1.4826 MAD), both over the lags marked in `statistics`."""
-    values = z[statistics]
-    if values.size == 0:
-        return np.full(z.shape, np.nan)
-    median = np.median(values)
-    spread = 1.4826 * np.median(np.abs(values - median))
-    # below 1 only where masks or caps leave hardly any lag: then believe the theory, not the few
-    return (z - median) / max(float(spread), 0.5)
-
-
-def searched_levels(levels: Iterator[LevelMap]) -> LevelMap | None:
-    """Return the level whose best place is the most significant; None if every lag is forbidden."""
-    found = [level for level in levels if level.best is not None]
-    return max(found, key=lambda level: level.margin) if found else None
+def _median_and_spread(z: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the median and 1.4826 times the median absolute deviation of chance values."""
+    if z.size == 0:
+        return 0.0, 1.0
+    median = float(np.median(z))
+    spread = 1.4826 * float(np.median(np.abs(z - median)))
+    # below that only where masks or caps leave hardly any lag: then believe the theory, not the few
+    return median, max(spread, LEAST_SPREAD)

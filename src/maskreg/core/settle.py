@@ -2,48 +2,28 @@
 
 Within a broad peak the masked NCC leans to zero shift, because different lags are scored on
 different pixels. So the lags of a small window are compared on one set that is valid at every
-one of them; the set moves with the best lag until the best lag is its centre.
+one of them; the set moves with the best lag until the best lag is its centre. A move must be worth
+it: among K lags of pure noise the best beats the centre by about log K.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from maskreg.core.likelihood import FEWEST_PIXELS, likelihood
+from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood
 from maskreg.core.search import LevelImage
 from maskreg.core.windows import window_sums
-
-RADIUS = 2
-"""The window reaches this many lags to each side."""
 
 FIXED_PART = 0.25
 """The fixed set must keep this part of the overlap; else (scattered masks) each lag keeps its own."""
 
-MOST_MOVES = 64
+MOST_MOVES = 32
 """A climb longer than this is no climb within one peak."""
 
-
-@dataclass(frozen=True)
-class Place:
-    """A settled place at one level.
-
-    Attributes
-    ----------
-    lag : tuple of int
-        Level pixels.
-    vertex : ndarray of float64
-        Sub-lag offset of a parabola's vertex, within half a lag per axis.
-    settled : bool
-        Whether the climb ended.
-    """
-
-    lag: tuple[int, ...]
-    vertex: NDArray[np.float64]
-    settled: bool
+WORTH = 2.0
+"""A move must win this much log-likelihood beyond what the best of so many lags wins by chance."""
 
 
 def eroded(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
@@ -54,8 +34,12 @@ def eroded(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
 
 
 def settle(
-    reference: LevelImage, moving: LevelImage, lag: tuple[int, ...], safe: NDArray[np.bool_]
-) -> Place:
+    reference: LevelImage,
+    moving: LevelImage,
+    lag: tuple[int, ...],
+    safe: NDArray[np.bool_],
+    radius: int,
+) -> tuple[tuple[int, ...], NDArray[np.float64] | None]:
     """Climb from `lag` to the best lag on one fixed set of pixels.
 
     Parameters
@@ -65,56 +49,76 @@ def settle(
     lag : tuple of int
         Where to start, level pixels.
     safe : ndarray of bool
-        ``eroded(moving.mask, RADIUS)``: computed once for a static mask.
+        ``eroded(moving.mask, radius)``: computed once for a static mask.
+    radius : int
+        The window reaches this many lags to each side.
+
+    Returns
+    -------
+    lag : tuple of int
+        The settled lag.
+    vertex : ndarray of float64 or None
+        Sub-lag offset of a parabola's vertex, within half a lag per axis; None where the settled
+        lag is not the best of its window (noise hides the peak) or nothing can be compared.
     """
-    seen = set()
-    centre = (RADIUS,) * len(lag)
+    centre = (radius,) * len(lag)
+    seen: set[tuple[int, ...]] = set()
     while lag not in seen and len(seen) < MOST_MOVES:
         seen.add(lag)
-        scores = _window_scores(reference, moving, lag, safe)
-        best = _best(scores, lag)
+        scores = _window_likelihoods(reference, moving, lag, safe, radius)
+        best = _best(scores, lag, radius)
         if best is None:
-            return Place(lag, np.zeros(len(lag)), False)
+            return lag, None
         if best == centre:
-            return Place(lag, _vertex(scores), True)
-        lag = tuple(s + i - RADIUS for s, i in zip(lag, best, strict=True))
-    return Place(lag, np.zeros(len(lag)), False)
+            return lag, _vertex(scores, radius)
+        if np.isfinite(scores[centre]) and scores[best] - scores[centre] < np.log(scores.size) + WORTH:
+            return lag, None
+        lag = tuple(s + i - radius for s, i in zip(lag, best, strict=True))
+    return lag, None
 
 
-def _window_scores(
-    reference: LevelImage, moving: LevelImage, lag: tuple[int, ...], safe: NDArray[np.bool_]
+def _window_likelihoods(
+    reference: LevelImage, moving: LevelImage, lag: tuple[int, ...], safe: NDArray[np.bool_], radius: int
 ) -> NDArray[np.float64]:
-    """Return the NCC of every lag of the window on the fixed set; or their likelihoods without one."""
-    fixed = window_sums(reference.pixels, reference.mask, moving.pixels, safe, lag, RADIUS)
+    """Return the likelihood of every lag of the window, on the fixed set where there is one; NaN = none."""
+    fixed = window_sums(reference.pixels, reference.mask, moving.pixels, safe, lag, radius)
     own = window_sums(reference.pixels, reference.mask, moving.pixels, moving.mask, lag, 0)
-    if fixed.n.flat[0] >= max(FEWEST_PIXELS + 1, FIXED_PART * own.n.flat[0]):
-        return fixed.ncc
-    ncc = np.full((2 * RADIUS + 1,) * len(lag), np.nan)
+    ncc, n = fixed.ncc, fixed.n
+    if n.flat[0] < max(FEWEST_PIXELS + 1, FIXED_PART * own.n.flat[0]):
+        ncc, n = _scattered(reference, moving, lag, radius)
+    values = likelihood(ncc, n, LEAST_UNEXPLAINED)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _scattered(
+    reference: LevelImage, moving: LevelImage, lag: tuple[int, ...], radius: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return NCC and overlap of every lag of the window, each on its own pixels."""
+    ncc = np.full((2 * radius + 1,) * len(lag), np.nan)
     n = np.zeros(ncc.shape)
     for index in np.ndindex(ncc.shape):
-        near = tuple(s + i - RADIUS for s, i in zip(lag, index, strict=True))
+        near = tuple(s + i - radius for s, i in zip(lag, index, strict=True))
         sums = window_sums(reference.pixels, reference.mask, moving.pixels, moving.mask, near, 0)
         ncc[index], n[index] = sums.ncc.flat[0], sums.n.flat[0]
-    scores = likelihood(ncc, n)
-    return np.where(np.isfinite(scores), scores, np.nan)
+    return ncc, n
 
 
-def _best(scores: NDArray[np.float64], lag: tuple[int, ...]) -> tuple[int, ...] | None:
+def _best(scores: NDArray[np.float64], lag: tuple[int, ...], radius: int) -> tuple[int, ...] | None:
     """Return the index of the best score; of equal ones the smallest shift."""
     if not np.isfinite(scores).any():
         return None
     ties = np.argwhere(scores == np.nanmax(scores))
-    shifts = ties - RADIUS + np.array(lag)
+    shifts = ties - radius + np.array(lag)
     order = np.lexsort((*shifts.T[::-1], (shifts**2).sum(axis=1)))
     return tuple(int(i) for i in ties[order[0]])
 
 
-def _vertex(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def _vertex(scores: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
     """Return the offset of a parabola's vertex along each axis, at most half a lag."""
     offsets = np.zeros(scores.ndim)
     for axis in range(scores.ndim):
-        line = scores[tuple(slice(None) if k == axis else RADIUS for k in range(scores.ndim))]
-        left, mid, right = line[RADIUS - 1 : RADIUS + 2]
+        line = scores[tuple(slice(None) if k == axis else radius for k in range(scores.ndim))]
+        left, mid, right = line[radius - 1 : radius + 2]
         curvature = 2 * mid - left - right
         if np.isfinite(curvature) and curvature > 0:
             offsets[axis] = np.clip(0.5 * (right - left) / curvature, -0.5, 0.5)

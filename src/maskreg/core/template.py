@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.fill import filled
 
-WIDTHS = (0.8, 1.1, 1.5, 2.0, 2.8, 4.0, 5.6, 8.0)
+WIDTHS = (0.8, 1.1, 1.5, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 23.0, 32.0)
 """Widths of the low-pass to choose from, sigma in px."""
 
 TRUNCATE = 4.0
@@ -91,7 +91,7 @@ def noise_gains(width: float, ndim: int) -> NoiseGains:
 
 
 def make_template(
-    pixels: NDArray[np.float32], mask: NDArray[np.bool_], noise: float | None, smoothing: float | str
+    pixels: NDArray[np.float32], mask: NDArray[np.bool_], noise: float, width: float
 ) -> Template:
     """Return the template of a reference with at least one valid pixel.
 
@@ -100,15 +100,12 @@ def make_template(
     pixels : ndarray of float32
         Stabilised, mean off, zero where ignored.
     mask : ndarray of bool
-    noise : float, optional
-        Variance of a pixel's noise; estimated from the image when not known.
-    smoothing : float or 'auto'
+    noise : float
+        Variance of a pixel's noise.
+    width : float
         Width of the low-pass, sigma in px.
     """
     whole = filled(pixels, mask)
-    if noise is None:
-        noise = noise_variance(pixels, mask)
-    width = best_width(whole, mask, noise) if isinstance(smoothing, str) else float(smoothing)
     half = np.stack([_half_smoothed(_slope(whole, axis), width) for axis in range(whole.ndim)])
     return Template(
         pixels,
@@ -160,13 +157,14 @@ def noise_variance(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> floa
     return spread**2 / gain
 
 
-def best_width(whole: NDArray[np.float32], mask: NDArray[np.bool_], noise: float) -> float:
-    """Return the width of the low-pass with the smallest predicted variance of the shift.
+def best_width(pixels: NDArray[np.float32], mask: NDArray[np.bool_], noise: float) -> float:
+    """Return the width of the low-pass with the smallest predicted variance of the shift, px.
 
     With signal spectrum P and white noise of variance v in both images, weighting the gradient by
     h = exp(-2 pi^2 width^2 f^2) gives the Jacobian A, the sum of (2 pi f)^2 h P, and the noise M,
     the sum of (2 pi f)^2 h^2 (2 v P + v^2); the covariance is A^-1 M A^-1.
     """
+    whole = filled(pixels, mask)
     axes = range(whole.ndim)
     taper = mask.astype(np.float64)
     for axis in axes:
