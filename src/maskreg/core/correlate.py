@@ -280,7 +280,9 @@ class ImagePair:
 
     def lag_map(self, dtype: Any) -> LagMap:
         """Return all lags by transforms of precision `dtype`."""
-        shapes = zip(self.reference.shape, self.moving.shape, self.limits or [None] * self.moving.ndim, strict=True)
+        shapes = zip(
+            self.reference.shape, self.moving.shape, self.limits or [None] * self.moving.ndim, strict=True
+        )
         window = tuple(window_length(p, q, None if m is None else int(m)) for p, q, m in shapes)
         terms = reference_terms(
             self.reference.astype(dtype), self.reference_mask, self.moving_mask, window, self.lags
@@ -317,7 +319,9 @@ class ImagePair:
             window_length(p, q, None) for p, q in zip(self.reference.shape, self.moving.shape, strict=True)
         )
         crop = np.ix_(*(lag % length for lag, length in zip(self.lags, window, strict=True)))
-        a_mask, b_mask = (transform(m.astype(np.float64), window) for m in (self.reference_mask, self.moving_mask))
+        a_mask, b_mask = (
+            transform(m.astype(np.float64), window) for m in (self.reference_mask, self.moving_mask)
+        )
         a_other = transform(_unlike_commonest(self.reference, self.reference_mask), window)
         b_other = transform(_unlike_commonest(self.moving, self.moving_mask), window)
         return np.asarray(

@@ -17,15 +17,20 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from maskreg.core.stabilise import Detector
+
 RIDGE = 1e-2
 """Keeps the slope of a plane from being fitted to a neighbourhood that is nearly empty."""
+
+LEAST_NOISE = 0.25
+"""Noise is not evened out below this variance: a single electron must not tower over the rest."""
 
 REACH = 3.0
 """The window ends at this many sigma."""
 
 
 class LocalPlane:
-    """The operator that takes the local plane off images with one mask.
+    """The operator that fits the local plane to images with one mask.
 
     Parameters
     ----------
@@ -40,16 +45,18 @@ class LocalPlane:
         radius = int(np.ceil(REACH * sigma))
         self._window = tuple(scipy.fft.next_fast_len(n + radius, True) for n in mask.shape)
         self._offsets = [_wrapped_offsets(n, radius, sigma) for n in self._window]
-        self._kernels = [self._kernel([int(k == axis) for k in range(mask.ndim)]) for axis in range(-1, mask.ndim)]
+        self._kernels = [
+            self._kernel([int(k == axis) for k in range(mask.ndim)]) for axis in range(-1, mask.ndim)
+        ]
         self._weights = self._solve()
 
     def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return `pixels` less their local plane, float32, zero where the mask is False."""
+        """Return the local plane of an image that is zero where the mask is False, float32."""
         spectrum = self._forward(pixels)
         plane = np.zeros(pixels.shape, np.float32)
         for kernel, weight in zip(self._kernels, self._weights, strict=True):
             plane += weight * self._filtered(spectrum, kernel)
-        return np.where(self.mask, pixels - plane, np.float32(0))
+        return plane
 
     def _forward(self, pixels: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(scipy.fft.rfftn(pixels.astype(np.float32, copy=False), self._window))
@@ -87,6 +94,33 @@ class LocalPlane:
         first[0] = 1
         rows = [np.linalg.solve(part, first)[..., 0] for part in normal]  # row by row: bounded memory
         return [np.ascontiguousarray(w) for w in np.moveaxis(np.stack(rows), -1, 0)]
+
+
+def detail(
+    pixels: NDArray[np.float32], plane: LocalPlane, detector: Detector, mean: float
+) -> NDArray[np.float32]:
+    """Return an image less its local plane, of equal noise everywhere; zero where ignored.
+
+    Stabilised counts have less than unit noise where there are hardly any. Left as they are, a few
+    bright pixels would make all the noise, and more of it at small lags, where they meet, than the
+    chance level read off all lags says.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32
+        Stabilised, `mean` taken off, binned; zero where ignored.
+    plane : LocalPlane
+        Of the image's mask.
+    detector : Detector
+    mean : float
+        What was taken off.
+    """
+    background = plane(pixels)
+    out = np.where(plane.mask, pixels - background, np.float32(0))
+    if detector.counts:
+        noise = np.maximum(detector.noise_variance(background + mean), LEAST_NOISE)
+        out /= np.sqrt(noise).astype(np.float32)
+    return out
 
 
 def _wrapped_offsets(

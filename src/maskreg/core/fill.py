@@ -1,6 +1,9 @@
 """Fill ignored pixels smoothly, so that a filter may run over the mask's edge.
 
-What is filled in is never counted: it only keeps a low-pass from ringing at the edge.
+What is filled in is never counted; it only keeps a low-pass from ringing at the edge. But it hands
+the noise of the pixels it is made from to their neighbours, and a gradient that contains a pixel's
+own noise pulls the shift to zero. So only a narrow band along the edge is used to fill, and the
+refinement leaves that band out (`inner`).
 """
 
 from __future__ import annotations
@@ -11,15 +14,24 @@ from numpy.typing import NDArray
 
 from maskreg.core.pyramid import block_sums
 
-WIDTH = 2.0
-"""Sigma of the window over which pixels near the edge are averaged, px."""
+BAND = 2
+"""Width of the band along the mask's edge from which ignored pixels are filled, px."""
 
-ENOUGH = 0.05
-"""A pixel is near the edge if its window is valid to this part."""
+WIDTH = 2.0
+"""Sigma of the window over which the band is averaged, px."""
+
+ENOUGH = 0.02
+"""A pixel is near the edge if the band is this part of its window."""
+
+
+def inner(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the valid pixels further than the band from ignored ones and from the border."""
+    box = np.ones((2 * BAND + 1,) * mask.ndim, bool)
+    return np.asarray(scipy.ndimage.binary_erosion(mask, box, border_value=0))
 
 
 def filled(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return `pixels` with every ignored one replaced by a mean of valid ones nearby.
+    """Return `pixels` with every ignored one replaced by a mean of the band along the edge.
 
     Near the edge a Gaussian mean; deep inside the mean of ever larger blocks.
 
@@ -32,12 +44,14 @@ def filled(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.f
     """
     if mask.all():
         return pixels
-    part = scipy.ndimage.gaussian_filter(mask.astype(np.float32), WIDTH, mode="constant", truncate=3)
-    mean = scipy.ndimage.gaussian_filter(pixels, WIDTH, mode="constant", truncate=3)
+    box = np.ones((2 * BAND + 1,) * mask.ndim, bool)
+    band = mask & scipy.ndimage.binary_dilation(~mask, box)
+    source = np.where(band, pixels, np.float32(0))
+    part = scipy.ndimage.gaussian_filter(band.astype(np.float32), WIDTH, mode="constant", truncate=3)
+    mean = scipy.ndimage.gaussian_filter(source, WIDTH, mode="constant", truncate=3)
     near = ~mask & (part > ENOUGH)
-    out = pixels.copy()
-    out[near] = mean[near] / part[near]
-    return _filled_by_blocks(out, mask | near)
+    source[near] = mean[near] / part[near]
+    return np.where(mask, pixels, _filled_by_blocks(source, band | near))
 
 
 def _filled_by_blocks(pixels: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -56,7 +56,9 @@ def _real_array(name: str, image: ArrayLike) -> NDArray[Any]:
         raise InputError(f"{name} is not a rectangular array: {error}") from None
     if pixels.dtype.kind not in "buif":
         kind = "complex" if pixels.dtype.kind == "c" else f"of dtype {pixels.dtype}"
-        raise InputTypeError(f"{name} is {kind}; images are real numbers, try abs({name}) or {name}.astype(float)")
+        raise InputTypeError(
+            f"{name} is {kind}; images are real numbers, try abs({name}) or {name}.astype(float)"
+        )
     if pixels.ndim == 0 or pixels.size == 0:
         raise InputError(f"{name} has shape {pixels.shape}; an image has at least one axis and one pixel")
     if pixels.dtype.kind == "b":
@@ -76,7 +78,9 @@ def _checked_mask(
             f"{mask_name} has dtype {valid.dtype}; a mask is boolean, True = valid, try {mask_name} > 0"
         )
     if valid.shape != pixels.shape:
-        raise InputError(f"{mask_name} has shape {valid.shape}, {name} has {pixels.shape}; they must be equal")
+        raise InputError(
+            f"{mask_name} has shape {valid.shape}, {name} has {pixels.shape}; they must be equal"
+        )
     return valid.astype(bool, copy=False)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.compare import likelihood_gap
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.peak import Choice, choose, most_significant
-from maskreg.core.place import place
+from maskreg.core.place import Place, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide, ReferenceSide
 from maskreg.core.search import LevelMap
@@ -28,12 +29,11 @@ def registration_of(side: ReferenceSide, moving: Prepared) -> Registration:
     levels = search(masked, moving)
     if all(level.best is None for level in levels):
         return Registration.failed(Status.NO_OVERLAP, ndim, _why_forbidden(levels))
-    choice = choose(levels)
-    shift, covariance = place(masked, moving, choice.bin, choice.shift)
+    winner, rival = decide(masked, moving, choose(levels))
+    shift, covariance = winner.shift, winner.covariance
     level = most_significant(levels, shift)
     significance = level.near(shift)
-    rival = None if choice.rival is None else Rival(choice.rival, choice.gap)
-    status, detail = judge(side, choice, shift, significance, level.line)
+    status, detail = judge(side, rival, shift, significance, level.line)
     if not status.keeps_shift:
         nan = np.full(ndim, np.nan)
         return Registration(nan, np.diag(nan), np.nan, significance, np.nan, rival, status, detail)
@@ -46,16 +46,35 @@ def registration_of(side: ReferenceSide, moving: Prepared) -> Registration:
 
 def search(masked: MaskedSide, moving: Prepared) -> list[LevelMap]:
     """Return the searched levels: the cheap ones, and finer ones while those leave a doubt."""
-    found = [masked.search(b)(moving.level(b).pixels) for b in masked.plan.coarse_first]
+    found = [masked.search(b)(moving) for b in masked.plan.coarse_first]
     for b in masked.plan.fallback:
         if max(level.margin for level in found) >= SURE:
             break
-        found.append(masked.search(b)(moving.level(b).pixels))
+        found.append(masked.search(b)(moving))
     return found
 
 
+def decide(masked: MaskedSide, moving: Prepared, choice: Choice) -> tuple[Place, Rival | None]:
+    """Return the winning place below the pixel, and its rival.
+
+    A rival of the same structure is placed as well and compared on common pixels; it may win.
+    """
+    winner = place(masked, moving, choice.winner.bin, choice.winner.shift)
+    if choice.rival is None:
+        return winner, None
+    rival_shift, gap = choice.rival.shift, choice.gap
+    if choice.alike:
+        other = place(masked, moving, choice.rival.bin, choice.rival.shift)
+        b = max(winner.bin, other.bin)
+        found = likelihood_gap(masked, moving, b, winner.shift, other.shift)
+        if found is not None and np.abs(winner.shift - other.shift).max() > 2 * b:
+            winner, other, gap = (winner, other, found) if found >= 0 else (other, winner, -found)
+            rival_shift = other.shift
+    return winner, Rival(tuple(int(s) for s in np.rint(rival_shift)), float(gap))
+
+
 def judge(
-    side: ReferenceSide, choice: Choice, shift: NDArray[np.float64], significance: float, line: float
+    side: ReferenceSide, rival: Rival | None, shift: NDArray[np.float64], significance: float, line: float
 ) -> tuple[Status, str]:
     """Return the status of a place and what is particular to it."""
     if not significance >= line:
@@ -63,9 +82,9 @@ def judge(
     limits = side.options.limits(len(shift))
     if limits is not None and (np.abs(shift) > np.array(limits) + 0.5).any():
         return Status.AT_LIMIT, f"max_shift {', '.join(f'{m:g}' for m in limits)} px"
-    if choice.rival is not None and choice.gap < AMBIGUOUS:
-        where = ", ".join(f"{s:+d}" for s in choice.rival)
-        return Status.AMBIGUOUS, f"the other is ({where}) px, odds {np.exp(choice.gap):.1f} to 1"
+    if rival is not None and rival.gap < AMBIGUOUS:
+        where = ", ".join(f"{s:+d}" for s in rival.shift)
+        return Status.AMBIGUOUS, f"the other is ({where}) px, odds {np.exp(rival.gap):.1f} to 1"
     return Status.OK, ""
 
 
@@ -82,5 +101,9 @@ def _score(
 
 
 def _why_forbidden(levels: list[LevelMap]) -> str:
-    greatest = max(float(level.overlap.max()) for level in levels if level.bin == min(lv.bin for lv in levels))
-    return f"at most {greatest:.0f} pixels are valid in both at any shift, more than {FEWEST_PIXELS} are needed"
+    greatest = max(
+        float(level.overlap.max()) for level in levels if level.bin == min(lv.bin for lv in levels)
+    )
+    return (
+        f"at most {greatest:.0f} pixels are valid in both at any shift, more than {FEWEST_PIXELS} are needed"
+    )

@@ -86,7 +86,14 @@ def window_sums_2d(reference, reference_mask, moving, safe, sy, sx, radius):  # 
                 x = x0 - sx - (dx - radius)
                 _lagged_row(a, moving[y, x : x + length], w, sums[dy, dx])
     full = np.ones((side, side))
-    return n * full, total * full, square * full, sums[:, :, 0].copy(), sums[:, :, 1].copy(), sums[:, :, 2].copy()
+    return (
+        n * full,
+        total * full,
+        square * full,
+        sums[:, :, 0].copy(),
+        sums[:, :, 1].copy(),
+        sums[:, :, 2].copy(),
+    )
 
 
 @njit(**_OPTIONS)

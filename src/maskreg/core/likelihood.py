@@ -43,9 +43,7 @@ def unexplained_floor(
     return min(1.0, max(floor, quantised))
 
 
-def likelihood(
-    ncc: ArrayLike, overlap: ArrayLike, floor: float = LEAST_UNEXPLAINED
-) -> NDArray[np.float64]:
+def likelihood(ncc: ArrayLike, overlap: ArrayLike, floor: float = LEAST_UNEXPLAINED) -> NDArray[np.float64]:
     """Return L for each lag; -inf where the lag is forbidden or correlates negatively.
 
     Parameters
@@ -74,4 +72,6 @@ def fisher_z(ncc: ArrayLike, overlap: ArrayLike, floor: float = LEAST_UNEXPLAINE
     n = np.asarray(overlap, np.float64)
     cap = np.sqrt(1.0 - floor)
     with np.errstate(invalid="ignore"):
-        return np.where(n > FEWEST_PIXELS, np.arctanh(np.clip(r, -cap, cap)) * np.sqrt(np.maximum(n - 3, 0)), np.nan)
+        return np.where(
+            n > FEWEST_PIXELS, np.arctanh(np.clip(r, -cap, cap)) * np.sqrt(np.maximum(n - 3, 0)), np.nan
+        )

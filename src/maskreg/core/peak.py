@@ -5,9 +5,8 @@ evidence of one level for a place is S^2 / 2 - log K, S being the greatest signi
 lags where the place may be: the log-likelihood in units of chance, less what the best of K chance
 values reaches. A coarse level thus finds a place, and a finer one moves it only if it knows better.
 
-The likelihood at different lags is scored on different pixels, which favours large overlaps by a
-little. Between two separate peaks that little could decide, so the winner and a rival are compared
-on the pixels that are valid at both.
+A rival that is as significant as a lattice's next period is compared with the winner later, on the
+pixels that are valid at both and below the pixel (`compare`).
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from maskreg.core.search import LevelMap
-from maskreg.geometry import overlap_slices
 
 MOST_CANDIDATES = 6
 """So many of the likeliest local maxima of each level are looked at."""
@@ -27,8 +25,8 @@ MOST_CANDIDATES = 6
 VALLEY = 3.0
 """Two peaks are separate where the significance between them falls this far below the lesser."""
 
-COMMON_PIXELS = 0.5
-"""Peaks are compared on common pixels if these are at least this part of both overlaps."""
+ALIKE = 0.5
+"""A rival of more than this part of the winner's significance is of the same structure."""
 
 INFORMATIVE = 3.0
 """A level whose evidence for a place exceeds this may move it (odds 20 to 1)."""
@@ -59,38 +57,33 @@ class Choice:
 
     Attributes
     ----------
-    shift : ndarray of float64
-        Px, to about a pixel of level `bin`.
-    bin : int
-        The finest level that knows the place.
-    rival : tuple of int or None
-        Shift of the best other place, px.
+    winner : Candidate
+    rival : Candidate or None
+        The best other place that a valley separates from the winner.
     gap : float
-        Log-likelihood of the choice less that of the rival, in units of chance; inf without a rival.
+        Log-likelihood of the winner less that of the rival, in units of chance; inf without a rival.
+    alike : bool
+        Whether the rival is so significant that it is no chance value but the same structure met
+        again, as in a lattice: then only a comparison on common pixels tells.
     """
 
-    shift: NDArray[np.float64]
-    bin: int
-    rival: tuple[int, ...] | None
+    winner: Candidate
+    rival: Candidate | None
     gap: float
+    alike: bool
 
 
 def choose(levels: list[LevelMap]) -> Choice:
     """Return the most likely place; at least one level has a lag that is allowed."""
-    ranked = candidates(levels)
-    winner, rival, gap = ranked[0], None, np.inf
-    for other in ranked[1:]:
-        level = most_significant(levels, winner.shift)
-        one, two = (level.index_of(c.shift) for c in (winner, other))
-        if not _separate(level, one, two):
-            continue
-        other_gap, on_common_pixels = _gap(level, one, two)
-        if other_gap < 0 and on_common_pixels:
-            winner, rival, gap = other, winner, -other_gap
-        elif max(other_gap, 0.0) < gap:
-            rival, gap = other, max(other_gap, 0.0)
-    where = None if rival is None else tuple(int(s) for s in np.rint(rival.shift))
-    return Choice(winner.shift, winner.bin, where, float(gap))
+    winner, *others = candidates(levels)
+    level = most_significant(levels, winner.shift)
+    best = level.near(winner.shift)
+    for other in others:
+        if _separate(level, level.index_of(winner.shift), level.index_of(other.shift)):
+            score = max(0.0, level.near(other.shift))
+            gap = max(0.0, (best**2 - score**2) / 2)
+            return Choice(winner, other, gap, score > max(ALIKE * best, level.line))
+    return Choice(winner, None, np.inf, False)
 
 
 def most_significant(levels: list[LevelMap], shift: NDArray[np.float64]) -> LevelMap:
@@ -124,9 +117,7 @@ def _with_evidence(fine_first: list[LevelMap], origin: LevelMap, index: tuple[in
     return Candidate(shift, b, evidence)
 
 
-def _evidence(
-    level: LevelMap, shift: NDArray[np.float64], radius: int
-) -> tuple[float, NDArray[np.float64]]:
+def _evidence(level: LevelMap, shift: NDArray[np.float64], radius: int) -> tuple[float, NDArray[np.float64]]:
     """Return the evidence of a level for a place known to `radius` lags, and the best lag there, px."""
     index = level.index_of(shift)
     window = tuple(slice(max(0, i - radius), i + radius + 1) for i in index)
@@ -155,67 +146,3 @@ def _separate(level: LevelMap, one: tuple[int, ...], other: tuple[int, ...]) -> 
     points = np.rint(a + (b - a) * (np.arange(steps + 1)[:, None] / max(1, steps))).astype(int)
     on_line = np.nan_to_num(level.score[tuple(points.T)], nan=-np.inf)
     return bool(on_line.min() < min(level.score[one], level.score[other]) - VALLEY)
-
-
-def _gap(level: LevelMap, one: tuple[int, ...], other: tuple[int, ...]) -> tuple[float, bool]:
-    """Return by how much the log-likelihood of `one` exceeds that of `other`, in units of chance.
-
-    And whether that was found on the pixels valid at both lags, rather than from their significances.
-    """
-    scores = [max(0.0, float(np.nan_to_num(level.score[index]))) for index in (one, other)]
-    by_score = (scores[0] ** 2 - scores[1] ** 2) / 2
-    common = _common_ncc(level, level.lag(one), level.lag(other))
-    least = COMMON_PIXELS * max(level.overlap[one], level.overlap[other])
-    if common is None or common[2] < least or not np.isfinite(common[:2]).all():
-        return by_score, False
-    # a peak between two lags shows less than its height: add what a parabola says is missing
-    heights = [r + _missing_height(level, index) for r, index in zip(common[:2], (one, other), strict=True)]
-    left = [max(1 - min(max(r, 0.0), 1.0) ** 2, level.floor) for r in heights]
-    return 0.5 * common[2] / level.pixels_per_chance * float(np.log(left[1] / left[0])), True
-
-
-def _common_ncc(
-    level: LevelMap, one: tuple[int, ...], other: tuple[int, ...]
-) -> tuple[float, float, int] | None:
-    """Return the masked NCC at two lags over the pixels valid at both, and their number."""
-    reference, moving = level.reference, level.moving
-    shape = reference.pixels.shape
-    both = np.zeros(shape, bool)
-    views: list[NDArray[np.float32]] = []
-    for k, lag in enumerate((one, other)):
-        here, there = overlap_slices(shape, moving.pixels.shape, lag)
-        valid = np.zeros(shape, bool)
-        valid[here] = reference.mask[here] & moving.mask[there]
-        both = valid if k == 0 else both & valid
-        view = np.zeros(shape, np.float32)
-        view[here] = moving.pixels[there]
-        views.append(view)
-    n = int(np.count_nonzero(both))
-    if n < 3:
-        return None
-    a = reference.pixels[both].astype(np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values = [_ncc(a, view[both].astype(np.float64)) for view in views]
-    return values[0], values[1], n
-
-
-def _ncc(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    return float(a @ b / np.sqrt((a @ a) * (b @ b)))
-
-
-def _missing_height(level: LevelMap, index: tuple[int, ...]) -> float:
-    """Return how much higher the vertex of a parabola through the peak is, summed over the axes."""
-    missing = 0.0
-    for axis in range(level.ncc.ndim):
-        here = list(index)
-        values = []
-        for step in (-1, 0, 1):
-            here[axis] = index[axis] + step
-            inside = 0 <= here[axis] < level.ncc.shape[axis]
-            values.append(float(level.ncc[tuple(here)]) if inside else np.nan)
-        left, mid, right = values
-        curvature = 2 * mid - left - right
-        if np.isfinite(curvature) and curvature > 0 and max(left, right) <= mid:
-            missing += (right - left) ** 2 / (8 * curvature)
-    return missing

@@ -8,6 +8,7 @@ refines, it settles within what the one before left open.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +30,40 @@ FINE_ENOUGH = 3.0
 WIDEST_WINDOW = 4
 """Settling looks at most this many level pixels to each side."""
 
+FAINT = 0.1
+"""Where the forecast sigma is more than this part of the width, noise may hide the nearest whole pixel."""
+
+WIDER = 4.0
+"""Then the first stage is this much wider than the best."""
+
+CONTRADICTS = 1.5
+"""A stage that ends this many times 3 sigma from where the one before did has gone astray."""
+
 UNREFINED = 0.5
 """1 sigma where no stage could refine, pixels of the level that found the place."""
 
 
-def place(
-    masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return shift and covariance from a place that level `b` found.
+@dataclass(frozen=True)
+class Place:
+    """A place below the pixel.
+
+    Attributes
+    ----------
+    shift : (ndim,) ndarray of float64
+        Px.
+    covariance : (ndim, ndim) ndarray of float64
+        Px squared.
+    bin : int
+        Level of the last stage that refined it; of the first, if none did.
+    """
+
+    shift: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    bin: int
+
+
+def place(masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float64]) -> Place:
+    """Return the place below the pixel of a shift that level `b` found.
 
     Parameters
     ----------
@@ -46,51 +73,39 @@ def place(
         Bin of the finest level at which the place is significant.
     shift : (ndim,) ndarray
         About one pixel of that level from the answer, px.
-
-    Returns
-    -------
-    shift : (ndim,) ndarray of float64
-        Px.
-    covariance : (ndim, ndim) ndarray of float64
-        Px squared.
     """
-    covariance = np.eye(len(shift)) * float(b) ** 2
+    known = Place(shift, np.eye(len(shift)) * float(b) ** 2, min(b, masked.plan.start))
     refined = False
     for level, width in stages(masked, b):
-        found = _stage(masked, moving, level, width, shift, covariance)
+        found = _stage(masked, moving, level, width, known)
         if found is not None:
-            shift, covariance = found
-            refined = True
-    return shift, covariance if refined else np.eye(len(shift)) * (UNREFINED * b) ** 2
+            known, refined = found, True
+    return known if refined else replace(known, covariance=np.eye(len(shift)) * (UNREFINED * b) ** 2)
 
 
 def stages(masked: MaskedSide, b: int) -> Iterator[tuple[int, float]]:
     """Yield (level, width in its pixels), coarse to fine, for a place that level `b` found."""
     side = masked.side
     level = min(b, masked.plan.start)
-    best = side.width(level)
+    best = side.forecast(level)
     width = b / level
-    while width > NARROWING * best:
+    if best.sigma > FAINT * best.width:
+        width = max(width, WIDER * best.width)
+    while width > NARROWING * best.width:
         yield level, width
         width /= NARROWING
-    yield level, best
-    while level > 1 and best < FINE_ENOUGH:
+    yield level, best.width
+    while level > 1 and best.width < FINE_ENOUGH:
         level //= 2
-        best = side.width(level)
-        yield level, best
+        best = side.forecast(level)
+        yield level, best.width
 
 
-def _stage(
-    masked: MaskedSide,
-    moving: Prepared,
-    b: int,
-    width: float,
-    shift: NDArray[np.float64],
-    covariance: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def _stage(masked: MaskedSide, moving: Prepared, b: int, width: float, known: Place) -> Place | None:
     """Settle and refine at one stage; None where it has nothing better to say."""
     image = moving.level(b)
-    open_px = 3 * np.sqrt(np.diagonal(covariance).max())
+    shift = known.shift
+    open_px = 3 * float(np.sqrt(np.diagonal(known.covariance).max()))
     radius = int(np.clip(np.ceil(open_px / b), 1, WIDEST_WINDOW))
     before = tuple(int(s) for s in np.rint(shift / b))
     lag, vertex = settle(masked.side.image.level(b), image, before, masked.safe(b, radius), radius)
@@ -101,7 +116,6 @@ def _stage(
     )
     if found is None or not found.converged:
         return None
-    moved = np.abs(b * found.shift - shift)
-    if (moved > np.maximum(open_px, 2 * b)).any():
+    if np.abs(b * found.shift - known.shift).max() > CONTRADICTS * open_px + b / 2:
         return None
-    return b * found.shift, b**2 * found.covariance
+    return Place(b * found.shift, b**2 * found.covariance, b)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.pyramid import binned
-from maskreg.core.search import LevelImage
+from maskreg.core.pyramid import LevelImage, binned
 from maskreg.core.stabilise import Detector
 
 
@@ -29,8 +28,8 @@ class Prepared:
     pixels : ndarray of float32
         Stabilised, masked mean off, zero where ignored; for data that are not counts also scaled
         to unit variance.
-    scale : float
-        By what stabilised values were divided.
+    mean, scale : float
+        What was taken off, and by what the values were divided before.
     """
 
     def __init__(self, pixels: NDArray[Any], mask: NDArray[np.bool_], detector: Detector) -> None:
@@ -40,9 +39,9 @@ class Prepared:
         values = np.where(mask, pixels, 0).astype(np.float64) if pixels.dtype.kind == "f" else pixels
         stabilised = detector.stabilised(values)
         valid = stabilised[mask]
-        mean, self.scale = _mean_and_scale(valid, counts=detector.counts)
+        self.mean, self.scale = _mean_and_scale(valid, counts=detector.counts)
         # the mean is off before float32 is all there is: 60000 +/- 5 keeps its digits
-        self.pixels = np.where(mask, (stabilised / self.scale - mean), 0.0).astype(np.float32)
+        self.pixels = np.where(mask, (stabilised / self.scale - self.mean), 0.0).astype(np.float32)
         self._levels: dict[int, LevelImage] = {}
 
     @property

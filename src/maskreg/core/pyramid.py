@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class LevelImage:
+    """One image at one level of the pyramid.
+
+    Attributes
+    ----------
+    pixels : ndarray of float32
+        Binned, zero where ignored.
+    mask : ndarray of bool
+    """
+
+    pixels: NDArray[np.float32]
+    mask: NDArray[np.bool_]
 
 
 def binned(

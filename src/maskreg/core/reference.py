@@ -6,18 +6,21 @@ part when it is first needed and keep it, once for all threads.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import RLock
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.noise import noise_map
 from maskreg.core.plan import Plan, make_plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import binned
 from maskreg.core.search import LevelSearch
 from maskreg.core.settle import eroded
-from maskreg.core.template import Template, best_width, make_template, noise_variance
+from maskreg.core.template import Forecast, Template, forecast, make_template
 from maskreg.options import Options
+
 
 class ReferenceSide:
     """What depends on the reference only, and the `MaskedSide` of the last mask of moving."""
@@ -27,36 +30,28 @@ class ReferenceSide:
         self.options = options
         self._lock = RLock()
         self._masked: MaskedSide | None = None
-        self._noise: float | None = None
-        self._widths: dict[int, float] = {}
+        self._noise: NDArray[np.float32] | None = None
+        self._forecasts: dict[int, Forecast] = {}
         self._templates: dict[tuple[int, float], Template] = {}
 
-    def noise(self, b: int) -> float:
-        """Return the variance of a pixel's noise at level `b`, stabilised units.
-
-        That of counting, or what second differences show where that is less: counts may have been
-        scaled. The latter errs towards more.
-        """
+    def noise(self, b: int) -> NDArray[np.float32]:
+        """Return the variance of each pixel's noise at level `b`, stabilised units."""
         with self._lock:
             if self._noise is None:
-                image = self.image
-                counting = image.detector.noise_variance(image.raw, image.mask)
-                shown = noise_variance(image.pixels, image.mask)
-                self._noise = shown if counting is None else min(shown, counting)
-            return self._noise / b**self.image.mask.ndim
+                self._noise = noise_map(self.image)
+            return binned(self._noise, self.image.mask, b)[0] / np.float32(b**self.image.mask.ndim)
 
-    def width(self, b: int) -> float:
-        """Return the width of the low-pass that refines best at level `b`, level pixels."""
+    def forecast(self, b: int) -> Forecast:
+        """Return which low-pass refines best at level `b`, and how well, in level pixels."""
         with self._lock:
-            if b not in self._widths:
+            if b not in self._forecasts:
                 level = self.image.level(b)
+                found = forecast(level.pixels, level.mask, self.noise(b))
                 smoothing = self.options.smoothing
-                self._widths[b] = (
-                    best_width(level.pixels, level.mask, self.noise(b))
-                    if isinstance(smoothing, str)
-                    else smoothing / b
+                self._forecasts[b] = (
+                    found if isinstance(smoothing, str) else replace(found, width=smoothing / b)
                 )
-            return self._widths[b]
+            return self._forecasts[b]
 
     def template(self, b: int, width: float) -> Template:
         """Return the reference prepared for refinement at level `b`, low-passed by `width` level pixels."""
@@ -98,11 +93,8 @@ class MaskedSide:
         """Return the search at level `b`."""
         with self._lock:
             if b not in self._searches:
-                image, options = self.side.image, self.side.options
-                step = image.detector.least_step(image.raw, image.mask) / image.scale
-                limits = options.limits(image.mask.ndim)
                 self._searches[b] = LevelSearch(
-                    image.level(b), self.level_mask(b), self.plan, b, limits, options.min_overlap, step
+                    self.side.image, self.level_mask(b), self.plan, b, self.side.options
                 )
             return self._searches[b]
 

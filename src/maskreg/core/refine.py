@@ -22,14 +22,15 @@ from numpy.typing import NDArray
 from maskreg.core.fill import filled
 from maskreg.core.interpolate import lagrange_taps
 from maskreg.core.template import Template
+from maskreg.geometry import overlap_slices
 
-MOST_STEPS = 12
+MOST_STEPS = 20
 
 SMALL_STEP = 0.1
 """The iteration has converged when a step is shorter than this many standard deviations."""
 
 STEP_LIMIT = 0.75
-"""A step is cut to this many px: the gradient says nothing further away."""
+"""A step is cut to this many widths of the low-pass: the gradient says nothing further away."""
 
 CONVERGED = 2e-5
 """A step shorter than this, px, ends the iteration."""
@@ -109,8 +110,8 @@ def refine(
     nearest = tuple(int(s) for s in np.rint(start))
     if _common(template.mask, whole, nearest) < STRICT_PART * _common(template.mask, moving_mask, nearest):
         moving, usable = filled(moving, moving_mask), moving_mask
-    jacobian, energy = _normal_matrices(template, usable, nearest)
-    if jacobian is None:
+    normal = normal_matrices(template, usable, nearest)
+    if normal is None:
         return None
     shift = np.array(start, np.float64)
     step = np.full(len(shift), np.inf)
@@ -119,15 +120,15 @@ def refine(
         if np.abs(shift - nearest).max() > 1:
             nearest = tuple(int(s) for s in np.rint(shift))
         sums = moments(template, moving, usable, shift, nearest)
-        gain = _gain(template, sums)
+        gain = _gain(template, sums, normal.noise)
         if gain is None:
             return None
-        step = -np.linalg.solve(jacobian, _projected_residual(sums, gain))
-        step *= min(1.0, STEP_LIMIT / max(float(np.abs(step).max()), 1e-30))
+        step = -np.linalg.solve(normal.jacobian, _projected_residual(sums, gain))
+        step *= min(1.0, STEP_LIMIT * template.width / max(float(np.abs(step).max()), 1e-30))
         shift = shift + step
         if np.abs(step).max() < CONVERGED:
             break
-    covariance = _covariance(template, sums, gain, shift, jacobian, energy)
+    covariance = _covariance(normal, sums, gain, shift)
     # what is left of the iteration must be small against what the noise leaves open
     settled = np.abs(step).max() < SMALL_STEP * np.sqrt(np.trace(covariance)) + CONVERGED
     return Refinement(shift, covariance, bool(settled))
@@ -165,7 +166,7 @@ def plain_moments(
 ) -> Moments:
     """Return what `moments` does, by slices, for any number of axes."""
     shape = template.mask.shape
-    common = template.mask & _shifted(usable, near, shape)
+    common = template.mask & shifted_mask(usable, near, shape)
     u = moving.astype(np.float64)
     inside = np.ones(shape, bool)
     for axis, s in enumerate(shift):
@@ -197,10 +198,8 @@ def _interpolated(
     return np.moveaxis(out, 0, axis)
 
 
-def _shifted(mask: NDArray[np.bool_], lag: tuple[int, ...], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def shifted_mask(mask: NDArray[np.bool_], lag: tuple[int, ...], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return mask(x - lag) on a grid of `shape`, False beyond the border."""
-    from maskreg.geometry import overlap_slices
-
     here, there = overlap_slices(shape, mask.shape, lag)
     out = np.zeros(shape, bool)
     out[here] = mask[there]
@@ -208,40 +207,64 @@ def _shifted(mask: NDArray[np.bool_], lag: tuple[int, ...], shape: tuple[int, ..
 
 
 def _common(reference_mask: NDArray[np.bool_], mask: NDArray[np.bool_], lag: tuple[int, ...]) -> int:
-    return int(np.count_nonzero(reference_mask & _shifted(mask, lag, reference_mask.shape)))
+    return int(np.count_nonzero(reference_mask & shifted_mask(mask, lag, reference_mask.shape)))
 
 
-def _normal_matrices(
-    template: Template, usable: NDArray[np.bool_], lag: tuple[int, ...]
-) -> tuple[NDArray[np.float64] | None, NDArray[np.float64]]:
-    """Return the Jacobian of the equation and the signal energy of G over the common pixels.
+@dataclass(frozen=True)
+class NormalMatrices:
+    """Sums over the common pixels that change little from step to step.
 
-    Both with the noise of the reference taken off; None where noise is all there is along some
-    direction.
+    Attributes
+    ----------
+    jacobian : (ndim, ndim) ndarray
+        Of the equation: sum of G times the gradient of the noise-free reference.
+    projected : (ndim, ndim) ndarray
+        Variance of the sum of G times the residual, for noise of the template's variance in both
+        images.
+    noise : float
+        Mean of the template's noise variance.
     """
-    w = template.mask & _shifted(usable, lag, template.mask.shape)
+
+    jacobian: NDArray[np.float64]
+    projected: NDArray[np.float64]
+    noise: float
+
+
+def normal_matrices(
+    template: Template, usable: NDArray[np.bool_], lag: tuple[int, ...]
+) -> NormalMatrices | None:
+    """Return the matrices, the reference's own noise taken off; None where noise hides a direction.
+
+    The signal in G meets the noise of both images, the noise in G only that of moving: its product
+    with the reference's own vanishes, the kernel being odd.
+    """
+    w = template.mask & shifted_mask(usable, lag, template.mask.shape)
     n = np.count_nonzero(w)
-    eye = np.eye(template.mask.ndim)
     if n == 0:
-        return None, eye
+        return None
+    gains = template.gains
+    eye = np.eye(template.mask.ndim)
+    v = template.noise[w].astype(np.float64)
     half = template.half[:, w].astype(np.float64)
     g = template.gradient[:, w].astype(np.float64)
     half -= half.mean(axis=1, keepdims=True)
     g -= g.mean(axis=1, keepdims=True)
-    jacobian = half @ half.T - n * template.noise * template.gains.half * eye
-    energy = g @ g.T - n * template.noise * template.gains.gradient * eye
-    # the noise of these sums themselves: a direction known worse than that is not known
-    doubt = np.sqrt(2 * n) * template.noise * template.gains.half
-    if np.linalg.eigvalsh(jacobian)[0] <= doubt + 1e-9 * float(np.trace(half @ half.T)):
-        return None, energy
-    return jacobian, energy
+    jacobian = half @ half.T - v.sum() * gains.half * eye
+    # the noise of this sum itself: a direction known worse than that is not known
+    doubt = np.sqrt(2 * (v @ v)) * gains.half
+    if np.linalg.eigvalsh(jacobian)[0] <= doubt + 1e-9 * float((half**2).sum()):
+        return None
+    own = (v @ v) * gains.gradient * eye
+    values, vectors = np.linalg.eigh((g * v) @ g.T - own)
+    signal = (vectors * np.maximum(values, 0)) @ vectors.T
+    return NormalMatrices(jacobian, 2 * signal + own, float(v.mean()))
 
 
-def _gain(template: Template, sums: Moments) -> float | None:
+def _gain(template: Template, sums: Moments, noise: float) -> float | None:
     """Return the gain a of moving into reference, the reference's own noise taken off."""
     if sums.n < 3:
         return None
-    own = sums.n * template.noise * template.gains.smooth
+    own = sums.n * noise * template.gains.smooth
     reference = sums.hr - sums.h * sums.r / sums.n - own
     moving = sums.hu - sums.h * sums.u / sums.n
     if not (reference > 0 and moving > 0):
@@ -257,27 +280,17 @@ def _projected_residual(sums: Moments, gain: float) -> NDArray[np.float64]:
 
 
 def _covariance(
-    template: Template,
-    sums: Moments,
-    gain: float,
-    shift: NDArray[np.float64],
-    jacobian: NDArray[np.float64],
-    energy: NDArray[np.float64],
+    normal: NormalMatrices, sums: Moments, gain: float, shift: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the covariance of the shift, A^-1 M A^-1, with the noise that the residual shows.
-
-    M: the signal in G meets the noise of both images, the noise in G only that of moving (its
-    product with the reference's own vanishes, the kernel being odd).
-    """
+    """Return the covariance of the shift, A^-1 M A^-1, with the noise that the residual shows."""
     n = sums.n
     residual = (
-        (sums.rr - sums.r**2 / n) - 2 * gain * (sums.ru - sums.r * sums.u / n) + gain**2 * (sums.uu - sums.u**2 / n)
+        (sums.rr - sums.r**2 / n)
+        - 2 * gain * (sums.ru - sums.r * sums.u / n)
+        + gain**2 * (sums.uu - sums.u**2 / n)
     ) / n
     # interpolation between pixels averages the noise of moving
     kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in shift]))
-    noise = max(residual, 0.0) / (1 + kept)
-    values, vectors = np.linalg.eigh(energy)
-    signal = (vectors * np.maximum(values, 0)) @ vectors.T
-    own = n * template.noise * template.gains.gradient * np.eye(len(shift))
-    inverse = np.linalg.inv(jacobian)
-    return np.asarray(inverse @ (noise * (2 * signal + own)) @ inverse)
+    shown = max(residual, 0.0) / (1 + kept)
+    inverse = np.linalg.inv(normal.jacobian)
+    return np.asarray(inverse @ normal.projected @ inverse * (shown / max(normal.noise, 1e-30)))

@@ -97,7 +97,9 @@ class Registrar:
             if not prepared.mask.any():
                 return Registration.failed(Status.NO_OVERLAP, pixels.ndim, f"{name} has no valid pixel")
             if prepared.flat:
-                return Registration.failed(Status.FLAT, pixels.ndim, f"{name} has one value in every valid pixel")
+                return Registration.failed(
+                    Status.FLAT, pixels.ndim, f"{name} has one value in every valid pixel"
+                )
         return registration_of(side, image)
 
     def _with_static_mask(self, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -114,7 +116,9 @@ class Registrar:
         """Return the reference's side for a detector model, made when first needed."""
         with self._lock:
             if detector not in self._sides:
-                self._sides[detector] = ReferenceSide(Prepared(self._pixels, self._mask, detector), self.options)
+                self._sides[detector] = ReferenceSide(
+                    Prepared(self._pixels, self._mask, detector), self.options
+                )
             return self._sides[detector]
 
 

@@ -18,10 +18,13 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from maskreg.core.correlate import ReferenceTerms, lag_map, limited_lags, reference_terms
-from maskreg.core.detail import LocalPlane
+from maskreg.core.detail import LocalPlane, detail
 from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, fisher_z, likelihood
 from maskreg.core.plan import BACKGROUND_PX, Plan
+from maskreg.core.prepared import Prepared
+from maskreg.core.pyramid import LevelImage
 from maskreg.core.spectra import spectra_of
+from maskreg.options import Options
 
 CHANCE = 1e-3
 """How often the best of all lags of two unrelated images may pass for significant, per level."""
@@ -32,23 +35,8 @@ STATISTICS_OVERLAP = 0.05
 LEAST_SPREAD = 0.5
 """The spread of z is 1 for white images and more for others; it is not believed below this."""
 
-SEARCHED_OVERLAP = 0.01
+SEARCHED_OVERLAP = 0.05
 """Lags below this fraction of the greatest overlap are not searched: sparse counts coincide there."""
-
-
-@dataclass(frozen=True)
-class LevelImage:
-    """One image at one level of the pyramid.
-
-    Attributes
-    ----------
-    pixels : ndarray of float32
-        Binned, zero where ignored.
-    mask : ndarray of bool
-    """
-
-    pixels: NDArray[np.float32]
-    mask: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -141,55 +129,48 @@ class LevelSearch:
 
     Parameters
     ----------
-    reference : LevelImage
+    image : Prepared
+        The reference.
     moving_mask : ndarray of bool
         Mask of moving at this level.
     plan : Plan
     b : int
         Bin of the level.
-    limits : tuple of float, optional
-        Greatest shift searched along each axis, px.
-    min_overlap : float, optional
-        Least overlap searched, as a fraction of the greatest.
-    step : float
-        Step between neighbouring integer values, in the units of the images; 0 without one.
+    options : Options
+        For `max_shift` and `min_overlap`.
     """
 
     def __init__(
-        self,
-        reference: LevelImage,
-        moving_mask: NDArray[np.bool_],
-        plan: Plan,
-        b: int,
-        limits: tuple[float, ...] | None,
-        min_overlap: float | None,
-        step: float,
+        self, image: Prepared, moving_mask: NDArray[np.bool_], plan: Plan, b: int, options: Options
     ) -> None:
         self.bin = b
-        ndim = moving_mask.ndim
+        reference = image.level(b)
         # a step of one count in a block of b pixels
-        self._quantised = (step / b**ndim) ** 2 / 12
+        step = image.detector.least_step(image.raw, image.mask) / image.scale
+        self._quantised = (step / b**moving_mask.ndim) ** 2 / 12
         plane = LocalPlane(reference.mask, BACKGROUND_PX)
         same = moving_mask.shape == reference.mask.shape and np.array_equal(moving_mask, reference.mask)
         self._moving_plane = plane if same else LocalPlane(moving_mask, BACKGROUND_PX)
-        detail = plane(reference.pixels)
-        self._reference = LevelImage(detail, reference.mask)
-        self._variance = _variance(detail, reference.mask)
+        pixels = detail(reference.pixels, plane, image.detector, image.mean)
+        self._reference = LevelImage(pixels, reference.mask)
+        self._variance = _variance(pixels, reference.mask)
         # the chance level comes from all lags, whatever the limits: same map, same significance
         self.lags = limited_lags(reference.mask.shape, moving_mask.shape, None)
         self.terms: ReferenceTerms = reference_terms(
-            detail, reference.mask, moving_mask, plan.window(b), self.lags
+            pixels, reference.mask, moving_mask, plan.window(b), self.lags
         )
+        limits = options.limits(moving_mask.ndim)
         self._within = _within(self.lags, None if limits is None else tuple(m / b for m in limits))
         self._least = max(
-            FEWEST_PIXELS + 1, (min_overlap or SEARCHED_OVERLAP) * float(self.terms.overlap.max(initial=0))
+            FEWEST_PIXELS + 1,
+            (options.min_overlap or SEARCHED_OVERLAP) * float(self.terms.overlap.max(initial=0)),
         )
 
-    def __call__(self, moving: NDArray[np.float32]) -> LevelMap:
-        """Return the likelihood of every lag for a moving image of this level."""
-        detail = self._moving_plane(moving)
-        found = lag_map(self.terms, spectra_of(detail, self.terms.moving_mask_spectrum, self.terms.window))
-        floor = self._floor(_variance(detail, self._moving_plane.mask))
+    def __call__(self, moving: Prepared) -> LevelMap:
+        """Return the likelihood of every lag for a moving image."""
+        pixels = detail(moving.level(self.bin).pixels, self._moving_plane, moving.detector, moving.mean)
+        found = lag_map(self.terms, spectra_of(pixels, self.terms.moving_mask_spectrum, self.terms.window))
+        floor = self._floor(_variance(pixels, self._moving_plane.mask))
         overlap = found.overlap
         statistics = np.isfinite(found.ncc) & (
             overlap >= max(FEWEST_PIXELS + 1, STATISTICS_OVERLAP * overlap.max(initial=0))
@@ -198,9 +179,20 @@ class LevelSearch:
         median, spread = _median_and_spread(z[statistics])
         score = (z - median) / spread
         searched = self._within & np.isfinite(found.ncc) & (overlap >= self._least)
-        line = significance_line(int(searched.sum()), statistics.sum() / 2 ** found.ncc.ndim / 4)
-        images = self._reference, LevelImage(detail, self._moving_plane.mask)
-        return LevelMap(self.bin, *images, self.lags, found.ncc, overlap, score, searched, floor, line, max(1.0, spread**2))
+        line = significance_line(int(searched.sum()), statistics.sum() / 2**found.ncc.ndim / 4)
+        images = self._reference, LevelImage(pixels, self._moving_plane.mask)
+        return LevelMap(
+            self.bin,
+            *images,
+            self.lags,
+            found.ncc,
+            overlap,
+            score,
+            searched,
+            floor,
+            line,
+            max(1.0, spread**2),
+        )
 
     def _floor(self, variance: float) -> float:
         if min(self._variance, variance) <= 0:

@@ -13,7 +13,7 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood
-from maskreg.core.search import LevelImage
+from maskreg.core.pyramid import LevelImage
 from maskreg.core.windows import window_sums
 
 FIXED_PART = 0.25

@@ -37,17 +37,13 @@ def transform(values: NDArray[Any], window: tuple[int, ...]) -> NDArray[Any]:
     return np.asarray(scipy.fft.rfftn(values, window))
 
 
-def spectra_of(
-    pixels: NDArray[Any], mask_spectrum: NDArray[Any], window: tuple[int, ...]
-) -> Spectra:
+def spectra_of(pixels: NDArray[Any], mask_spectrum: NDArray[Any], window: tuple[int, ...]) -> Spectra:
     """Return the spectra of an image that is zero where ignored, its mask's transform given."""
     square = pixels * pixels
     energy = float(square.sum(dtype=np.float64))
     return Spectra(transform(pixels, window), transform(square, window), mask_spectrum, energy)
 
 
-def cross(
-    reference: NDArray[Any], moving: NDArray[Any], window: tuple[int, ...]
-) -> NDArray[Any]:
+def cross(reference: NDArray[Any], moving: NDArray[Any], window: tuple[int, ...]) -> NDArray[Any]:
     """Return sum over x of reference(x) moving(x - s) for every lag s, lag s at index s mod window."""
     return np.asarray(scipy.fft.irfftn(reference * np.conj(moving), window))

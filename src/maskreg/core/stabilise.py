@@ -9,18 +9,14 @@ A&A Suppl. 112, 179, 1995).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.ndimage
 import scipy.stats
 from numpy.typing import NDArray
 
 from maskreg.options import Options
-
-
-LOCAL_PX = 2.0
-"""Sigma of the window in which the local mean of sparse counts is taken, px."""
 
 
 @dataclass(frozen=True)
@@ -45,37 +41,38 @@ class Detector:
         """What is added to the electrons under the root."""
         return 0.375 + self.read_noise**2
 
+    def electrons(self, pixels: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the electrons that the values stand for."""
+        return np.asarray((pixels.astype(np.float64) - self.offset) * self.gain)
+
     def stabilised(self, pixels: NDArray[Any]) -> NDArray[np.float64]:
         """Return values of equal noise (unit noise for counts), same shape."""
-        values = pixels.astype(np.float64)
         if not self.counts:
-            return values
-        electrons = (values - self.offset) * self.gain
-        return 2.0 * np.sqrt(np.maximum(electrons + self.pad, 0.0))
+            return pixels.astype(np.float64)
+        return 2.0 * np.sqrt(np.maximum(self.electrons(pixels) + self.pad, 0.0))
 
-    def noise_variance(self, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> float | None:
-        """Return the mean variance of the noise of stabilised counts; None for other data.
+    def noise_variance(self, local: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the variance of the noise of stabilised counts whose local mean is `local`.
 
-        One from a few electrons on, less below, where most pixels hold nothing.
+        One from a few electrons on; less below, where most pixels hold nothing.
         """
-        if not self.counts:
-            return None
-        electrons = np.where(mask, (pixels.astype(np.float32) - self.offset) * self.gain, 0).astype(np.float32)
-        part = scipy.ndimage.gaussian_filter(mask.astype(np.float32), LOCAL_PX, mode="constant")
-        local = scipy.ndimage.gaussian_filter(electrons, LOCAL_PX, mode="constant")
-        means = np.maximum(local[mask] / part[mask], 0)
-        known = np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 60)])
-        return float(np.interp(means, known, [self._variance_at(mean) for mean in known]).mean())
+        means, variances = self._noise_table
+        return np.interp(local, means, variances)
 
-    def _variance_at(self, mean: float) -> float:
-        """Variance of the stabilised value of Poisson counts of this mean, with read noise."""
+    @cached_property
+    def _noise_table(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and variance of the stabilised value of Poisson counts with read noise."""
+        rows = [self._moments_at(mean) for mean in np.concatenate([[1e-4], np.geomspace(1e-3, 30.0, 60)])]
+        means, variances = np.transpose(rows)
+        return means, variances
+
+    def _moments_at(self, mean: float) -> tuple[float, float]:
         counts = np.arange(0, int(mean + 10 * np.sqrt(mean) + 10))
         nodes, weights = np.polynomial.hermite_e.hermegauss(9 if self.read_noise else 1)
-        values = counts[:, None] + self.read_noise * nodes + self.pad
-        stabilised = 2 * np.sqrt(np.maximum(values, 0))
+        stabilised = 2 * np.sqrt(np.maximum(counts[:, None] + self.read_noise * nodes + self.pad, 0))
         chance = scipy.stats.poisson.pmf(counts, mean)[:, None] * (weights / weights.sum())
-        centre = (chance * stabilised).sum()
-        return float((chance * (stabilised - centre) ** 2).sum())
+        centre = float((chance * stabilised).sum())
+        return centre, float((chance * (stabilised - centre) ** 2).sum())
 
     def least_step(self, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> float:
         """Return the typical step between neighbouring integer values, in stabilised units.
@@ -98,6 +95,7 @@ def detector_for(options: Options, images: list[tuple[NDArray[Any], NDArray[np.b
     if options.gain is not None or options.offset is not None or options.read_noise is not None:
         return Detector(True, options.gain or 1.0, options.offset or 0.0, options.read_noise or 0.0)
     counts = all(
-        pixels.dtype.kind in "ui" and (not mask.any() or int(pixels[mask].min()) >= 0) for pixels, mask in images
+        pixels.dtype.kind in "ui" and (not mask.any() or int(pixels[mask].min()) >= 0)
+        for pixels, mask in images
     )
     return Detector(counts)

@@ -15,10 +15,16 @@ import scipy.fft
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from maskreg.core.fill import filled
+from maskreg.core.fill import filled, inner
 
 WIDTHS = (0.8, 1.1, 1.5, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 23.0, 32.0)
 """Widths of the low-pass to choose from, sigma in px."""
+
+INNER_PART = 0.25
+"""The pixels off the mask's edge are used alone if they are at least this part of the valid ones."""
+
+LINEAR = 3.0
+"""A low-pass is steady if it is wider than this many predicted standard deviations of the shift."""
 
 TRUNCATE = 4.0
 """Gaussian filters end at this many sigma."""
@@ -36,10 +42,11 @@ class Template:
     pixels : ndarray of float32
         Stabilised, mean off, zero where ignored.
     mask : ndarray of bool
+        The pixels that are projected: the inner ones, unless these are too few (scattered masks).
     width : float
         Sigma of the low-pass, px.
-    noise : float
-        Variance of a pixel's noise, stabilised units squared.
+    noise : ndarray of float32
+        Variance of each pixel's noise, stabilised units squared.
     gradient : (ndim, ...) ndarray of float32
         G: gradient of the low-passed reference.
     smooth : ndarray of float32
@@ -54,7 +61,7 @@ class Template:
     pixels: NDArray[np.float32]
     mask: NDArray[np.bool_]
     width: float
-    noise: float
+    noise: NDArray[np.float32]
     gradient: NDArray[np.float32]
     smooth: NDArray[np.float32]
     half: NDArray[np.float32]
@@ -91,7 +98,7 @@ def noise_gains(width: float, ndim: int) -> NoiseGains:
 
 
 def make_template(
-    pixels: NDArray[np.float32], mask: NDArray[np.bool_], noise: float, width: float
+    pixels: NDArray[np.float32], mask: NDArray[np.bool_], noise: NDArray[np.float32], width: float
 ) -> Template:
     """Return the template of a reference with at least one valid pixel.
 
@@ -100,16 +107,18 @@ def make_template(
     pixels : ndarray of float32
         Stabilised, mean off, zero where ignored.
     mask : ndarray of bool
-    noise : float
-        Variance of a pixel's noise.
+    noise : ndarray of float32
+        Variance of each pixel's noise.
     width : float
         Width of the low-pass, sigma in px.
     """
     whole = filled(pixels, mask)
     half = np.stack([_half_smoothed(_slope(whole, axis), width) for axis in range(whole.ndim)])
+    inside = inner(mask)
+    scattered = np.count_nonzero(inside) < INNER_PART * np.count_nonzero(mask)
     return Template(
         pixels,
-        mask,
+        mask if scattered else inside,
         width,
         noise,
         np.stack([_half_smoothed(component, width) for component in half]),
@@ -130,35 +139,27 @@ def _slope(image: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     return np.asarray(scipy.ndimage.correlate1d(image, SLOPE, axis, mode="nearest"))
 
 
-def noise_variance(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
-    """Estimate the variance of white noise from second differences along every axis.
+@dataclass(frozen=True)
+class Forecast:
+    """Which low-pass refines best, and how well.
 
-    Robust (median absolute deviation), so that edges and spots hardly count; texture does, which
-    errs towards more noise. After Immerkaer, CVIU 64, 300, 1996.
+    Attributes
+    ----------
+    width : float
+        Sigma of the low-pass, px.
+    sigma : float
+        Predicted uncertainty of the shift, px; inf where noise is all there is.
     """
-    values = pixels.astype(np.float64)
-    valid = mask
-    gain = 1.0
-    for axis in range(pixels.ndim):
-        if pixels.shape[axis] < 3:
-            continue
-        mid, left, right = (
-            tuple(slice(k, pixels.shape[axis] - 2 + k) if a == axis else slice(None) for a in range(pixels.ndim))
-            for k in (1, 0, 2)
-        )
-        values = 2 * values[mid] - values[left] - values[right]
-        valid = valid[mid] & valid[left] & valid[right]
-        gain *= 6.0
-        pixels = values
-    if not valid.any():
-        return float(np.var(pixels[mask])) if pixels.shape == mask.shape else 0.0
-    inside = values[valid]
-    spread = 1.4826 * float(np.median(np.abs(inside - np.median(inside))))
-    return spread**2 / gain
+
+    width: float
+    sigma: float
 
 
-def best_width(pixels: NDArray[np.float32], mask: NDArray[np.bool_], noise: float) -> float:
-    """Return the width of the low-pass with the smallest predicted variance of the shift, px.
+def forecast(pixels: NDArray[np.float32], mask: NDArray[np.bool_], noise: NDArray[np.float32]) -> Forecast:
+    """Return the width of the low-pass with the smallest predicted variance of the shift.
+
+    Among those that are wider than a few times that uncertainty: beyond its width the gradient says
+    nothing about where the answer is.
 
     With signal spectrum P and white noise of variance v in both images, weighting the gradient by
     h = exp(-2 pi^2 width^2 f^2) gives the Jacobian A, the sum of (2 pi f)^2 h P, and the noise M,
@@ -171,20 +172,28 @@ def best_width(pixels: NDArray[np.float32], mask: NDArray[np.bool_], noise: floa
         window = np.hanning(whole.shape[axis] + 2)[1:-1]
         taper *= window.reshape([-1 if k == axis else 1 for k in axes])
     weight = float((taper**2).sum())
+    floor = float((taper**2 * noise).sum() / max(weight, 1e-30))
     centred = (whole - np.average(whole, weights=taper) if weight > 0 else whole) * taper
-    power = np.abs(scipy.fft.rfftn(centred)) ** 2 / max(weight, 1e-30) - noise
+    power = np.abs(scipy.fft.rfftn(centred)) ** 2 / max(weight, 1e-30) - floor
     frequencies = [np.fft.fftfreq(n) for n in whole.shape[:-1]] + [np.fft.rfftfreq(whole.shape[-1])]
     grid = np.meshgrid(*frequencies, indexing="ij", sparse=True)
     f2 = sum(f**2 for f in grid)
     usable = [w for w in WIDTHS if w <= max(WIDTHS[0], min(whole.shape) / 8)]
-    variances = [_predicted_variance(power, grid, f2, width, noise) for width in usable]
-    if not np.isfinite(variances).any():
-        return usable[-1]
-    return usable[int(np.argmin(variances))]
+    sigmas = np.array([_predicted_sigma(power, grid, f2, width, floor) for width in usable])
+    steady = np.where(LINEAR * sigmas < usable, sigmas, np.inf)
+    if np.isfinite(steady).any():
+        best = int(np.argmin(steady))
+    else:
+        best = int(np.argmin(sigmas / usable)) if np.isfinite(sigmas).any() else len(usable) - 1
+    return Forecast(usable[best], float(sigmas[best]))
 
 
-def _predicted_variance(
-    power: NDArray[np.float64], grid: list[NDArray[np.float64]], f2: NDArray[np.float64], width: float, noise: float
+def _predicted_sigma(
+    power: NDArray[np.float64],
+    grid: list[NDArray[np.float64]],
+    f2: NDArray[np.float64],
+    width: float,
+    noise: float,
 ) -> float:
     low = np.exp(-2 * (np.pi * width) ** 2 * f2)
     ndim = len(grid)
@@ -198,4 +207,6 @@ def _predicted_variance(
     if np.linalg.eigvalsh(signal)[0] <= 0 or np.linalg.eigvalsh(energy)[0] <= 0:
         return np.inf
     inverse = np.linalg.inv(signal)
-    return float(np.trace(inverse @ (2 * noise * energy + noise**2 * own) @ inverse)) + 1e-30 * width
+    covariance = inverse @ (2 * noise * energy + noise**2 * own) @ inverse
+    # equal forecasts (no noise at all): the narrower low-pass keeps more of the image
+    return float(np.sqrt(np.diagonal(covariance).max())) + 1e-12 * width

@@ -71,7 +71,9 @@ def window_sums(
     if moving.ndim == 2:
         from maskreg.core.kernels import window_sums_2d
 
-        return WindowSums(*window_sums_2d(reference, reference_mask, moving, safe, centre[0], centre[1], radius))
+        return WindowSums(
+            *window_sums_2d(reference, reference_mask, moving, safe, centre[0], centre[1], radius)
+        )
     return plain_window_sums(reference, reference_mask, moving, safe, centre, radius)
 
 
@@ -92,7 +94,12 @@ def plain_window_sums(
     b, bb, ab = (np.zeros(shape) for _ in range(3))
     for index in np.ndindex(shape):
         # lag centre + i - radius meets the pixel x - centre - i + radius; the padding adds radius
-        view = padded[tuple(slice(t.start + 2 * radius - i, t.stop + 2 * radius - i) for t, i in zip(there, index, strict=True))]
+        view = padded[
+            tuple(
+                slice(t.start + 2 * radius - i, t.stop + 2 * radius - i)
+                for t, i in zip(there, index, strict=True)
+            )
+        ]
         values = np.where(w, view, 0).astype(np.float64)
         b[index], bb[index], ab[index] = values.sum(), (values**2).sum(), (values * a).sum()
     full = [np.full(shape, float(v)) for v in (np.count_nonzero(w), a.sum(), (a**2).sum())]
