@@ -64,7 +64,7 @@ def test_other_settings_are_refused_unless_overwritten(maskreg, data, flags):
     maskreg("align", data / "frames", *flags)
     refused = maskreg("align", data / "frames", *flags, "--max-shift", "20,30")
     assert refused.code == 1
-    assert "max_shift: None → [20.0, 30.0]" in refused.err
+    assert "max_shift: none → 20.0, 30.0" in refused.err
     assert maskreg("align", data / "frames", *flags, "--max-shift", "20,30", "--overwrite").code == 0
 
 
@@ -166,3 +166,22 @@ def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_bytes(maskreg, data
     stopped = (data / "run" / "shifts.csv").read_bytes()
     maskreg(*command, "--overwrite")
     assert (data / "run" / "shifts.csv").read_bytes() == stopped
+
+
+def test_a_reason_names_its_frame_once(maskreg, data, flags, scan):
+    tifffile.imwrite(data / "frames" / scan.names[1], np.zeros((9, 9), np.uint16))
+    (data / "frames" / scan.names[2]).write_bytes(b"")
+    out = maskreg("align", data / "frames", *flags).out
+    assert out.count(scan.names[2]) == out.count(scan.names[1]) == 1
+    assert "unreadable: the frame could not be read (is no readable TIFF file" in out
+    assert "bad_shape: the frame has another shape than the series (shape (9, 9)" in out
+
+
+def test_more_on_request(maskreg, data, flags):
+    err = maskreg("align", data / "frames", *flags, "-v").err
+    assert "maskreg: registered to the reference, frame 0 (" in err
+    assert "maskreg: plan: (192, 192) against (192, 192): search at bins" in err
+
+
+def test_without_a_mask_it_says_so(maskreg, data):
+    assert "no mask: every pixel counts" in maskreg("align", data / "frames", "-o", data / "run").err

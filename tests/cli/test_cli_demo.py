@@ -10,8 +10,8 @@ def test_the_demo_tells_how_far_off_it_is_and_what_to_try(maskreg, tmp_path):
     outcome = maskreg("demo", "-o", folder, "--size", "256")
     assert outcome.code in (0, 3)
     masked, unmasked = (
-        float(re.search(rf"{case}: +error rms ([\d.]+) px", outcome.out)[1])
-        for case in ("with the mask", "without it")
+        float(re.search(rf"{case}: +error rms +([\d.]+) px", outcome.out)[1])
+        for case in ("with the mask", "without a mask")
     )
     assert masked < 0.1
     assert unmasked > 10 * masked

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 
 from maskreg import __version__
+from maskreg.cli.messages import send_to_stderr
 from maskreg.cli.parser import VERBS
 
 COMMAND = [sys.executable, "-m", "maskreg"]
@@ -131,3 +133,12 @@ def test_a_reader_that_goes_away_is_no_error(data):
     ) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+def test_other_packages_are_heard_only_when_asked_for():
+    before = logging.getLogger("tifffile").level
+    for verbosity, heard in ((-1, False), (0, False), (1, True)):
+        with send_to_stderr(verbosity):
+            assert logging.getLogger("tifffile").isEnabledFor(logging.ERROR) is heard
+    assert logging.getLogger("tifffile").level == before
+    assert not logging.getLogger("tifffile").handlers

@@ -58,7 +58,7 @@ def run(args: Namespace) -> int:
             reference=args.reference,
             options=options,
             workers=args.workers,
-            progress=not args.no_progress and args.verbosity >= 0,
+            progress=not args.no_progress and args.verbosity == 0,
             overwrite=args.overwrite,
         )
     print(json.dumps(as_dict(alignment, args.output)) if args.json else as_text(alignment, args.output))
@@ -96,9 +96,14 @@ def as_text(alignment: Alignment, folder: str) -> str:
 
 
 def _largest_shift(alignment: Alignment) -> tuple[int, float] | None:
-    """Return the frame, of those that are ok, that is farthest from the reference, and how far, px."""
+    """Return the frame, of those registered and ok, that is farthest from the reference, and how far, px."""
     import numpy as np
 
-    distances = np.where(alignment.ok, np.hypot(*alignment.shifts.T), -np.inf)
+    from maskreg.registration import Status
+
+    found = np.array([status is Status.OK for status in alignment.status])
+    if not found.any():
+        return None
+    distances = np.where(found, np.hypot(*alignment.shifts.T), -np.inf)
     frame = int(np.argmax(distances))
-    return (frame, float(distances[frame])) if alignment.ok[frame] else None
+    return frame, float(distances[frame])

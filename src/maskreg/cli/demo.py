@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from maskreg.frames import FrameSource
     from maskreg.series import Alignment
     from maskreg.testing.chromium import ChromiumScan
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -32,23 +35,28 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Write a scan, align it from its files with and without its mask, and print the errors."""
+    import numpy as np
+
     from maskreg.frames import open_frames
-    from maskreg.masks import load_mask
+    from maskreg.masks import describe_mask, load_mask
     from maskreg.series import align, align_run
     from maskreg.testing.chromium import ChromiumScan
 
     folder = _made(Path(args.output))
-    progress = not args.no_progress and args.verbosity >= 0
+    progress = not args.no_progress and args.verbosity == 0
     scan = ChromiumScan((args.size, args.size))
-    print(f"writing {len(scan)} frames: chromium rings, a beam-block, a drifting beam")
+    log.info("writing %d frames of %d x %d px to %s", len(scan), *scan.shape, folder / "frames")
     scan.write(folder)
     with open_frames(folder / "frames") as source:
         mask = load_mask(folder / "valid_mask.tif")
+        log.info("aligning them with their mask (%s), then without a mask", describe_mask(mask))
         masked = align_run(source, folder / "run", mask, progress=progress, overwrite=True)
         unmasked = align(source, progress=progress)
         truth = _truth(scan, source)
+        print(f"{source.describe()}: chromium rings behind a beam-block that does not move")
+        print(f"the beam drifts: true shifts of up to {np.hypot(*truth.T).max():.1f} px")
         print(_verdict("with the mask", masked, truth))
-        print(_verdict("without it", unmasked, truth))
+        print(_verdict("without a mask", unmasked, truth))
         _draw(source, masked, mask, folder / "alignment.png")
     print(f"picture: {folder / 'alignment.png'}")
     print(f"table:   {folder / 'run' / 'shifts.csv'}")
@@ -81,11 +89,11 @@ def _verdict(case: str, alignment: Alignment, truth: NDArray[np.float64]) -> str
     ok = alignment.ok
     ok[0] = False  # the reference is right by definition
     errors = np.hypot(*(alignment.shifts - truth)[ok].T)
-    flagged = alignment.table().flagged
+    flagged = f"{alignment.table().flagged} of {len(alignment)} frames flagged"
     if errors.size == 0:
-        return f"{case + ':':14} every frame is flagged"
+        return f"{case + ':':15} {flagged}"
     rms = float(np.sqrt(np.mean(errors**2)))
-    return f"{case + ':':14} error rms {rms:.3f} px, largest {errors.max():.3f} px ({flagged} frames flagged)"
+    return f"{case + ':':15} error rms {rms:6.3f} px, largest {errors.max():6.3f} px, {flagged}"
 
 
 def _draw(source: FrameSource, alignment: Alignment, mask: NDArray[np.bool_], path: Path) -> None:

@@ -79,9 +79,11 @@ def mask_from(
         image=image() if by_value else None,
         grow=args.grow,
     )
-    if mask is not None:
+    prefix = f"{of}: " if of else ""
+    if mask is None:
+        log.info("%sno mask: every pixel counts", prefix)
+    else:
         warning = mask_warning(mask)
-        prefix = f"{of}: " if of else ""
         log.log(logging.WARNING if warning else logging.INFO, "%s%s", prefix, warning or describe_mask(mask))
     return mask
 

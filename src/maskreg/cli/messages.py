@@ -9,24 +9,35 @@ from contextlib import contextmanager
 
 LEVELS = {-1: logging.ERROR, 0: logging.INFO, 1: logging.DEBUG}
 
+CHATTY = ("tifffile",)
+"""Packages whose own messages about broken files are shown only on ``-v``: the row says what is wrong."""
+
 
 @contextmanager
 def send_to_stderr(verbosity: int) -> Iterator[None]:
     """Show the package's messages: errors only (-1), notes too (0), everything (1 or more)."""
-    logger = logging.getLogger("maskreg")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line())
-    logger.addHandler(handler)
-    logger.setLevel(LEVELS[max(-1, min(verbosity, 1))])
+    levels = {"maskreg": LEVELS[max(-1, min(verbosity, 1))]}
+    levels |= dict.fromkeys(CHATTY, logging.WARNING if verbosity > 0 else logging.CRITICAL + 1)
+    before = {name: logging.getLogger(name).level for name in levels}
+    for name, level in levels.items():
+        logging.getLogger(name).addHandler(handler)
+        logging.getLogger(name).setLevel(level)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
+        for name, level in before.items():
+            logging.getLogger(name).removeHandler(handler)
+            logging.getLogger(name).setLevel(level)
 
 
 class _Line(logging.Formatter):
-    """``maskreg: text``, and ``maskreg: warning: text`` for what the user should look at."""
+    """``maskreg: text``, and ``maskreg: warning: text`` for what the user should look at.
+
+    What another package says goes by that package's name.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         kind = "warning: " if record.levelno >= logging.WARNING else ""
-        return f"maskreg: {kind}{super().format(record)}"
+        return f"{record.name.partition('.')[0]}: {kind}{super().format(record)}"

@@ -54,18 +54,24 @@ def likelihood_gap(
     if n < 3 or n < COMMON_PART * max(np.count_nonzero(mask) for mask in own):
         return None
     on_common = replace(template, mask=common)
-    left = [
-        _unexplained(moments(on_common, image.pixels, usable, shift / b, lag))
-        for shift, lag in zip((one, other), near, strict=True)
-    ]
+    left = []
+    for shift, lag in zip((one, other), near, strict=True):
+        between = moments(on_common, image.pixels, usable, shift / b, lag)
+        at_pixels = moments(on_common, image.pixels, usable, np.array(lag, np.float64), lag)
+        left.append(_unexplained(between, at_pixels))
     return 0.5 * (n - 2) * float(np.log(left[1] / left[0]))
 
 
-def _unexplained(sums: Moments) -> float:
-    """Return 1 - r^2, not below what rounding leaves; 1 for a negative correlation."""
-    n = max(sums.n, 1.0)
-    covariance = sums.ru - sums.r * sums.u / n
-    energies = (sums.rr - sums.r**2 / n) * (sums.uu - sums.u**2 / n)
+def _unexplained(between: Moments, at_pixels: Moments) -> float:
+    """Return 1 - r^2, not below what rounding leaves; 1 for a negative correlation.
+
+    The covariance is taken between the pixels, where the shift is; the variances at whole pixels:
+    interpolation averages noise, the more the nearer to half a pixel, and would favour such shifts.
+    """
+    n = max(between.n, 1.0)
+    covariance = between.ru - between.r * between.u / n
+    m = max(at_pixels.n, 1.0)
+    energies = (at_pixels.rr - at_pixels.r**2 / m) * (at_pixels.uu - at_pixels.u**2 / m) * (n / m) ** 2
     if covariance <= 0 or energies <= 0:
         return 1.0
     return float(max(1 - covariance**2 / energies, LEAST_UNEXPLAINED))

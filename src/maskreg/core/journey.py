@@ -33,7 +33,7 @@ def registration_of(side: ReferenceSide, moving: Prepared) -> Registration:
     shift, covariance = winner.shift, winner.covariance
     level = most_significant(levels, shift)
     significance = level.near(shift)
-    status, detail = judge(side, rival, shift, significance, level.line)
+    status, detail = judge(side, winner, rival, significance, level.line)
     if not status.keeps_shift:
         nan = np.full(ndim, np.nan)
         return Registration(nan, np.diag(nan), np.nan, significance, np.nan, rival, status, detail)
@@ -74,13 +74,15 @@ def decide(masked: MaskedSide, moving: Prepared, choice: Choice) -> tuple[Place,
 
 
 def judge(
-    side: ReferenceSide, rival: Rival | None, shift: NDArray[np.float64], significance: float, line: float
+    side: ReferenceSide, winner: Place, rival: Rival | None, significance: float, line: float
 ) -> tuple[Status, str]:
     """Return the status of a place and what is particular to it."""
     if not significance >= line:
         return Status.WEAK, f"significance {significance:.1f}, chance reaches {line:.1f}"
-    limits = side.options.limits(len(shift))
-    if limits is not None and (np.abs(shift) > np.array(limits) + 0.5).any():
+    if not winner.refined:
+        return Status.WEAK, "noise hides where in a broad peak the place is"
+    limits = side.options.limits(len(winner.shift))
+    if limits is not None and (np.abs(winner.shift) > np.array(limits) + 0.5).any():
         return Status.AT_LIMIT, f"max_shift {', '.join(f'{m:g}' for m in limits)} px"
     if rival is not None and rival.gap < AMBIGUOUS:
         where = ", ".join(f"{s:+d}" for s in rival.shift)

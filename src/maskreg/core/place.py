@@ -8,7 +8,7 @@ refines, it settles within what the one before left open.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +39,6 @@ WIDER = 4.0
 CONTRADICTS = 1.5
 """A stage that ends this many times 3 sigma from where the one before did has gone astray."""
 
-UNREFINED = 0.5
-"""1 sigma where no stage could refine, pixels of the level that found the place."""
-
 
 @dataclass(frozen=True)
 class Place:
@@ -55,11 +52,14 @@ class Place:
         Px squared.
     bin : int
         Level of the last stage that refined it; of the first, if none did.
+    refined : bool
+        Whether any stage did; else noise hides where in a broad peak the place is.
     """
 
     shift: NDArray[np.float64]
     covariance: NDArray[np.float64]
     bin: int
+    refined: bool
 
 
 def place(masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float64]) -> Place:
@@ -74,13 +74,10 @@ def place(masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float6
     shift : (ndim,) ndarray
         About one pixel of that level from the answer, px.
     """
-    known = Place(shift, np.eye(len(shift)) * float(b) ** 2, min(b, masked.plan.start))
-    refined = False
+    known = Place(shift, np.eye(len(shift)) * float(b) ** 2, min(b, masked.plan.start), False)
     for level, width in stages(masked, b):
-        found = _stage(masked, moving, level, width, known)
-        if found is not None:
-            known, refined = found, True
-    return known if refined else replace(known, covariance=np.eye(len(shift)) * (UNREFINED * b) ** 2)
+        known = _stage(masked, moving, level, width, known) or known
+    return known
 
 
 def stages(masked: MaskedSide, b: int) -> Iterator[tuple[int, float]]:
@@ -114,8 +111,8 @@ def _stage(masked: MaskedSide, moving: Prepared, b: int, width: float, known: Pl
     found = refine(
         masked.side.template(b, width), image.pixels, image.mask, masked.safe(b, TAPS_REACH), shift / b
     )
-    if found is None or not found.converged:
-        return None
-    if np.abs(b * found.shift - known.shift).max() > CONTRADICTS * open_px + b / 2:
-        return None
-    return Place(b * found.shift, b**2 * found.covariance, b)
+    if found is not None and found.converged:
+        far = CONTRADICTS * open_px + b / 2
+        if np.abs(b * found.shift - known.shift).max() <= far:
+            return Place(b * found.shift, b**2 * found.covariance, b, True)
+    return None

@@ -245,14 +245,13 @@ def normal_matrices(
     gains = template.gains
     eye = np.eye(template.mask.ndim)
     v = template.noise[w].astype(np.float64)
-    half = template.half[:, w].astype(np.float64)
     g = template.gradient[:, w].astype(np.float64)
-    half -= half.mean(axis=1, keepdims=True)
     g -= g.mean(axis=1, keepdims=True)
-    jacobian = half @ half.T - v.sum() * gains.half * eye
+    raw = g @ template.slope[:, w].astype(np.float64).T
+    jacobian = raw - v.sum() * gains.slope * eye
     # the noise of this sum itself: a direction known worse than that is not known
-    doubt = np.sqrt(2 * (v @ v)) * gains.half
-    if np.linalg.eigvalsh(jacobian)[0] <= doubt + 1e-9 * float((half**2).sum()):
+    doubt = np.sqrt(2 * (v @ v)) * gains.slope
+    if np.linalg.eigvalsh((jacobian + jacobian.T) / 2)[0] <= doubt + 1e-9 * float(np.abs(np.trace(raw))):
         return None
     own = (v @ v) * gains.gradient * eye
     values, vectors = np.linalg.eigh((g * v) @ g.T - own)
@@ -293,4 +292,4 @@ def _covariance(
     kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in shift]))
     shown = max(residual, 0.0) / (1 + kept)
     inverse = np.linalg.inv(normal.jacobian)
-    return np.asarray(inverse @ normal.projected @ inverse * (shown / max(normal.noise, 1e-30)))
+    return np.asarray(inverse @ normal.projected @ inverse.T * (shown / max(normal.noise, 1e-30)))

@@ -58,8 +58,8 @@ def settle(
     lag : tuple of int
         The settled lag.
     vertex : ndarray of float64 or None
-        Sub-lag offset of a parabola's vertex, within half a lag per axis; None where the settled
-        lag is not the best of its window (noise hides the peak) or nothing can be compared.
+        Sub-lag offset of a parabola's vertex, within half a lag per axis; None where noise hides the
+        peak (the settled lag is not the best of its window) or nothing can be compared.
     """
     centre = (radius,) * len(lag)
     seen: set[tuple[int, ...]] = set()

@@ -51,9 +51,8 @@ class Template:
         G: gradient of the low-passed reference.
     smooth : ndarray of float32
         The low-passed reference.
-    half : (ndim, ...) ndarray of float32
-        Gradient of the reference after half of the low-pass: the sum of its square is that of the
-        product of G with the unfiltered gradient, but less noisy.
+    slope : (ndim, ...) ndarray of float32
+        Gradient of the unfiltered reference.
     gains : NoiseGains
         What white noise becomes in these fields.
     """
@@ -64,7 +63,7 @@ class Template:
     noise: NDArray[np.float32]
     gradient: NDArray[np.float32]
     smooth: NDArray[np.float32]
-    half: NDArray[np.float32]
+    slope: NDArray[np.float32]
     gains: NoiseGains
 
 
@@ -74,27 +73,29 @@ class NoiseGains:
 
     Attributes
     ----------
-    gradient, half : float
+    gradient : float
         Variance of one component.
+    slope : float
+        Covariance of one component with that of the unfiltered noise's gradient.
     smooth : float
         Covariance of the low-passed with the unfiltered noise.
     """
 
     gradient: float
-    half: float
+    slope: float
     smooth: float
 
 
 def noise_gains(width: float, ndim: int) -> NoiseGains:
     """Return the gains of the filters as they are, from their responses to a single bright pixel."""
-    radius = 2 * int(TRUNCATE * width / np.sqrt(2) + 1) + len(SLOPE)
+    radius = int(TRUNCATE * width + 1) + len(SLOPE)
     impulse = np.zeros((2 * radius + 1,) * ndim, np.float32)
-    impulse[(radius,) * ndim] = 1
-    smooth = _half_smoothed(_half_smoothed(impulse, width), width)
-    half = _half_smoothed(_slope(impulse, 0), width)
-    gradient = _half_smoothed(half, width)
-    centre = float(smooth[(radius,) * ndim])
-    return NoiseGains(float((gradient**2).sum()), float((half**2).sum()), centre)
+    centre = (radius,) * ndim
+    impulse[centre] = 1
+    slope = _slope(impulse, 0)
+    gradient = _smoothed(slope, width)
+    smooth = float(_smoothed(impulse, width)[centre])
+    return NoiseGains(float((gradient**2).sum()), float((gradient * slope).sum()), smooth)
 
 
 def make_template(
@@ -113,7 +114,7 @@ def make_template(
         Width of the low-pass, sigma in px.
     """
     whole = filled(pixels, mask)
-    half = np.stack([_half_smoothed(_slope(whole, axis), width) for axis in range(whole.ndim)])
+    slope = np.stack([_slope(whole, axis) for axis in range(whole.ndim)])
     inside = inner(mask)
     scattered = np.count_nonzero(inside) < INNER_PART * np.count_nonzero(mask)
     return Template(
@@ -121,17 +122,16 @@ def make_template(
         mask if scattered else inside,
         width,
         noise,
-        np.stack([_half_smoothed(component, width) for component in half]),
-        _half_smoothed(_half_smoothed(whole, width), width),
-        half,
+        np.stack([_smoothed(component, width) for component in slope]),
+        _smoothed(whole, width),
+        slope,
         noise_gains(width, whole.ndim),
     )
 
 
-def _half_smoothed(image: NDArray[np.float32], width: float) -> NDArray[np.float32]:
-    """Low-pass by width / sqrt(2); twice makes the whole low-pass."""
-    sigma = width / np.sqrt(2)
-    return np.asarray(scipy.ndimage.gaussian_filter(image, sigma, mode="nearest", truncate=TRUNCATE))
+def _smoothed(image: NDArray[np.float32], width: float) -> NDArray[np.float32]:
+    """Return the image low-passed by a Gaussian of this sigma."""
+    return np.asarray(scipy.ndimage.gaussian_filter(image, width, mode="nearest", truncate=TRUNCATE))
 
 
 def _slope(image: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
@@ -176,8 +176,9 @@ def forecast(pixels: NDArray[np.float32], mask: NDArray[np.bool_], noise: NDArra
     centred = (whole - np.average(whole, weights=taper) if weight > 0 else whole) * taper
     power = np.abs(scipy.fft.rfftn(centred)) ** 2 / max(weight, 1e-30) - floor
     frequencies = [np.fft.fftfreq(n) for n in whole.shape[:-1]] + [np.fft.rfftfreq(whole.shape[-1])]
-    grid = np.meshgrid(*frequencies, indexing="ij", sparse=True)
-    f2 = sum(f**2 for f in grid)
+    # of a real image half the spectrum is kept: each of its frequencies stands for two
+    grid = [np.sqrt(2) * 2 * np.pi * f for f in np.meshgrid(*frequencies, indexing="ij", sparse=True)]
+    f2 = sum(f**2 for f in grid) / (8 * np.pi**2)
     usable = [w for w in WIDTHS if w <= max(WIDTHS[0], min(whole.shape) / 8)]
     sigmas = np.array([_predicted_sigma(power, grid, f2, width, floor) for width in usable])
     steady = np.where(LINEAR * sigmas < usable, sigmas, np.inf)

@@ -201,11 +201,18 @@ def _check_settings(old: Settings, new: Settings, path: Path) -> None:
     new = json.loads(json.dumps(new))
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     if names:
-        changes = ", ".join(f"{name}: {old.get(name)} → {new.get(name)}" for name in names)
+        changes = ", ".join(f"{name}: {_shown(old.get(name))} → {_shown(new.get(name))}" for name in names)
         raise RunError(
             f"{path.parent} holds a run with other settings ({changes}); "
             "take the same ones, another folder, or --overwrite"
         )
+
+
+def _shown(value: Any) -> str:
+    """Return a setting as a person would write it."""
+    if value is None:
+        return "none"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _settings(database: sqlite3.Connection) -> Settings:

@@ -37,9 +37,9 @@ def register_frames(
         try:
             return register(source.read(frame))
         except FrameShapeError as error:
-            return Registration.failed(Status.BAD_SHAPE, 2, str(error))
+            return Registration.failed(Status.BAD_SHAPE, 2, _without(source.name(frame), error))
         except FrameError as error:
-            return Registration.failed(Status.UNREADABLE, 2, str(error))
+            return Registration.failed(Status.UNREADABLE, 2, _without(source.name(frame), error))
 
     def metadata(frame: int) -> dict[str, Any]:
         try:
@@ -48,6 +48,11 @@ def register_frames(
             return {}
 
     return ordered_map(row, frames, workers=available_cores() if workers is None else workers)
+
+
+def _without(name: str, error: FrameError) -> str:
+    """Return what `error` says beyond what its row says already: which frame, and that it is unreadable."""
+    return str(error).removeprefix(f"{name}: ").removeprefix("cannot be read: ")
 
 
 def of_the_reference() -> Registration:

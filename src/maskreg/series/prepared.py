@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass
 
@@ -16,6 +17,9 @@ from maskreg.series.reference import Reference, ReferenceLike, find_reference
 from maskreg.shifts import FrameRow
 
 
+log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True)
 class Prepared:
     """Frames, one mask for all images (it does not move), the reference and the options."""
@@ -28,8 +32,12 @@ class Prepared:
     def rows(self, frames: Iterable[int], *, workers: int | None) -> Generator[FrameRow, None, None]:
         """Yield the rows of `frames`; what depends on reference and mask is computed once, first."""
         # here, because it brings the compiler of the kernels, for which who reads a run need not wait
+        from maskreg.core.plan import make_plan
         from maskreg.core.registrar import Registrar
 
+        shape = tuple(self.source.shape)
+        log.debug("registered to %s", self.reference.name.rstrip(","))
+        log.debug("plan: %s", make_plan(shape, shape, exact=self.options.exact))
         registrar = Registrar(self.reference.image, self.mask, self.mask, **asdict(self.options))
         return register_frames(
             self.source, frames, registrar, reference_frame=self.reference.frame, workers=workers

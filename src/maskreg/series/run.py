@@ -22,6 +22,7 @@ from maskreg.series.prepared import Prepared, prepare
 from maskreg.series.progress import with_progress
 from maskreg.series.reference import ReferenceLike
 from maskreg.shifts import FrameRow, ShiftTable
+from maskreg.stream import available_cores
 
 log = logging.getLogger(__name__)
 
@@ -96,10 +97,13 @@ def _register_what_is_missing(
         log.info("%d of %d frames are done already", len(done), total)
     if not todo:
         return
+    log.debug("to do: %d frames, %d at once", len(todo), workers or available_cores())
     begin = time.monotonic()
     with closing(series.rows(todo, workers=workers)) as rows:
         for row in with_progress(rows, total=total, done=len(done), wanted=progress):
             record.write(*row)
+            if not row.registration.ok:
+                log.debug("frame %d (%s) is %s", row.frame, row.source, row.registration.status.label)
     seconds = time.monotonic() - begin
     log.info("%d frames in %.1f s (%.1f a second)", len(todo), seconds, len(todo) / seconds)
 

@@ -1,0 +1,142 @@
+"""The compiled pass of the refinement against its plain twin, with and without compilation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maskreg.core.fill import filled
+from maskreg.core.refine import moments, plain_moments
+from maskreg.core.settle import eroded
+from maskreg.core.template import make_template
+
+ROW_ROUNDING = 1e-5
+"""Sums run along a row in float32: relative to the sum of the moduli."""
+
+FIELDS = ("n", "r", "u", "h", "rr", "ru", "uu", "hr", "hu", "g", "gr", "gu")
+
+
+def images(rng, shape, moving_shape, part=0.97):
+    """A template, and a moving image with its mask."""
+    mask, moving_mask = rng.random(shape) < part, rng.random(moving_shape) < part
+    mask.flat[0] = moving_mask.flat[0] = True
+    pixels = np.where(mask, rng.normal(size=shape), 0).astype(np.float32)
+    moving = np.where(moving_mask, rng.normal(size=moving_shape), 0).astype(np.float32)
+    return make_template(pixels, mask, np.ones(shape, np.float32), 1.1), moving, moving_mask
+
+
+def assert_twins_agree(template, moving, usable, shift, near):
+    fast = moments(template, moving, usable, shift, near)
+    plain = plain_moments(template, moving, usable, shift, near)
+    assert fast.n == plain.n
+    fields = (template.pixels, template.gradient, template.smooth, moving)
+    largest = max(float(np.abs(field).max(initial=0)) for field in fields) + 1
+    atol = ROW_ROUNDING * (plain.n + 1) * 3 * largest**2  # interpolation weights sum to 3 at most
+    for name in FIELDS:
+        np.testing.assert_allclose(getattr(fast, name), getattr(plain, name), rtol=ROW_ROUNDING, atol=atol)
+    return plain.n
+
+
+sides = st.tuples(st.integers(1, 26), st.integers(1, 26))
+steps = st.one_of(st.integers(-20, 20).map(float), st.floats(-20, 20, width=32))
+
+
+@settings(derandomize=True, deadline=None, max_examples=120)
+@given(
+    sides,
+    sides,
+    st.tuples(steps, steps),
+    st.tuples(st.integers(-1, 1), st.integers(-1, 1)),
+    st.booleans(),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_compiled_pass_equals_its_plain_twin(shape, moving_shape, shift, away, strict, seed):
+    template, moving, moving_mask = images(np.random.default_rng(seed), shape, moving_shape)
+    moving, usable = (
+        (moving, eroded(moving_mask, 3)) if strict else (filled(moving, moving_mask), moving_mask)
+    )
+    # the pixels of moving are taken at a whole shift at most 1 px away
+    near = tuple(
+        int(np.rint(s)) + (step if abs(np.rint(s) + step - s) <= 1 else 0)
+        for s, step in zip(shift, away, strict=True)
+    )
+    assert_twins_agree(template, moving, usable, np.array(shift), near)
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (3.25, -4.5), (-2.0, 1.75), (-7.49, 6.51)])
+def test_the_twins_are_compared_on_many_pixels(shift):
+    template, moving, moving_mask = images(np.random.default_rng(1), (48, 45), (44, 50), 0.995)
+    near = tuple(int(s) for s in np.rint(shift))
+    assert assert_twins_agree(template, moving, eroded(moving_mask, 3), np.array(shift), near) > 100
+    assert assert_twins_agree(template, filled(moving, moving_mask), moving_mask, np.array(shift), near) > 800
+
+
+@pytest.mark.parametrize("shape", [(200,), (40, 44), (18, 17, 19)])
+def test_a_pass_at_a_whole_shift_interpolates_nothing(shape):
+    rng = np.random.default_rng(2)
+    scene = rng.normal(size=[n + 4 for n in shape]).astype(np.float32)
+    lag = tuple([3, -2, 1][: len(shape)])
+    pixels, moving = (
+        scene[tuple(slice(2 + o, 2 + o + n) for o, n in zip(offset, shape, strict=True))]
+        for offset in ([0] * len(shape), [min(2, max(-2, s)) for s in lag])
+    )
+    lag = tuple(min(2, max(-2, s)) for s in lag)
+    template = make_template(pixels, np.ones(shape, bool), np.ones(shape, np.float32), 1.5)
+    sums = moments(template, moving, np.ones(shape, bool), np.array(lag, float), lag)
+    assert sums.n > 50
+    assert sums.rr == pytest.approx(sums.ru, rel=1e-6)
+    assert sums.uu == pytest.approx(sums.ru, rel=1e-6)
+    np.testing.assert_allclose(sums.gu, sums.gr, rtol=1e-5, atol=1e-5 * sums.rr)
+
+
+UNCOMPILED = """
+import numpy as np
+import numba
+assert numba.config.DISABLE_JIT
+from maskreg.core.refine import moments, plain_moments
+from maskreg.core.settle import eroded
+from maskreg.core.template import make_template
+from maskreg.core.windows import plain_window_sums, window_sums
+
+rng = np.random.default_rng(7)
+compared = 0
+for shape, other, lag, shift in [
+    ((11, 12), (12, 10), (1, -1), (0.5, -1.25)),
+    ((9, 13), (13, 9), (-2, 2), (-1.75, 2.0)),
+    ((10, 10), (10, 10), (0, 0), (0.0, 0.0)),
+]:
+    mask, usable = rng.random(shape) < 0.95, rng.random(other) < 0.99
+    a = np.where(mask, rng.normal(size=shape), 0).astype(np.float32)
+    b = np.where(usable, rng.normal(size=other), 0).astype(np.float32)
+    safe = eroded(usable, 1)
+    fast, plain = (f(a, mask, b, safe, lag, 1) for f in (window_sums, plain_window_sums))
+    for name in ("n", "a", "aa", "b", "bb", "ab"):
+        np.testing.assert_allclose(getattr(fast, name), getattr(plain, name), rtol=1e-5, atol=1e-3)
+    compared += plain.n.min()
+    template = make_template(a, mask, np.ones(shape, np.float32), 0.8)
+    near = tuple(int(s) for s in np.rint(shift))
+    fast, plain = (f(template, b, usable, np.array(shift), near) for f in (moments, plain_moments))
+    for name in ("n", "r", "u", "h", "rr", "ru", "uu", "hr", "hu", "g", "gr", "gu"):
+        np.testing.assert_allclose(getattr(fast, name), getattr(plain, name), rtol=1e-5, atol=1e-3)
+    compared += plain.n
+print("compared", int(compared))
+"""
+
+
+def test_the_kernels_give_the_same_without_compilation():
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", UNCOMPILED],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout.split()[-1]) > 200
