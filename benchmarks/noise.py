@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 from benchmarks.machine import describe, limit_threads, print_table
@@ -68,9 +70,9 @@ def _unrelated(pairs: int) -> None:
     rows = []
     for name in SHAPES:
         cells = [called[name, kind] for kind in NOISE]
-        rows.append([name, *(f"{sum(c)} of {len(c)}" for c in cells), _percent(sum(cells, []))])
-    columns = [sum((called[name, kind] for name in SHAPES), []) for kind in NOISE]
-    rows.append(["all", *map(_percent, columns), _percent(sum(columns, []))])
+        rows.append([name, *(f"{sum(c)} of {len(c)}" for c in cells), _percent(chain(*cells))])
+    columns = [list(chain(*(called[name, kind] for name in SHAPES))) for kind in NOISE]
+    rows.append(["all", *map(_percent, columns), _percent(chain(*columns))])
     print_table(["shape", *NOISE, "ok"], rows)
 
 
@@ -168,7 +170,8 @@ def _mask(shape: tuple[int, ...]):
     return valid
 
 
-def _percent(answers: list[bool]) -> str:
+def _percent(answers: Iterable[bool]) -> str:
+    answers = list(answers)
     return f"{100 * sum(answers) / len(answers):.1f} %"
 
 

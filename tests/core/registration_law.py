@@ -34,7 +34,7 @@ def windows(image, shift, shape) -> Windows:
         tuple(slice(r + s, r + s + m) for r, s, m in zip(room, by, shape, strict=True))
         for by in ([0] * len(shape), shift)
     ]
-    assert all(0 <= c.start and c.stop <= n for cut in cuts for c, n in zip(cut, image.shape, strict=True))
+    assert all(c.start >= 0 and c.stop <= n for cut in cuts for c, n in zip(cut, image.shape, strict=True))
     return Windows(image[cuts[0]].copy(), image[cuts[1]].copy(), tuple(shift))
 
 

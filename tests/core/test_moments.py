@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskreg.core.fill import filled
-from maskreg.core.refine import moments, plain_moments
+from maskreg.core.refine import moments, normal_sums, plain_moments, plain_normal_sums
 from maskreg.core.settle import eroded
 from maskreg.core.template import make_template
 
@@ -95,11 +96,26 @@ def test_a_pass_at_a_whole_shift_interpolates_nothing(shape):
     np.testing.assert_allclose(sums.gu, sums.gr, rtol=1e-5, atol=1e-5 * sums.rr)
 
 
+@settings(derandomize=True, deadline=None, max_examples=80)
+@given(sides, sides, st.tuples(st.integers(-24, 24), st.integers(-24, 24)), st.integers(0, 2**32 - 1))
+def test_the_compiled_normal_sums_equal_their_plain_twin(shape, moving_shape, lag, seed):
+    rng = np.random.default_rng(seed)
+    template, _, usable = images(rng, shape, moving_shape)
+    noise = rng.random(shape, np.float32)
+    template = replace(template, noise=noise)
+    fast, plain = normal_sums(template, usable, lag), plain_normal_sums(template, usable, lag)
+    assert fast.n == plain.n
+    largest = max(float(np.abs(f).max()) for f in (template.gradient, template.slope)) + 1
+    atol = ROW_ROUNDING * (plain.n + 1) * largest**2
+    for name in ("v", "vv", "g", "d", "gd", "vgg", "vg"):
+        np.testing.assert_allclose(getattr(fast, name), getattr(plain, name), rtol=ROW_ROUNDING, atol=atol)
+
+
 UNCOMPILED = """
 import numpy as np
 import numba
 assert numba.config.DISABLE_JIT
-from maskreg.core.refine import moments, plain_moments
+from maskreg.core.refine import moments, normal_sums, plain_moments, plain_normal_sums
 from maskreg.core.settle import eroded
 from maskreg.core.template import make_template
 from maskreg.core.windows import plain_window_sums, window_sums
@@ -125,6 +141,14 @@ for shape, other, lag, shift in [
     for name in ("n", "r", "u", "h", "rr", "ru", "uu", "hr", "hu", "g", "gr", "gu"):
         np.testing.assert_allclose(getattr(fast, name), getattr(plain, name), rtol=1e-5, atol=1e-3)
     compared += plain.n
+    fast, plain = (f(template, usable, lag) for f in (normal_sums, plain_normal_sums))
+    for name in ("n", "v", "vv", "g", "d", "gd", "vgg", "vg"):
+        np.testing.assert_allclose(getattr(fast, name), getattr(plain, name), rtol=1e-5, atol=1e-3)
+    compared += plain.n
+    np.testing.assert_allclose(halved(a), plain_halved(a), rtol=0, atol=1e-5)
+    counts = rng.poisson(9.0, shape).astype(np.uint8)
+    short, long = (Prepared(x, MaskPyramid(mask), Detector(True)) for x in (counts, counts.astype(int)))
+    np.testing.assert_allclose(short.pixels, long.pixels, rtol=0, atol=1e-5)
 print("compared", int(compared))
 """
 

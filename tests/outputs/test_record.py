@@ -89,7 +89,7 @@ def test_what_was_written_is_kept_when_the_block_fails(path):
 
 def test_other_settings_are_refused_and_both_shown(path):
     Record(path, SETTINGS).close()
-    with pytest.raises(RunError, match=r"max_shift: None → 20, mask: abc → xyz\).*--overwrite"):
+    with pytest.raises(RunError, match=r"max_shift: none → 20, mask: abc → xyz\).*--overwrite"):
         Record(path, {**SETTINGS, "max_shift": 20, "mask": "xyz"})
     Record(path, SETTINGS).close()
 

@@ -81,7 +81,7 @@ def test_a_bad_frame_is_a_row_with_its_reason(folder, frames, truth):
     assert np.isnan(alignment.shifts[2:5]).all()
     np.testing.assert_allclose(alignment.shifts[[1, 5, 6, 7]], truth[[1, 5, 6, 7]], atol=0.2)
     reasons = [row.registration.reason for row in alignment.table()]
-    assert "f2.tif" in reasons[2]
+    assert "is no readable TIFF file" in reasons[2]
     assert "(50, 90)" in reasons[3]
     assert str(folder) not in csv_of(alignment)
 

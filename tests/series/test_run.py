@@ -63,7 +63,7 @@ def test_a_complete_run_is_not_computed_again(folder, tmp_path, interrupt_at):
 
 def test_other_settings_are_refused_and_overwrite_starts_anew(folder, mask, tmp_path):
     align_run(folder, tmp_path / "run", mask)
-    with pytest.raises(RunError, match=r"max_shift: None → 20\.0"):
+    with pytest.raises(RunError, match=r"max_shift: none → 20\.0"):
         align_run(folder, tmp_path / "run", mask, options=Options(max_shift=20))
     align_run(folder, tmp_path / "run", mask, options=Options(max_shift=20), overwrite=True)
     assert read_run(tmp_path / "run")[0]["max_shift"] == 20

@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.fill import filled
 from maskreg.core.likelihood import LEAST_UNEXPLAINED
-from maskreg.core.place import TAPS_REACH
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import Moments, moments, shifted_mask
@@ -46,7 +46,8 @@ def likelihood_gap(
         None where the two places have too few pixels in common.
     """
     template = masked.side.template(b, masked.side.forecast(b).width)
-    image, usable = moving.level(b), masked.safe(b, TAPS_REACH)
+    image, usable = moving.level(b), masked.usable(b)
+    pixels = filled(image.pixels, image.mask) if masked.scattered(b) else image.pixels
     near = [tuple(int(s) for s in np.rint(shift / b)) for shift in (one, other)]
     own = [template.mask & shifted_mask(usable, lag, template.mask.shape) for lag in near]
     common = own[0] & own[1]
@@ -56,8 +57,8 @@ def likelihood_gap(
     on_common = replace(template, mask=common)
     left = []
     for shift, lag in zip((one, other), near, strict=True):
-        between = moments(on_common, image.pixels, usable, shift / b, lag)
-        at_pixels = moments(on_common, image.pixels, usable, np.array(lag, np.float64), lag)
+        between = moments(on_common, pixels, usable, shift / b, lag)
+        at_pixels = moments(on_common, pixels, usable, np.array(lag, np.float64), lag)
         left.append(_unexplained(between, at_pixels))
     return 0.5 * (n - 2) * float(np.log(left[1] / left[0]))
 

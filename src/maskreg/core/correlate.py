@@ -12,6 +12,7 @@ is too small a part of the total, the lag is not trusted, and summed directly if
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -112,11 +113,13 @@ def correlate(
         return maps[0]
     if not maps:
         raise InputError(f"reference has shape {np.shape(reference)}: its batch axes are empty")
-    stacked = (
-        np.stack([getattr(m, name) for m in maps]).reshape(*a.shape[: len(batch)], *maps[0].ncc.shape)
-        for name in ("ncc", "overlap", "likelihood")
+    shape = (*a.shape[: len(batch)], *maps[0].ncc.shape)
+    return CorrelationMap(
+        np.stack([m.ncc for m in maps]).reshape(shape),
+        np.stack([m.overlap for m in maps]).reshape(shape),
+        np.stack([m.likelihood for m in maps]).reshape(shape),
+        maps[0].lags,
     )
-    return CorrelationMap(*stacked, lags=maps[0].lags)
 
 
 def _as_limit(max_shift: Any) -> Any:
@@ -219,7 +222,7 @@ def reference_terms(
     n = np.maximum(overlap, 1)
     reference_energy = at_lags(spectra.square, moving_mask_spectrum) - reference_sum**2 / n
     # pocketfft's error grows as the square root of the logarithm of the length; the factor covers it
-    rounding = float(4 * np.finfo(dtype).eps * np.sqrt(np.log2(max(2, np.prod(window)))))
+    rounding = float(4 * np.finfo(dtype).eps * np.sqrt(np.log2(max(2, math.prod(window)))))
     return ReferenceTerms(
         spectra, moving_mask_spectrum, overlap, reference_sum, reference_energy, rounding, window, crop
     )
@@ -344,4 +347,4 @@ def _unlike_commonest(pixels: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[
     """Return 1 where a valid pixel differs from the commonest valid value."""
     values, counts = np.unique(pixels[mask], return_counts=True)
     commonest = values[counts.argmax()] if len(values) else 0.0
-    return (mask & (pixels != commonest)).astype(np.float64)
+    return np.asarray(mask & (pixels != commonest), np.float64)

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from maskreg.core.pyramid import block_sums
+from maskreg.core.pyramid import halved
 
 BAND = 2
 """Width of the band along the mask's edge from which ignored pixels are filled, px."""
@@ -59,9 +59,10 @@ def _filled_by_blocks(pixels: NDArray[np.float32], known: NDArray[np.bool_]) -> 
     if known.all():
         return pixels
     padded = [(0, n % 2) for n in pixels.shape]
-    counts = block_sums(np.pad(known, padded), 2, np.float32)
-    sums = block_sums(np.pad(np.where(known, pixels, np.float32(0)), padded), 2, np.float32)
-    coarse = _filled_by_blocks(sums / np.maximum(counts, 1), counts > 0)
+    counts = halved(np.pad(known, padded).astype(np.float32))
+    sums = halved(np.pad(np.where(known, pixels, np.float32(0)), padded))
+    means = (sums / np.maximum(counts, 1)).astype(np.float32)
+    coarse = _filled_by_blocks(means, counts > 0)
     for axis in range(pixels.ndim):
         coarse = np.repeat(coarse, 2, axis=axis)
     return np.where(known, pixels, coarse[tuple(slice(0, n) for n in pixels.shape)])

@@ -25,7 +25,7 @@ SURE = 3.0
 def registration_of(side: ReferenceSide, moving: Prepared) -> Registration:
     """Return the registration of a moving image; both images have valid pixels of some variance."""
     ndim = moving.mask.ndim
-    masked = side.for_mask(moving.mask)
+    masked = side.for_masks(moving.masks)
     levels = search(masked, moving)
     if all(level.best is None for level in levels):
         return Registration.failed(Status.NO_OVERLAP, ndim, _why_forbidden(levels))

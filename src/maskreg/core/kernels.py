@@ -9,6 +9,9 @@ kernel                        plain twin
 ============================  ==========================================
 `window_sums_2d`              `maskreg.core.windows.plain_window_sums`
 `moments_2d`                  `maskreg.core.refine.plain_moments`
+`normal_sums_2d`              `maskreg.core.refine.plain_normal_sums`
+`halved_2d`                   `maskreg.core.pyramid.plain_halved`
+`looked_up_2d`                ``np.where(mask, table[pixels], 0)``
 ============================  ==========================================
 """
 
@@ -18,7 +21,6 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 # reassociation lets a row's sum run in vector lanes; NaN and infinity keep their meaning
 _OPTIONS: dict[str, Any] = {
@@ -48,8 +50,25 @@ def _lagged_row(a, b, w, out):  # type: ignore[no-untyped-def]
 
 
 @njit(**_OPTIONS)
+def _masked_row(reference, mask, safe, a, w):  # type: ignore[no-untyped-def]
+    """Fill one row's weights and masked reference; return its number, sum and sum of squares."""
+    count = np.float32(0)
+    t = np.float32(0)
+    q = np.float32(0)
+    for j in range(a.size):
+        ok = np.float32(mask[j] & safe[j])
+        z = reference[j] * ok
+        w[j] = ok
+        a[j] = z
+        count += ok
+        t += z
+        q += z * z
+    return count, t, q
+
+
+@njit(**_OPTIONS)
 def window_sums_2d(reference, reference_mask, moving, safe, sy, sx, radius):  # type: ignore[no-untyped-def]
-    """Sums of `maskreg.core.windows.WindowSums` over the fixed set around lag (sy, sx)."""
+    """Return the sums of `maskreg.core.windows.WindowSums` over the fixed set around lag (sy, sx)."""
     height, width = reference.shape
     rows, columns = moving.shape
     side = 2 * radius + 1
@@ -66,17 +85,9 @@ def window_sums_2d(reference, reference_mask, moving, safe, sy, sx, radius):  # 
     w = np.zeros(length, np.float32)
     a = np.zeros(length, np.float32)
     for i in range(y0, y1 if length else y0):
-        count = np.float32(0)
-        t = np.float32(0)
-        q = np.float32(0)
-        for j in range(length):
-            ok = np.float32(reference_mask[i, x0 + j] & safe[i - sy, x0 - sx + j])
-            z = reference[i, x0 + j] * ok
-            w[j] = ok
-            a[j] = z
-            count += ok
-            t += z
-            q += z * z
+        count, t, q = _masked_row(
+            reference[i, x0:x1], reference_mask[i, x0:x1], safe[i - sy, x0 - sx : x1 - sx], a, w
+        )
         n += count
         total += t
         square += q
@@ -98,7 +109,7 @@ def window_sums_2d(reference, reference_mask, moving, safe, sy, sx, radius):  # 
 
 @njit(**_OPTIONS)
 def _interpolate_row(row, first, weights, out):  # type: ignore[no-untyped-def]
-    """Six-tap interpolation along a row that is known to hold all taps."""
+    """Interpolate along a row that is known to hold all six taps."""
     n = out.size
     a0 = row[first : first + n]
     a1 = row[first + 1 : first + 1 + n]
@@ -149,7 +160,7 @@ def _moments_row(rows, order, weights, r, m, v, gy, gx, h, sums):  # type: ignor
 
 @njit(**_OPTIONS)
 def moments_2d(pixels, mask, gradient, smooth, moving, usable, iy, ix, oy, wy, ox, wx):  # type: ignore[no-untyped-def]
-    """Sums of `maskreg.core.refine.Moments` at the shift whose taps are given.
+    """Return the sums of `maskreg.core.refine.Moments` at the shift whose taps are given.
 
     (iy, ix) is the nearest whole-pixel shift, at which the usable pixels of moving are taken;
     oy, ox the first tap relative to the reference's pixel, wy, wx the six weights.
@@ -175,4 +186,90 @@ def moments_2d(pixels, mask, gradient, smooth, moving, usable, iy, ix, oy, wy, o
             ring, order, wy, pixels[i, x0:x1], mask[i, x0:x1], usable[i - iy, x0 - ix : x1 - ix],
             gradient[0, i, x0:x1], gradient[1, i, x0:x1], smooth[i, x0:x1], sums,
         )  # fmt: skip
+    return sums
+
+
+@njit(**_OPTIONS)
+def halved_2d(values):  # type: ignore[no-untyped-def]
+    """Return sums over blocks of two by two pixels; a last odd row or column is left out."""
+    height, width = values.shape[0] // 2, values.shape[1] // 2
+    out = np.empty((height, width), np.float32)
+    for i in range(height):
+        p, q, r = values[2 * i], values[2 * i + 1], out[i]
+        for j in range(width):
+            r[j] = (p[2 * j] + q[2 * j]) + (p[2 * j + 1] + q[2 * j + 1])
+    return out
+
+
+@njit(**_OPTIONS)
+def looked_up_2d(pixels, table, mask):  # type: ignore[no-untyped-def]
+    """Return the table's value for every valid pixel, 0 elsewhere; and the least and greatest valid pixel."""
+    height, width = pixels.shape
+    out = np.empty((height, width), np.float32)
+    least = np.int64(2**62)
+    greatest = np.int64(-1)
+    for i in range(height):
+        p, m, o = pixels[i], mask[i], out[i]
+        for j in range(width):
+            value = np.int64(p[j])
+            if m[j]:
+                o[j] = table[value]
+                least = min(least, value)
+                greatest = max(greatest, value)
+            else:
+                o[j] = np.float32(0)
+    return out, least, greatest
+
+
+@njit(**_OPTIONS)
+def normal_sums_2d(mask, usable, noise, gradient, slope, iy, ix):  # type: ignore[no-untyped-def]
+    """Return the sums of `maskreg.core.refine.NormalSums` over the common pixels at lag (iy, ix)."""
+    height, width = mask.shape
+    rows, columns = usable.shape
+    y0, y1 = max(0, iy), min(height, rows + iy)
+    x0, x1 = max(0, ix), min(width, columns + ix)
+    sums = np.zeros(17)
+    zero = np.float32(0)
+    for i in range(y0, y1 if x1 > x0 else y0):
+        n, v1, v2, s0, s1, g0, g1, k00, k01, k10, k11 = (
+            zero,
+            zero,
+            zero,
+            zero,
+            zero,
+            zero,
+            zero,
+            zero,
+            zero,
+            zero,
+            zero,
+        )
+        e00, e01, e11, f0, f1 = zero, zero, zero, zero, zero
+        m, u, v = mask[i, x0:x1], usable[i - iy, x0 - ix : x1 - ix], noise[i, x0:x1]
+        gy, gx = gradient[0, i, x0:x1], gradient[1, i, x0:x1]
+        sy, sx = slope[0, i, x0:x1], slope[1, i, x0:x1]
+        for j in range(m.size):
+            w = np.float32(m[j] & u[j])
+            c = v[j] * w
+            a, b = gy[j] * w, gx[j] * w
+            p, q = sy[j] * w, sx[j] * w
+            n += w
+            v1 += c
+            v2 += c * c
+            g0 += a
+            g1 += b
+            s0 += p
+            s1 += q
+            k00 += a * p
+            k01 += a * q
+            k10 += b * p
+            k11 += b * q
+            e00 += c * a * a
+            e01 += c * a * b
+            e11 += c * b * b
+            f0 += c * a
+            f1 += c * b
+        row = (n, v1, v2, g0, g1, s0, s1, k00, k01, k10, k11, e00, e01, e01, e11, f0, f1)
+        for k in range(17):
+            sums[k] += row[k]
     return sums

@@ -40,24 +40,21 @@ def noise_variance(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> floa
     Robust (median absolute deviation), so that edges and spots hardly count; texture does, which
     errs towards more noise. After Immerkaer, CVIU 64, 300, 1996.
     """
-    values = pixels.astype(np.float64)
-    valid = mask
+    values, valid = pixels.astype(np.float64), mask
     gain = 1.0
     for axis in range(pixels.ndim):
-        if pixels.shape[axis] < 3:
+        length = values.shape[axis]
+        if length < 3:
             continue
-        mid, left, right = (
-            tuple(
-                slice(k, pixels.shape[axis] - 2 + k) if a == axis else slice(None) for a in range(pixels.ndim)
-            )
-            for k in (1, 0, 2)
+        left, mid, right = (
+            tuple(slice(k, length - 2 + k) if a == axis else slice(None) for a in range(pixels.ndim))
+            for k in range(3)
         )
         values = 2 * values[mid] - values[left] - values[right]
-        valid = valid[mid] & valid[left] & valid[right]
+        valid = valid[left] & valid[mid] & valid[right]
         gain *= 6.0
-        pixels = values
-    if not valid.any():
-        return float(np.var(pixels[mask])) if pixels.shape == mask.shape else 0.0
+    if not valid.any():  # scattered masks leave no three neighbours: all variance is taken for noise
+        return float(np.var(pixels[mask])) if mask.any() else 0.0
     inside = values[valid]
     spread = 1.4826 * float(np.median(np.abs(inside - np.median(inside))))
     return spread**2 / gain

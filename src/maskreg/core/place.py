@@ -13,13 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.fill import filled
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import refine
 from maskreg.core.settle import settle
-
-TAPS_REACH = 3
-"""Pixels that six-tap interpolation reaches to either side."""
 
 NARROWING = 2.5
 """From stage to stage at one level the low-pass narrows by this factor."""
@@ -108,9 +106,11 @@ def _stage(masked: MaskedSide, moving: Prepared, b: int, width: float, known: Pl
     lag, vertex = settle(masked.side.image.level(b), image, before, masked.safe(b, radius), radius)
     if lag != before or vertex is not None:
         shift = b * (np.array(lag) + (np.zeros(len(lag)) if vertex is None else vertex))
-    found = refine(
-        masked.side.template(b, width), image.pixels, image.mask, masked.safe(b, TAPS_REACH), shift / b
-    )
+    normal = masked.normal(b, width, lag)
+    if normal is None:
+        return None
+    pixels = filled(image.pixels, image.mask) if masked.scattered(b) else image.pixels
+    found = refine(masked.side.template(b, width), pixels, masked.usable(b), normal, shift / b)
     if found is not None and found.converged:
         far = CONTRADICTS * open_px + b / 2
         if np.abs(b * found.shift - known.shift).max() <= far:

@@ -1,4 +1,4 @@
-"""An image made ready: stabilised, mean off, float32, with its pyramid computed when asked for."""
+"""An image made ready: stabilised, mean off, float32, with its pyramid."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.pyramid import LevelImage, binned
+from maskreg.core.pyramid import ImagePyramid, LevelImage, MaskPyramid
 from maskreg.core.stabilise import Detector
 
 
@@ -18,43 +18,73 @@ class Prepared:
     ----------
     pixels : ndarray
         Checked (`maskreg.core.images`).
-    mask : ndarray of bool
+    masks : MaskPyramid
+        Of its mask.
     detector : Detector
+    mean : float, optional
+        What to take off stabilised counts; default their masked mean. Frames take off the
+        reference's, so that one table of values serves all.
 
     Attributes
     ----------
     raw : ndarray
         As given.
     pixels : ndarray of float32
-        Stabilised, masked mean off, zero where ignored; for data that are not counts also scaled
-        to unit variance.
+        Stabilised, mean off, zero where ignored; for data that are not counts also scaled to unit
+        variance.
     mean, scale : float
         What was taken off, and by what the values were divided before.
+    flat : bool
+        Whether the valid pixels have no variance, or there are none.
     """
 
-    def __init__(self, pixels: NDArray[Any], mask: NDArray[np.bool_], detector: Detector) -> None:
+    def __init__(
+        self, pixels: NDArray[Any], masks: MaskPyramid, detector: Detector, mean: float | None = None
+    ) -> None:
         self.raw = pixels
-        self.mask = mask
+        self.masks = masks
+        self.mask = masks.mask
         self.detector = detector
-        values = np.where(mask, pixels, 0).astype(np.float64) if pixels.dtype.kind == "f" else pixels
-        stabilised = detector.stabilised(values)
-        valid = stabilised[mask]
-        self.mean, self.scale = _mean_and_scale(valid, counts=detector.counts)
-        # the mean is off before float32 is all there is: 60000 +/- 5 keeps its digits
-        self.pixels = np.where(mask, (stabilised / self.scale - self.mean), 0.0).astype(np.float32)
-        self._levels: dict[int, LevelImage] = {}
-
-    @property
-    def flat(self) -> bool:
-        """Whether the valid pixels have no variance, or there are none."""
-        values = self.raw[self.mask]
-        return values.size == 0 or bool((values == values.flat[0]).all())
+        if detector.counts and pixels.ndim == 2 and pixels.dtype in (np.uint8, np.uint16):
+            self.scale = 1.0
+            self.mean = _masked_mean(detector, pixels, self.mask) if mean is None else mean
+            self.pixels, self.flat = _from_table(detector, pixels, self.mask, self.mean)
+        else:
+            self.pixels, self.mean, self.scale, self.flat = _from_values(detector, pixels, self.mask)
+        self._pyramid = ImagePyramid(self.pixels, masks)
 
     def level(self, b: int) -> LevelImage:
         """Return the image binned by `b`."""
-        if b not in self._levels:
-            self._levels[b] = LevelImage(*binned(self.pixels, self.mask, b))
-        return self._levels[b]
+        return self._pyramid.level(b)
+
+
+def _masked_mean(detector: Detector, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> float:
+    return float(detector.stabilised(pixels[mask]).mean()) if mask.any() else 0.0
+
+
+def _from_table(
+    detector: Detector, pixels: NDArray[Any], mask: NDArray[np.bool_], mean: float
+) -> tuple[NDArray[np.float32], bool]:
+    """Return stabilised counts less `mean`, looked up; and whether all valid ones are equal."""
+    from maskreg.core.kernels import looked_up_2d
+
+    table = (detector.table(pixels.dtype) - mean).astype(np.float32)
+    out, least, greatest = looked_up_2d(np.ascontiguousarray(pixels), table, mask)
+    return out, bool(least >= greatest)
+
+
+def _from_values(
+    detector: Detector, pixels: NDArray[Any], mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], float, float, bool]:
+    """Return stabilised values less their masked mean, mean, scale and whether all are equal."""
+    raw = pixels[mask]
+    flat = raw.size == 0 or bool((raw == raw[0]).all())
+    valid = detector.stabilised(raw)
+    mean, scale = _mean_and_scale(valid, counts=detector.counts)
+    out = np.zeros(pixels.shape, np.float32)
+    # the mean is off before float32 is all there is: 60000 +/- 5 keeps its digits
+    out[mask] = valid / scale - mean
+    return out, mean, scale, flat
 
 
 def _mean_and_scale(values: NDArray[np.float64], *, counts: bool) -> tuple[float, float]:
@@ -63,6 +93,7 @@ def _mean_and_scale(values: NDArray[np.float64], *, counts: bool) -> tuple[float
         return 0.0, 1.0
     if counts:
         return float(values.mean()), 1.0
+    # divided first: a sum of values near the largest float must not overflow
     largest = float(np.abs(values).max()) or 1.0
     relative = values / largest
     spread = float(relative.std()) or 1.0

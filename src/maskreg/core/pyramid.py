@@ -1,8 +1,9 @@
-"""Images binned by whole factors, with their masks."""
+"""Images binned by powers of two, with their masks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -24,41 +25,87 @@ class LevelImage:
     mask: NDArray[np.bool_]
 
 
-def binned(
-    pixels: NDArray[np.float32], mask: NDArray[np.bool_], b: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return the mean over blocks of `b` pixels along every axis, and which blocks are valid.
+class MaskPyramid:
+    """A mask at every level; for a static mask made once for all frames. Thread-safe.
 
-    A block is valid when at least half of it is; its value is the mean of its valid pixels, so
-    that scattered dead pixels vanish instead of spreading. Rows that do not fill a block are left
-    out.
+    A block of a level is valid when at least half of it is, so that scattered dead pixels vanish
+    instead of spreading.
+
+    Parameters
+    ----------
+    mask : ndarray of bool
+        True = valid.
+    """
+
+    def __init__(self, mask: NDArray[np.bool_]) -> None:
+        self.mask = mask
+        self._lock = RLock()
+        self._counts: dict[int, NDArray[np.float32]] = {1: mask.astype(np.float32)}
+        self._masks: dict[int, NDArray[np.bool_]] = {1: mask}
+
+    def counts(self, b: int) -> NDArray[np.float32]:
+        """Return how many pixels of each block of `b` per axis are valid."""
+        with self._lock:
+            if b not in self._counts:
+                self._counts[b] = halved(self.counts(b // 2))
+            return self._counts[b]
+
+    def level(self, b: int) -> NDArray[np.bool_]:
+        """Return which blocks of `b` pixels per axis are valid."""
+        with self._lock:
+            if b not in self._masks:
+                self._masks[b] = 2 * self.counts(b) >= b**self.mask.ndim
+            return self._masks[b]
+
+
+class ImagePyramid:
+    """The means over the valid pixels of ever larger blocks.
 
     Parameters
     ----------
     pixels : ndarray of float32
-        Zero where `mask` is False.
-    mask : ndarray of bool
-    b : int
-
-    Returns
-    -------
-    pixels, mask : ndarray
-        Of shape ``n // b``; zero where not valid.
+        Zero where ignored.
+    masks : MaskPyramid
     """
-    if b == 1:
-        return pixels, mask
-    counts = block_sums(mask, b, np.float32)
-    valid = 2 * counts >= b**pixels.ndim
-    means = block_sums(pixels, b, np.float32) / np.maximum(counts, 1)
-    return np.where(valid, means, np.float32(0)), valid
+
+    def __init__(self, pixels: NDArray[np.float32], masks: MaskPyramid) -> None:
+        self.masks = masks
+        self._lock = RLock()
+        self._sums = {1: pixels}
+        self._levels = {1: LevelImage(pixels, masks.mask)}
+
+    def level(self, b: int) -> LevelImage:
+        """Return the image binned by `b`, a power of two; rows that do not fill a block are left out."""
+        with self._lock:
+            if b not in self._levels:
+                valid = self.masks.level(b)
+                means = self._block_sums(b) / np.maximum(self.masks.counts(b), 1)
+                self._levels[b] = LevelImage(np.where(valid, means, np.float32(0)), valid)
+            return self._levels[b]
+
+    def _block_sums(self, b: int) -> NDArray[np.float32]:
+        if b not in self._sums:
+            self._sums[b] = halved(self._block_sums(b // 2))
+        return self._sums[b]
 
 
-def block_sums(values: NDArray[Any], b: int, dtype: Any) -> NDArray[Any]:
-    """Return sums over blocks of `b` pixels along every axis."""
+def halved(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return sums over blocks of two pixels along every axis; a last odd row is left out."""
+    if values.ndim != 2:
+        return plain_halved(values)
+    from maskreg.core.kernels import halved_2d
+
+    return np.asarray(halved_2d(values))
+
+
+def plain_halved(values: NDArray[Any]) -> NDArray[Any]:
+    """Return what `halved` does, by slices, for any number of axes."""
     out = values
     for axis in range(values.ndim):
-        length = out.shape[axis] // b * b
-        starts = np.arange(0, length, b)
-        clipped = np.take(out, range(length), axis) if length < out.shape[axis] else out
-        out = np.add.reduceat(clipped, starts, axis=axis, dtype=dtype)
+        length = out.shape[axis] // 2 * 2
+        even, odd = (
+            tuple(slice(start, length, 2) if k == axis else slice(None) for k in range(values.ndim))
+            for start in (0, 1)
+        )
+        out = out[even] + out[odd]
     return out

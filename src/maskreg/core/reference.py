@@ -15,11 +15,24 @@ from numpy.typing import NDArray
 from maskreg.core.noise import noise_map
 from maskreg.core.plan import Plan, make_plan
 from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import binned
+from maskreg.core.pyramid import ImagePyramid, MaskPyramid
+from maskreg.core.refine import NormalMatrices, normal_matrices
 from maskreg.core.search import LevelSearch
 from maskreg.core.settle import eroded
 from maskreg.core.template import Forecast, Template, forecast, make_template
 from maskreg.options import Options
+
+TAPS_REACH = 3
+"""Pixels that six-tap interpolation reaches to either side."""
+
+STRICT_PART = 0.25
+"""Where whole neighbourhoods keep less than this part of the valid pixels the mask is scattered."""
+
+LAG_STEPS = 256
+"""The normal matrices change slowly with the lag: steps of this part of the shorter side will do."""
+
+MOST_KEPT = 512
+"""So many normal matrices are kept."""
 
 
 class ReferenceSide:
@@ -30,7 +43,7 @@ class ReferenceSide:
         self.options = options
         self._lock = RLock()
         self._masked: MaskedSide | None = None
-        self._noise: NDArray[np.float32] | None = None
+        self._noise: ImagePyramid | None = None
         self._forecasts: dict[int, Forecast] = {}
         self._templates: dict[tuple[int, float], Template] = {}
 
@@ -38,8 +51,8 @@ class ReferenceSide:
         """Return the variance of each pixel's noise at level `b`, stabilised units."""
         with self._lock:
             if self._noise is None:
-                self._noise = noise_map(self.image)
-            return binned(self._noise, self.image.mask, b)[0] / np.float32(b**self.image.mask.ndim)
+                self._noise = ImagePyramid(noise_map(self.image), self.image.masks)
+            return self._noise.level(b).pixels / np.float32(b**self.image.mask.ndim)
 
     def forecast(self, b: int) -> Forecast:
         """Return which low-pass refines best at level `b`, and how well, in level pixels."""
@@ -61,46 +74,66 @@ class ReferenceSide:
                 self._templates[b, width] = make_template(level.pixels, level.mask, self.noise(b), width)
             return self._templates[b, width]
 
-    def for_mask(self, mask: NDArray[np.bool_]) -> MaskedSide:
+    def for_masks(self, masks: MaskPyramid) -> MaskedSide:
         """Return what depends on the masks of both images; that of a static mask is kept."""
         with self._lock:
             kept = self._masked
-            if kept is None or kept.mask.shape != mask.shape or not np.array_equal(kept.mask, mask):
-                self._masked = kept = MaskedSide(self, mask)
+            if kept is None or kept.masks is not masks:
+                self._masked = kept = MaskedSide(self, masks)
             return kept
 
 
 class MaskedSide:
     """What depends on the reference and the mask of moving."""
 
-    def __init__(self, side: ReferenceSide, mask: NDArray[np.bool_]) -> None:
+    def __init__(self, side: ReferenceSide, masks: MaskPyramid) -> None:
         self.side = side
-        self.mask = mask
-        self.plan: Plan = make_plan(side.image.mask.shape, mask.shape, exact=side.options.exact)
+        self.masks = masks
+        self.plan: Plan = make_plan(side.image.mask.shape, masks.mask.shape, exact=side.options.exact)
         self._lock = RLock()
-        self._masks: dict[int, NDArray[np.bool_]] = {}
         self._searches: dict[int, LevelSearch] = {}
         self._safe: dict[tuple[int, int], NDArray[np.bool_]] = {}
-
-    def level_mask(self, b: int) -> NDArray[np.bool_]:
-        """Return the mask of moving at level `b`."""
-        with self._lock:
-            if b not in self._masks:
-                self._masks[b] = binned(np.zeros(self.mask.shape, np.float32), self.mask, b)[1]
-            return self._masks[b]
+        self._scattered: dict[int, bool] = {}
+        self._normal: dict[tuple[int, float, tuple[int, ...]], NormalMatrices | None] = {}
 
     def search(self, b: int) -> LevelSearch:
         """Return the search at level `b`."""
         with self._lock:
             if b not in self._searches:
-                self._searches[b] = LevelSearch(
-                    self.side.image, self.level_mask(b), self.plan, b, self.side.options
-                )
+                mask = self.masks.level(b)
+                self._searches[b] = LevelSearch(self.side.image, mask, self.plan, b, self.side.options)
             return self._searches[b]
 
     def safe(self, b: int, radius: int) -> NDArray[np.bool_]:
         """Return where all pixels of moving within `radius` are valid at level `b`."""
         with self._lock:
             if (b, radius) not in self._safe:
-                self._safe[b, radius] = eroded(self.level_mask(b), radius)
+                self._safe[b, radius] = eroded(self.masks.level(b), radius)
             return self._safe[b, radius]
+
+    def scattered(self, b: int) -> bool:
+        """Return whether hardly any pixel of moving has a valid neighbourhood at level `b`.
+
+        Then ignored pixels are filled in from their neighbours before interpolation.
+        """
+        with self._lock:
+            if b not in self._scattered:
+                whole, valid = self.safe(b, TAPS_REACH), self.masks.level(b)
+                self._scattered[b] = bool(np.count_nonzero(whole) < STRICT_PART * np.count_nonzero(valid))
+            return self._scattered[b]
+
+    def usable(self, b: int) -> NDArray[np.bool_]:
+        """Return at which pixels of level `b` moving may be interpolated."""
+        return self.masks.level(b) if self.scattered(b) else self.safe(b, TAPS_REACH)
+
+    def normal(self, b: int, width: float, lag: tuple[int, ...]) -> NormalMatrices | None:
+        """Return the normal matrices of a template at the nearest lag of a coarse grid."""
+        step = max(1, min(self.masks.level(b).shape) // LAG_STEPS)
+        near = tuple(step * round(s / step) for s in lag)
+        with self._lock:
+            if (b, width, near) not in self._normal:
+                if len(self._normal) >= MOST_KEPT:
+                    self._normal.clear()
+                found = normal_matrices(self.side.template(b, width), self.usable(b), near)
+                self._normal[b, width, near] = found
+            return self._normal[b, width, near]

@@ -14,12 +14,10 @@ true shift on average, whatever the mask and the background.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.fill import filled
 from maskreg.core.interpolate import lagrange_taps
 from maskreg.core.template import Template
 from maskreg.geometry import overlap_slices
@@ -34,10 +32,6 @@ STEP_LIMIT = 0.75
 
 CONVERGED = 2e-5
 """A step shorter than this, px, ends the iteration."""
-
-STRICT_PART = 0.25
-"""Where whole six-tap neighbourhoods keep less than this part of the overlap (scattered masks),
-ignored pixels are filled in from their neighbours and only the nearest pixel need be valid."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +83,8 @@ class Refinement:
 def refine(
     template: Template,
     moving: NDArray[np.float32],
-    moving_mask: NDArray[np.bool_],
-    whole: NDArray[np.bool_],
+    usable: NDArray[np.bool_],
+    normal: NormalMatrices,
     start: NDArray[np.float64],
 ) -> Refinement | None:
     """Return the refined shift, or None where the images do not determine one.
@@ -99,22 +93,18 @@ def refine(
     ----------
     template : Template
     moving : ndarray of float32
-        Stabilised, zero where ignored.
-    moving_mask : ndarray of bool
-    whole : ndarray of bool
-        Pixels of moving whose neighbours within 3 px are all valid (`maskreg.core.settle.eroded`).
+        Stabilised.
+    usable : ndarray of bool
+        Pixels of moving at which it may be interpolated.
+    normal : NormalMatrices
+        At a lag near the answer.
     start : (ndim,) ndarray
         Within about a width of the low-pass of the answer, px.
     """
-    usable = whole
     nearest = tuple(int(s) for s in np.rint(start))
-    if _common(template.mask, whole, nearest) < STRICT_PART * _common(template.mask, moving_mask, nearest):
-        moving, usable = filled(moving, moving_mask), moving_mask
-    normal = normal_matrices(template, usable, nearest)
-    if normal is None:
-        return None
     shift = np.array(start, np.float64)
     step = np.full(len(shift), np.inf)
+    gain: float | None = None
     for _ in range(MOST_STEPS):
         # the set of pixels stays while it fits, or it would hop from step to step at half a pixel
         if np.abs(shift - nearest).max() > 1:
@@ -128,6 +118,7 @@ def refine(
         shift = shift + step
         if np.abs(step).max() < CONVERGED:
             break
+    assert gain is not None
     covariance = _covariance(normal, sums, gain, shift)
     # what is left of the iteration must be small against what the noise leaves open
     settled = np.abs(step).max() < SMALL_STEP * np.sqrt(np.trace(covariance)) + CONVERGED
@@ -154,7 +145,8 @@ def moments(
         template.pixels, template.mask, template.gradient, template.smooth, moving, usable,
         near[0], near[1], oy, wy.astype(np.float32), ox, wx.astype(np.float32),
     )  # fmt: skip
-    return Moments(*(float(v) for v in out[:9]), g=out[9:11], gr=out[11:13], gu=out[13:15])
+    n, r, u, h, rr, ru, uu, hr, hu = (float(v) for v in out[:9])
+    return Moments(n, r, u, h, rr, ru, uu, hr, hu, g=out[9:11], gr=out[11:13], gu=out[13:15])
 
 
 def plain_moments(
@@ -179,9 +171,19 @@ def plain_moments(
     r, h, u = template.pixels[w].astype(np.float64), template.smooth[w].astype(np.float64), u[w]
     g = template.gradient[:, w].astype(np.float64)
     return Moments(
-        float(np.count_nonzero(w)), r.sum(), u.sum(), h.sum(),
-        r @ r, r @ u, u @ u, h @ r, h @ u, g.sum(axis=1), g @ r, g @ u,
-    )  # fmt: skip
+        n=float(r.size),
+        r=float(r.sum()),
+        u=float(u.sum()),
+        h=float(h.sum()),
+        rr=float(r @ r),
+        ru=float(r @ u),
+        uu=float(u @ u),
+        hr=float(h @ r),
+        hu=float(h @ u),
+        g=g.sum(axis=1),
+        gr=g @ r,
+        gu=g @ u,
+    )
 
 
 def _interpolated(
@@ -206,10 +208,6 @@ def shifted_mask(mask: NDArray[np.bool_], lag: tuple[int, ...], shape: tuple[int
     return out
 
 
-def _common(reference_mask: NDArray[np.bool_], mask: NDArray[np.bool_], lag: tuple[int, ...]) -> int:
-    return int(np.count_nonzero(reference_mask & shifted_mask(mask, lag, reference_mask.shape)))
-
-
 @dataclass(frozen=True)
 class NormalMatrices:
     """Sums over the common pixels that change little from step to step.
@@ -230,6 +228,52 @@ class NormalMatrices:
     noise: float
 
 
+@dataclass(frozen=True)
+class NormalSums:
+    """Sums over the common pixels, with G, the slope D of the unfiltered reference and its noise v.
+
+    Attributes
+    ----------
+    n, v, vv : float
+        Number of pixels, sums of v and v squared.
+    g, d, vg : (ndim,) ndarray
+        Sums of G, D and v G.
+    gd, vgg : (ndim, ndim) ndarray
+        Sums of G_i D_j and v G_i G_j.
+    """
+
+    n: float
+    v: float
+    vv: float
+    g: NDArray[np.float64]
+    d: NDArray[np.float64]
+    gd: NDArray[np.float64]
+    vgg: NDArray[np.float64]
+    vg: NDArray[np.float64]
+
+
+def normal_sums(template: Template, usable: NDArray[np.bool_], lag: tuple[int, ...]) -> NormalSums:
+    """Return the sums at a whole-pixel lag."""
+    if usable.ndim != 2:
+        return plain_normal_sums(template, usable, lag)
+    from maskreg.core.kernels import normal_sums_2d
+
+    s = normal_sums_2d(
+        template.mask, usable, template.noise, template.gradient, template.slope, lag[0], lag[1]
+    )
+    n, v, vv = (float(x) for x in s[:3])
+    return NormalSums(n, v, vv, s[3:5], s[5:7], s[7:11].reshape(2, 2), s[11:15].reshape(2, 2), s[15:17])
+
+
+def plain_normal_sums(template: Template, usable: NDArray[np.bool_], lag: tuple[int, ...]) -> NormalSums:
+    """Return what `normal_sums` does, by slices, for any number of axes."""
+    w = template.mask & shifted_mask(usable, lag, template.mask.shape)
+    v = template.noise[w].astype(np.float64)
+    g, d = template.gradient[:, w].astype(np.float64), template.slope[:, w].astype(np.float64)
+    sums = (g.sum(axis=1), d.sum(axis=1), g @ d.T, (g * v) @ g.T, g @ v)
+    return NormalSums(float(v.size), float(v.sum()), float(v @ v), *sums)
+
+
 def normal_matrices(
     template: Template, usable: NDArray[np.bool_], lag: tuple[int, ...]
 ) -> NormalMatrices | None:
@@ -238,25 +282,24 @@ def normal_matrices(
     The signal in G meets the noise of both images, the noise in G only that of moving: its product
     with the reference's own vanishes, the kernel being odd.
     """
-    w = template.mask & shifted_mask(usable, lag, template.mask.shape)
-    n = np.count_nonzero(w)
-    if n == 0:
+    sums = normal_sums(template, usable, lag)
+    if sums.n < 3:
         return None
     gains = template.gains
     eye = np.eye(template.mask.ndim)
-    v = template.noise[w].astype(np.float64)
-    g = template.gradient[:, w].astype(np.float64)
-    g -= g.mean(axis=1, keepdims=True)
-    raw = g @ template.slope[:, w].astype(np.float64).T
-    jacobian = raw - v.sum() * gains.slope * eye
+    mean = sums.g / sums.n
+    raw = sums.gd - np.outer(mean, sums.d)
+    jacobian = raw - sums.v * gains.slope * eye
     # the noise of this sum itself: a direction known worse than that is not known
-    doubt = np.sqrt(2 * (v @ v)) * gains.slope
+    doubt = np.sqrt(2 * sums.vv) * gains.slope
     if np.linalg.eigvalsh((jacobian + jacobian.T) / 2)[0] <= doubt + 1e-9 * float(np.abs(np.trace(raw))):
         return None
-    own = (v @ v) * gains.gradient * eye
-    values, vectors = np.linalg.eigh((g * v) @ g.T - own)
+    own = sums.vv * gains.gradient * eye
+    crossed = np.outer(mean, sums.vg)
+    energy = sums.vgg - crossed - crossed.T + sums.v * np.outer(mean, mean)
+    values, vectors = np.linalg.eigh(energy - own)
     signal = (vectors * np.maximum(values, 0)) @ vectors.T
-    return NormalMatrices(jacobian, 2 * signal + own, float(v.mean()))
+    return NormalMatrices(jacobian, 2 * signal + own, sums.v / sums.n)
 
 
 def _gain(template: Template, sums: Moments, noise: float) -> float | None:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from maskreg.core.images import check_same_axes, checked_image
 from maskreg.core.journey import registration_of
 from maskreg.core.prepared import Prepared
+from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.reference import ReferenceSide
 from maskreg.core.stabilise import Detector, detector_for
 from maskreg.errors import InputError
@@ -63,7 +64,7 @@ class Registrar:
         self.options = Options(max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing)
         self._pixels, self._mask = checked_image("reference", reference, reference_mask)
         self.options.limits(self._pixels.ndim)  # says now, not at the first frame, if they do not fit
-        self._static_mask = None if moving_mask is None else _static_mask(moving_mask, self._pixels.ndim)
+        self._static = None if moving_mask is None else _static_masks(moving_mask, self._pixels.ndim)
         self._sides: dict[Detector, ReferenceSide] = {}
         self._lock = Lock()
 
@@ -89,10 +90,10 @@ class Registrar:
         """
         pixels, mask = checked_image("moving", moving, moving_mask)
         check_same_axes(self._pixels, pixels)
-        mask = self._with_static_mask(pixels, mask)
-        detector = detector_for(self.options, [(self._pixels, self._mask), (pixels, mask)])
+        masks = self._masks(pixels, mask)
+        detector = detector_for(self.options, [(self._pixels, self._mask), (pixels, masks.mask)])
         side = self._side(detector)
-        image = Prepared(pixels, mask, detector)
+        image = Prepared(pixels, masks, side.image.detector, side.image.mean)
         for name, prepared in (("reference", side.image), ("moving", image)):
             if not prepared.mask.any():
                 return Registration.failed(Status.NO_OVERLAP, pixels.ndim, f"{name} has no valid pixel")
@@ -102,28 +103,30 @@ class Registrar:
                 )
         return registration_of(side, image)
 
-    def _with_static_mask(self, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        if self._static_mask is None:
-            return mask
-        if self._static_mask.shape != pixels.shape:
+    def _masks(self, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> MaskPyramid:
+        """Return moving's mask combined with the static one; the static one itself if that is all."""
+        if self._static is None:
+            return MaskPyramid(mask)
+        static = self._static.mask
+        if static.shape != pixels.shape:
             raise InputError(
-                f"moving has shape {pixels.shape}, its static moving_mask has {self._static_mask.shape}; "
+                f"moving has shape {pixels.shape}, its static moving_mask has {static.shape}; "
                 "they must be equal"
             )
-        return mask & self._static_mask
+        return MaskPyramid(mask & static) if (static & ~mask).any() else self._static
 
     def _side(self, detector: Detector) -> ReferenceSide:
         """Return the reference's side for a detector model, made when first needed."""
         with self._lock:
             if detector not in self._sides:
                 self._sides[detector] = ReferenceSide(
-                    Prepared(self._pixels, self._mask, detector), self.options
+                    Prepared(self._pixels, MaskPyramid(self._mask), detector), self.options
                 )
             return self._sides[detector]
 
 
-def _static_mask(mask: ArrayLike, ndim: int) -> NDArray[np.bool_]:
+def _static_masks(mask: ArrayLike, ndim: int) -> MaskPyramid:
     shape = np.shape(mask)
     if len(shape) != ndim:
         raise InputError(f"moving_mask has shape {shape}; it must have {ndim} axes, as the reference has")
-    return checked_image("moving", np.zeros(shape, np.uint8), mask)[1]
+    return MaskPyramid(checked_image("moving", np.zeros(shape, np.uint8), mask)[1])

@@ -198,7 +198,7 @@ class LevelSearch:
         if min(self._variance, variance) <= 0:
             return 1.0
         quantised = self._quantised * (1 / self._variance + 1 / variance)
-        return min(1.0, max(LEAST_UNEXPLAINED, quantised))
+        return float(min(1.0, max(LEAST_UNEXPLAINED, quantised)))
 
 
 def _variance(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:

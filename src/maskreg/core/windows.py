@@ -102,5 +102,5 @@ def plain_window_sums(
         ]
         values = np.where(w, view, 0).astype(np.float64)
         b[index], bb[index], ab[index] = values.sum(), (values**2).sum(), (values * a).sum()
-    full = [np.full(shape, float(v)) for v in (np.count_nonzero(w), a.sum(), (a**2).sum())]
-    return WindowSums(*full, b, bb, ab)
+    n, total, square = (np.full(shape, float(v)) for v in (np.count_nonzero(w), a.sum(), (a**2).sum()))
+    return WindowSums(n, total, square, b, bb, ab)

@@ -16,7 +16,6 @@ from maskreg.series.pipeline import register_frames
 from maskreg.series.reference import Reference, ReferenceLike, find_reference
 from maskreg.shifts import FrameRow
 
-
 log = logging.getLogger(__name__)
 
 
