@@ -1,11 +1,12 @@
-"""How often unrelated images are called ok, and how often right answers are.
+"""How often unrelated images are called ok, and related ones are ok and right.
 
     python -m benchmarks.noise [--pairs 10] [--data FOLDER]
 
 Unrelated: two fields of noise from white to 1/f squared, or two frames of sparse counts, with and
 without masks, 32 to 256 squared, 1-D and 3-D, ``max_shift`` 8, 64 and none. An answer of status ok
 is wrong there, wherever it lies. Related: the real pairs and series of the folder (left out where it
-is absent) and simulated frames; there an answer within the tolerance is right, and should be ok.
+is absent) and simulated frames; every answer should be ok and, within the tolerance, right. One that
+is ok and wrong is the worst.
 """
 
 from __future__ import annotations
@@ -82,14 +83,13 @@ def _related(pairs: int, folder: Path) -> None:
         rows += [_row(name, *outcomes) for name, outcomes in _real(folder).items()]
     else:
         print(f"(no real cases: there is no truth.json in {folder})\n")
-    print_table(["frames", "answers", "right", "right and ok", "of the right", "ok and wrong"], rows)
+    print_table(["frames", "answers", "ok and right", "of all", "not ok", "ok and wrong"], rows)
 
 
 def _row(name: str, right: list[bool], ok: list[bool]) -> list[str]:
-    both = sum(r and k for r, k in zip(right, ok, strict=True))
+    both = [r and k for r, k in zip(right, ok, strict=True)]
     wrong = sum(k and not r for r, k in zip(right, ok, strict=True))
-    part = f"{100 * both / sum(right):.1f} %" if any(right) else "-"
-    return [name, str(len(right)), str(sum(right)), str(both), part, str(wrong)]
+    return [name, str(len(ok)), str(sum(both)), _percent(both), str(len(ok) - sum(ok)), str(wrong)]
 
 
 def _simulated(pairs: int):

@@ -115,8 +115,11 @@ UNCOMPILED = """
 import numpy as np
 import numba
 assert numba.config.DISABLE_JIT
+from maskreg.core.prepared import Prepared
+from maskreg.core.pyramid import MaskPyramid, halved, plain_halved
 from maskreg.core.refine import moments, normal_sums, plain_moments, plain_normal_sums
 from maskreg.core.settle import eroded
+from maskreg.core.stabilise import Detector
 from maskreg.core.template import make_template
 from maskreg.core.windows import plain_window_sums, window_sums
 

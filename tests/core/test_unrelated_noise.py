@@ -41,7 +41,7 @@ GROUPS = {
     "64 long": ((64,), 20, lambda s: [None, scattered(s, 0.8)]),
     "400 long": ((400,), 20, lambda s: [None, scattered(s, 0.8)]),
     "16 cubed": ((16, 16, 16), 6, lambda s: [None, scattered(s, 0.9)]),
-    "32 by 24 by 28": ((32, 24, 28), 4, lambda s: [None, scattered(s, 0.9)]),
+    "28 by 20 by 24": ((28, 20, 24), 4, lambda s: [None, scattered(s, 0.9)]),
 }
 
 

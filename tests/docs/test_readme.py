@@ -72,11 +72,11 @@ def test_the_conventions_tell_every_status():
 
 def test_how_it_works_names_what_exists():
     page = (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")
-    missing = []
-    for module, name in re.findall(r"`(?!maskreg\.)(\w+)\.(\w+)`", page):
-        folders = ("core", "series", "frames", "shifts", "outputs", "stream")
-        files = [ROOT / "src" / "maskreg" / folder / f"{module}.py" for folder in folders]
-        text = "".join(file.read_text(encoding="utf-8") for file in files if file.is_file())
-        if f"{module}.{name}" != "shifts.csv" and not re.search(rf"^\s*(?:def|class) {name}\b", text, re.MULTILINE):
-            missing.append(f"{module}.{name}")
-    assert missing == []
+    named = {f"{module}.{name}" for module, name in re.findall(r"`(?!maskreg\.)(\w+)\.(\w+)`", page)}
+    defined = {
+        f"{file.stem}.{name}"
+        for file in (ROOT / "src" / "maskreg").glob("*/*.py")
+        for name in re.findall(r"^(?:def|class) (\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert len(named) > 20
+    assert named - defined - {"shifts.csv"} == set()

@@ -34,6 +34,12 @@ FAINT = 0.1
 WIDER = 4.0
 """Then the first stage is this much wider than the best."""
 
+FINAL_STEP = 0.03
+"""The last stage iterates until a step is this part of the forecast sigma."""
+
+PASSING_STEP = 0.03
+"""The others until it is this part of a level pixel."""
+
 CONTRADICTS = 1.5
 """A stage that ends this many times 3 sigma from where the one before did has gone astray."""
 
@@ -73,8 +79,12 @@ def place(masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float6
         About one pixel of that level from the answer, px.
     """
     known = Place(shift, np.eye(len(shift)) * float(b) ** 2, min(b, masked.plan.start), False)
-    for level, width in stages(masked, b):
-        known = _stage(masked, moving, level, width, known) or known
+    ordered = list(stages(masked, b))
+    for level, width in ordered:
+        # what is to be refined again need not be exact
+        last = (level, width) == ordered[-1]
+        tolerance = FINAL_STEP * masked.side.forecast(level).sigma if last else PASSING_STEP
+        known = _stage(masked, moving, level, width, known, tolerance) or known
     return known
 
 
@@ -96,23 +106,37 @@ def stages(masked: MaskedSide, b: int) -> Iterator[tuple[int, float]]:
         yield level, best.width
 
 
-def _stage(masked: MaskedSide, moving: Prepared, b: int, width: float, known: Place) -> Place | None:
+def _stage(
+    masked: MaskedSide, moving: Prepared, b: int, width: float, known: Place, tolerance: float
+) -> Place | None:
     """Settle and refine at one stage; None where it has nothing better to say."""
-    image = moving.level(b)
-    shift = known.shift
     open_px = 3 * float(np.sqrt(np.diagonal(known.covariance).max()))
-    radius = int(np.clip(np.ceil(open_px / b), 1, WIDEST_WINDOW))
-    before = tuple(int(s) for s in np.rint(shift / b))
-    lag, vertex = settle(masked.side.image.level(b), image, before, masked.safe(b, radius), radius)
-    if lag != before or vertex is not None:
-        shift = b * (np.array(lag) + (np.zeros(len(lag)) if vertex is None else vertex))
-    normal = masked.normal(b, width, lag)
+    shift = (
+        known.shift
+        if known.refined and open_px < b / 2
+        else _settled(masked, moving, b, known.shift, open_px)
+    )
+    normal = masked.normal(b, width, tuple(int(s) for s in np.rint(shift / b)))
     if normal is None:
         return None
+    image = moving.level(b)
     pixels = filled(image.pixels, image.mask) if masked.scattered(b) else image.pixels
-    found = refine(masked.side.template(b, width), pixels, masked.usable(b), normal, shift / b)
-    if found is not None and found.converged:
-        far = CONTRADICTS * open_px + b / 2
-        if np.abs(b * found.shift - known.shift).max() <= far:
-            return Place(b * found.shift, b**2 * found.covariance, b, True)
-    return None
+    found = refine(masked.side.template(b, width), pixels, masked.usable(b), normal, shift / b, tolerance)
+    if found is None or not found.converged:
+        return None
+    if np.abs(b * found.shift - known.shift).max() > CONTRADICTS * open_px + b / 2:
+        return None
+    return Place(b * found.shift, b**2 * found.covariance, b, True)
+
+
+def _settled(
+    masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float64], open_px: float
+) -> NDArray[np.float64]:
+    """Return a better start at level `b` for a shift known to `open_px`, if there is one."""
+    radius = int(np.clip(np.ceil(open_px / b), 1, WIDEST_WINDOW))
+    before = tuple(int(s) for s in np.rint(shift / b))
+    images = masked.side.image.level(b), moving.level(b)
+    lag, vertex = settle(*images, before, masked.safe(b, radius), radius, scattered=masked.scattered(b))
+    if vertex is not None:
+        return np.asarray(b * (np.array(lag) + vertex))
+    return shift if lag == before else np.asarray(b * np.array(lag, np.float64))

@@ -36,13 +36,13 @@ MOST_KEPT = 512
 
 
 class ReferenceSide:
-    """What depends on the reference only, and the `MaskedSide` of the last mask of moving."""
+    """What depends on the reference only, and the `MaskedSide` of two masks of moving."""
 
     def __init__(self, image: Prepared, options: Options) -> None:
         self.image = image
         self.options = options
         self._lock = RLock()
-        self._masked: MaskedSide | None = None
+        self._masked: list[MaskedSide] = []
         self._noise: ImagePyramid | None = None
         self._forecasts: dict[int, Forecast] = {}
         self._templates: dict[tuple[int, float], Template] = {}
@@ -75,12 +75,13 @@ class ReferenceSide:
             return self._templates[b, width]
 
     def for_masks(self, masks: MaskPyramid) -> MaskedSide:
-        """Return what depends on the masks of both images; that of a static mask is kept."""
+        """Return what depends on the masks of both images; kept for the first mask and the last other."""
         with self._lock:
-            kept = self._masked
-            if kept is None or kept.masks is not masks:
-                self._masked = kept = MaskedSide(self, masks)
-            return kept
+            for kept in self._masked:
+                if kept.masks is masks:
+                    return kept
+            self._masked = [*self._masked[:1], MaskedSide(self, masks)]
+            return self._masked[-1]
 
 
 class MaskedSide:

@@ -30,8 +30,8 @@ SMALL_STEP = 0.1
 STEP_LIMIT = 0.75
 """A step is cut to this many widths of the low-pass: the gradient says nothing further away."""
 
-CONVERGED = 2e-5
-"""A step shorter than this, px, ends the iteration."""
+SHORTEST_STEP = 2e-5
+"""Steps shorter than this, px, are not asked for: float32 images end here."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ def refine(
     usable: NDArray[np.bool_],
     normal: NormalMatrices,
     start: NDArray[np.float64],
+    tolerance: float,
 ) -> Refinement | None:
     """Return the refined shift, or None where the images do not determine one.
 
@@ -100,7 +101,10 @@ def refine(
         At a lag near the answer.
     start : (ndim,) ndarray
         Within about a width of the low-pass of the answer, px.
+    tolerance : float
+        A step shorter than this, px, ends the iteration; each is about a tenth of the one before.
     """
+    tolerance = max(tolerance, SHORTEST_STEP)
     nearest = tuple(int(s) for s in np.rint(start))
     shift = np.array(start, np.float64)
     step = np.full(len(shift), np.inf)
@@ -116,12 +120,12 @@ def refine(
         step = -np.linalg.solve(normal.jacobian, _projected_residual(sums, gain))
         step *= min(1.0, STEP_LIMIT * template.width / max(float(np.abs(step).max()), 1e-30))
         shift = shift + step
-        if np.abs(step).max() < CONVERGED:
+        if np.abs(step).max() < tolerance:
             break
     assert gain is not None
     covariance = _covariance(normal, sums, gain, shift)
     # what is left of the iteration must be small against what the noise leaves open
-    settled = np.abs(step).max() < SMALL_STEP * np.sqrt(np.trace(covariance)) + CONVERGED
+    settled = np.abs(step).max() < SMALL_STEP * np.sqrt(np.trace(covariance)) + tolerance
     return Refinement(shift, covariance, bool(settled))
 
 

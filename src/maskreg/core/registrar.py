@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -64,7 +63,8 @@ class Registrar:
         self.options = Options(max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing)
         self._pixels, self._mask = checked_image("reference", reference, reference_mask)
         self.options.limits(self._pixels.ndim)  # says now, not at the first frame, if they do not fit
-        self._static = None if moving_mask is None else _static_masks(moving_mask, self._pixels.ndim)
+        static = None if moving_mask is None else _static_mask(moving_mask, self._pixels.ndim)
+        self._masks = _KnownMasks(static)
         self._sides: dict[Detector, ReferenceSide] = {}
         self._lock = Lock()
 
@@ -90,7 +90,7 @@ class Registrar:
         """
         pixels, mask = checked_image("moving", moving, moving_mask)
         check_same_axes(self._pixels, pixels)
-        masks = self._masks(pixels, mask)
+        masks = self._masks.of(mask)
         detector = detector_for(self.options, [(self._pixels, self._mask), (pixels, masks.mask)])
         side = self._side(detector)
         image = Prepared(pixels, masks, side.image.detector, side.image.mean)
@@ -103,18 +103,6 @@ class Registrar:
                 )
         return registration_of(side, image)
 
-    def _masks(self, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> MaskPyramid:
-        """Return moving's mask combined with the static one; the static one itself if that is all."""
-        if self._static is None:
-            return MaskPyramid(mask)
-        static = self._static.mask
-        if static.shape != pixels.shape:
-            raise InputError(
-                f"moving has shape {pixels.shape}, its static moving_mask has {static.shape}; "
-                "they must be equal"
-            )
-        return MaskPyramid(mask & static) if (static & ~mask).any() else self._static
-
     def _side(self, detector: Detector) -> ReferenceSide:
         """Return the reference's side for a detector model, made when first needed."""
         with self._lock:
@@ -125,8 +113,40 @@ class Registrar:
             return self._sides[detector]
 
 
-def _static_masks(mask: ArrayLike, ndim: int) -> MaskPyramid:
+class _KnownMasks:
+    """The static mask and the last other one, each with what was computed from it. Thread-safe."""
+
+    def __init__(self, static: NDArray[np.bool_] | None) -> None:
+        self._given = static is not None
+        self._static = None if static is None else MaskPyramid(static)
+        self._last: MaskPyramid | None = None
+        self._lock = Lock()
+
+    def of(self, mask: NDArray[np.bool_]) -> MaskPyramid:
+        """Return a frame's mask combined with the static one.
+
+        Without a static mask, that of the first frame stands in for it: most series have one mask.
+        """
+        with self._lock:
+            if self._static is None:
+                self._static = MaskPyramid(mask)
+            static = self._static.mask
+            if self._given:
+                if static.shape != mask.shape:
+                    raise InputError(
+                        f"moving has shape {mask.shape}, its static moving_mask has {static.shape}; "
+                        "they must be equal"
+                    )
+                mask = mask & static
+            for known in (self._static, self._last):
+                if known is not None and np.array_equal(known.mask, mask):
+                    return known
+            self._last = MaskPyramid(mask)
+            return self._last
+
+
+def _static_mask(mask: ArrayLike, ndim: int) -> NDArray[np.bool_]:
     shape = np.shape(mask)
     if len(shape) != ndim:
         raise InputError(f"moving_mask has shape {shape}; it must have {ndim} axes, as the reference has")
-    return MaskPyramid(checked_image("moving", np.zeros(shape, np.uint8), mask)[1])
+    return checked_image("moving", np.zeros(shape, np.uint8), mask)[1]

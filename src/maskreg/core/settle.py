@@ -16,9 +16,6 @@ from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.windows import window_sums
 
-FIXED_PART = 0.25
-"""The fixed set must keep this part of the overlap; else (scattered masks) each lag keeps its own."""
-
 MOST_MOVES = 32
 """A climb longer than this is no climb within one peak."""
 
@@ -39,6 +36,8 @@ def settle(
     lag: tuple[int, ...],
     safe: NDArray[np.bool_],
     radius: int,
+    *,
+    scattered: bool = False,
 ) -> tuple[tuple[int, ...], NDArray[np.float64] | None]:
     """Climb from `lag` to the best lag on one fixed set of pixels.
 
@@ -52,6 +51,8 @@ def settle(
         ``eroded(moving.mask, radius)``: computed once for a static mask.
     radius : int
         The window reaches this many lags to each side.
+    scattered : bool
+        Hardly any pixel has a valid neighbourhood: no fixed set, each lag keeps its own.
 
     Returns
     -------
@@ -65,7 +66,11 @@ def settle(
     seen: set[tuple[int, ...]] = set()
     while lag not in seen and len(seen) < MOST_MOVES:
         seen.add(lag)
-        scores = _window_likelihoods(reference, moving, lag, safe, radius)
+        ncc, n = _on_fixed_set(reference, moving, lag, safe, radius)
+        if scattered or n.flat[0] <= FEWEST_PIXELS:
+            ncc, n = _on_own_sets(reference, moving, lag, radius)
+        values = likelihood(ncc, n, LEAST_UNEXPLAINED)
+        scores = np.where(np.isfinite(values), values, np.nan)
         best = _best(scores, lag, radius)
         if best is None:
             return lag, None
@@ -77,20 +82,15 @@ def settle(
     return lag, None
 
 
-def _window_likelihoods(
+def _on_fixed_set(
     reference: LevelImage, moving: LevelImage, lag: tuple[int, ...], safe: NDArray[np.bool_], radius: int
-) -> NDArray[np.float64]:
-    """Return the likelihood of every lag of the window, on the fixed set where there is one; NaN = none."""
-    fixed = window_sums(reference.pixels, reference.mask, moving.pixels, safe, lag, radius)
-    own = window_sums(reference.pixels, reference.mask, moving.pixels, moving.mask, lag, 0)
-    ncc, n = fixed.ncc, fixed.n
-    if n.flat[0] < max(FEWEST_PIXELS + 1, FIXED_PART * own.n.flat[0]):
-        ncc, n = _scattered(reference, moving, lag, radius)
-    values = likelihood(ncc, n, LEAST_UNEXPLAINED)
-    return np.where(np.isfinite(values), values, np.nan)
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return NCC and overlap of every lag of the window, on the pixels valid at all of them."""
+    sums = window_sums(reference.pixels, reference.mask, moving.pixels, safe, lag, radius)
+    return sums.ncc, sums.n
 
 
-def _scattered(
+def _on_own_sets(
     reference: LevelImage, moving: LevelImage, lag: tuple[int, ...], radius: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return NCC and overlap of every lag of the window, each on its own pixels."""
