@@ -46,7 +46,8 @@ class Options:
             object.__setattr__(self, "max_shift", _checked_max_shift(self.max_shift))
         if self.min_overlap is not None and not 0 < _number("min_overlap", self.min_overlap) <= 1:
             raise InputError(
-                f"min_overlap is {self.min_overlap}; it is a fraction of the greatest overlap, above 0, at most 1"
+                f"min_overlap is {self.min_overlap}; "
+                "it is a fraction of the greatest overlap, above 0, at most 1"
             )
         if self.gain is not None and not _number("gain", self.gain) > 0:
             raise InputError(f"gain is {self.gain}; it must be a positive number of electrons per count")
@@ -85,7 +86,7 @@ def _number(name: str, value: Any) -> float:
 
 
 def _checked_max_shift(value: Any) -> float | tuple[float, ...]:
-    single = not hasattr(value, "__len__")
+    single = not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0
     numbers = tuple(_number("max_shift", v) for v in ([value] if single else value))
     if not numbers or min(numbers) < 0:
         raise InputError(f"max_shift is {value!r}; it must be zero or more px, one number or one per axis")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -130,8 +131,8 @@ def _checked_axes(axes: Sequence[int] | None, ndim: int) -> list[int]:
     if axes is None:
         return list(range(ndim))
     try:
-        chosen = [int(axis) for axis in np.atleast_1d(np.asarray(axes))]
-    except (TypeError, ValueError):
+        chosen = [operator.index(axis) for axis in axes]
+    except TypeError:
         raise InputError(f"axes is {axes!r}; it must be a sequence of whole numbers") from None
     normal = sorted({axis % ndim for axis in chosen if -ndim <= axis < ndim})
     if not chosen or len(normal) != len(chosen):

@@ -41,12 +41,13 @@ def checked_image(
         The image is empty or a scalar, or the mask has another shape or no truth values.
     """
     pixels = _real_array(name, image)
-    valid = np.ones(pixels.shape, bool) if mask is None else _checked_mask(name, pixels, mask, mask_name)
+    valid = np.ones(pixels.shape, bool) if mask is None else _fitting_mask(name, pixels, mask, mask_name)
     if np.ma.isMaskedArray(image):
         valid = valid & ~np.ma.getmaskarray(image)
     if pixels.dtype.kind == "f":
         valid = valid & np.isfinite(pixels)
-    return pixels, valid
+    # one layout, so that sums run in one order: the same image gives the same bits
+    return np.ascontiguousarray(pixels), np.ascontiguousarray(valid)
 
 
 def _real_array(name: str, image: ArrayLike) -> NDArray[Any]:
@@ -68,20 +69,37 @@ def _real_array(name: str, image: ArrayLike) -> NDArray[Any]:
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
-def _checked_mask(
+def checked_mask(name: str, mask: ArrayLike) -> NDArray[np.bool_]:
+    """Return a mask as a boolean array.
+
+    Raises
+    ------
+    InputTypeError, InputError
+        It holds no truth values, or is empty or ragged.
+    """
+    try:
+        valid = np.asarray(mask)
+    except ValueError as error:
+        raise InputError(f"{name} is not a rectangular array: {error}") from None
+    if valid.dtype.kind not in "bui":
+        raise InputTypeError(
+            f"{name} has dtype {valid.dtype}; a mask is boolean, True = valid, try {name} > 0"
+        )
+    if valid.size == 0:
+        raise InputError(f"{name} has shape {valid.shape}; it holds no pixel")
+    return valid.astype(bool, copy=False)
+
+
+def _fitting_mask(
     name: str, pixels: NDArray[Any], mask: ArrayLike, mask_name: str | None
 ) -> NDArray[np.bool_]:
     mask_name = mask_name or f"{name}_mask"
-    valid = np.asarray(mask)
-    if valid.dtype.kind not in "bui":
-        raise InputTypeError(
-            f"{mask_name} has dtype {valid.dtype}; a mask is boolean, True = valid, try {mask_name} > 0"
-        )
+    valid = checked_mask(mask_name, mask)
     if valid.shape != pixels.shape:
         raise InputError(
             f"{mask_name} has shape {valid.shape}, {name} has {pixels.shape}; they must be equal"
         )
-    return valid.astype(bool, copy=False)
+    return valid
 
 
 def check_same_axes(reference: NDArray[Any], moving: NDArray[Any]) -> None:

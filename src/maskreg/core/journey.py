@@ -28,6 +28,10 @@ def registration_of(side: ReferenceSide, moving: Prepared) -> Registration:
     masked = side.for_masks(moving.masks)
     levels = search(masked, moving)
     if all(level.best is None for level in levels):
+        if any(level.searched.any() for level in levels):
+            return Registration.failed(
+                Status.WEAK, ndim, "the images correlate at no shift that was searched"
+            )
         return Registration.failed(Status.NO_OVERLAP, ndim, _why_forbidden(levels))
     winner, rival = decide(masked, moving, choose(levels))
     shift, covariance = winner.shift, winner.covariance

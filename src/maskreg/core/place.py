@@ -85,6 +85,10 @@ def place(masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float6
         last = (level, width) == ordered[-1]
         tolerance = FINAL_STEP * masked.side.forecast(level).sigma if last else PASSING_STEP
         known = _stage(masked, moving, level, width, known, tolerance) or known
+    for wider in (NARROWING, NARROWING**2):
+        # less exact than forecast to be best, but noise may have misled the forecast
+        if not known.refined:
+            known = _stage(masked, moving, level, wider * width, known, PASSING_STEP) or known
     return known
 
 

@@ -30,6 +30,9 @@ SMALL_STEP = 0.1
 STEP_LIMIT = 0.75
 """A step is cut to this many widths of the low-pass: the gradient says nothing further away."""
 
+DOUBT = 4.0
+"""A direction whose Jacobian is within so many standard deviations of nothing is not known."""
+
 SHORTEST_STEP = 2e-5
 """Steps shorter than this, px, are not asked for: float32 images end here."""
 
@@ -295,7 +298,7 @@ def normal_matrices(
     raw = sums.gd - np.outer(mean, sums.d)
     jacobian = raw - sums.v * gains.slope * eye
     # the noise of this sum itself: a direction known worse than that is not known
-    doubt = np.sqrt(2 * sums.vv) * gains.slope
+    doubt = DOUBT * np.sqrt(2 * sums.vv) * gains.slope
     if np.linalg.eigvalsh((jacobian + jacobian.T) / 2)[0] <= doubt + 1e-9 * float(np.abs(np.trace(raw))):
         return None
     own = sums.vv * gains.gradient * eye
@@ -339,4 +342,5 @@ def _covariance(
     kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in shift]))
     shown = max(residual, 0.0) / (1 + kept)
     inverse = np.linalg.inv(normal.jacobian)
-    return np.asarray(inverse @ normal.projected @ inverse.T * (shown / max(normal.noise, 1e-30)))
+    covariance = inverse @ normal.projected @ inverse.T * (shown / max(normal.noise, 1e-30))
+    return np.asarray(covariance + SHORTEST_STEP**2 * np.eye(len(shift)))

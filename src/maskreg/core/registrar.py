@@ -7,7 +7,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskreg.core.images import check_same_axes, checked_image
+from maskreg.core.images import check_same_axes, checked_image, checked_mask
 from maskreg.core.journey import registration_of
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
@@ -146,7 +146,9 @@ class _KnownMasks:
 
 
 def _static_mask(mask: ArrayLike, ndim: int) -> NDArray[np.bool_]:
-    shape = np.shape(mask)
-    if len(shape) != ndim:
-        raise InputError(f"moving_mask has shape {shape}; it must have {ndim} axes, as the reference has")
-    return checked_image("moving", np.zeros(shape, np.uint8), mask)[1]
+    valid = checked_mask("moving_mask", mask)
+    if valid.ndim != ndim:
+        raise InputError(
+            f"moving_mask has shape {valid.shape}; it must have {ndim} axes, as the reference has"
+        )
+    return np.ascontiguousarray(valid)

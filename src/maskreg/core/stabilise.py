@@ -72,7 +72,7 @@ class Detector:
 
     def _moments_at(self, mean: float) -> tuple[float, float]:
         counts = np.arange(0, int(mean + 10 * np.sqrt(mean) + 10))
-        nodes, weights = np.polynomial.hermite_e.hermegauss(9 if self.read_noise else 1)
+        nodes, weights = np.polynomial.hermite_e.hermegauss(61 if self.read_noise else 1)
         stabilised = 2 * np.sqrt(np.maximum(counts[:, None] + self.read_noise * nodes + self.pad, 0))
         chance = scipy.stats.poisson.pmf(counts, mean)[:, None] * (weights / weights.sum())
         centre = float((chance * stabilised).sum())
