@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,8 +41,8 @@ def registration_of(side: ReferenceSide, moving: Prepared) -> Registration:
     significance = level.near(shift)
     status, detail = judge(side, winner, rival, significance, level.line)
     if not status.keeps_shift:
-        nan = np.full(ndim, np.nan)
-        return Registration(nan, np.diag(nan), np.nan, significance, np.nan, rival, status, detail)
+        failed = Registration.failed(status, ndim, detail)
+        return replace(failed, significance=significance, rival=rival)
     score, overlap = _score(masked, moving, levels, shift)
     if not side.options.subpixel:
         shift, covariance = np.rint(shift), covariance + np.eye(ndim) / 12

@@ -1,4 +1,10 @@
-"""How noisy each pixel of an image is."""
+"""How noisy each pixel of an image is.
+
+White noise is read off second differences (after Immerkaer, CVIU 64, 300, 1996), as a function of
+the local brightness: a photon transfer curve from one image. Second differences show texture as
+well, at twice the distance more of it, while white noise shows the same; so where that differs,
+counts are believed to be no noisier than counting makes them.
+"""
 
 from __future__ import annotations
 
@@ -9,52 +15,85 @@ from numpy.typing import NDArray
 from maskreg.core.prepared import Prepared
 
 SPARSE = 4.0
-"""Below this median number of electrons in a pixel counts are sparse."""
+"""Below this median number of electrons in a pixel counts are sparse: most differences are zero."""
 
 LOCAL_PX = 2.0
-"""Sigma of the window in which the local mean of sparse counts is taken, px."""
+"""Sigma of the window in which the local brightness is taken, px."""
+
+CLASSES = 8
+"""The pixels are sorted by local brightness into so many classes of equal size."""
+
+FEWEST = 50
+"""A class of fewer second differences shows nothing."""
+
+WHITE = 1.1
+"""Noise is white if second differences at twice the distance are at most so much larger."""
 
 
 def noise_map(image: Prepared) -> NDArray[np.float32]:
-    """Return the variance of each pixel's noise in `image.pixels`; zero where ignored.
+    """Return the variance of each pixel's noise in `image.pixels`; zero where ignored."""
+    counting = None
+    local = _local_mean(image.pixels, image.mask)
+    if image.detector.counts:
+        counting = image.detector.noise_variance(local + image.mean)
+        if np.median(image.detector.electrons(image.raw[image.mask])) < SPARSE:
+            return np.where(image.mask, counting, 0).astype(np.float32)
+    brightness, near = _variances(image.pixels, image.mask, local, 1)
+    _, far = _variances(image.pixels, image.mask, local, 2)
+    if brightness.size == 0:  # scattered masks leave no neighbours: all variance is taken for noise
+        whole = float(np.var(image.pixels[image.mask]))
+        shown = np.full(image.pixels.shape, whole) if counting is None else np.minimum(counting, whole)
+        return np.where(image.mask, shown, 0).astype(np.float32)
+    shown = np.interp(local, brightness, near)
+    if counting is not None and not (near.size == far.size and (far <= WHITE * near).all()):
+        shown = np.minimum(shown, counting)
+    return np.where(image.mask, shown, 0).astype(np.float32)
 
-    That of counting, scaled down to what second differences show where that is less: counts may
-    have been averaged. Among sparse counts differences show nothing, most being zero; data that
-    are not counts have only them.
+
+def _local_mean(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    part = scipy.ndimage.gaussian_filter(mask.astype(np.float32), LOCAL_PX, mode="constant")
+    smooth = scipy.ndimage.gaussian_filter(pixels, LOCAL_PX, mode="constant")
+    return np.asarray(smooth / np.maximum(part, np.float32(1e-6)))
+
+
+def _variances(
+    pixels: NDArray[np.float32], mask: NDArray[np.bool_], local: NDArray[np.float32], distance: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean brightness of each class, ascending, and the variance of its noise.
+
+    Robust (median absolute deviation), so that edges and spots hardly count.
     """
-    shown = noise_variance(image.pixels, image.mask)
-    if not image.detector.counts:
-        return np.where(image.mask, np.float32(shown), np.float32(0))
-    local = np.where(image.mask, image.pixels + np.float32(image.mean), np.float32(0))
-    part = scipy.ndimage.gaussian_filter(image.mask.astype(np.float32), LOCAL_PX, mode="constant")
-    smooth = scipy.ndimage.gaussian_filter(local, LOCAL_PX, mode="constant") / np.maximum(part, 1e-6)
-    counting = np.where(image.mask, image.detector.noise_variance(smooth), 0.0)
-    mean = float(counting[image.mask].mean())
-    sparse = np.median(image.detector.electrons(image.raw[image.mask])) < SPARSE
-    return (counting * (1.0 if sparse else min(1.0, shown / mean))).astype(np.float32)
+    values, levels, gain = _second_differences(pixels, mask, local, distance)
+    if values.size < FEWEST:
+        return np.zeros(0), np.zeros(0)
+    classes = min(CLASSES, values.size // FEWEST)
+    order = np.argsort(levels, kind="stable")
+    means = [part.mean() for part in np.array_split(levels[order], classes)]
+    spreads = [
+        1.4826 * np.median(np.abs(part - np.median(part))) for part in np.array_split(values[order], classes)
+    ]
+    return np.array(means, np.float64), np.array(spreads, np.float64) ** 2 / gain
 
 
-def noise_variance(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
-    """Estimate the variance of white noise from second differences along every axis.
+def _second_differences(
+    pixels: NDArray[np.float32], mask: NDArray[np.bool_], local: NDArray[np.float32], distance: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """Return the valid second differences along every axis, the brightness there, and their gain.
 
-    Robust (median absolute deviation), so that edges and spots hardly count; texture does, which
-    errs towards more noise. After Immerkaer, CVIU 64, 300, 1996.
+    The gain is their variance for white noise of unit variance.
     """
-    values, valid = pixels.astype(np.float64), mask
+    values, valid, levels = pixels, mask, local
     gain = 1.0
     for axis in range(pixels.ndim):
-        length = values.shape[axis]
-        if length < 3:
+        length = values.shape[axis] - 2 * distance
+        if length < 1:
             continue
         left, mid, right = (
-            tuple(slice(k, length - 2 + k) if a == axis else slice(None) for a in range(pixels.ndim))
-            for k in range(3)
+            tuple(slice(k, length + k) if a == axis else slice(None) for a in range(pixels.ndim))
+            for k in (0, distance, 2 * distance)
         )
         values = 2 * values[mid] - values[left] - values[right]
         valid = valid[left] & valid[mid] & valid[right]
+        levels = levels[mid]
         gain *= 6.0
-    if not valid.any():  # scattered masks leave no three neighbours: all variance is taken for noise
-        return float(np.var(pixels[mask])) if mask.any() else 0.0
-    inside = values[valid]
-    spread = 1.4826 * float(np.median(np.abs(inside - np.median(inside))))
-    return spread**2 / gain
+    return values[valid], levels[valid], gain

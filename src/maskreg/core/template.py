@@ -167,7 +167,8 @@ def forecast(pixels: NDArray[np.float32], mask: NDArray[np.bool_], noise: NDArra
     """
     whole = filled(pixels, mask)
     axes = range(whole.ndim)
-    taper = mask.astype(np.float64)
+    # not tapered by the mask: its sharp edge would spread a bright background over all frequencies
+    taper = np.ones(whole.shape)
     for axis in axes:
         window = np.hanning(whole.shape[axis] + 2)[1:-1]
         taper *= window.reshape([-1 if k == axis else 1 for k in axes])
