@@ -30,8 +30,11 @@ SMALL_STEP = 0.1
 STEP_LIMIT = 0.75
 """A step is cut to this many widths of the low-pass: the gradient says nothing further away."""
 
-DOUBT = 4.0
+DOUBT = 3.0
 """A direction whose Jacobian is within so many standard deviations of nothing is not known."""
+
+NOISE_DOUBT = 0.1
+"""The variance of the noise is known to this part."""
 
 SHORTEST_STEP = 2e-5
 """Steps shorter than this, px, are not asked for: float32 images end here."""
@@ -297,8 +300,8 @@ def normal_matrices(
     mean = sums.g / sums.n
     raw = sums.gd - np.outer(mean, sums.d)
     jacobian = raw - sums.v * gains.slope * eye
-    # the noise of this sum itself: a direction known worse than that is not known
-    doubt = DOUBT * np.sqrt(2 * sums.vv) * gains.slope
+    # how far the sum itself is known: a direction in which it is less than that is not known
+    doubt = DOUBT * np.sqrt(sums.vv) * gains.slope_spread + NOISE_DOUBT * sums.v * gains.slope
     if np.linalg.eigvalsh((jacobian + jacobian.T) / 2)[0] <= doubt + 1e-9 * float(np.abs(np.trace(raw))):
         return None
     own = sums.vv * gains.gradient * eye

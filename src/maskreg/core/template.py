@@ -77,25 +77,34 @@ class NoiseGains:
         Variance of one component.
     slope : float
         Covariance of one component with that of the unfiltered noise's gradient.
+    slope_spread : float
+        By how much a sum of their products over N pixels scatters, divided by sqrt(N).
     smooth : float
         Covariance of the low-passed with the unfiltered noise.
     """
 
     gradient: float
     slope: float
+    slope_spread: float
     smooth: float
 
 
 def noise_gains(width: float, ndim: int) -> NoiseGains:
     """Return the gains of the filters as they are, from their responses to a single bright pixel."""
-    radius = int(TRUNCATE * width + 1) + len(SLOPE)
+    radius = int(TRUNCATE * width + 1) + 2 * len(SLOPE)
     impulse = np.zeros((2 * radius + 1,) * ndim, np.float32)
     centre = (radius,) * ndim
     impulse[centre] = 1
     slope = _slope(impulse, 0)
     gradient = _smoothed(slope, width)
-    smooth = float(_smoothed(impulse, width)[centre])
-    return NoiseGains(float((gradient**2).sum()), float((gradient * slope).sum()), smooth)
+    # the sum of products is a quadratic form of the noise, whose kernel is the slope of the gradient
+    kernel = _slope(gradient, 0)
+    return NoiseGains(
+        gradient=float((gradient**2).sum()),
+        slope=float((gradient * slope).sum()),
+        slope_spread=float(np.sqrt(2 * (kernel**2).sum())),
+        smooth=float(_smoothed(impulse, width)[centre]),
+    )
 
 
 def make_template(
