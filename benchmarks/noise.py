@@ -96,9 +96,10 @@ def _simulated(pairs: int):
     import numpy as np
 
     from maskreg import register
-    from maskreg.testing import DiffuseRings, Rings, Spots, Texture, beam_block, simulate_pair
+    from maskreg.testing import Detector, DiffuseRings, Rings, Spots, Texture, beam_block, simulate_pair
 
     rng = np.random.default_rng(2)
+    detector = Detector(dtype=np.uint16)
     found = {}
     for name, scene in (
         ("rings", Rings()),
@@ -111,7 +112,7 @@ def _simulated(pairs: int):
             right, ok = [], []
             for _ in range(pairs):
                 drift = rng.uniform(-20, 20, 2)
-                a, b, valid = simulate_pair(scene, drift, dose, mask, rng)
+                a, b, valid = simulate_pair(scene, drift, dose, mask, rng, detector=detector)
                 answer = register(a, b, valid, valid)
                 tolerance = np.maximum(0.5, SIGMAS * answer.uncertainty)
                 right.append(bool((np.abs(answer.shift + drift) <= tolerance).all()))
