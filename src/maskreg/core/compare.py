@@ -18,6 +18,9 @@ from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import Moments, moments, shifted_mask
 
+CHANCE_SPREADS = 3.0
+"""A gap within this many of its standard deviations is none: the places are equal."""
+
 COMMON_PART = 0.5
 """The common set must keep this part of either place's own."""
 
@@ -29,7 +32,11 @@ def likelihood_gap(
     one: NDArray[np.float64],
     other: NDArray[np.float64],
 ) -> float | None:
-    """Return by how much the log-likelihood of shift `one` exceeds that of `other`.
+    """Return by how much the log-likelihood of shift `one` surely exceeds that of `other`.
+
+    Where both places show the same structure, as two periods of a lattice do, the noise that meets
+    the noise differs, and the likelihoods by about the square root of the number of pixels. What
+    that can make is taken off; the result is 0 where it could make all.
 
     Parameters
     ----------
@@ -51,7 +58,7 @@ def likelihood_gap(
     near = [tuple(int(s) for s in np.rint(shift / b)) for shift in (one, other)]
     own = [template.mask & shifted_mask(usable, lag, template.mask.shape) for lag in near]
     common = own[0] & own[1]
-    n = np.count_nonzero(common)
+    n = int(np.count_nonzero(common))
     if n < 3 or n < COMMON_PART * max(np.count_nonzero(mask) for mask in own):
         return None
     on_common = replace(template, mask=common)
@@ -60,7 +67,21 @@ def likelihood_gap(
         between = moments(on_common, pixels, usable, shift / b, lag)
         at_pixels = moments(on_common, pixels, usable, np.array(lag, np.float64), lag)
         left.append(_unexplained(between, at_pixels))
-    return 0.5 * (n - 2) * float(np.log(left[1] / left[0]))
+    gap = 0.5 * (n - 2) * float(np.log(left[1] / left[0]))
+    return float(np.copysign(max(0.0, abs(gap) - CHANCE_SPREADS * _chance_gap(n, min(left))), gap))
+
+
+def _chance_gap(n: int, unexplained: float) -> float:
+    """Return the standard deviation of the gap between two equally good places of a noisy structure.
+
+    The gap is half the difference of the sums of squared residuals of unit variance (Vuong,
+    Econometrica 57, 307, 1989): its variance is n (1 - c^2), c being the correlation of the two
+    residuals. Where the structure makes the part r of the variance of either image, and repeats
+    exactly, c = 1 - r^2 / (1 + r).
+    """
+    squared = 1 - unexplained
+    c = 1 - squared / (1 + np.sqrt(squared))
+    return float(np.sqrt(n * (1 - c**2)))
 
 
 def _unexplained(between: Moments, at_pixels: Moments) -> float:

@@ -46,8 +46,9 @@ def checked_image(
         valid = valid & ~np.ma.getmaskarray(image)
     if pixels.dtype.kind == "f":
         valid = valid & np.isfinite(pixels)
-    # one layout, so that sums run in one order: the same image gives the same bits
-    return np.ascontiguousarray(pixels), np.ascontiguousarray(valid)
+    # one layout, writeable or not in the caller's hands: one compiled kernel serves all, and sums run
+    # in one order, so that the same image gives the same bits
+    return np.require(pixels, requirements=["C", "W"]), np.require(valid, requirements=["C", "W"])
 
 
 def _real_array(name: str, image: ArrayLike) -> NDArray[Any]:

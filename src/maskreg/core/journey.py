@@ -15,6 +15,7 @@ from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide, ReferenceSide
 from maskreg.core.search import LevelMap
 from maskreg.core.windows import window_sums
+from maskreg.geometry import overlap_slices
 from maskreg.registration import Registration, Rival, Status
 
 AMBIGUOUS = float(np.log(20.0))
@@ -22,6 +23,9 @@ AMBIGUOUS = float(np.log(20.0))
 
 SURE = 3.0
 """A place this many spreads above the line needs no finer search."""
+
+ONE_PIXEL = 0.8
+"""A match of which one pixel makes this part is none: it says where one hot pixel meets another."""
 
 
 def registration_of(side: ReferenceSide, moving: Prepared) -> Registration:
@@ -40,6 +44,8 @@ def registration_of(side: ReferenceSide, moving: Prepared) -> Registration:
     level = most_significant(levels, shift)
     significance = level.near(shift)
     status, detail = judge(side, winner, rival, significance, level.line)
+    if status.keeps_shift and _one_pixel_made(masked, moving, level, shift):
+        status, detail = Status.WEAK, "a single pixel makes the match; mask it if it is hot"
     if not status.keeps_shift:
         failed = Registration.failed(status, ndim, detail)
         return replace(failed, significance=significance, rival=rival)
@@ -94,6 +100,30 @@ def judge(
         where = ", ".join(f"{s:+d}" for s in rival.shift)
         return Status.AMBIGUOUS, f"the other is ({where}) px, odds {np.exp(rival.gap):.1f} to 1"
     return Status.OK, ""
+
+
+def _one_pixel_made(
+    masked: MaskedSide, moving: Prepared, level: LevelMap, shift: NDArray[np.float64]
+) -> bool:
+    """Whether one pair of pixels makes nearly all of the covariance at a place.
+
+    The full resolution is looked at only where one pixel of the level already does.
+    """
+    pairs = ((level.bin, level.reference, level.moving), (1, masked.side.image, moving))
+    return all(
+        _greatest_part(one.pixels, other.pixels, tuple(int(s) for s in np.rint(shift / b))) > ONE_PIXEL
+        for b, one, other in pairs
+    )
+
+
+def _greatest_part(
+    reference: NDArray[np.float32], moving: NDArray[np.float32], lag: tuple[int, ...]
+) -> float:
+    """Return the greatest product of two pixels that meet, over the sum of all; inf if that is negative."""
+    here, there = overlap_slices(reference.shape, moving.shape, lag)
+    products = reference[here] * moving[there]
+    total = float(products.sum(dtype=np.float64))
+    return float(products.max(initial=0)) / total if total > 0 else np.inf
 
 
 def _score(

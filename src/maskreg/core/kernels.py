@@ -31,8 +31,13 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": {"reassoc", "contract", "nsz", "arcp"},
 }
 
+# Written into their callers before compilation. A call would be inlined by the compiler when both are
+# compiled together, and not when one comes from the cache: sums would then run in another order, and
+# the same input give other bytes on a second run.
+_INLINED = {**_OPTIONS, "inline": "always"}
 
-@njit(**_OPTIONS)
+
+@njit(**_INLINED)
 def _lagged_row(a, b, w, out):  # type: ignore[no-untyped-def]
     """Add the sums of b w, b^2 w and a b over one row (a is zero where w is) to `out`."""
     s = np.float32(0)
@@ -49,7 +54,7 @@ def _lagged_row(a, b, w, out):  # type: ignore[no-untyped-def]
     out[2] += c
 
 
-@njit(**_OPTIONS)
+@njit(**_INLINED)
 def _masked_row(reference, mask, safe, a, w):  # type: ignore[no-untyped-def]
     """Fill one row's weights and masked reference; return its number, sum and sum of squares."""
     count = np.float32(0)
@@ -107,7 +112,7 @@ def window_sums_2d(reference, reference_mask, moving, safe, sy, sx, radius):  # 
     )
 
 
-@njit(**_OPTIONS)
+@njit(**_INLINED)
 def _interpolate_row(row, first, weights, out):  # type: ignore[no-untyped-def]
     """Interpolate along a row that is known to hold all six taps."""
     n = out.size
@@ -122,7 +127,7 @@ def _interpolate_row(row, first, weights, out):  # type: ignore[no-untyped-def]
         out[j] = w0 * a0[j] + w1 * a1[j] + w2 * a2[j] + w3 * a3[j] + w4 * a4[j] + w5 * a5[j]
 
 
-@njit(**_OPTIONS)
+@njit(**_INLINED)
 def _moments_row(rows, order, weights, r, m, v, gy, gx, h, sums):  # type: ignore[no-untyped-def]
     """Add one row's sums: interpolate six prepared rows across, then project."""
     r0, r1, r2 = rows[order[0]], rows[order[1]], rows[order[2]]

@@ -106,7 +106,7 @@ def _with_evidence(fine_first: list[LevelMap], origin: LevelMap, index: tuple[in
     """Follow a place from its level to the finer ones, and look it up in the coarser ones."""
     shift = origin.bin * np.array(origin.lag(index), np.float64)
     b = origin.bin
-    evidence = max(0.0, float(origin.score[index]), 0.0) ** 2 / 2
+    evidence = max(0.0, float(origin.score[index])) ** 2 / 2
     for level in (lv for lv in reversed(fine_first) if lv.bin < origin.bin):
         value, better = _evidence(level, shift, int(np.ceil(b / level.bin)))
         if value > INFORMATIVE:

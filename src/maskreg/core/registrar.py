@@ -151,4 +151,4 @@ def _static_mask(mask: ArrayLike, ndim: int) -> NDArray[np.bool_]:
         raise InputError(
             f"moving_mask has shape {valid.shape}; it must have {ndim} axes, as the reference has"
         )
-    return np.ascontiguousarray(valid)
+    return np.require(valid, requirements=["C", "W"])

@@ -90,20 +90,25 @@ class NoiseGains:
 
 
 def noise_gains(width: float, ndim: int) -> NoiseGains:
-    """Return the gains of the filters as they are, from their responses to a single bright pixel."""
+    """Return the gains of the filters as they are, from their responses to a single bright pixel.
+
+    The filters are separable: along one axis the slope is taken, along the others only the low-pass.
+    """
     radius = int(TRUNCATE * width + 1) + 2 * len(SLOPE)
-    impulse = np.zeros((2 * radius + 1,) * ndim, np.float32)
-    centre = (radius,) * ndim
-    impulse[centre] = 1
+    impulse = np.zeros(2 * radius + 1, np.float32)
+    impulse[radius] = 1
+    low = _smoothed(impulse, width)
     slope = _slope(impulse, 0)
     gradient = _smoothed(slope, width)
     # the sum of products is a quadratic form of the noise, whose kernel is the slope of the gradient
     kernel = _slope(gradient, 0)
+    across = float((low**2).sum()) ** (ndim - 1)
+    centre = float(low[radius])
     return NoiseGains(
-        gradient=float((gradient**2).sum()),
-        slope=float((gradient * slope).sum()),
-        slope_spread=float(np.sqrt(2 * (kernel**2).sum())),
-        smooth=float(_smoothed(impulse, width)[centre]),
+        gradient=float((gradient**2).sum()) * across,
+        slope=float((gradient * slope).sum()) * centre ** (ndim - 1),
+        slope_spread=float(np.sqrt(2 * (kernel**2).sum() * across)),
+        smooth=centre**ndim,
     )
 
 

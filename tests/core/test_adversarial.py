@@ -1,0 +1,56 @@
+"""Images made to deceive: what is ok is right."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maskreg import Status, register
+from maskreg.core.template import noise_gains
+
+ROWS, COLUMNS = np.mgrid[:128, :128]
+
+
+def lattice(period, shift=(0, 0)):
+    row, column = (
+        np.cos(2 * np.pi * (x + s) / p) for x, s, p in zip((ROWS, COLUMNS), shift, period, strict=True)
+    )
+    return 20 + 200 * ((row + column + 2) / 4) ** 6
+
+
+@pytest.mark.parametrize("period", [(8, 8), (10, 10), (8, 12), (16, 16)])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float64])
+def test_a_period_of_an_exact_lattice_is_not_told_from_the_next_by_noise(period, dtype):
+    rng = np.random.default_rng(1)
+    for shift in ((3, -2), (3 + 2 * period[0], -2 + period[1])):
+        a, b = (rng.poisson(lattice(period, s)).astype(dtype) for s in ((0, 0), shift))
+        found = register(a, b)
+        assert found.status is Status.AMBIGUOUS or np.abs(found.shift - shift).max() < 0.5, found
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_one_hot_pixel_meeting_another_is_no_match(dtype):
+    rng = np.random.default_rng(2)
+    for _ in range(6):
+        a, b = (rng.poisson(50.0, (96, 96)).astype(dtype) for _ in range(2))
+        for image in (a, b):
+            image.flat[rng.integers(image.size)] = 60000
+        assert register(a, b).status is Status.WEAK
+
+
+def test_a_small_spot_is_a_match():
+    spot = np.exp(-((ROWS - 60) ** 2 + (COLUMNS - 66) ** 2) / 2)
+    rng = np.random.default_rng(3)
+    a, b = (
+        rng.poisson(10 + 3000 * image).astype(np.uint16) for image in (spot, np.roll(spot, (4, -7), (0, 1)))
+    )
+    found = register(a, b)
+    assert found.ok
+    assert np.abs(found.shift - (-4, 7)).max() < 5 * found.uncertainty.max()
+
+
+def test_the_gains_of_a_wide_low_pass_cost_no_cube():
+    gains = noise_gains(1000.0, 3)
+    assert 0 < gains.gradient < gains.slope < 1e-6
+    found = noise_gains(2.0, 2).smooth
+    assert found == pytest.approx(1 / (8 * np.pi), rel=0.01)
