@@ -54,3 +54,19 @@ def test_the_gains_of_a_wide_low_pass_cost_no_cube():
     assert 0 < gains.gradient < gains.slope < 1e-6
     found = noise_gains(2.0, 2).smooth
     assert found == pytest.approx(1 / (8 * np.pi), rel=0.01)
+
+
+@pytest.mark.parametrize("envelope_moves", [False, True])
+def test_a_sharp_lattice_between_the_lags_of_a_level_is_not_taken_for_its_next_period(envelope_moves):
+    """At bin 2 the shift (5, 0) lies between lags, where sharp spots lose to a period that does not."""
+    rows, columns = np.mgrid[:512, :512]
+
+    def frame(drift, moved, seed):
+        envelope = np.exp(-((rows + moved - 250) ** 2 + (columns - 262) ** 2) / 2 / 100**2)
+        waves = np.cos(2 * np.pi * (rows + drift) / 22.5) + np.cos(2 * np.pi * columns / 22.5)
+        spots = ((waves + 2) / 4) ** 20
+        return np.random.default_rng(seed).poisson(5 + 200 * envelope * spots).astype(np.uint16)
+
+    found = register(frame(0, 0, 1), frame(5, 5 * envelope_moves, 2))
+    assert found.ok, found
+    assert (np.abs(found.shift - (5, 0)) < 0.1).all(), found

@@ -17,6 +17,7 @@ from maskreg.core.likelihood import LEAST_UNEXPLAINED
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import Moments, moments, shifted_mask
+from maskreg.core.windows import WindowSums, window_sums
 
 CHANCE_SPREADS = 3.0
 """A gap within this many of its standard deviations is none: the places are equal."""
@@ -65,8 +66,8 @@ def likelihood_gap(
     left = []
     for shift, lag in zip((one, other), near, strict=True):
         between = moments(on_common, pixels, usable, shift / b, lag)
-        at_pixels = moments(on_common, pixels, usable, np.array(lag, np.float64), lag)
-        left.append(_unexplained(between, at_pixels))
+        around = window_sums(template.pixels, common, pixels, usable, lag, 1)
+        left.append(_unexplained(between, _variance_at(around, shift / b - np.array(lag))))
     gap = 0.5 * (n - 2) * float(np.log(left[1] / left[0]))
     return float(np.copysign(max(0.0, abs(gap) - CHANCE_SPREADS * _chance_gap(n, min(left))), gap))
 
@@ -84,16 +85,29 @@ def _chance_gap(n: int, unexplained: float) -> float:
     return float(np.sqrt(n * (1 - c**2)))
 
 
-def _unexplained(between: Moments, at_pixels: Moments) -> float:
+def _unexplained(between: Moments, variance: float) -> float:
     """Return 1 - r^2, not below what rounding leaves; 1 for a negative correlation.
 
-    The covariance is taken between the pixels, where the shift is; the variances at whole pixels:
-    interpolation averages noise, the more the nearer to half a pixel, and would favour such shifts.
+    The covariance is taken between the pixels, where the shift is; the variance of moving from
+    whole pixels: interpolation averages noise, the more the nearer to half a pixel, and would
+    favour such shifts.
     """
     n = max(between.n, 1.0)
-    covariance = between.ru - between.r * between.u / n
-    m = max(at_pixels.n, 1.0)
-    energies = (at_pixels.rr - at_pixels.r**2 / m) * (at_pixels.uu - at_pixels.u**2 / m) * (n / m) ** 2
+    covariance = (between.ru - between.r * between.u / n) / n
+    energies = (between.rr / n - (between.r / n) ** 2) * variance
     if covariance <= 0 or energies <= 0:
         return 1.0
     return float(max(1 - covariance**2 / energies, LEAST_UNEXPLAINED))
+
+
+def _variance_at(around: WindowSums, offset: NDArray[np.float64]) -> float:
+    """Return the variance of moving on the common pixels, between whole lags by linear interpolation.
+
+    The pixels of a lattice that a fixed set cuts out vary with the lag, and so does their variance.
+    """
+    n = np.maximum(around.n, 1)
+    values = around.bb / n - (around.b / n) ** 2
+    for part in offset:
+        step = 1 if part >= 0 else -1
+        values = (1 - abs(part)) * values[1] + abs(part) * values[1 + step]
+    return float(values)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.compare import likelihood_gap
 from maskreg.core.likelihood import FEWEST_PIXELS
-from maskreg.core.peak import Choice, choose, most_significant
+from maskreg.core.peak import Candidate, Choice, choose, most_significant
 from maskreg.core.place import Place, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide, ReferenceSide
@@ -69,20 +69,45 @@ def search(masked: MaskedSide, moving: Prepared) -> list[LevelMap]:
 def decide(masked: MaskedSide, moving: Prepared, choice: Choice) -> tuple[Place, Rival | None]:
     """Return the winning place below the pixel, and its rival.
 
-    A rival of the same structure is placed as well and compared on common pixels; it may win.
+    Places of the same structure as the winner, such as the periods of a lattice, are compared with
+    it on common pixels, first at the level that found them, the best two then below the pixel; any
+    of them may win.
     """
-    winner = place(masked, moving, choice.winner.bin, choice.winner.shift)
-    if choice.rival is None:
-        return winner, None
-    rival_shift, gap = choice.rival.shift, choice.gap
-    if choice.alike:
-        other = place(masked, moving, choice.rival.bin, choice.rival.shift)
-        b = max(winner.bin, other.bin)
-        found = likelihood_gap(masked, moving, b, winner.shift, other.shift)
-        if found is not None and np.abs(winner.shift - other.shift).max() > 2 * b:
-            winner, other, gap = (winner, other, found) if found >= 0 else (other, winner, -found)
-            rival_shift = other.shift
-    return winner, Rival(tuple(int(s) for s in np.rint(rival_shift)), float(gap))
+    if not choice.alike:
+        winner = place(masked, moving, choice.winner.bin, choice.winner.shift)
+        return winner, None if choice.rival is None else Rival(_whole(choice.rival.shift), choice.gap)
+    first, second, gap = _best_two(masked, moving, [choice.winner, *choice.alike])
+    winner, other = (place(masked, moving, c.bin, c.shift) for c in (first, second))
+    b = max(winner.bin, other.bin)
+    found = likelihood_gap(masked, moving, b, winner.shift, other.shift)
+    if found is not None and np.abs(winner.shift - other.shift).max() > 2 * b:
+        winner, other, gap = (winner, other, found) if found >= 0 else (other, winner, -found)
+    return winner, Rival(_whole(other.shift), float(gap))
+
+
+def _best_two(
+    masked: MaskedSide, moving: Prepared, contenders: list[Candidate]
+) -> tuple[Candidate, Candidate, float]:
+    """Return the best two of alike places, by comparison on common pixels, and their gap."""
+    placed = [place(masked, moving, c.bin, c.shift, coarse=True) for c in contenders]
+
+    def gap(one: int, other: int) -> float:
+        b = max(placed[one].bin, placed[other].bin)
+        found = likelihood_gap(masked, moving, b, placed[one].shift, placed[other].shift)
+        # without common pixels the evidence of the search decides
+        return contenders[one].evidence - contenders[other].evidence if found is None else found
+
+    best = 0
+    for other in range(1, len(contenders)):
+        if gap(best, other) < 0:
+            best = other
+    gaps = {other: gap(best, other) for other in range(len(contenders)) if other != best}
+    second = min(gaps, key=lambda other: gaps[other])
+    return contenders[best], contenders[second], max(0.0, gaps[second])
+
+
+def _whole(shift: NDArray[np.float64]) -> tuple[int, ...]:
+    return tuple(int(s) for s in np.rint(shift))
 
 
 def judge(

@@ -22,6 +22,9 @@ from maskreg.core.search import LevelMap
 MOST_CANDIDATES = 6
 """So many of the likeliest local maxima of each level are looked at."""
 
+MOST_ALIKE = 8
+"""So many places of the same structure are compared with the winner."""
+
 VALLEY = 3.0
 """Two peaks are separate where the significance between them falls this far below the lesser."""
 
@@ -62,28 +65,29 @@ class Choice:
         The best other place that a valley separates from the winner.
     gap : float
         Log-likelihood of the winner less that of the rival, in units of chance; inf without a rival.
-    alike : bool
-        Whether the rival is so significant that it is no chance value but the same structure met
-        again, as in a lattice: then only a comparison on common pixels tells.
+    alike : list of Candidate
+        All other places so significant that they are no chance values but the same structure met
+        again, as in a lattice: between these only a comparison on common pixels tells.
     """
 
     winner: Candidate
     rival: Candidate | None
     gap: float
-    alike: bool
+    alike: list[Candidate]
 
 
 def choose(levels: list[LevelMap]) -> Choice:
     """Return the most likely place; at least one level has a lag that is allowed."""
     winner, *others = candidates(levels)
     level = most_significant(levels, winner.shift)
-    best = level.near(winner.shift)
-    for other in others:
-        if _separate(level, level.index_of(winner.shift), level.index_of(other.shift)):
-            score = max(0.0, level.near(other.shift))
-            gap = max(0.0, (best**2 - score**2) / 2)
-            return Choice(winner, other, gap, score > max(ALIKE * best, level.line))
-    return Choice(winner, None, np.inf, False)
+    best, at = level.near(winner.shift), level.index_of(winner.shift)
+    separate = [other for other in others if _separate(level, at, level.index_of(other.shift))]
+    if not separate:
+        return Choice(winner, None, np.inf, [])
+    scores = [max(0.0, level.near(other.shift)) for other in separate]
+    bar = max(ALIKE * best, level.line)
+    alike = [other for other, score in zip(separate, scores, strict=True) if score > bar]
+    return Choice(winner, separate[0], max(0.0, (best**2 - scores[0] ** 2) / 2), alike[:MOST_ALIKE])
 
 
 def most_significant(levels: list[LevelMap], shift: NDArray[np.float64]) -> LevelMap:

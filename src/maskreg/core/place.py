@@ -66,7 +66,9 @@ class Place:
     refined: bool
 
 
-def place(masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float64]) -> Place:
+def place(
+    masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float64], *, coarse: bool = False
+) -> Place:
     """Return the place below the pixel of a shift that level `b` found.
 
     Parameters
@@ -77,9 +79,11 @@ def place(masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float6
         Bin of the finest level at which the place is significant.
     shift : (ndim,) ndarray
         About one pixel of that level from the answer, px.
+    coarse : bool
+        Do not go down to finer levels: good enough to compare places of the same structure.
     """
     known = Place(shift, np.eye(len(shift)) * float(b) ** 2, min(b, masked.plan.start), False)
-    ordered = list(stages(masked, b))
+    ordered = [stage for stage in stages(masked, b) if not coarse or stage[0] >= min(b, masked.plan.start)]
     for level, width in ordered:
         # what is to be refined again need not be exact
         last = (level, width) == ordered[-1]
