@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.stabilise import Detector
 
-RIDGE = 1e-2
+RIDGE = 1e-3
 """Keeps the slope of a plane from being fitted to a neighbourhood that is nearly empty."""
 
 LEAST_NOISE = 0.25

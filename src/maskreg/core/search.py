@@ -32,6 +32,9 @@ CHANCE = 1e-3
 STATISTICS_OVERLAP = 0.05
 """Lags below this fraction of the greatest overlap do not enter the chance level."""
 
+SMOOTH = 1e-7
+"""Detail of less than this part of an image's energy is what fitting planes leaves of a smooth ramp."""
+
 LEAST_SPREAD = 0.5
 """The spread of z is 1 for white images and more for others; it is not believed below this."""
 
@@ -153,7 +156,7 @@ class LevelSearch:
         self._moving_plane = plane if same else LocalPlane(moving_mask, BACKGROUND_PX)
         pixels = detail(reference.pixels, plane, image.detector, image.mean)
         self._reference = LevelImage(pixels, reference.mask)
-        self._variance = _variance(pixels, reference.mask)
+        self._variance = _detail_variance(pixels, reference)
         # the chance level comes from all lags, whatever the limits: same map, same significance
         self.lags = limited_lags(reference.mask.shape, moving_mask.shape, None)
         self.terms: ReferenceTerms = reference_terms(
@@ -170,7 +173,7 @@ class LevelSearch:
         """Return the likelihood of every lag for a moving image."""
         pixels = detail(moving.level(self.bin).pixels, self._moving_plane, moving.detector, moving.mean)
         found = lag_map(self.terms, spectra_of(pixels, self.terms.moving_mask_spectrum, self.terms.window))
-        floor = self._floor(_variance(pixels, self._moving_plane.mask))
+        floor = self._floor(_detail_variance(pixels, moving.level(self.bin)))
         overlap = found.overlap
         statistics = np.isfinite(found.ncc) & (
             overlap >= max(FEWEST_PIXELS + 1, STATISTICS_OVERLAP * overlap.max(initial=0))
@@ -201,8 +204,12 @@ class LevelSearch:
         return float(min(1.0, max(LEAST_UNEXPLAINED, quantised)))
 
 
-def _variance(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
-    return float((pixels.astype(np.float64) ** 2).sum() / max(1, np.count_nonzero(mask)))
+def _detail_variance(pixels: NDArray[np.float32], image: LevelImage) -> float:
+    """Return the variance of an image's detail; 0 where it is no more than the fit's own error."""
+    n = max(1, np.count_nonzero(image.mask))
+    detail = float(np.sum(pixels.astype(np.float64) ** 2)) / n
+    whole = float(np.sum(image.pixels.astype(np.float64) ** 2)) / n
+    return detail if detail > SMOOTH * whole else 0.0
 
 
 def _within(lags: tuple[NDArray[np.intp], ...], limits: tuple[float, ...] | None) -> NDArray[np.bool_]:
