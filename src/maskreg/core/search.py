@@ -206,7 +206,7 @@ class LevelSearch:
 
 def _detail_variance(pixels: NDArray[np.float32], image: LevelImage) -> float:
     """Return the variance of an image's detail; 0 where it is no more than the fit's own error."""
-    n = max(1, np.count_nonzero(image.mask))
+    n = max(1, int(np.count_nonzero(image.mask)))
     detail = float(np.sum(pixels.astype(np.float64) ** 2)) / n
     whole = float(np.sum(image.pixels.astype(np.float64) ** 2)) / n
     return detail if detail > SMOOTH * whole else 0.0
