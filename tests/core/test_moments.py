@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskreg.core.fill import filled
+from maskreg.core.pyramid import eroded
 from maskreg.core.refine import moments, normal_sums, plain_moments, plain_normal_sums
-from maskreg.core.settle import eroded
 from maskreg.core.template import make_template
 
 ROW_ROUNDING = 1e-5
@@ -118,7 +118,7 @@ assert numba.config.DISABLE_JIT
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid, halved, plain_halved
 from maskreg.core.refine import moments, normal_sums, plain_moments, plain_normal_sums
-from maskreg.core.settle import eroded
+from maskreg.core.pyramid import eroded
 from maskreg.core.stabilise import Detector
 from maskreg.core.template import make_template
 from maskreg.core.windows import plain_window_sums, window_sums

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskreg.core.peak import MOST_CANDIDATES, choose, local_maxima
-from maskreg.core.pyramid import LevelImage
+from maskreg.core.pyramid import LevelImage, eroded
 from maskreg.core.search import LevelMap, significance_line
-from maskreg.core.settle import eroded, settle
+from maskreg.core.settle import settle
 
 FLAT = LevelImage(np.zeros((1, 1), np.float32), np.ones((1, 1), bool))
 
@@ -21,7 +21,7 @@ def level_map(ncc, lags, *, score=None, searched=None, n=1000, b=1, line=5.0):
     score = 30 * ncc if score is None else score
     searched = np.ones(ncc.shape, bool) if searched is None else searched
     overlap = np.full(ncc.shape, float(n))
-    return LevelMap(b, FLAT, FLAT, lags, ncc, overlap, score, searched, 1e-6, line, 1.0)
+    return LevelMap(b, FLAT, FLAT, lags, ncc, overlap, score, searched, 1e-6, line)
 
 
 def symmetric(radius, ndim):

@@ -14,8 +14,7 @@ from maskreg.core.images import centred
 from maskreg.core.interpolate import TAPS, lagrange_taps
 from maskreg.core.noise import noise_map
 from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import ImagePyramid, MaskPyramid, halved, plain_halved
-from maskreg.core.settle import eroded
+from maskreg.core.pyramid import ImagePyramid, MaskPyramid, eroded, halved, plain_halved
 from maskreg.core.stabilise import Detector, detector_for
 from maskreg.core.template import make_template, noise_gains
 from maskreg.options import Options

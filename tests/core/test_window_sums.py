@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskreg.core.settle import eroded
+from maskreg.core.pyramid import eroded
 from maskreg.core.windows import plain_window_sums, window_sums
 from maskreg.geometry import overlap_slices
 

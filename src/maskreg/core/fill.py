@@ -12,7 +12,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from maskreg.core.pyramid import halved
+from maskreg.core.pyramid import eroded, halved
 
 BAND = 2
 """Width of the band along the mask's edge from which ignored pixels are filled, px."""
@@ -26,8 +26,7 @@ ENOUGH = 0.02
 
 def inner(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the valid pixels further than the band from ignored ones and from the border."""
-    box = np.ones((2 * BAND + 1,) * mask.ndim, bool)
-    return np.asarray(scipy.ndimage.binary_erosion(mask, box, border_value=0))
+    return eroded(mask, BAND)
 
 
 def filled(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ from threading import RLock
 from typing import Any
 
 import numpy as np
+import scipy.ndimage
 from numpy.typing import NDArray
 
 
@@ -87,6 +88,12 @@ class ImagePyramid:
         if b not in self._sums:
             self._sums[b] = halved(self._block_sums(b // 2))
         return self._sums[b]
+
+
+def eroded(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    """Return where all pixels within `radius` (a box) are valid; beyond the border none is."""
+    box = np.ones((2 * radius + 1,) * mask.ndim, bool)
+    return np.asarray(scipy.ndimage.binary_erosion(mask, box, border_value=0))
 
 
 def halved(values: NDArray[np.float32]) -> NDArray[np.float32]:

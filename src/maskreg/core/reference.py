@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from maskreg.core.noise import noise_map
 from maskreg.core.plan import Plan, make_plan
 from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import ImagePyramid, MaskPyramid
+from maskreg.core.pyramid import ImagePyramid, MaskPyramid, eroded
 from maskreg.core.refine import NormalMatrices, normal_matrices
 from maskreg.core.search import LevelSearch
-from maskreg.core.settle import eroded
 from maskreg.core.template import Forecast, Template, forecast, make_template
 from maskreg.options import Options
 

@@ -64,8 +64,6 @@ class LevelMap:
         eps of the likelihood.
     line : float
         The significance that a chance place reaches once in `CHANCE`.
-    pixels_per_chance : float
-        How many pixels carry as much as one independent pixel: the square of the spread of z.
     """
 
     bin: int
@@ -78,7 +76,6 @@ class LevelMap:
     searched: NDArray[np.bool_]
     floor: float
     line: float
-    pixels_per_chance: float
 
     @cached_property
     def likelihood(self) -> NDArray[np.float64]:
@@ -194,7 +191,6 @@ class LevelSearch:
             searched,
             floor,
             line,
-            max(1.0, spread**2),
         )
 
     def _floor(self, variance: float) -> float:

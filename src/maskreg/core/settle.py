@@ -9,7 +9,6 @@ it: among K lags of pure noise the best beats the centre by about log K.
 from __future__ import annotations
 
 import numpy as np
-import scipy.ndimage
 from numpy.typing import NDArray
 
 from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood
@@ -21,13 +20,6 @@ MOST_MOVES = 32
 
 WORTH = 2.0
 """A move must win this much log-likelihood beyond what the best of so many lags wins by chance."""
-
-
-def eroded(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    """Return where all pixels within `radius` (a box) are valid; beyond the border none is."""
-    return np.asarray(
-        scipy.ndimage.binary_erosion(mask, np.ones((2 * radius + 1,) * mask.ndim, bool), border_value=0)
-    )
 
 
 def settle(
