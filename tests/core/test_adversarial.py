@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from maskreg import Status, register
 from maskreg.core.template import noise_gains
@@ -77,3 +78,14 @@ def test_a_ramp_has_no_place(ramp):
     """A shift of it is an offset, and the offset is free."""
     for added in (0, 5):
         assert not register(ramp, ramp + added).ok
+
+
+def test_a_bright_pixel_outside_the_overlap_hides_no_lag():
+    """Beside one pixel of 1e6 nothing of an overlap without it is left in float32."""
+    rng = np.random.default_rng(4)
+    scene = gaussian_filter(rng.standard_normal((200, 200)), 1.5)
+    a, b = scene[30:158, 40:168].copy(), scene[50:178, 25:153] + 0.01 * rng.standard_normal((128, 128))
+    a[:2, :2] = 1e6  # outside the overlap at the true shift (20, -15)
+    found = register(a, b)
+    assert found.ok, found
+    assert (np.abs(found.shift - (20, -15)) < 0.1).all(), found

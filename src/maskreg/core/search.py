@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from threading import RLock
 from typing import Any
 
 import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
-from maskreg.core.correlate import ReferenceTerms, lag_map, limited_lags, reference_terms
+from maskreg.core.correlate import LagMap, ReferenceTerms, lag_map, limited_lags, reference_terms
 from maskreg.core.detail import LocalPlane, detail
 from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, fisher_z, likelihood
 from maskreg.core.plan import BACKGROUND_PX, Plan
@@ -156,20 +157,22 @@ class LevelSearch:
         self._variance = _detail_variance(pixels, reference)
         # the chance level comes from all lags, whatever the limits: same map, same significance
         self.lags = limited_lags(reference.mask.shape, moving_mask.shape, None)
-        self.terms: ReferenceTerms = reference_terms(
-            pixels, reference.mask, moving_mask, plan.window(b), self.lags
-        )
+        self._window = plan.window(b)
+        self._lock = RLock()
+        self._terms: dict[type, ReferenceTerms] = {}
         limits = options.limits(moving_mask.ndim)
         self._within = _within(self.lags, None if limits is None else tuple(m / b for m in limits))
         self._least = max(
             FEWEST_PIXELS + 1,
-            (options.min_overlap or SEARCHED_OVERLAP) * float(self.terms.overlap.max(initial=0)),
+            (options.min_overlap or SEARCHED_OVERLAP) * float(self.terms(np.float32).overlap.max(initial=0)),
         )
 
     def __call__(self, moving: Prepared) -> LevelMap:
         """Return the likelihood of every lag for a moving image."""
         pixels = detail(moving.level(self.bin).pixels, self._moving_plane, moving.detector, moving.mean)
-        found = lag_map(self.terms, spectra_of(pixels, self.terms.moving_mask_spectrum, self.terms.window))
+        found = self._lag_map(pixels, np.float32)
+        if found.untrusted.any():  # one pixel outshines an overlap: float32 leaves nothing of the rest
+            found = self._lag_map(pixels, np.float64)
         floor = self._floor(_detail_variance(pixels, moving.level(self.bin)))
         overlap = found.overlap
         statistics = np.isfinite(found.ncc) & (
@@ -192,6 +195,20 @@ class LevelSearch:
             floor,
             line,
         )
+
+    def terms(self, dtype: type) -> ReferenceTerms:
+        """Return what depends on the reference and the masks only, in a precision."""
+        with self._lock:
+            if dtype not in self._terms:
+                reference, moving_mask = self._reference, self._moving_plane.mask
+                self._terms[dtype] = reference_terms(
+                    reference.pixels.astype(dtype), reference.mask, moving_mask, self._window, self.lags
+                )
+            return self._terms[dtype]
+
+    def _lag_map(self, pixels: NDArray[np.float32], dtype: type) -> LagMap:
+        terms = self.terms(dtype)
+        return lag_map(terms, spectra_of(pixels.astype(dtype), terms.moving_mask_spectrum, terms.window))
 
     def _floor(self, variance: float) -> float:
         if min(self._variance, variance) <= 0:
