@@ -43,6 +43,7 @@ class MaskPyramid:
         self._lock = RLock()
         self._counts: dict[int, NDArray[np.float32]] = {1: mask.astype(np.float32)}
         self._masks: dict[int, NDArray[np.bool_]] = {1: mask}
+        self._weights: dict[int, NDArray[np.float32]] = {}
 
     def counts(self, b: int) -> NDArray[np.float32]:
         """Return how many pixels of each block of `b` per axis are valid."""
@@ -57,6 +58,14 @@ class MaskPyramid:
             if b not in self._masks:
                 self._masks[b] = 2 * self.counts(b) >= b**self.mask.ndim
             return self._masks[b]
+
+    def weights(self, b: int) -> NDArray[np.float32]:
+        """Return by what the sum of each block is multiplied to give its mean; 0 if it is not valid."""
+        with self._lock:
+            if b not in self._weights:
+                counts = np.maximum(self.counts(b), 1)
+                self._weights[b] = np.where(self.level(b), 1 / counts, 0).astype(np.float32)
+            return self._weights[b]
 
 
 class ImagePyramid:
@@ -79,9 +88,8 @@ class ImagePyramid:
         """Return the image binned by `b`, a power of two; rows that do not fill a block are left out."""
         with self._lock:
             if b not in self._levels:
-                valid = self.masks.level(b)
-                means = self._block_sums(b) / np.maximum(self.masks.counts(b), 1)
-                self._levels[b] = LevelImage(np.where(valid, means, np.float32(0)), valid)
+                means = self._block_sums(b) * self.masks.weights(b)
+                self._levels[b] = LevelImage(means, self.masks.level(b))
             return self._levels[b]
 
     def _block_sums(self, b: int) -> NDArray[np.float32]:

@@ -171,9 +171,9 @@ class LevelSearch:
         """Return the likelihood of every lag for a moving image."""
         pixels = detail(moving.level(self.bin).pixels, self._moving_plane, moving.detector, moving.mean)
         found = self._lag_map(pixels, np.float32)
-        if found.untrusted.any():  # one pixel outshines an overlap: float32 leaves nothing of the rest
-            found = self._lag_map(pixels, np.float64)
         floor = self._floor(_detail_variance(pixels, moving.level(self.bin)))
+        if self._hidden_could_win(found, floor):
+            found = self._lag_map(pixels, np.float64)
         overlap = found.overlap
         statistics = np.isfinite(found.ncc) & (
             overlap >= max(FEWEST_PIXELS + 1, STATISTICS_OVERLAP * overlap.max(initial=0))
@@ -209,6 +209,20 @@ class LevelSearch:
     def _lag_map(self, pixels: NDArray[np.float32], dtype: type) -> LagMap:
         terms = self.terms(dtype)
         return lag_map(terms, spectra_of(pixels.astype(dtype), terms.moving_mask_spectrum, terms.window))
+
+    def _hidden_could_win(self, found: LagMap, floor: float) -> bool:
+        """Whether a lag that float32 cannot tell could be the likeliest.
+
+        As where one pixel outshines all others and the overlap leaves it out.
+        """
+        hidden = found.untrusted & (found.overlap >= self._least)
+        if not hidden.any():
+            return False
+        possible = likelihood(1.0, found.overlap[hidden].max(), floor)
+        # where r^2 n is greatest L is not far from its greatest: enough to say that none can win
+        known = np.nan_to_num(found.ncc).clip(0) ** 2 * found.overlap
+        best = np.unravel_index(int(known.argmax()), known.shape)
+        return bool(possible > likelihood(found.ncc[best], found.overlap[best], floor))
 
     def _floor(self, variance: float) -> float:
         if min(self._variance, variance) <= 0:
