@@ -29,3 +29,21 @@ def overlap_slices(
         of_reference.append(slice(start, stop))
         of_moving.append(slice(start - s, stop - s))
     return tuple(of_reference), tuple(of_moving)
+
+
+def nearest_lag(shift: NDArray[np.float64]) -> tuple[int, ...]:
+    """Return the whole-pixel lag nearest to a shift."""
+    return tuple(int(s) for s in np.rint(shift))
+
+
+def smallest_first(shifts: NDArray[np.integer], *before: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the order of equal candidates: the smallest shift first, then the lowest coordinates.
+
+    Parameters
+    ----------
+    shifts : (n, ndim) ndarray of int
+    *before : (n,) ndarray
+        What is sorted by first, ascending, if anything.
+    """
+    squared = (shifts.astype(np.int64) ** 2).sum(axis=1)
+    return np.lexsort((*shifts.T[::-1], squared, *before))

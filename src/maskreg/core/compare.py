@@ -12,12 +12,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.fill import filled
 from maskreg.core.likelihood import LEAST_UNEXPLAINED
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import Moments, moments, shifted_mask
 from maskreg.core.windows import WindowSums, window_sums
+from maskreg.geometry import nearest_lag
 
 CHANCE_SPREADS = 3.0
 """A gap within this many of its standard deviations is none: the places are equal."""
@@ -54,9 +54,8 @@ def likelihood_gap(
         None where the two places have too few pixels in common.
     """
     template = masked.side.template(b, masked.side.forecast(b).width)
-    image, usable = moving.level(b), masked.usable(b)
-    pixels = filled(image.pixels, image.mask) if masked.scattered(b) else image.pixels
-    near = [tuple(int(s) for s in np.rint(shift / b)) for shift in (one, other)]
+    pixels, usable = masked.interpolable(moving, b), masked.usable(b)
+    near = [nearest_lag(shift / b) for shift in (one, other)]
     own = [template.mask & shifted_mask(usable, lag, template.mask.shape) for lag in near]
     common = own[0] & own[1]
     n = int(np.count_nonzero(common))

@@ -15,7 +15,7 @@ from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide, ReferenceSide
 from maskreg.core.search import LevelMap
 from maskreg.core.windows import window_sums
-from maskreg.geometry import overlap_slices
+from maskreg.geometry import nearest_lag, overlap_slices
 from maskreg.registration import Registration, Rival, Status
 
 AMBIGUOUS = float(np.log(20.0))
@@ -75,14 +75,14 @@ def decide(masked: MaskedSide, moving: Prepared, choice: Choice) -> tuple[Place,
     """
     if not choice.alike:
         winner = place(masked, moving, choice.winner.bin, choice.winner.shift)
-        return winner, None if choice.rival is None else Rival(_whole(choice.rival.shift), choice.gap)
+        return winner, None if choice.rival is None else Rival(nearest_lag(choice.rival.shift), choice.gap)
     first, second, gap = _best_two(masked, moving, [choice.winner, *choice.alike])
     winner, other = (place(masked, moving, c.bin, c.shift) for c in (first, second))
     b = max(winner.bin, other.bin)
     found = likelihood_gap(masked, moving, b, winner.shift, other.shift)
     if found is not None and np.abs(winner.shift - other.shift).max() > 2 * b:
         winner, other, gap = (winner, other, found) if found >= 0 else (other, winner, -found)
-    return winner, Rival(_whole(other.shift), float(gap))
+    return winner, Rival(nearest_lag(other.shift), float(gap))
 
 
 def _best_two(
@@ -104,10 +104,6 @@ def _best_two(
     gaps = {other: gap(best, other) for other in range(len(contenders)) if other != best}
     second = min(gaps, key=lambda other: gaps[other])
     return contenders[best], contenders[second], max(0.0, gaps[second])
-
-
-def _whole(shift: NDArray[np.float64]) -> tuple[int, ...]:
-    return tuple(int(s) for s in np.rint(shift))
 
 
 def judge(
@@ -136,7 +132,7 @@ def _one_pixel_made(
     """
     pairs = ((level.bin, level.reference, level.moving), (1, masked.side.image, moving))
     return all(
-        _greatest_part(one.pixels, other.pixels, tuple(int(s) for s in np.rint(shift / b))) > ONE_PIXEL
+        _greatest_part(one.pixels, other.pixels, nearest_lag(shift / b)) > ONE_PIXEL
         for b, one, other in pairs
     )
 
@@ -156,7 +152,7 @@ def _score(
 ) -> tuple[float, float]:
     """Return masked NCC of the unsmoothed images at the nearest whole-pixel lag, and the overlap there."""
     image = masked.side.image
-    lag = tuple(int(s) for s in np.rint(shift))
+    lag = nearest_lag(shift)
     sums = window_sums(image.pixels, image.mask, moving.pixels, moving.mask, lag, 0)
     finest = min(levels, key=lambda level: level.bin)
     greatest = float(finest.overlap.max()) * finest.bin ** len(lag)

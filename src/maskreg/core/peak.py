@@ -18,6 +18,7 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from maskreg.core.search import LevelMap
+from maskreg.geometry import smallest_first
 
 MOST_CANDIDATES = 6
 """So many of the likeliest local maxima of each level are looked at."""
@@ -138,8 +139,8 @@ def local_maxima(level: LevelMap) -> list[tuple[int, ...]]:
     highest = scipy.ndimage.maximum_filter(values, 3, mode="constant", cval=-np.inf)
     peaks = np.isfinite(values) & (values == highest)
     found = np.argwhere(peaks)
-    shifts = np.stack([axis[found[:, i]] for i, axis in enumerate(level.lags)], axis=1).astype(np.int64)
-    order = np.lexsort((*shifts.T[::-1], (shifts**2).sum(axis=1), -values[peaks]))
+    shifts = np.stack([axis[found[:, i]] for i, axis in enumerate(level.lags)], axis=1)
+    order = smallest_first(shifts, -values[peaks])
     return [tuple(int(i) for i in found[k]) for k in order[:MOST_CANDIDATES]]
 
 

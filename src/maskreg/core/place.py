@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.fill import filled
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import refine
 from maskreg.core.settle import settle
+from maskreg.geometry import nearest_lag
 
 NARROWING = 2.5
 """From stage to stage at one level the low-pass narrows by this factor."""
@@ -124,12 +124,11 @@ def _stage(
         if known.refined and open_px < b / 2
         else _settled(masked, moving, b, known.shift, open_px)
     )
-    normal = masked.normal(b, width, tuple(int(s) for s in np.rint(shift / b)))
+    normal = masked.normal(b, width, nearest_lag(shift / b))
     if normal is None:
         return None
-    image = moving.level(b)
-    pixels = filled(image.pixels, image.mask) if masked.scattered(b) else image.pixels
-    found = refine(masked.side.template(b, width), pixels, masked.usable(b), normal, shift / b, tolerance)
+    template, pixels = masked.side.template(b, width), masked.interpolable(moving, b)
+    found = refine(template, pixels, masked.usable(b), normal, shift / b, tolerance)
     if found is None or not found.converged:
         return None
     if np.abs(b * found.shift - known.shift).max() > CONTRADICTS * open_px + b / 2:
@@ -142,7 +141,7 @@ def _settled(
 ) -> NDArray[np.float64]:
     """Return a better start at level `b` for a shift known to `open_px`, if there is one."""
     radius = int(np.clip(np.ceil(open_px / b), 1, WIDEST_WINDOW))
-    before = tuple(int(s) for s in np.rint(shift / b))
+    before = nearest_lag(shift / b)
     images = masked.side.image.level(b), moving.level(b)
     lag, vertex = settle(*images, before, masked.safe(b, radius), radius, scattered=masked.scattered(b))
     if vertex is not None:

@@ -12,6 +12,7 @@ from threading import RLock
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.fill import filled
 from maskreg.core.noise import noise_map
 from maskreg.core.plan import Plan, make_plan
 from maskreg.core.prepared import Prepared
@@ -125,6 +126,11 @@ class MaskedSide:
     def usable(self, b: int) -> NDArray[np.bool_]:
         """Return at which pixels of level `b` moving may be interpolated."""
         return self.masks.level(b) if self.scattered(b) else self.safe(b, TAPS_REACH)
+
+    def interpolable(self, moving: Prepared, b: int) -> NDArray[np.float32]:
+        """Return the pixels of moving at level `b` that are interpolated where `usable`."""
+        image = moving.level(b)
+        return filled(image.pixels, image.mask) if self.scattered(b) else image.pixels
 
     def normal(self, b: int, width: float, lag: tuple[int, ...]) -> NormalMatrices | None:
         """Return the normal matrices of a template at the nearest lag of a coarse grid."""

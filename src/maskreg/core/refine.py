@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.interpolate import lagrange_taps
 from maskreg.core.template import Template
-from maskreg.geometry import overlap_slices
+from maskreg.geometry import nearest_lag, overlap_slices
 
 MOST_STEPS = 20
 
@@ -111,14 +111,14 @@ def refine(
         A step shorter than this, px, ends the iteration; each is about a tenth of the one before.
     """
     tolerance = max(tolerance, SHORTEST_STEP)
-    nearest = tuple(int(s) for s in np.rint(start))
+    nearest = nearest_lag(start)
     shift = np.array(start, np.float64)
     step = np.full(len(shift), np.inf)
     gain: float | None = None
     for _ in range(MOST_STEPS):
         # the set of pixels stays while it fits, or it would hop from step to step at half a pixel
         if np.abs(shift - nearest).max() > 1:
-            nearest = tuple(int(s) for s in np.rint(shift))
+            nearest = nearest_lag(shift)
         sums = moments(template, moving, usable, shift, nearest)
         gain = _gain(template, sums, normal.noise)
         if gain is None:

@@ -25,6 +25,7 @@ from maskreg.core.plan import BACKGROUND_PX, Plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.spectra import spectra_of
+from maskreg.geometry import smallest_first
 from maskreg.options import Options
 
 CHANCE = 1e-3
@@ -91,8 +92,7 @@ class LevelMap:
             return None
         ties = np.argwhere(self.likelihood == greatest)
         shifts = np.stack([axis[ties[:, i]] for i, axis in enumerate(self.lags)], axis=1)
-        order = np.lexsort((*shifts.T[::-1], (shifts.astype(np.int64) ** 2).sum(axis=1)))
-        return tuple(int(i) for i in ties[order[0]])
+        return tuple(int(i) for i in ties[smallest_first(shifts)[0]])
 
     @property
     def margin(self) -> float:

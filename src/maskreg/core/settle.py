@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.windows import window_sums
+from maskreg.geometry import smallest_first
 
 MOST_MOVES = 32
 """A climb longer than this is no climb within one peak."""
@@ -101,8 +102,7 @@ def _best(scores: NDArray[np.float64], lag: tuple[int, ...], radius: int) -> tup
         return None
     ties = np.argwhere(scores == np.nanmax(scores))
     shifts = ties - radius + np.array(lag)
-    order = np.lexsort((*shifts.T[::-1], (shifts**2).sum(axis=1)))
-    return tuple(int(i) for i in ties[order[0]])
+    return tuple(int(i) for i in ties[smallest_first(shifts)[0]])
 
 
 def _vertex(scores: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
