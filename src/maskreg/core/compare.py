@@ -53,7 +53,7 @@ def likelihood_gap(
     float or None
         None where the two places have too few pixels in common.
     """
-    template = masked.side.template(b, masked.side.forecast(b).width)
+    template = masked.side.template(b)
     pixels, usable = masked.interpolable(moving, b), masked.usable(b)
     near = [nearest_lag(shift / b) for shift in (one, other)]
     own = [template.mask & shifted_mask(usable, lag, template.mask.shape) for lag in near]

@@ -84,38 +84,44 @@ def place(
     """
     known = Place(shift, np.eye(len(shift)) * float(b) ** 2, min(b, masked.plan.start), False)
     ordered = [stage for stage in stages(masked, b) if not coarse or stage[0] >= min(b, masked.plan.start)]
-    for level, width in ordered:
+    for level, gaussian in ordered:
         # what is to be refined again need not be exact
-        last = (level, width) == ordered[-1]
+        last = (level, gaussian) == ordered[-1]
         tolerance = FINAL_STEP * masked.side.forecast(level).sigma if last else PASSING_STEP
-        known = _stage(masked, moving, level, width, known, tolerance) or known
+        known = _stage(masked, moving, level, gaussian, known, tolerance) or known
     for wider in (NARROWING, NARROWING**2):
         # less exact than forecast to be best, but noise may have misled the forecast
         if not known.refined:
-            known = _stage(masked, moving, level, wider * width, known, PASSING_STEP) or known
+            gaussian = wider * masked.side.forecast(level).low_pass.width
+            known = _stage(masked, moving, level, gaussian, known, PASSING_STEP) or known
     return known
 
 
-def stages(masked: MaskedSide, b: int) -> Iterator[tuple[int, float]]:
-    """Yield (level, width in its pixels), coarse to fine, for a place that level `b` found."""
+def stages(masked: MaskedSide, b: int) -> Iterator[tuple[int, float | None]]:
+    """Yield (level, Gaussian on top of its low-pass or None), coarse to fine, from what level `b` found."""
     side = masked.side
     level = min(b, masked.plan.start)
     best = side.forecast(level)
     width = b / level
-    if best.sigma > FAINT * best.width:
-        width = max(width, WIDER * best.width)
-    while width > NARROWING * best.width:
+    if best.sigma > FAINT * best.low_pass.width:
+        width = max(width, WIDER * best.low_pass.width)
+    while width > NARROWING * best.low_pass.width:
         yield level, width
         width /= NARROWING
-    yield level, best.width
-    while level > 1 and best.width < FINE_ENOUGH:
+    yield level, None
+    while level > 1 and best.low_pass.width < FINE_ENOUGH:
         level //= 2
         best = side.forecast(level)
-        yield level, best.width
+        yield level, None
 
 
 def _stage(
-    masked: MaskedSide, moving: Prepared, b: int, width: float, known: Place, tolerance: float
+    masked: MaskedSide,
+    moving: Prepared,
+    b: int,
+    gaussian: float | None,
+    known: Place,
+    tolerance: float,
 ) -> Place | None:
     """Settle and refine at one stage; None where it has nothing better to say."""
     open_px = 3 * float(np.sqrt(np.diagonal(known.covariance).max()))
@@ -124,10 +130,10 @@ def _stage(
         if known.refined and open_px < b / 2
         else _settled(masked, moving, b, known.shift, open_px)
     )
-    normal = masked.normal(b, width, nearest_lag(shift / b))
+    normal = masked.normal(b, gaussian, nearest_lag(shift / b))
     if normal is None:
         return None
-    template, pixels = masked.side.template(b, width), masked.interpolable(moving, b)
+    template, pixels = masked.side.template(b, gaussian), masked.interpolable(moving, b)
     found = refine(template, pixels, masked.usable(b), normal, shift / b, tolerance)
     if found is None or not found.converged:
         return None

@@ -19,7 +19,8 @@ from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import ImagePyramid, MaskPyramid, eroded
 from maskreg.core.refine import NormalMatrices, normal_matrices
 from maskreg.core.search import LevelSearch
-from maskreg.core.template import Forecast, Template, forecast, make_template
+from maskreg.core.spectrum import Forecast, forecast
+from maskreg.core.template import Template, make_template
 from maskreg.options import Options
 
 TAPS_REACH = 3
@@ -45,7 +46,7 @@ class ReferenceSide:
         self._masked: list[MaskedSide] = []
         self._noise: ImagePyramid | None = None
         self._forecasts: dict[int, Forecast] = {}
-        self._templates: dict[tuple[int, float], Template] = {}
+        self._templates: dict[tuple[int, float | None], Template] = {}
 
     def noise(self, b: int) -> NDArray[np.float32]:
         """Return the variance of each pixel's noise at level `b`, stabilised units."""
@@ -59,20 +60,27 @@ class ReferenceSide:
         with self._lock:
             if b not in self._forecasts:
                 level = self.image.level(b)
-                found = forecast(level.pixels, level.mask, self.noise(b))
-                smoothing = self.options.smoothing
-                self._forecasts[b] = (
-                    found if isinstance(smoothing, str) else replace(found, width=smoothing / b)
+                found = forecast(
+                    filled(level.pixels, level.mask), float(self.noise(b).mean(dtype=np.float64))
                 )
+                smoothing = self.options.smoothing
+                self._forecasts[b] = found if isinstance(smoothing, str) else found.gaussian(smoothing / b)
             return self._forecasts[b]
 
-    def template(self, b: int, width: float) -> Template:
-        """Return the reference prepared for refinement at level `b`, low-passed by `width` level pixels."""
+    def template(self, b: int, gaussian: float | None = None) -> Template:
+        """Return the reference prepared for refinement at level `b`.
+
+        With the low-pass that is best there, or with a Gaussian on top of its weights, of this sigma
+        in level pixels.
+        """
+        found = self.forecast(b)
+        low_pass = found.low_pass if gaussian is None else replace(found.low_pass, gaussian=gaussian)
         with self._lock:
-            if (b, width) not in self._templates:
+            if (b, gaussian) not in self._templates:
                 level = self.image.level(b)
-                self._templates[b, width] = make_template(level.pixels, level.mask, self.noise(b), width)
-            return self._templates[b, width]
+                noise = self.noise(b) * np.float32(found.noise_scale)
+                self._templates[b, gaussian] = make_template(level.pixels, level.mask, noise, low_pass)
+            return self._templates[b, gaussian]
 
     def for_masks(self, masks: MaskPyramid) -> MaskedSide:
         """Return what depends on the masks of both images; kept for the first mask and the last other."""
@@ -95,7 +103,7 @@ class MaskedSide:
         self._searches: dict[int, LevelSearch] = {}
         self._safe: dict[tuple[int, int], NDArray[np.bool_]] = {}
         self._scattered: dict[int, bool] = {}
-        self._normal: dict[tuple[int, float, tuple[int, ...]], NormalMatrices | None] = {}
+        self._normal: dict[tuple[int, float | None, tuple[int, ...]], NormalMatrices | None] = {}
 
     def search(self, b: int) -> LevelSearch:
         """Return the search at level `b`."""
@@ -132,14 +140,14 @@ class MaskedSide:
         image = moving.level(b)
         return filled(image.pixels, image.mask) if self.scattered(b) else image.pixels
 
-    def normal(self, b: int, width: float, lag: tuple[int, ...]) -> NormalMatrices | None:
+    def normal(self, b: int, gaussian: float | None, lag: tuple[int, ...]) -> NormalMatrices | None:
         """Return the normal matrices of a template at the nearest lag of a coarse grid."""
         step = max(1, min(self.masks.level(b).shape) // LAG_STEPS)
         near = tuple(step * round(s / step) for s in lag)
         with self._lock:
-            if (b, width, near) not in self._normal:
+            if (b, gaussian, near) not in self._normal:
                 if len(self._normal) >= MOST_KEPT:
                     self._normal.clear()
-                found = normal_matrices(self.side.template(b, width), self.usable(b), near)
-                self._normal[b, width, near] = found
-            return self._normal[b, width, near]
+                found = normal_matrices(self.side.template(b, gaussian), self.usable(b), near)
+                self._normal[b, gaussian, near] = found
+            return self._normal[b, gaussian, near]

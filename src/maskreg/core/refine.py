@@ -13,7 +13,7 @@ true shift on average, whatever the mask and the background.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,11 +120,12 @@ def refine(
         if np.abs(shift - nearest).max() > 1:
             nearest = nearest_lag(shift)
         sums = moments(template, moving, usable, shift, nearest)
+        sums = _carried(sums, template.error.at(shift))
         gain = _gain(template, sums, normal.noise)
         if gain is None:
             return None
         step = -np.linalg.solve(normal.jacobian, _projected_residual(sums, gain))
-        step *= min(1.0, STEP_LIMIT * template.width / max(float(np.abs(step).max()), 1e-30))
+        step *= min(1.0, STEP_LIMIT * template.low_pass.width / max(float(np.abs(step).max()), 1e-30))
         shift = shift + step
         if np.abs(step).max() < tolerance:
             break
@@ -310,6 +311,15 @@ def normal_matrices(
     values, vectors = np.linalg.eigh(energy - own)
     signal = (vectors * np.maximum(values, 0)) @ vectors.T
     return NormalMatrices(jacobian, 2 * signal + own, sums.v / sums.n)
+
+
+def _carried(sums: Moments, error: NDArray[np.float64]) -> Moments:
+    """Return the sums as interpolation without error would have them, to first order of the gain."""
+    gain = np.sqrt(
+        max(sums.rr - sums.r**2 / max(sums.n, 1), 0) / max(sums.uu - sums.u**2 / max(sums.n, 1), 1e-30)
+    )
+    scaled = sums.n * error / max(float(gain), 1e-30)
+    return replace(sums, gu=sums.gu - scaled[:-1], hu=sums.hu - float(scaled[-1]))
 
 
 def _gain(template: Template, sums: Moments, noise: float) -> float | None:

@@ -1,0 +1,189 @@
+"""Which spatial frequencies tell where an image is: the weights of the low-pass, from the image itself.
+
+A gradient filtered by h(f) gives, from signal of power P and white noise of variance v in either
+image, the Jacobian A = sum (2 pi f)^2 h P and the noise M = sum (2 pi f)^2 h^2 (2 v P + v^2); the
+covariance A^-1 M A^-1 is least for
+
+    h = rho / (1 + 2 rho),    rho = P / v,                                                 (1)
+
+the weights of the generalised correlator of Knapp and Carter (IEEE Trans. ASSP 24, 320, 1976). P is
+taken over rings of equal |f| from the cosine transform, whose mirrored borders make no edges, and
+made to fall with frequency (isotonic regression): single frequencies of a noisy image know nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from maskreg.core.interpolate import lagrange_taps
+
+RINGS = (8, 128)
+"""The fewest and the most rings of frequencies that are told apart."""
+
+NOISE_DOUBT = 0.1
+"""The variance of the noise is known to this part; the highest frequencies correct it within that."""
+
+FINER = 8
+"""The filter is tabulated at so many radii a ring."""
+
+FAINT = 0.04
+"""Signal of less than this part of the noise is not told from an error in the noise."""
+
+LINEAR = 3.0
+"""A low-pass is steady if it is wider than this many predicted standard deviations of the shift."""
+
+WIDTHS = (0.0, 0.8, 1.1, 1.5, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 23.0, 32.0)
+"""Gaussian widths to choose from, sigma in px, where the weights alone are not steady."""
+
+
+@dataclass(frozen=True)
+class LowPass:
+    """A filter that depends on |f|: the weights (1) times a Gaussian.
+
+    Attributes
+    ----------
+    weights : (rings,) ndarray of float64
+        At the middles of rings that divide |f| from 0 to 0.5 cycles/px evenly; the last one also
+        stands for all beyond.
+    gaussian : float
+        Sigma, px; 0 for none.
+    """
+
+    weights: NDArray[np.float64]
+    gaussian: float
+
+    def response(self, frequencies: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
+        """Return the filter on the grid of these frequencies along each axis, cycles/px."""
+        profile = self._profile()
+        place = _radius(frequencies) * np.float32(2 * FINER * len(self.weights))
+        out = profile[np.minimum(place, len(profile) - 1).astype(np.int32)]
+        for f in np.meshgrid(*frequencies, indexing="ij", sparse=True):
+            out *= kept_half_way(f).astype(np.float32)
+        return np.asarray(out)
+
+    def _profile(self) -> NDArray[np.float32]:
+        """Return the filter over the radius, `FINER` values a ring."""
+        rings = (np.arange(FINER * len(self.weights)) + 0.5) / FINER
+        f = rings / (2 * len(self.weights))
+        weights = np.interp(rings, np.arange(len(self.weights)) + 0.5, self.weights)
+        return (weights * np.exp(-2 * (np.pi * self.gaussian * f) ** 2)).astype(np.float32)
+
+    @cached_property
+    def width(self) -> float:
+        """Sigma of the Gaussian that passes frequencies as far, px."""
+        profile = self._profile()
+        f = (np.arange(len(profile)) + 0.5) / (2 * len(profile))
+        passed = profile * f  # a ring's length grows with its radius
+        return float(np.sqrt(2 * passed.sum() / max(float((passed * (2 * np.pi * f) ** 2).sum()), 1e-30)))
+
+
+def kept_half_way(f: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return what six-tap interpolation half-way between pixels keeps of the power of a frequency.
+
+    What it does not keep it makes up: such frequencies tell little.
+    """
+    first, taps = lagrange_taps(0.5)
+    offsets = first + np.arange(len(taps)) - 0.5
+    kept = sum(tap * np.cos(2 * np.pi * offset * f) for tap, offset in zip(taps, offsets, strict=True))
+    return np.asarray(np.maximum(kept, 0.0) ** 4)
+
+
+def cosine_frequencies(shape: tuple[int, ...]) -> list[NDArray[np.float32]]:
+    """Return the frequencies of an image's cosine transform along each axis, cycles/px."""
+    return [(np.arange(n) / (2 * n)).astype(np.float32) for n in shape]
+
+
+def _radius(frequencies: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
+    grid = np.meshgrid(*frequencies, indexing="ij", sparse=True)
+    return np.asarray(np.sqrt(sum(f.astype(np.float32) ** 2 for f in grid)))
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Which low-pass refines best, and how well.
+
+    Attributes
+    ----------
+    low_pass : LowPass
+    sigma : float
+        Predicted uncertainty of the shift along an axis, px; inf where noise is all there is.
+    noise_scale : float
+        By what the variance of the noise differs from what was told.
+    """
+
+    low_pass: LowPass
+    sigma: float
+    noise_scale: float
+
+    def gaussian(self, width: float) -> Forecast:
+        """Return the forecast with a Gaussian low-pass of this width instead."""
+        flat = np.ones_like(self.low_pass.weights)
+        return replace(self, low_pass=LowPass(flat, width))
+
+
+def forecast(whole: NDArray[np.float32], variance: float) -> Forecast:
+    """Return the low-pass of equation (1), and the variance of the shift that it promises.
+
+    Parameters
+    ----------
+    whole : ndarray of float32
+        The image, ignored pixels filled smoothly.
+    variance : float
+        Mean variance of the noise over all pixels, the filled ones (of no noise) included.
+    """
+    rings = int(np.clip(min(whole.shape) // 2, *RINGS))
+    power, number = _ring_power(whole, rings)
+    floor = max(variance, 1e-12 * float(power.max(initial=0.0)), 1e-30)
+    smooth = _falling(power, number)
+    scale = float(np.clip(smooth[-1] / floor, 1 - NOISE_DOUBT, 1 + NOISE_DOUBT))
+    rho = np.maximum(smooth / (scale * floor) - 1 - FAINT, 0.0)
+    # twice the weights: 1 where the signal is far above the noise
+    weights = 2 * rho / (1 + 2 * rho)
+    candidates = [LowPass(weights, w) for w in WIDTHS if w <= max(WIDTHS[1], min(whole.shape) / 8)]
+    sigmas = np.array([_predicted_sigma(c, rho, number, whole.ndim) for c in candidates])
+    steady = [LINEAR * sigma < c.width for c, sigma in zip(candidates, sigmas, strict=True)]
+    best = steady.index(True) if any(steady) else int(np.argmin(sigmas / [c.width for c in candidates]))
+    if not np.isfinite(sigmas[best]):
+        best = len(candidates) - 1
+    low_pass = candidates[best] if rho.any() else LowPass(np.ones(rings), WIDTHS[-1])
+    return Forecast(low_pass, float(sigmas[best]), scale)
+
+
+def _ring_power(whole: NDArray[np.float32], rings: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean power of the frequencies of each ring, and their number.
+
+    White noise of variance v has power v.
+    """
+    coefficients = scipy.fft.dctn(whole, norm="ortho")
+    place = _radius(cosine_frequencies(whole.shape)) * np.float32(2 * rings)
+    ring = np.minimum(place, rings - 1).astype(np.int32).ravel()
+    number = np.bincount(ring, minlength=rings).astype(np.float64)
+    number[0] -= 1  # the mean says nothing
+    coefficients.flat[0] = 0
+    total = np.bincount(ring, coefficients.ravel().astype(np.float64) ** 2, minlength=rings)
+    return total / np.maximum(number, 1), number
+
+
+def _falling(power: NDArray[np.float64], number: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the nearest power that falls with frequency."""
+    from scipy.optimize import isotonic_regression
+
+    return np.asarray(isotonic_regression(power, weights=np.maximum(number, 1e-9), increasing=False).x)
+
+
+def _predicted_sigma(
+    low_pass: LowPass, rho: NDArray[np.float64], number: NDArray[np.float64], ndim: int
+) -> float:
+    """Return the square root of M / A^2 for signal and noise of the same spectrum in all directions."""
+    f = (np.arange(len(rho)) + 0.5) / (2 * len(rho))
+    h = low_pass.weights * np.exp(-2 * (np.pi * low_pass.gaussian * f) ** 2)
+    weight = number * (2 * np.pi * f) ** 2 / ndim
+    signal = float((weight * h * rho).sum())
+    noise = float((weight * h**2 * (1 + 2 * rho)).sum())
+    return np.sqrt(noise) / signal if signal > 0 else np.inf
