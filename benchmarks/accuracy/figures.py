@@ -25,6 +25,9 @@ class Summary:
     pairs : int
     rmse, rmse_upper : float
         Root mean square of error over bound, all axes and trusted answers; upper 95 % limit.
+    adjusted, adjusted_error : float
+        The same with what the efficient estimate shows of chance taken off, and its standard
+        error; NaN where that estimate is not known.
     z, z_low, z_high : float
         Spread (root mean square) of the whitened errors; its 95 % interval.
     bias : (ndim,) float64
@@ -40,6 +43,8 @@ class Summary:
     pairs: int
     rmse: float
     rmse_upper: float
+    adjusted: float
+    adjusted_error: float
     z: float
     z_low: float
     z_high: float
@@ -52,10 +57,10 @@ class Summary:
 def summarise(outcomes: Outcomes) -> Summary:
     """Return the figures; RMSE, z and bias are those of the trusted answers."""
     ok = outcomes.ok
-    right = (np.abs(outcomes.error) <= GROSS).all(axis=1)  # NaN is not right
+    right = near(outcomes)
     counts = (float(np.mean(~ok)), int(np.sum(ok & ~right)), int(np.sum(~right)))
     if ok.sum() < 2:
-        return Summary(len(ok), _nan, _nan, _nan, _nan, _nan, np.full(2, _nan), *counts)
+        return Summary(len(ok), *[_nan] * 7, np.full(2, _nan), *counts)
     error = outcomes.error[ok]
     variance = np.diagonal(outcomes.bound[ok], axis1=1, axis2=2)
     ratio = np.mean(error**2 / variance, axis=1)
@@ -65,11 +70,28 @@ def summarise(outcomes: Outcomes) -> Summary:
         len(ok),
         float(np.sqrt(ratio.mean())),
         float(np.sqrt(resampled(ratio, np.mean, [0.95])[0])),
+        *_adjusted(ratio, np.mean(outcomes.efficient[ok] ** 2, axis=1)),
         float(np.sqrt(z2.mean())),
         *(float(np.sqrt(limit)) for limit in resampled(z2, np.mean, [0.025, 0.975])),
         bias,
         *counts,
     )
+
+
+def _adjusted(ratio: NDArray[np.float64], chance: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the root mean `ratio` with `chance` (of mean one) as a control variate, and its error."""
+    variance = np.var(chance)
+    if not variance > 0:
+        return _nan, _nan
+    slope = np.mean((ratio - ratio.mean()) * (chance - chance.mean())) / variance
+    left = ratio - slope * (chance - 1.0)
+    rmse = float(np.sqrt(max(left.mean(), 0.0)))
+    return rmse, float(left.std(ddof=2) / np.sqrt(left.size) / (2 * rmse))
+
+
+def near(outcomes: Outcomes) -> NDArray[np.bool_]:
+    """Return which answers are no gross failures, (n,); no answer is one."""
+    return (np.abs(outcomes.error) <= GROSS).all(axis=1)
 
 
 def whitened(error: NDArray[np.float64], covariance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 
-def hide(
-    frames: NDArray[np.generic], mask: NDArray[np.bool_], dose: float, rng: np.random.Generator
-) -> None:
+def hide(frames: NDArray[np.generic], mask: NDArray[np.bool_], dose: float, rng: np.random.Generator) -> None:
     """Write garbage over the ignored pixels of some frames, in place.
 
     Half of the time the same in every frame, as a real block has it; else new in each.

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, fields
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from scipy.special import erf
 
 from benchmarks.accuracy.figures import summarise
 from benchmarks.accuracy.garbage import hide
-from benchmarks.accuracy.pairs import Answer, Outcomes, gathered, mapper
+from benchmarks.accuracy.pairs import Answer, Measured, Outcomes, gathered, mapper
 from maskreg.testing import (
     Detector,
     DiffuseRings,
@@ -96,10 +96,7 @@ class Situation:
         """Return frames (n, rows, columns) and the mask of each."""
         images = [self.scenes[min(k, 1)].render(drift) for k, drift in enumerate(drifts)]
         frames = np.stack(
-            [
-                self.detector.expose(DOSE * self.light(image, k, rng), rng)
-                for k, image in enumerate(images)
-            ]
+            [self.detector.expose(DOSE * self.light(image, k, rng), rng) for k, image in enumerate(images)]
         )
         hide(frames, self.mask, DOSE, rng)
         masks = np.broadcast_to(self.mask, frames.shape)
@@ -123,6 +120,7 @@ class BlurringDetector:
         return np.rint(blurred / self.camera.gain).clip(0, 65535).astype(np.uint16)
 
 
+@cache
 def situations() -> list[Situation]:
     """Return all of them."""
     rings, spots = Rings(SHAPE), Spots(SHAPE)
@@ -246,8 +244,9 @@ def judge_series(situation: Situation, series: int, run: Callable[..., Any], see
 
 
 def _verdict(each: list[Outcomes], bias: float, bias_error: float) -> Verdict:
-    columns = ("shift", "error", "covariance", "bound", "status")
-    whole = Outcomes(*(np.concatenate([getattr(o, name) for o in each]) for name in columns))
+    whole = Outcomes(
+        *(np.concatenate([getattr(o, column.name) for o in each]) for column in fields(Outcomes))
+    )
     figures = summarise(whole)
     return Verdict(figures.pairs, figures.rmse, figures.z, bias, bias_error, figures.flagged)
 
@@ -275,7 +274,7 @@ def _pair(name: str, drift: tuple[float, float], key: tuple[int, ...], index: in
     frames, masks = situation.record([(0.0, 0.0), drift], np.random.default_rng([*key, index]))
     found = register(frames[0], frames[1], masks[0], masks[1], **situation.options)
     answer = Answer(found.shift, found.covariance, found.status.label)
-    return -np.array(drift), answer, situation.bound(drift)
+    return Measured(-np.array(drift), answer, situation.bound(drift))
 
 
 def _series(name: str, key: tuple[int, ...], index: int):
@@ -290,7 +289,7 @@ def _series(name: str, key: tuple[int, ...], index: int):
     for drift, row in list(zip(drifts, table, strict=True))[1:]:
         found = row.registration
         answer = Answer(found.shift, found.covariance, found.status.label)
-        rows.append((-drift, answer, situation.bound(drift)))
+        rows.append(Measured(-drift, answer, situation.bound(drift)))
     return rows
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.cells import BLOCKS, BOUNDS, LARGEST_SHIFT, READ_NOISE, SCENES, Cell
+from benchmarks.accuracy.efficient import efficient_error
 from benchmarks.accuracy.garbage import hide
 from maskreg.testing import Detector, beam_block, simulate_pair
 
@@ -31,6 +32,8 @@ class Case:
         The true one, px.
     bound : (2, 2) float64
         The least covariance any tool could have, px².
+    efficient : (2,) float64
+        Error of the efficient estimate on the same noise, over its sigma; see `efficient`.
     """
 
     reference: NDArray[np.uint16]
@@ -38,6 +41,7 @@ class Case:
     mask: NDArray[np.bool_]
     shift: NDArray[np.float64]
     bound: NDArray[np.float64]
+    efficient: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Outcomes:
         True shift, and answer minus truth, px; NaN without an answer.
     covariance, bound : (n, 2, 2) float64
         Claimed, and least possible, px².
+    efficient : (n, 2) float64
+        As in `Case`; NaN where it is not known.
     status : (n,) str
     """
 
@@ -66,6 +72,7 @@ class Outcomes:
     error: NDArray[np.float64]
     covariance: NDArray[np.float64]
     bound: NDArray[np.float64]
+    efficient: NDArray[np.float64]
     status: NDArray[np.str_]
 
     @property
@@ -100,10 +107,11 @@ def make_case(cell: Cell, index: int, seed: int) -> Case:
     noise = np.random.default_rng([*key, 1, zlib.crc32(cell.name.encode())])
     detector = Detector(read_noise=read_noise, dtype=np.uint16)
     pair = simulate_pair(scene, drift, cell.dose, mask, noise, detector=detector)
+    efficient = efficient_error(scene, drift, cell.dose, read_noise, pair)
     frames = np.stack([pair.reference, pair.moving])
     hide(frames, mask, cell.dose, noise)
     bound = BOUNDS[cell.scene](scene, drift, mask, cell.dose, read_noise)
-    return Case(frames[0], frames[1], mask, -drift, bound)
+    return Case(frames[0], frames[1], mask, -drift, bound, efficient)
 
 
 def run_cell(
@@ -149,23 +157,30 @@ class mapper:
             self._pool.shutdown(cancel_futures=True)
 
 
-Measured = tuple[NDArray[np.float64], Answer, NDArray[np.float64]]
-"""True shift, answer, bound."""
+@dataclass(frozen=True)
+class Measured:
+    """An answer with the truth; the fields are those of `Case`."""
+
+    shift: NDArray[np.float64]
+    answer: Answer
+    bound: NDArray[np.float64]
+    efficient: NDArray[np.float64] = field(default_factory=lambda: np.full(2, np.nan))
 
 
 def gathered(measured: Iterable[Measured]) -> Outcomes:
     """Return measured pairs as columns."""
-    rows: Sequence[Measured] = list(measured)
-    shifts = np.array([shift for shift, _, _ in rows])
+    rows = list(measured)
+    shifts = np.array([row.shift for row in rows])
     return Outcomes(
         shifts,
-        np.array([answer.shift for _, answer, _ in rows]) - shifts,
-        np.array([answer.covariance for _, answer, _ in rows]),
-        np.array([bound for _, _, bound in rows]),
-        np.array([answer.status for _, answer, _ in rows]),
+        np.array([row.answer.shift for row in rows]) - shifts,
+        np.array([row.answer.covariance for row in rows]),
+        np.array([row.bound for row in rows]),
+        np.array([row.efficient for row in rows]),
+        np.array([row.answer.status for row in rows]),
     )
 
 
 def _measured(cell: Cell, seed: int, tool: Tool, index: int) -> Measured:
     case = make_case(cell, index, seed)
-    return case.shift, tool(case), case.bound
+    return Measured(case.shift, tool(case), case.bound, case.efficient)
