@@ -2,8 +2,8 @@
 
 The drifts of the pairs are fixed, so that a pull towards zero (or any other place) shows as a bias:
 each is repeated with fresh noise, and the greatest mean error over all drifts and axes is given in
-units of the claimed sigma. A series wanders; its first frame is the reference, and how its errors
-go with the shifts is given as a pull.
+units of the claimed sigma (pure noise shows about twice its standard error). A series wanders; its
+first frame is the reference, whose noise all its errors share: a series is one sample of the bias.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -130,16 +130,22 @@ def run_cell(
     tool : callable
         What registers; `maskreg.register` by default.
     """
-    return next(run_cells([cell], pairs, workers, seed=seed, tool=tool))
+    return next(run_cells([cell], pairs, workers, seed=seed, tools=[tool]))[0]
 
 
 def run_cells(
-    cells: Iterable[Cell], pairs: int, workers: int = 1, *, seed: int = 0, tool: Tool = maskreg_answer
-) -> Iterator[Outcomes]:
-    """Yield the outcomes of each cell; the arguments are those of `run_cell`."""
+    cells: Iterable[Cell],
+    pairs: int,
+    workers: int = 1,
+    *,
+    seed: int = 0,
+    tools: Sequence[Tool] = (maskreg_answer,),
+) -> Iterator[list[Outcomes]]:
+    """Yield, for each cell, the outcomes of each tool on the same pairs; see `run_cell`."""
     with mapper(workers) as run:
         for cell in cells:
-            yield gathered(run(partial(_measured, cell, seed, tool), range(pairs)))
+            rows = run(partial(_measured, cell, seed, tools), range(pairs))
+            yield [gathered(column) for column in zip(*rows, strict=True)]
 
 
 class mapper:
@@ -181,6 +187,6 @@ def gathered(measured: Iterable[Measured]) -> Outcomes:
     )
 
 
-def _measured(cell: Cell, seed: int, tool: Tool, index: int) -> Measured:
+def _measured(cell: Cell, seed: int, tools: Sequence[Tool], index: int) -> list[Measured]:
     case = make_case(cell, index, seed)
-    return Measured(case.shift, tool(case), case.bound, case.efficient)
+    return [Measured(case.shift, tool(case), case.bound, case.efficient) for tool in tools]

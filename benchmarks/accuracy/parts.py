@@ -28,7 +28,8 @@ def measure_pairs(args: argparse.Namespace, report: Report) -> None:
     report.title("Pairs: root mean square of error over bound, per axis ('!': beyond its limit)")
     rows, locked = [], []
     measured = run_cells(chosen, args.pairs, args.workers, seed=args.seed)
-    for cell, outcomes in zip(chosen, measured, strict=True):
+    for cell, (outcomes,) in zip(chosen, measured, strict=True):
+        report.doing(f"{cell.name}: measured")
         rows.append(_cell_row(cell, summarise(outcomes), report))
         if cell.dose == cells.LOCKING_DOSE:
             locked.append(_locking_row(cell, outcomes, report))
@@ -106,6 +107,7 @@ def measure_thinning(args: argparse.Namespace, report: Report) -> None:
         return
     rows = []
     for part in THINNED_TO:
+        report.doing(f"thinned to {part:g}")
         outcomes = thinned_outcomes(frames, part, args.pairs, args.seed)
         s, sigma = summarise(outcomes), np.sqrt(np.median(outcomes.covariance[outcomes.ok, 0, 0]))
         mark = report.limit(f"thinned to {part:g}: z spread", s.z, *reversed(cells.Z_SPREAD))
@@ -129,6 +131,7 @@ def measure_laboratory(args: argparse.Namespace, report: Report) -> None:
     report.title(f"A laboratory's troubles at {laboratory.DOSE:g} e/px, 192 x 192 (bias in claimed sigmas)")
     rows = []
     for situation, kind, v in laboratory.all_verdicts(args.pairs, args.workers, args.seed, args.cells):
+        report.doing(f"{situation.name}, {kind}: measured")
         mark = ""
         if situation.limited and not v.kept:
             mark = "!"
@@ -174,10 +177,15 @@ def measure_peers(args: argparse.Namespace, report: Report) -> None:
     """Print and draw every tool on the same pairs."""
     tools, missing = available()
     chosen = [cell for cell in CELLS if cell.rmse is not None and fnmatch(cell.name, args.cells)]
-    measured: plots.Measured = {}
-    for name, tool in tools.items():
-        outcomes = run_cells(chosen, args.pairs, args.workers, seed=args.seed, tool=tool)
-        measured[name] = dict(zip(chosen, outcomes, strict=True))
+    measured: plots.Measured = {name: {} for name in tools}
+    for cell, outcomes in zip(
+        chosen,
+        run_cells(chosen, args.pairs, args.workers, seed=args.seed, tools=list(tools.values())),
+        strict=True,
+    ):
+        report.doing(f"{cell.name}: measured")
+        for name, found in zip(tools, outcomes, strict=True):
+            measured[name][cell] = found
     report.title(
         f"RMSE over bound of the answers within {cells.GROSS:g} px, and in brackets the part of the other "
         f"answers; {args.pairs} pairs a cell"

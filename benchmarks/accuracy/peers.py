@@ -8,6 +8,7 @@ is asked for, some are given the truth rounded to whole pixels, the best any sea
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
@@ -19,14 +20,14 @@ ROUNDED = "from the truth rounded"
 
 
 def available() -> tuple[dict[str, Tool], list[str]]:
-    """Return the tools whose packages are installed, `maskreg` first, and the names of the others."""
+    """Return the tools that are installed, `maskreg` first, and the names of the others."""
     tools: dict[str, Tool] = {"maskreg": maskreg_answer}
     missing = []
-    for name, (package, tool) in PEERS.items():
-        if find_spec(package) is None:
-            missing.append(name)
-        else:
+    for name, (package, function, tool) in PEERS.items():
+        if find_spec(package) is not None and hasattr(import_module(package), function):
             tools[name] = tool
+        else:
+            missing.append(name)
     return tools, missing
 
 
@@ -130,13 +131,13 @@ def _simpleitk(case: Case, set_metric: Callable) -> Answer:
     return _answer(-np.array(found.GetParameters())[::-1])
 
 
-PEERS: dict[str, tuple[str, Tool]] = {
-    "scikit-image masked, whole pixels": ("skimage", scikit_image_masked),
-    "scikit-image upsampled, no masks": ("skimage", scikit_image_upsampled),
-    "pystackreg, no masks": ("pystackreg", pystackreg_translation),
-    f"SimpleITK mean squares, {ROUNDED}": ("SimpleITK", simpleitk_mean_squares),
-    f"SimpleITK correlation, {ROUNDED}": ("SimpleITK", simpleitk_correlation),
-    f"OpenCV ECCWithMask, {ROUNDED}": ("cv2", opencv_ecc_rounded),
-    "OpenCV ECCWithMask, from scratch": ("cv2", opencv_ecc_scratch),
+PEERS: dict[str, tuple[str, str, Tool]] = {
+    "scikit-image masked, whole pixels": ("skimage", "__version__", scikit_image_masked),
+    "scikit-image upsampled, no masks": ("skimage", "__version__", scikit_image_upsampled),
+    "pystackreg, no masks": ("pystackreg", "StackReg", pystackreg_translation),
+    f"SimpleITK mean squares, {ROUNDED}": ("SimpleITK", "ImageRegistrationMethod", simpleitk_mean_squares),
+    f"SimpleITK correlation, {ROUNDED}": ("SimpleITK", "ImageRegistrationMethod", simpleitk_correlation),
+    f"OpenCV ECCWithMask, {ROUNDED}": ("cv2", "findTransformECCWithMask", opencv_ecc_rounded),
+    "OpenCV ECCWithMask, from scratch": ("cv2", "findTransformECCWithMask", opencv_ecc_scratch),
 }
-"""Package and tool by the name in the table."""
+"""By the name in the table: package, what it must have, and the tool."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,10 @@ class Report:
     def title(self, text: str) -> None:
         """Print what the next table holds."""
         print(f"\n{text}\n", flush=True)
+
+    def doing(self, what: str) -> None:
+        """Say on stderr what is being measured: a table is printed when whole."""
+        print(f"  {what}", file=sys.stderr, flush=True)
 
     def table(self, name: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table, and write it to NAME.csv."""

@@ -36,17 +36,17 @@ def worse(case):
 
 
 def test_the_efficient_estimate_is_at_the_bound():
-    figures = summarise(run_cell(CELL, 150, tool=efficient))
-    assert figures.rmse == pytest.approx(1.0, abs=3 / np.sqrt(4 * 150))
-    assert figures.z == pytest.approx(1.0, abs=3 / np.sqrt(4 * 150))
+    figures = summarise(run_cell(CELL, 60, tool=efficient))
+    assert figures.rmse == pytest.approx(1.0, abs=3 / np.sqrt(4 * 60))
+    assert figures.z == pytest.approx(1.0, abs=3 / np.sqrt(4 * 60))
     assert figures.adjusted == pytest.approx(1.0, abs=1e-6)
 
 
 def test_a_worse_one_is_above_it_by_as_much_and_chance_is_taken_off():
-    figures = summarise(run_cell(CELL, 150, tool=worse))
+    figures = summarise(run_cell(CELL, 60, tool=worse))
     assert figures.rmse_upper > figures.rmse
     assert figures.adjusted == pytest.approx(1.2, abs=3 * figures.adjusted_error)
-    assert figures.adjusted_error < 1.2 / np.sqrt(4 * 150)
+    assert figures.adjusted_error < 1.2 / np.sqrt(4 * 60)
     assert figures.z_low < 1.2 < figures.z_high
 
 

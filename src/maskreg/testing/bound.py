@@ -161,14 +161,16 @@ def texture_bound(
     return _inverse((frequency * information.ravel()) @ frequency.T)
 
 
-def _noise_classes(
-    weight: NDArray[np.float64], variance: NDArray[np.float64]
-) -> list[tuple[float, float]]:
+def _noise_classes(weight: NDArray[np.float64], variance: NDArray[np.float64]) -> list[tuple[float, float]]:
     """Return (number of pixels, mean of one over the variance) of pixels that are about equally noisy."""
-    order = np.argsort(variance[weight > 0.0])
-    weights, precisions = weight[weight > 0.0][order], 1.0 / variance[weight > 0.0][order]
-    parts = zip(np.array_split(weights, _NOISE_CLASSES), np.array_split(precisions, _NOISE_CLASSES), strict=True)
-    return [(float(w.sum()), float(np.average(p, weights=w))) for w, p in parts if w.size]
+    seen = weight > 0.0
+    weights, variances = weight[seen], variance[seen]
+    classes = np.array_split(np.argsort(variances), _NOISE_CLASSES)
+    return [
+        (float(weights[c].sum()), float(np.average(1.0 / variances[c], weights=weights[c])))
+        for c in classes
+        if c.size
+    ]
 
 
 def _information(

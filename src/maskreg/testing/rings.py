@@ -29,9 +29,7 @@ class Rings(RadialScene):
         grows) after the pump, which is no drift.
     """
 
-    def __init__(
-        self, shape: tuple[int, int] = (256, 256), seed: int = 0, *, expansion: float = 1.0
-    ) -> None:
+    def __init__(self, shape: tuple[int, int] = (256, 256), seed: int = 0, *, expansion: float = 1.0) -> None:
         scale = min(shape) / _DESIGN_SIZE
         centre, heights = _draw(shape, seed)
 
