@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.machine import describe, limit_threads
 
-IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def main() -> None:
@@ -18,8 +18,11 @@ def main() -> None:
     from benchmarks.accuracy import parts
     from benchmarks.accuracy.report import Report
 
-    report = Report(args.output)
-    print(describe("maskreg", "numpy", "scipy", "numba", *parts.PACKAGES.get(args.part[0], ())))
+    peers = parts.PEER_PACKAGES if "peers" in args.part else ()
+    machine = describe("maskreg", "numpy", "scipy", "numba", *peers)
+    how = f"--pairs {args.pairs} --seed {args.seed}; {machine.splitlines()[-1]}."
+    report = Report(args.output, DOCS / "explanation" / "accuracy.md" if args.docs else None, how)
+    print(machine)
     for part in args.part:
         parts.PARTS[part](args, report)
     if args.check and report.exceeded:
@@ -43,7 +46,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (2)")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="write the tables as CSV")
     parser.add_argument(
-        "--images", type=Path, default=IMAGES, metavar="FOLDER", help="for the plots of peers (docs/images)"
+        "--images",
+        type=Path,
+        default=DOCS / "images",
+        metavar="FOLDER",
+        help="for the plots of peers (docs/images)",
+    )
+    parser.add_argument(
+        "--docs", action="store_true", help="put the tables into docs/explanation/accuracy.md"
     )
     parser.add_argument("--check", action="store_true", help="fail if a limit is exceeded")
     args = parser.parse_args()

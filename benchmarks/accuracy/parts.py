@@ -222,5 +222,5 @@ PARTS: dict[str, Callable[[argparse.Namespace, Report], None]] = {
 }
 """By the name on the command line."""
 
-PACKAGES = {"peers": ("scikit-image", "SimpleITK", "pystackreg", "opencv-python-headless")}
-"""Whose versions are printed as well, by part."""
+PEER_PACKAGES = ("scikit-image", "SimpleITK", "pystackreg", "opencv-python-headless")
+"""Whose versions are printed with the peers."""
