@@ -154,3 +154,23 @@ def test_texture_power_integrates_to_its_variance():
 def test_a_scene_needs_two_axes():
     with pytest.raises(InputError, match="rows and columns"):
         Texture((0, 10))
+
+
+def test_rings_expand_about_their_centre_and_nothing_else_does():
+    still, expanded = Rings(SHAPE), Rings(SHAPE, expansion=1.02)
+    assert expanded.centre == still.centre
+    row, column = (round(c) for c in still.centre)
+    # within the innermost ring there is background only, up to the scale that makes the mean one
+    ratio = (
+        expanded.render()[row - 8 : row + 9, column - 8 : column + 9]
+        / still.render()[row - 8 : row + 9, column - 8 : column + 9]
+    )
+    np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-6)
+    assert not np.allclose(expanded.render() / ratio[0, 0], still.render(), rtol=1e-2)
+
+
+def test_some_spots_fade_and_the_others_keep_their_strength():
+    still, faded = Spots(SHAPE), Spots(SHAPE, fading=0.2)
+    lost = 1.0 - faded._heights / still._heights
+    assert set(np.round(lost, 9)) == {0.0, 0.2}
+    assert 0.1 < np.mean(lost > 0.1) < 0.3

@@ -20,18 +20,20 @@ pixels valid in both.
 
 (2) still takes the gradient of each frequency as given. Where noise drowns most of the scene's
 spatial frequencies, it promises too much, and the scene is better described by its power
-spectrum. Let the scene be a stationary Gaussian field with spectral density S(f), and each
-frame have white noise of density N. With rho = S/N, the Fourier coefficients of the two frames
-at f have squared coherence C = (rho / (1 + rho))^2 and a phase difference of 2 pi f . d. A pair
-of complex Gaussians holds information 2 C / (1 - C) about its phase, and f and -f are one pair,
-so n pixels hold
+spectrum. Let the scene be a stationary Gaussian field with spectral density S(f), and let the
+noise be white around each pixel, of density v(x). With rho = S/v, the Fourier coefficients of the
+two frames at f have squared coherence C = (rho / (1 + rho))^2 and a phase difference of
+2 pi f . d. A pair of complex Gaussians holds information 2 C / (1 - C) about its phase, and f and
+-f are one pair, so each pixel holds its share of
 
-    F_texture = n * integral over |f_row|, |f_col| < 1/2 of
-                (2 pi)^2 f f^T rho^2 / (1 + 2 rho) df                                        (3)
+    F_texture = sum over valid x of integral over |f_row|, |f_col| < 1/2 of
+                (2 pi)^2 f f^T rho^2 / (1 + 2 rho) df,   rho = S(f) / v(x)                    (3)
 
 because C / (1 - C) = rho^2 / (1 + 2 rho) (C. H. Knapp and G. C. Carter, IEEE Trans. ASSP 24(4),
 320-327, 1976, doi:10.1109/TASSP.1976.1162830, for one dimension). For rho >> 1 the last factor
-is rho/2 and (3) becomes the average of (2); for rho << 1 it falls with rho squared.
+is rho/2 and (3) becomes (2); for rho << 1 it falls with rho squared. Dark pixels are the less noisy
+ones, and an estimate may weight them more: with v(x) at its mean (3) would promise up to 5 % too
+little of a texture of contrast 0.35, and fall behind (2) at high dose.
 """
 
 from __future__ import annotations
@@ -44,8 +46,11 @@ from maskreg.errors import InputError
 from maskreg.testing.scene import Drift, Scene
 from maskreg.testing.texture import Texture
 
-_FREQUENCIES = 512
+_FREQUENCIES = 256
 """Per axis, for the integral of equation (3)."""
+
+_NOISE_CLASSES = 8
+"""The pixels are sorted by their noise into so many classes for equation (3), each of one density."""
 
 
 def known_reference_bound(
@@ -125,8 +130,7 @@ def texture_bound(
 ) -> NDArray[np.float64]:
     """Return the least covariance of the shift of a pair, from the texture's power spectrum.
 
-    Equation (3) of this module, averaged over realisations of the texture. The counting noise
-    is taken at its mean (white, `dose` electrons² per pixel).
+    Equation (3) of this module, averaged over realisations of the texture.
 
     Parameters
     ----------
@@ -143,15 +147,30 @@ def texture_bound(
     InputError
         If the mask has another shape, or no pixel is valid in both frames.
     """
-    pixels = float(_valid_in_both(_valid(scene, mask), drift).sum())
+    weight = _valid_in_both(_valid(scene, mask), drift)
+    variance = dose * scene.render(drift) + read_noise**2
     f = np.asarray(np.fft.fftfreq(_FREQUENCIES), dtype=np.float64)
-    rho = scene.power(f[:, None], f[None, :]) * dose**2 / (dose + read_noise**2)
-    weight = (2.0 * np.pi) ** 2 * rho**2 / (1.0 + 2.0 * rho)
+    signal = scene.power(f[:, None], f[None, :]) * dose**2
+    information = np.zeros_like(signal)
+    for pixels, precision in _noise_classes(weight, variance):
+        rho = signal * precision
+        information += pixels * rho**2 / (1.0 + 2.0 * rho)
+    information *= (2.0 * np.pi) ** 2 / information.size  # the mean over frequencies is the integral
     rows, columns = np.broadcast_arrays(f[:, None], f[None, :])
-    # frequencies are 1/_FREQUENCIES apart: the mean over them is the integral
     frequency = np.stack([rows.ravel(), columns.ravel()])
-    integral = (frequency * weight.ravel()) @ frequency.T / weight.size
-    return _inverse(pixels * integral)
+    return _inverse((frequency * information.ravel()) @ frequency.T)
+
+
+def _noise_classes(weight: NDArray[np.float64], variance: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Return (number of pixels, mean of one over the variance) of pixels that are about equally noisy."""
+    seen = weight > 0.0
+    weights, variances = weight[seen], variance[seen]
+    classes = np.array_split(np.argsort(variances), _NOISE_CLASSES)
+    return [
+        (float(weights[c].sum()), float(np.average(1.0 / variances[c], weights=weights[c])))
+        for c in classes
+        if c.size
+    ]
 
 
 def _information(

@@ -24,9 +24,12 @@ class Rings(RadialScene):
         Rows and columns, px. Radii scale with the shorter side.
     seed : int
         Draws the centre (within a pixel of 0.48 and 0.53 of the sides) and the ring heights.
+    expansion : float
+        Factor on the radii of the rings alone, about the centre: a lattice that shrinks (or
+        grows) after the pump, which is no drift.
     """
 
-    def __init__(self, shape: tuple[int, int] = (256, 256), seed: int = 0) -> None:
+    def __init__(self, shape: tuple[int, int] = (256, 256), seed: int = 0, *, expansion: float = 1.0) -> None:
         scale = min(shape) / _DESIGN_SIZE
         centre, heights = _draw(shape, seed)
 
@@ -35,7 +38,7 @@ class Rings(RadialScene):
                 0.15 + 4.0 * _soft_exponential(r, 40.0 * scale) + np.exp(-((r / (120.0 * scale)) ** 2))
             )
             halo = 150.0 * np.exp(-0.5 * (r / (6.0 * scale)) ** 2)
-            return background + halo + _ring_sum(r, scale, heights)
+            return background + halo + _ring_sum(r, scale * expansion, heights)
 
         super().__init__(shape, centre, profile)
 

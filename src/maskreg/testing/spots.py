@@ -27,15 +27,26 @@ class Spots(Scene):
         Draws the strengths of the spots.
     width : float
         Sigma of a spot, px.
+    fading : float
+        Part of their strength that one spot in five has lost, drawn with the seed: what a pump
+        does to single reflections, and no drift.
     """
 
-    def __init__(self, shape: tuple[int, int] = (256, 256), seed: int = 1, *, width: float = 1.6) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int] = (256, 256),
+        seed: int = 1,
+        *,
+        width: float = 1.6,
+        fading: float = 0.0,
+    ) -> None:
         super().__init__(shape)
         scale = min(self.shape) / _DESIGN_SIZE
         rng = np.random.default_rng(seed)
         offsets = _lattice(scale, reach=1.1 * max(self.shape))
         envelope = 30.0 * np.exp(-0.5 * np.sum(offsets**2, axis=1) / (75.0 * scale) ** 2)
         heights = envelope * rng.uniform(0.3, 1.7, len(offsets))
+        heights *= np.where(rng.uniform(size=len(offsets)) < 0.2, 1.0 - fading, 1.0)
         centre = np.array([0.49 * self.shape[0] + 0.11, 0.52 * self.shape[1] + 0.43])
         # the spots, then the direct beam, then the diffuse background, all of them Gaussians
         self._places = centre + np.concatenate([offsets, np.zeros((2, 2))])
