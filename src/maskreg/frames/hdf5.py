@@ -28,7 +28,7 @@ from maskreg.frames.navigation import Stack, as_stack, only_stack
 from maskreg.frames.plain import PREALLOCATED, check_credible
 
 _DEEPEST = 12
-"""Levels of groups that are searched for datasets; links may go round in circles."""
+"""Levels of groups that are searched."""
 
 
 class Hdf5Frames(FileFrames):
@@ -118,16 +118,23 @@ class Hdf5Frames(FileFrames):
                 )
 
 
-def _datasets(group: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yield the datasets below `group` that may be frames, by path, in the order of the file."""
-    for key in group if depth < _DEEPEST else ():
+def _datasets(group: Any, prefix: str = "", seen: set[Any] | None = None) -> Iterator[tuple[str, Any]]:
+    """Yield the datasets below `group` that may be frames, by path, in the order of the file.
+
+    What several links lead to comes once; links may go round in circles.
+    """
+    seen = set() if seen is None else seen
+    for key in group if prefix.count("/") < _DEEPEST else ():
         try:
             item = group[key]
         except (KeyError, OSError):  # a link that leads nowhere
             continue
         name = f"{prefix}/{key}"
+        if item.id in seen:  # equal for the same object, whatever led to it
+            continue
+        seen.add(item.id)
         if hasattr(item, "keys"):
-            yield from _datasets(item, name, depth + 1)
+            yield from _datasets(item, name, seen)
         elif getattr(item, "ndim", None) and item.ndim >= 2 and item.dtype.kind in REAL_KINDS:
             yield name, item
 

@@ -16,15 +16,12 @@ class OmeImage(NamedTuple):
     ----------
     directories : array of int
         Where its pages are in the file, in the order that the OME metadata give them.
-    elsewhere : int
-        How many of its planes are in other files.
-    axes : str
-        As OME calls them, the last running fastest: ``TCYX``.
+    others : int
+        How many other files belong to the same set.
     """
 
     directories: array[int]
-    elsewhere: int
-    axes: str
+    others: int
 
 
 def ome_image(tif: Any, inside: str, file: str) -> OmeImage:
@@ -45,6 +42,6 @@ def ome_image(tif: Any, inside: str, file: str) -> OmeImage:
     if not inside and len(images) > 1:
         facts = {number: (image.shape, image.dtype) for number, image in images.items()}
         raise ValueError(why_none_chosen(facts, "images", file))
-    image = images[inside or "0"]
-    here = array("Q", (page.offset for page in image.pages if page is not None))
-    return OmeImage(here, len(image.pages) - len(here), re.sub("[^A-Z]", "", image.axes))
+    pages = images[inside or "0"].pages
+    others = set(re.findall(r'<UUID FileName="([^"]+)"', tif.ome_metadata or "")) - {file}
+    return OmeImage(array("Q", (page.offset for page in pages if page is not None)), len(others))

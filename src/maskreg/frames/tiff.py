@@ -59,9 +59,9 @@ class TiffFrames(FileFrames):
             image = ome_image(tif, self._inside, self.path.name)
             self._run, self._directories = None, image.directories
             self._count = len(image.directories)
-            if image.elsewhere:
+            if image.others:
                 self.notice = (
-                    f"{image.elsewhere} more frames are in other files of its OME-TIFF set: name them all"
+                    f"{image.others} more files belong to its OME-TIFF set; name them all to read them"
                 )
             return
         if self._inside:

@@ -30,7 +30,7 @@ class Described:
 
 @contextmanager
 def opened(frames: Any) -> Iterator[FrameSource]:
-    """Open frames (as `maskreg.align` takes them, or `Described`); close what was opened here, nothing else."""
+    """Open frames (as `maskreg.align` takes them, or `Described`); close what was opened here alone."""
     described = frames if isinstance(frames, Described) else Described(frames)
     source = as_source(described.frames, pattern=described.pattern, metadata=described.metadata)
     try:

@@ -65,7 +65,7 @@ def find_reference(
 
 
 def image_for_mask(reference: ReferenceLike, source: FrameSource) -> NDArray[Any]:
-    """Return what a mask by grey value looks at: the reference, or of a mean, which needs it, the first frame."""
+    """Return what a mask by grey value looks at: the reference, or of a mean its first frame."""
     if isinstance(reference, str) and is_condition(reference) and not Path(reference).exists():
         reference = frames_that_meet(reference, source)[0]
     return find_reference(reference, source, None).image
