@@ -33,9 +33,7 @@ def main() -> None:
     args = parser.parse_args()
     frames = np.random.default_rng(0).integers(0, 4000, (args.frames, args.size, args.size), "u2")
     print(describe("maskreg", "numpy", "tifffile", "mrcfile", "rosettasciio", "dask"))
-    print(
-        f"{args.frames} frames of {args.size} x {args.size} uint16, {frames.nbytes / 1e6:.0f} MB, one thread\n"
-    )
+    print(f"{args.frames} frames of {args.size} x {args.size} uint16, {frames.nbytes / 1e6:.0f} MB\n")
     rows = []
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
         for name, write, plugin, offset in _formats():
@@ -66,7 +64,7 @@ def _rates(readers: dict[str, Read | None], count: int, nbytes: int, turns: int)
 
 
 def _formats() -> list[tuple[str, Callable[[Path, NDArray], tuple[Path, str]], str, int | None]]:
-    """Return name, writer, RosettaSciIO's plug-in, and the bytes before the first frame if frames are adjacent."""
+    """Return name, writer, RosettaSciIO's plug-in, and where the first of adjacent frames begins, bytes."""
     return [
         ("raw", _raw, "", 0),
         ("NPY", _npy, "numpy", 128),
@@ -99,7 +97,8 @@ def _mib(folder: Path, frames: NDArray) -> tuple[Path, str]:
     rows, cols = frames.shape[1:]
     with (folder / "f.mib").open("wb") as file:
         for number, frame in enumerate(frames, 1):
-            text = f"MQ1,{number:06},00384,01,{cols:04},{rows:04},U16,   1x1,01,2026-05-18 16:51:49.971626,0.000555,0,"
+            text = f"MQ1,{number:06},00384,01,{cols:04},{rows:04},U16,   1x1,01,2026-05-18 16:51:49.971626,"
+            text += "0.000555,0,0,0,1.2E+2,5.11E+2,MQ1A,2026-05-18T14:51:49.971626178Z,555000ns,12"
             file.write(text.encode().ljust(384, b"\0") + frame.astype(">u2").tobytes())
     return folder / "f.mib", str(folder / "f.mib")
 

@@ -227,7 +227,7 @@ def test_longer_mib_headers_are_believed(tmp_path: Path) -> None:
         ("shape=16x32,dtype=text", "dtype=text is no type of real numbers"),
         ("shape=16x32,dtype=uint16,ofset=3", "'ofset=3' is no part of a layout"),
         ("shape=16x32,dtype=uint16,offset=-3", "offset=-3 is not a whole number"),
-        ("shape=16x33,dtype=uint16", r"has 6144 bytes, or 5\.818 frames of 1056 bytes"),
+        ("shape=16x33,dtype=uint16", r"are 6144 bytes, or 5\.818 frames of 1056 bytes"),
         ("shape=1600x3200,dtype=uint16", r"or 0\.001 frames"),
         ("shape=16x32,dtype=uint16,frames=0", "frames=0"),
         ("shape=16x32,dtype=uint16,frames=9999999", "frames=9999999"),

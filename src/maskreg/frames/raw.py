@@ -49,7 +49,7 @@ class RawFrames(FileFrames):
         self._count = _whole(layout, "frames", available // self._stride)
         if "frames" not in layout and (self._count < 1 or available % self._stride):
             raise ValueError(
-                f"behind the offset it has {max(0, available - gap)} bytes, or {available / self._stride:.3f} "
+                f"behind its offset are {max(0, available - gap)} bytes, or {available / self._stride:.3f} "
                 f"frames of {nbytes} bytes and gaps; look at the layout '{inside}', or say frames=N"
             )
         if not 1 <= self._count <= max(1, available):
