@@ -98,7 +98,7 @@ def _mib(folder: Path, frames: NDArray) -> tuple[Path, str]:
     with (folder / "f.mib").open("wb") as file:
         for number, frame in enumerate(frames, 1):
             text = f"MQ1,{number:06},00384,01,{cols:04},{rows:04},U16,   1x1,01,2026-05-18 16:51:49.971626,"
-            text += "0.000555,0,0,0,1.2E+2,5.11E+2,MQ1A,2026-05-18T14:51:49.971626178Z,555000ns,12"
+            text += "0.000555,0,0,0,1.2E+2,5.11E+2,MQ1A,2026-05-18T14:51:49.971626178Z,555000ns,12,"
             file.write(text.encode().ljust(384, b"\0") + frame.astype(">u2").tobytes())
     return folder / "f.mib", str(folder / "f.mib")
 

@@ -80,7 +80,7 @@ def mib(folder: Path, frames: NDArray, kind: str | None = None, depth: str = "12
             first = (
                 f"MQ1,{number:06},00384,01,{cols:04},{rows:04},{kind},   1x1,01,2026-05-18 16:51:49.971626,"
             )
-            second = f"0.000555,0,0,0,1.2E+2,5.11E+2,MQ1A,2026-05-18T14:51:49.971626178Z,555000ns,{depth}"
+            second = f"0.000555,0,0,0,1.2E+2,5.11E+2,MQ1A,2026-05-18T14:51:49.971626178Z,555000ns,{depth},"
             file.write((first + second).encode().ljust(384, b"\0"))
             file.write(mib_pixels(frame, kind, depth))
     return folder / "f.mib"

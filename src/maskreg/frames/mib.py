@@ -36,7 +36,7 @@ class MibFrames(FileFrames):
             fields = _fields(file.read(_LONGEST_HEADER))
         self._header = int(fields[2])
         self._frame = int(fields[5]), int(fields[4])
-        self._kind = fields[6].strip()
+        self._kind = fields[6]
         if not 0 < self._header <= _LONGEST_HEADER or min(self._frame) < 1:
             raise ValueError(f"its header says {self._frame} px behind {self._header} bytes")
         rows, cols = self._frame
@@ -63,8 +63,9 @@ class MibFrames(FileFrames):
             raise ValueError(
                 f"it is raw (R64) from {int(fields[3])} chips, whose pixels are scattered; save it as U16"
             )
-        # the second part of the header ends with the depth of the counter
-        depth = fields[-1].strip()
+        # in the second part of the header: MQ1A, date, exposure, depth of the counter
+        second = fields[fields.index("MQ1A") :] if "MQ1A" in fields else []
+        depth = second[3] if len(second) > 3 else ""
         if not depth.isdecimal() or int(depth) not in _RAW_BITS:
             raise ValueError(
                 f"it is raw (R64) with counters of {depth or 'unknown'} bits; known are {list(_RAW_BITS)}"
@@ -91,8 +92,7 @@ def _fields(start: bytes) -> list[str]:
     if len(fields) < 4 or not fields[2].strip().isdigit():
         raise ValueError("its header is cut short")
     length = int(fields[2])
-    header = start[:length].decode("latin-1").rstrip("\0 \r\n").rstrip(",")
-    names = header.split(",")
+    names = [name.strip("\0 \r\n") for name in start[:length].decode("latin-1").split(",")]
     if len(start) < length or len(names) < _FIELDS:
         raise ValueError("its header is cut short")
     return names
