@@ -8,6 +8,7 @@ def test_a_folder_of_frames(maskreg, data, scan):
     assert outcome.code == 0
     assert outcome.out.splitlines() == [
         "6 frames of 192 x 192 px, uint16, 442 kB",
+        "stored as: 6 files, the first: TIFF, 1 page, not compressed",
         f"first: {scan.names[0]}",
         f"last: {scan.names[-1]}",
     ]

@@ -1,3 +1,3 @@
 import pytest
 
-pytest.register_assert_rewrite("frame_source_contract")
+pytest.register_assert_rewrite("frame_source_contract", "format_writers")

@@ -27,7 +27,11 @@ def some_frames(count: int, rows: int, cols: int, dtype: str = "u2", seed: int =
 
 
 class FrameSourceContract:
-    dtypes = ("u1", "u2", "i2", "i4", "f4", "f8")
+    dtypes: tuple[str, ...] = ("u1", "u2", "i2", "i4", "f4", "f8")
+    """What the format can hold; the last is taken for the test of memory."""
+
+    why_it_reads_more: str = ""
+    """Why the library behind the format reads more than the frame asked for."""
 
     def store(self, folder: Path, frames: NDArray) -> FrameSource:
         """Put (count, rows, cols) `frames` where the source reads them from, and open it."""
@@ -85,7 +89,9 @@ class FrameSourceContract:
                 np.testing.assert_array_equal(read, frames[index])
 
     def test_only_the_frame_asked_for_is_read(self, tmp_path: Path) -> None:
-        frames = some_frames(40, 128, 128, "f8")
+        if self.why_it_reads_more:
+            pytest.skip(self.why_it_reads_more)
+        frames = some_frames(40, 128, 128, self.dtypes[-1])
         source = self.store(tmp_path, frames)
         source.read(0)
         tracemalloc.start()

@@ -159,9 +159,12 @@ class TestPatterns:
             ("run", r"no file in this folder can be read; the folders below it hold 4: try 'run/\*\*/\*'"),
             (
                 "notes.txt",
-                r"notes\.txt: no reader for '\.txt' files; known are \.btf, \.npy, \.tf8, \.tif, \.tiff",
+                r"notes\.txt: no reader for '\.txt' files; known are \.btf, \.cbf, ",
             ),
-            ("*.txt", r"\*\.txt: the pattern matches nothing that can be read; known are \.btf"),
+            (
+                "*.txt",
+                r"\*\.txt: the pattern matches nothing that can be read; no reader for '\.txt' files; ",
+            ),
             ("empty", r"no file in this folder can be read; known are \.btf"),
         ],
     )

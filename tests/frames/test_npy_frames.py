@@ -82,7 +82,7 @@ def test_of_a_cut_fortran_stack_the_complete_frames_are_read(tmp_path: Path) -> 
     ("array", "why"),
     [
         (np.zeros(5), r"shape is \(5,\)"),
-        (np.zeros((2, 3, 4, 5)), r"shape is \(2, 3, 4, 5\)"),
+        (np.zeros((2, 30, 40, 3)), r"shape is \(2, 30, 40, 3\); .*convert colours to grey"),
         (np.zeros((0, 3, 4)), r"shape is \(0, 3, 4\)"),
         (np.zeros((2, 3, 4), complex), "complex128"),
         (np.zeros((2, 3), [("a", int)]), "real numbers"),
@@ -111,3 +111,12 @@ def test_absurd_sizes_are_refused(tmp_path: Path) -> None:
         np.lib.format.write_array_header_1_0(file, header)
     with pytest.raises(FrameError, match="its header claims 2e\\+18 bytes"):
         open_frames(tmp_path / "f.npy")
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_leading_axes_are_counted_in_c_order(tmp_path: Path, order: str) -> None:
+    np.save(tmp_path / "f.npy", np.array(FRAMES.reshape(2, 5, 32, 48), order=order))
+    source = open_frames(tmp_path / "f.npy")
+    assert (len(source), source.name(7)) == (10, "f.npy[7]")
+    for index, frame in enumerate(FRAMES):
+        np.testing.assert_array_equal(source.read(index), frame)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskreg.cli import exits, values
 from maskreg.cli.mask_flags import add_mask_flags, mask_from
+from maskreg.cli.metadata_flags import add_metadata_flags
 from maskreg.cli.option_flags import add_option_flags, options_from
 
 if TYPE_CHECKING:
@@ -27,8 +28,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=values.reference,
         default="first",
         metavar="WHICH",
-        help="first (default), the index of a frame (-1: the last), or an image file",
+        help="first (default), the index of a frame (-1: the last), an image file, or a condition on "
+        "metadata such as 'delay<0': the mean of those frames",
     )
+    add_metadata_flags(parser)
     add_option_flags(parser)
     add_mask_flags(parser)
     how = parser.add_argument_group("how it runs (never changes a result)")
@@ -47,10 +50,10 @@ def run(args: Namespace) -> int:
 
     from maskreg.frames import open_frames
     from maskreg.series import align_run
-    from maskreg.series.reference import find_reference
+    from maskreg.series.reference import image_for_mask
 
-    with open_frames(args.input) as source:
-        mask = mask_from(args, source.shape, lambda: find_reference(args.reference, source, None).image)
+    with open_frames(args.input, pattern=args.pattern, metadata=args.metadata) as source:
+        mask = mask_from(args, source.shape, lambda: image_for_mask(args.reference, source))
         alignment = align_run(
             source,
             args.output,

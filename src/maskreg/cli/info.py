@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from maskreg.cli import exits
+from maskreg.cli.metadata_flags import add_metadata_flags
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -14,6 +15,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "input", nargs="+", metavar="INPUT", help="files, a folder, a pattern in quotes, or a run"
     )
+    add_metadata_flags(parser)
     parser.add_argument("--json", action="store_true", help="print it as JSON")
 
 
@@ -22,17 +24,24 @@ def run(args: Namespace) -> int:
     from maskreg.series import is_run
 
     is_one_run = len(args.input) == 1 and is_run(args.input[0])
-    lines, facts = _of_run(args.input[0]) if is_one_run else _of_frames(args.input)
+    lines, facts = _of_run(args.input[0]) if is_one_run else _of_frames(args)
     print(json.dumps(facts) if args.json else "\n".join(lines))
     return exits.DONE
 
 
-def _of_frames(paths: list[str]) -> tuple[list[str], dict[str, Any]]:
+def _of_frames(args: Namespace) -> tuple[list[str], dict[str, Any]]:
     from maskreg.frames import open_frames
+    from maskreg.frames.source import metadata_of
 
-    with open_frames(paths) as source:
+    with open_frames(args.input, pattern=args.pattern, metadata=args.metadata) as source:
         last = len(source) - 1
-        lines = [source.describe(), f"first: {source.name(0)}", f"last: {source.name(last)}"]
+        ends = [metadata_of(source, index) for index in (0, last)]
+        lines = [
+            source.describe(),
+            f"stored as: {source.layout()}",
+            f"first: {source.name(0)}{_shown(ends[0])}",
+            f"last: {source.name(last)}{_shown(ends[1])}",
+        ]
         facts = {
             "frames": len(source),
             "shape": list(source.shape),
@@ -40,8 +49,15 @@ def _of_frames(paths: list[str]) -> tuple[list[str], dict[str, Any]]:
             "bytes": source.nbytes,
             "first": source.name(0),
             "last": source.name(last),
+            "layout": source.layout(),
+            "metadata": list(dict.fromkeys(name for row in ends for name in row)),
         }
     return lines, facts
+
+
+def _shown(metadata: dict[str, Any]) -> str:
+    """Return the metadata of a frame behind its name."""
+    return "".join(f", {name} {value}" for name, value in metadata.items())
 
 
 def _of_run(folder: str) -> tuple[list[str], dict[str, Any]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
+from maskreg.frames.location import SEPARATOR
 from maskreg.frames.source import FrameSource
 
 
@@ -20,11 +22,22 @@ class FileFrames(FrameSource):
         The file.
     root : Path, optional
         The folder that names are relative to; the file's own by default.
+    inside : str
+        What in the file is meant, as it was written behind ``::``; empty where nothing was.
     """
 
-    def __init__(self, path: Path, root: Path | None = None) -> None:
+    names_inside: ClassVar[str] = ""
+    """What ``::`` names in files of this format; empty where there is nothing to name."""
+
+    notice: str = ""
+    """What to tell a user who opens this file alone; mostly nothing."""
+
+    def __init__(self, path: Path, root: Path | None = None, inside: str = "") -> None:
+        if inside and not self.names_inside:
+            raise ValueError(f"nothing in such a file has a name of its own; leave '{SEPARATOR}{inside}' out")
         self.path = path
         self._root = path.parent if root is None else root
+        self._inside = inside
 
     @property
     def root(self) -> Path:
@@ -32,9 +45,14 @@ class FileFrames(FrameSource):
         return self._root
 
     def name(self, index: int) -> str:
-        """Return ``file`` for a file that holds one frame, ``file[index]`` for a stack."""
-        name = relative_name(self.path, self._root)
-        return name if len(self) == 1 else f"{name}[{index}]"
+        """Return ``file`` for a file that holds one frame, ``file[index]`` for a stack.
+
+        Where the user named a part of the file, it stands behind the file: ``file::part[index]``.
+        """
+        file = relative_name(self.path, self._root)
+        # what the user named is part of the name, but for the layout of raw binary
+        part = f"{SEPARATOR}{self._inside}" if self._inside and "=" not in self._inside else ""
+        return f"{file}{part}" if len(self) == 1 else f"{file}{part}[{index}]"
 
 
 def relative_name(path: Path, root: Path) -> str:

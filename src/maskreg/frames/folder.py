@@ -10,6 +10,7 @@ from typing import Any
 
 from maskreg.errors import FrameError
 from maskreg.frames.file import relative_name
+from maskreg.frames.location import Location
 from maskreg.frames.registry import open_file
 from maskreg.frames.source import FrameSource
 
@@ -23,16 +24,17 @@ class FolderFrames(FrameSource):
 
     Parameters
     ----------
-    files : sequence of Path
+    files : sequence of Location
         In the order of the series; at least one.
     root : Path
         The folder that names are relative to; all files lie below it.
     """
 
-    def __init__(self, files: Sequence[Path], root: Path) -> None:
+    def __init__(self, files: Sequence[Location], root: Path) -> None:
         self._files = files
         self._root = root
         self._stacks: dict[int, FrameSource] = {}
+        self._known: dict[int, dict[str, Any]] = {}
         counts = [self._count(number) for number in range(len(files))]
         self._ends = list(accumulate(counts))
 
@@ -49,15 +51,24 @@ class FolderFrames(FrameSource):
         number, inner = self._place(index)
         if number in self._stacks:
             return self._stacks[number].name(inner)
-        return relative_name(self._files[number], self._root)
+        return relative_name(self._files[number].path, self._root)
 
     def metadata(self, index: int) -> dict[str, Any]:
-        """Return what the file knows of the frame: nothing when it cannot be opened."""
+        """Return what the file knew of the frame when it was opened: nothing when it could not be."""
         number, inner = self._place(index)
-        try:
-            return self._source(number).metadata(inner)
-        except FrameError:
-            return {}
+        if number in self._stacks:
+            return self._stacks[number].metadata(inner)
+        return self._known.get(number, {})
+
+    def layout(self) -> str:
+        """Return how many files there are, and how the first that can be opened is stored."""
+        files = f"{len(self._files)} files"
+        for number in range(len(self._files)):
+            try:
+                return f"{files}, the first: {self._source(number).layout()}"
+            except FrameError:
+                continue
+        return files
 
     def _fetch(self, index: int) -> Any:
         number, inner = self._place(index)
@@ -70,6 +81,8 @@ class FolderFrames(FrameSource):
             return 1
         if len(source) > 1:
             self._stacks[number] = source
+        elif known := source.metadata(0):
+            self._known[number] = known
         return len(source)
 
     def _source(self, number: int) -> FrameSource:

@@ -10,25 +10,26 @@ from pathlib import Path
 from typing import Any
 
 from maskreg.errors import FrameError, InputError
+from maskreg.frames.location import Location, split_location
 from maskreg.frames.order import natural_key
-from maskreg.frames.registry import known_suffixes, reader_for
+from maskreg.frames.registry import known_suffixes, no_reader, reader_for
 
 PathLike = str | os.PathLike[str]
 
 
-def find_files(paths: PathLike | Sequence[PathLike]) -> tuple[list[Path], Path]:
+def find_files(paths: PathLike | Sequence[PathLike]) -> tuple[list[Location], Path]:
     """Return the files that `paths` means, in natural order, and the root of their names.
 
     Parameters
     ----------
     paths : path, or sequence of paths
         Each is a file, a folder (all files in it that a reader knows; not those below it,
-        not hidden ones) or a pattern such as ``run/*.tif`` or ``run/**/*.tif``. What is
-        meant twice is taken once.
+        not hidden ones) or a pattern such as ``run/*.tif`` or ``run/**/*.tif``, and may say
+        behind ``::`` what in each file is meant. What is meant twice is taken once.
 
     Returns
     -------
-    files : list of Path
+    files : list of Location
         At least one, absolute.
     root : Path
         The folder itself, the part of the pattern before any wildcard, the parent of a single
@@ -43,8 +44,9 @@ def find_files(paths: PathLike | Sequence[PathLike]) -> tuple[list[Path], Path]:
     if not wanted:
         raise InputError("the list is empty; give at least one frame, file, folder or pattern")
     found = [_expand(os.fspath(path)) for path in wanted]
-    files = sorted({file for some, _ in found for file in some}, key=natural_key)
-    return files, Path(os.path.commonpath([root for _, root in found]))
+    files = {file for some, _ in found for file in some}
+    in_order = sorted(files, key=lambda file: (natural_key(file.path), file.inside))
+    return in_order, Path(os.path.commonpath([root for _, root in found]))
 
 
 def is_path_like(value: Any) -> bool:
@@ -54,44 +56,46 @@ def is_path_like(value: Any) -> bool:
     return isinstance(value, str | os.PathLike)
 
 
-def _expand(text: str) -> tuple[list[Path], Path]:
+def _expand(text: str) -> tuple[list[Location], Path]:
     """Return the files that one argument means, and the root of their names."""
+    name, inside = (text, "") if os.path.exists(text) else split_location(text)  # noqa: PTH110
     # not resolved: a link is called by its own name, and may point out of the root
-    path = Path(os.path.abspath(text))  # noqa: PTH100
-    if reader_for(path) and path.exists():
-        return [path], path.parent
+    location = Location(Path(os.path.abspath(name)), inside)  # noqa: PTH100
+    path = location.path
+    if _is_readable(location):
+        return [location], path.parent
     if path.is_dir():
-        return _files_in(path), path
+        return _files_in(location), path
     if path.exists():
-        raise FrameError(f"{text}: no reader for '{path.suffix}' files; known are {known_suffixes()}")
-    if glob.has_magic(text):
-        return _matching(path, text)
-    raise FrameError(f"{text}: {_what_is_missing(path)}")
+        raise FrameError(f"{name}: {no_reader(location)}")
+    if glob.has_magic(name):
+        return _matching(location, name)
+    raise FrameError(f"{name}: {_what_is_missing(path)}")
 
 
-def _files_in(folder: Path) -> list[Path]:
-    files = _readable(folder.iterdir())
+def _files_in(folder: Location) -> list[Location]:
+    files = _readable(folder.path.iterdir(), folder.inside)
     if not files:
-        below = len(_readable(folder.rglob("*")))
+        below = len(_readable(folder.path.rglob("*"), folder.inside))
         hint = (
-            f"the folders below it hold {below}: try '{folder.name}/**/*'"
+            f"the folders below it hold {below}: try '{folder.path.name}/**/*'"
             if below
             else f"known are {known_suffixes()}"
         )
-        raise FrameError(f"{folder}: no file in this folder can be read; {hint}")
+        raise FrameError(f"{folder.path}: no file in this folder can be read; {hint}")
     return files
 
 
-def _matching(path: Path, text: str) -> tuple[list[Path], Path]:
-    root = next(parent for parent in path.parents if not glob.has_magic(str(parent)))
+def _matching(pattern: Location, text: str) -> tuple[list[Location], Path]:
+    root = next(parent for parent in pattern.path.parents if not glob.has_magic(str(parent)))
     if not root.exists():
         raise FrameError(f"{text}: {_what_is_missing(root)}")
     # unlike Path.glob, this one takes absolute patterns and leaves hidden files out
-    matches = [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207
-    files = _readable(matches)
+    matches = [Path(match) for match in glob.glob(str(pattern.path), recursive=True)]  # noqa: PTH207
+    files = _readable(matches, pattern.inside)
     if not files:
         why = (
-            f"matches nothing that can be read; known are {known_suffixes()}"
+            f"matches nothing that can be read; {no_reader(Location(matches[0]))}"
             if matches
             else "matches nothing"
         )
@@ -99,8 +103,15 @@ def _matching(path: Path, text: str) -> tuple[list[Path], Path]:
     return files, root
 
 
-def _readable(paths: Iterable[Path]) -> list[Path]:
-    return [path for path in paths if not path.name.startswith(".") and reader_for(path) and path.is_file()]
+def _readable(paths: Iterable[Path], inside: str) -> list[Location]:
+    locations = [Location(path, inside) for path in paths if not path.name.startswith(".")]
+    return [location for location in locations if _is_readable(location)]
+
+
+def _is_readable(location: Location) -> bool:
+    """Whether there is such a file, and a reader for it."""
+    reader = reader_for(location)
+    return reader is not None and (location.path.is_dir() if reader.is_folder else location.path.is_file())
 
 
 def _what_is_missing(path: Path) -> str:

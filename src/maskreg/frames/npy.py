@@ -1,7 +1,10 @@
-"""NPY files: one frame (2-D) or a stack (frames, rows, cols), of any byte order and layout."""
+"""NPY files: one frame (2-D) or a stack (leading axes, rows, cols), of any byte order and layout."""
 
 from __future__ import annotations
 
+from itertools import accumulate
+from math import prod
+from operator import mul
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -9,25 +12,25 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from maskreg.errors import FrameError
-from maskreg.frames.file import FileFrames, relative_name
+from maskreg.frames.file import FileFrames
+from maskreg.frames.navigation import as_stack
 from maskreg.frames.plain import check_credible, read_plain
-from maskreg.frames.source import one_line
 
 
 class NpyFrames(FileFrames):
     """The frames of one NPY file; of a file that was cut short, those that are in it."""
 
-    def __init__(self, path: Path, root: Path | None = None) -> None:
-        super().__init__(path, root)
-        try:
-            self._read_header()
-        except Exception as error:  # broken headers make numpy's parser raise anything
-            name = relative_name(path, self.root)
-            raise FrameError(f"{name}: is no readable NPY file: {one_line(error)}") from error
+    def __init__(self, path: Path, root: Path | None = None, inside: str = "") -> None:
+        super().__init__(path, root, inside)
+        self._read_header()
 
     def __len__(self) -> int:
-        return self._stack[0]
+        return len(self._stack)
+
+    def layout(self) -> str:
+        """Return how the frames are stored."""
+        order = "Fortran" if self._fortran else "C"
+        return f"NPY, shape {self._stack.shape}, {self._dtype.str}, {order} order"
 
     def _read_header(self) -> None:
         with self.path.open("rb") as file:
@@ -35,27 +38,26 @@ class NpyFrames(FileFrames):
             self._offset = file.tell()
         if self._dtype.hasobject:
             raise ValueError("it holds Python objects; a frame holds real numbers")
-        if len(shape) not in (2, 3) or 0 in shape:
-            raise ValueError(f"its shape is {shape}; it takes (rows, cols) or (frames, rows, cols)")
-        count, rows, cols = shape if len(shape) == 3 else (1, *shape)
-        check_credible(count * rows * cols * self._dtype.itemsize, self.path.stat().st_size)
-        self._stack = count, rows, cols
+        self._stack = as_stack(shape, self._dtype)
+        check_credible(prod(shape) * self._dtype.itemsize, self.path.stat().st_size)
 
     def _fetch(self, index: int) -> NDArray[Any]:
         if self._fortran:
             return self._fetch_scattered(index)
-        _, rows, cols = self._stack
-        offset = self._offset + index * rows * cols * self._dtype.itemsize
-        return read_plain(self.path, offset, (rows, cols), self._dtype)
+        offset = self._offset + index * prod(self._stack.frame) * self._dtype.itemsize
+        return read_plain(self.path, offset, self._stack.frame, self._dtype)
 
     def _fetch_scattered(self, index: int) -> NDArray[Any]:
         """Gather a frame of a stack in Fortran order, in which neighbours are whole stacks apart."""
-        count, rows, cols = self._stack
+        (rows, cols), count = self._stack.frame, len(self._stack)
+        # in Fortran order the first of the leading axes runs fastest
+        places, steps = self._stack.position(index), accumulate((1, *self._stack.navigation), mul)
+        start = sum(place * step for place, step in zip(places, steps, strict=False))
         stored = (self.path.stat().st_size - self._offset) // self._dtype.itemsize
-        if index + (rows * cols - 1) * count >= stored:
+        if start + (rows * cols - 1) * count >= stored:
             raise ValueError("the file is cut short: the last pixels of this frame are missing")
         flat = np.memmap(self.path, self._dtype, "r", self._offset, shape=(stored,))
-        return np.array(flat[index::count][: rows * cols]).reshape(cols, rows).T
+        return np.array(flat[start::count][: rows * cols]).reshape(cols, rows).T
 
 
 def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

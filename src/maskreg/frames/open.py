@@ -2,41 +2,64 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from maskreg.errors import InputTypeError
 from maskreg.frames.array import ArrayFrames
+from maskreg.frames.described import DescribedFrames
+from maskreg.frames.file import FileFrames
 from maskreg.frames.folder import FolderFrames
 from maskreg.frames.locate import PathLike, find_files, is_path_like
+from maskreg.frames.name_pattern import NamePattern
+from maskreg.frames.name_table import NameTable
 from maskreg.frames.registry import open_file
-from maskreg.frames.source import FrameSource
+from maskreg.frames.source import FrameSource, metadata_of
+from maskreg.frames.time_order import order_of_time
+
+log = logging.getLogger(__name__)
 
 
-def open_frames(path_or_pattern: PathLike | Sequence[PathLike]) -> FrameSource:
+def open_frames(
+    path_or_pattern: PathLike | Sequence[PathLike],
+    *,
+    pattern: str | None = None,
+    metadata: PathLike | None = None,
+) -> FrameSource:
     """Open a series of frames for reading; nothing is ever written to it.
 
     Parameters
     ----------
     path_or_pattern : path, or list of paths
-        A TIFF or NPY file, a folder of such files, a pattern (``run/*.tif``, ``run/**/*.tif``),
-        or a list of these. Files come in natural order (``f2`` before ``f10``), also those of
-        a list; each gives all the frames it holds.
+        A file of any known format, a folder of such files, a pattern (``run/*.tif``,
+        ``run/**/*.tif``), or a list of these. Files come in natural order (``f2`` before
+        ``f10``), also those of a list; each gives all the frames it holds. Behind ``::`` stands
+        what in a file is meant: ``scan.h5::/entry/data``.
+    pattern : str, optional
+        How file names tell metadata: ``{scan:d}_{delay:f}.tif``.
+    metadata : path, optional
+        A CSV file of metadata, by file name. Where two sources tell the same column, this one
+        counts before `pattern`, and `pattern` before what the file itself says.
 
     Returns
     -------
     FrameSource
-        With `len`, `shape`, `dtype`, `read`, `name` and `metadata`. A context manager.
+        With `len`, `shape`, `dtype`, `read`, `name` and `metadata`. A context manager. Frames
+        come in the order of the metadata column ``time`` (or ``timestamp``) where there is one.
 
     Raises
     ------
     FrameError
-        When there is no such file, or none of its frames can be read. One broken frame is no
-        reason: it raises this when it is read.
+        When there is no such file, or none of its frames can be read, or its name does not
+        fit `pattern`. One broken frame is no reason: it raises this when it is read.
+    InputError
+        When `pattern` or `metadata` make no sense.
 
     Examples
     --------
-    >>> with open_frames("run/*.tif") as frames:  # doctest: +SKIP
+    >>> with open_frames("run/*.tif", pattern="{scan:d}_{delay:f}.tif") as frames:  # doctest: +SKIP
     ...     first = frames.read(0)
     """
     if not is_path_like(path_or_pattern):
@@ -45,23 +68,52 @@ def open_frames(path_or_pattern: PathLike | Sequence[PathLike]) -> FrameSource:
             "or a list of these"
         )
     files, root = find_files(path_or_pattern)
-    source = open_file(files[0], root) if len(files) == 1 else FolderFrames(files, root)
+    if len(files) > 1:
+        source: FrameSource = FolderFrames(files, root)
+    else:
+        source = open_file(files[0], root)
+        if isinstance(source, FileFrames) and source.notice:
+            log.warning("%s: %s", source.path.name, source.notice)
     source.ensure_readable()
-    return source
+    return describe(source, pattern, metadata)
 
 
-def as_source(frames: Any) -> FrameSource:
+def as_source(frames: Any, *, pattern: str | None = None, metadata: PathLike | None = None) -> FrameSource:
     """Return a source for whatever a user may call "the frames".
 
     Parameters
     ----------
     frames : FrameSource, path, list of paths, 3-D array, or sequence of 2-D arrays
         See `open_frames` and `maskreg.frames.array.ArrayFrames`.
+    pattern, metadata
+        See `open_frames`.
     """
     if isinstance(frames, FrameSource):
-        return frames
+        return describe(frames, pattern, metadata)
     if is_path_like(frames):
-        return open_frames(frames)
+        return open_frames(frames, pattern=pattern, metadata=metadata)
     source = ArrayFrames(frames)
     source.ensure_readable()
-    return source
+    return describe(source, pattern, metadata)
+
+
+def describe(source: FrameSource, pattern: str | None, metadata: PathLike | None) -> FrameSource:
+    """Return `source` with more columns, in the order of time; itself if that is no change."""
+    if isinstance(source, DescribedFrames) and pattern is None and metadata is None:
+        return source
+    names = [source.name(index) for index in range(len(source))]
+    files = [re.sub(r"(::[^\[\]]*)?(\[\d+\])?$", "", name) for name in names]
+    rows = [metadata_of(source, index) for index in range(len(source))]
+    if pattern is not None:
+        _add(rows, NamePattern(pattern).columns(files))
+    if metadata is not None:
+        _add(rows, NameTable(metadata).columns(names, files))
+    order = order_of_time(rows, names)
+    if pattern is None and metadata is None and order in (None, list(range(len(source)))):
+        return source
+    return DescribedFrames(source, rows, order)
+
+
+def _add(rows: list[dict[str, Any]], more: list[dict[str, Any]]) -> None:
+    for row, added in zip(rows, more, strict=True):
+        row.update(added)

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 _GREATEST_RATIO = 1000
 """By how much a header may exceed the file it heads: about what deflate makes of a blank frame."""
 
-_ALWAYS_FINE = 2**28
+PREALLOCATED = 10**6
+"""The same for formats in which a series may be announced long before it is written."""
+
+ALWAYS_FINE = 2**28
 """Claims below this many bytes are never absurd: a tiny file may well be a blank frame."""
 
 
@@ -45,7 +48,7 @@ def _fill(buffer: memoryview, file: Any) -> None:
         filled += count
 
 
-def check_credible(claimed: int, size: int) -> None:
+def check_credible(claimed: int, size: int, ratio: int = _GREATEST_RATIO) -> None:
     """Raise `ValueError` when a header claims absurdly more bytes than its file could hold.
 
     Parameters
@@ -54,6 +57,8 @@ def check_credible(claimed: int, size: int) -> None:
         Bytes of the decoded pixels that the header announces.
     size : int
         Bytes of the file.
+    ratio : int
+        How many times `size` is still believed.
     """
-    if claimed > max(_ALWAYS_FINE, _GREATEST_RATIO * size):
+    if claimed > max(ALWAYS_FINE, ratio * size):
         raise ValueError(f"its header claims {claimed:.3g} bytes of pixels in a file of {size} bytes")

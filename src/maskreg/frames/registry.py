@@ -1,14 +1,23 @@
-"""Which reader opens which file. A new format is a file in this folder and a line here."""
+"""Which reader opens which file. A new format is a file in this folder and a line here.
+
+A laboratory's own format comes from outside, by an entry point: see `plugins`. Ours are asked
+first, so that no other package can change how a format of ours is read.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
-from typing import cast
+from typing import Any
 
-from maskreg.errors import FrameError
-from maskreg.frames.source import FrameSource
+from maskreg.errors import FrameError, MaskregError
+from maskreg.frames.file import relative_name
+from maskreg.frames.location import Location
+from maskreg.frames.plugins import Plugin, plugins
+from maskreg.frames.source import FrameSource, one_line
 
 
 @dataclass(frozen=True)
@@ -17,53 +26,96 @@ class Reader:
 
     Parameters
     ----------
+    kind : str
+        What people call such a file, with its article: "a TIFF".
     suffixes : tuple of str
         How the names of such files end, in lower case, with the dot.
     target : str
-        ``module:Class``, imported when a file is opened. The class is called with the file
-        and the root of its names (two `pathlib.Path`), and raises `FrameError` when the file
-        is not what its name says.
+        ``module:Class`` below `maskreg.frames`, imported when a file is opened. The class is
+        called with the file, the root of its names (two `pathlib.Path`) and, if there is one,
+        the part behind ``::``. It may raise any exception when the file is not what its name
+        says.
+    is_folder : bool
+        Whether such a "file" is a folder.
     """
 
+    kind: str
     suffixes: tuple[str, ...]
     target: str
+    is_folder: bool = False
 
-    def accepts(self, path: Path) -> bool:
-        """Whether this reader is the one for `path`, by its name."""
-        return path.name.lower().endswith(self.suffixes)
-
-    def open(self, path: Path, root: Path) -> FrameSource:
-        """Return the frames of `path`; their names are relative to `root`."""
+    def load(self) -> Any:
+        """Return the class that reads."""
         module, _, name = self.target.partition(":")
-        return cast(FrameSource, getattr(import_module(module), name)(path, root))
+        return getattr(import_module(f"maskreg.frames.{module}"), name)
 
 
-READERS: list[Reader] = [
-    Reader((".tif", ".tiff", ".btf", ".tf8"), "maskreg.frames.tiff:TiffFrames"),
-    Reader((".npy",), "maskreg.frames.npy:NpyFrames"),
-]
-"""Asked in this order; the first that accepts a file reads it."""
+READERS = (
+    Reader("TIFF", (".tif", ".tiff", ".btf", ".tf8"), "tiff:TiffFrames"),
+    Reader("NPY", (".npy",), "npy:NpyFrames"),
+    Reader("HDF5", (".h5", ".hdf5", ".hdf", ".nxs", ".nx5"), "hdf5:Hdf5Frames"),
+    Reader("Zarr", (".zarr",), "zarr:ZarrFrames", is_folder=True),
+    Reader("MRC", (".mrc", ".mrcs", ".mrc.gz", ".mrc.bz2"), "mrc:MrcFrames"),
+    Reader("MIB", (".mib",), "mib:MibFrames"),
+    Reader("EDF", (".edf",), "fabio:FabioFrames"),
+    Reader("CBF", (".cbf",), "fabio:FabioFrames"),
+    Reader("DM3 or DM4", (".dm3", ".dm4"), "rosettasciio:RosettaFrames"),
+    Reader("EMD", (".emd",), "rosettasciio:RosettaFrames"),
+    Reader("SER", (".ser",), "rosettasciio:RosettaFrames"),
+    Reader("TVIPS", ("_000.tvips",), "rosettasciio:RosettaFrames"),
+)
+"""No suffix belongs to two of them."""
+
+RAW = Reader("raw binary", (), "raw:RawFrames")
+"""Reads a file of any name whose layout is given behind ``::``."""
 
 
-def reader_for(path: Path) -> Reader | None:
-    """Return the reader that accepts `path`, or None."""
-    return next((reader for reader in READERS if reader.accepts(path)), None)
+def reader_for(location: Location) -> Reader | Plugin | None:
+    """Return the reader for a file, by its name and what is said of its inside, or None."""
+    if re.match(r"\w+=", location.inside):
+        return RAW
+    name = location.path.name.lower()
+    ours = next((reader for reader in READERS if name.endswith(reader.suffixes)), None)
+    return ours or next((plugin for plugin in plugins() if name.endswith(plugin.suffixes)), None)
 
 
-def open_file(path: Path, root: Path) -> FrameSource:
-    """Return the frames of one file.
+def open_file(location: Location, root: Path) -> FrameSource:
+    """Return the frames of one file; their names are relative to `root`.
 
     Raises
     ------
     FrameError
         When there is no reader for such a file, or it cannot make sense of it.
+    MissingExtraError
+        When an optional package is needed and not installed.
     """
-    reader = reader_for(path)
+    reader = reader_for(location)
     if reader is None:
-        raise FrameError(f"{path}: no reader for '{path.suffix}' files; known are {known_suffixes()}")
-    return reader.open(path, root)
+        raise FrameError(f"{location.path}: {no_reader(location)}")
+    name = relative_name(location.path, root)
+    try:
+        source = reader.load()(location.path, root, *filter(None, [location.inside]))
+    except MaskregError:
+        raise
+    except Exception as error:  # a parser that is fed broken bytes may raise anything
+        raise FrameError(f"{name}: is no readable {reader.kind} file: {one_line(error)}") from error
+    if not isinstance(source, FrameSource):
+        raise FrameError(
+            f"{name}: the reader {reader.target} gives no FrameSource but {type(source).__name__}"
+        )
+    return source
+
+
+def no_reader(location: Location) -> str:
+    """Return why there is no reader, and what to try."""
+    suffix = location.path.suffix
+    if suffix.lower() in (".raw", ".bin", ".dat"):
+        layout = f"{location.path.name}::shape=512x512,dtype=uint16"
+        return f"raw binary needs a layout, such as '{layout}'"
+    return f"no reader for '{suffix}' files; known are {known_suffixes()}"
 
 
 def known_suffixes() -> str:
     """Return the suffixes that can be read, for a message."""
-    return ", ".join(sorted({suffix for reader in READERS for suffix in reader.suffixes}))
+    suffixes = [reader.suffixes for reader in READERS] + [plugin.suffixes for plugin in plugins()]
+    return ", ".join(sorted(set(chain.from_iterable(suffixes))))

@@ -52,6 +52,10 @@ class FrameSource(ABC):
         """Return what else is known of frame `index`, by column name."""
         return {}
 
+    def layout(self) -> str:
+        """Return one line for people: how the frames are stored; empty when there is nothing to say."""
+        return ""
+
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of a frame, px."""
@@ -154,6 +158,14 @@ class FrameSource(ABC):
         if not 0 <= position < len(self):
             raise InputError(f"index is {position}; the series has the frames 0 to {len(self) - 1}")
         return position
+
+
+def metadata_of(source: FrameSource, index: int) -> dict[str, Any]:
+    """Return what is known of a frame; nothing when the file that holds it is broken, as reading will say."""
+    try:
+        return dict(source.metadata(index))
+    except FrameError:
+        return {}
 
 
 def one_line(error: BaseException) -> str:

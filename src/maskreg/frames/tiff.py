@@ -21,29 +21,53 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from maskreg.errors import FrameError, MissingExtraError
-from maskreg.frames.file import FileFrames, relative_name
+from maskreg.errors import MissingExtraError
+from maskreg.frames.file import FileFrames
+from maskreg.frames.ome import ome_image
 from maskreg.frames.plain import check_credible, read_plain
-from maskreg.frames.source import one_line
 
 
 class TiffFrames(FileFrames):
     """The frames of one TIFF file; of a file that was cut short, those that are in it."""
 
-    def __init__(self, path: Path, root: Path | None = None) -> None:
-        super().__init__(path, root)
-        try:
-            with tifffile.TiffFile(path) as tif:
-                self._list_frames(tif)
-        except Exception as error:  # broken headers make tifffile raise anything
-            name = relative_name(path, self.root)
-            raise FrameError(f"{name}: is no readable TIFF file: {one_line(error)}") from error
+    names_inside = "the number of an image of OME-TIFF"
+
+    def __init__(self, path: Path, root: Path | None = None, inside: str = "") -> None:
+        super().__init__(path, root, inside)
+        # the other files of an OME-TIFF set are files of their own
+        with tifffile.TiffFile(path, _multifile=False) as tif:
+            self._list_frames(tif)
+            self._layout = self._described(tif)
 
     def __len__(self) -> int:
         return self._count
 
+    def layout(self) -> str:
+        """Return kind, compression and type of the first page."""
+        return self._layout
+
+    def _described(self, tif: Any) -> str:
+        page = tif.pages.first
+        kind = ("Big" if tif.is_bigtiff else "") + ("OME-TIFF" if tif.is_ome else "TIFF")
+        stored = page.compression.name.lower() if page.compression != 1 else "not compressed"
+        pages = len(self._directories)
+        return f"{kind}, {pages} page{'s' * (pages != 1)}, {stored}"
+
     def _list_frames(self, tif: Any) -> None:
         self._directories, complete = _walk(tif)
+        if tif.is_ome and complete:
+            image = ome_image(tif, self._inside, self.path.name)
+            self._run, self._directories = None, image.directories
+            self._count = len(image.directories)
+            if image.others:
+                self.notice = (
+                    f"{image.others} more files belong to its OME-TIFF set; name them all to read them"
+                )
+            return
+        if self._inside:
+            raise ValueError(
+                f"it is no whole OME-TIFF, in which images have numbers; leave '::{self._inside}' out"
+            )
         self._run = _run_of_frames(tif, self._directories)
         listed = len(self._directories)
         if tif.pages.first.axes == "ZYX" and self._run is not None:

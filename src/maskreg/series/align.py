@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from typing import Any
 
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from maskreg.options import Options
 from maskreg.series.alignment import Alignment
-from maskreg.series.frames import opened
+from maskreg.series.frames import Described, opened
 from maskreg.series.prepared import prepare
 from maskreg.series.progress import with_progress
 from maskreg.series.reference import ReferenceLike
@@ -29,6 +30,8 @@ def align(
     offset: float | None = None,
     read_noise: float | None = None,
     smoothing: float | str = "auto",
+    pattern: str | None = None,
+    metadata: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     progress: bool = False,
 ) -> Alignment:
@@ -42,11 +45,15 @@ def align(
     mask : (rows, cols) array of bool, optional
         True where pixels are valid, the same for all frames (what does not move with the image: a
         beam-block, dead pixels).
-    reference : 'first', int, path or array
+    reference : 'first', int, path, array or condition
         What the frames are registered to: the first frame, the frame at an index (negative ones
-        count from the end), an image file, or an image.
+        count from the end), an image file, an image, or the mean of the frames whose metadata
+        meet a condition such as ``'delay<0'`` or ``'delay<0 and scan==1'``.
     max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing
         See `maskreg.Options`.
+    pattern, metadata : optional
+        Where metadata columns come from: the names of the files (``'{scan:d}_{delay:f}.tif'``), a
+        CSV file. See `maskreg.open_frames`.
     workers : int, optional
         How many frames are registered at once; all cores unless told. It never changes a result.
     progress : bool
@@ -58,8 +65,9 @@ def align(
         A shift for every frame. A frame that cannot be read or registered is in it, flagged.
     """
     options = Options(max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing)
-    with opened(frames) as source:
+    described = Described(frames, pattern, metadata)
+    with opened(described) as source:
         series = prepare(source, mask, reference, options)
         with closing(series.rows(range(len(source)), workers=workers)) as rows:
             table = ShiftTable(with_progress(rows, total=len(source), done=0, wanted=progress))
-    return Alignment(table, frames, series.mask)
+    return Alignment(table, described, series.mask)

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from maskreg.frames import FrameSource, as_source
 
 
+@dataclass(frozen=True)
+class Described:
+    """Frames, and where their metadata come from: to be opened again with the same columns and order.
+
+    Attributes
+    ----------
+    frames
+        As `maskreg.align` takes them.
+    pattern, metadata
+        See `maskreg.open_frames`.
+    """
+
+    frames: Any
+    pattern: str | None = None
+    metadata: str | os.PathLike[str] | None = None
+
+
 @contextmanager
 def opened(frames: Any) -> Iterator[FrameSource]:
-    """Open `frames` (files by name, arrays, a source) and close what was opened here, nothing else."""
-    source = as_source(frames)
+    """Open frames (as `maskreg.align` takes them, or `Described`); close what was opened here alone."""
+    described = frames if isinstance(frames, Described) else Described(frames)
+    source = as_source(described.frames, pattern=described.pattern, metadata=described.metadata)
     try:
         yield source
     finally:
-        if source is not frames:
+        if not isinstance(described.frames, FrameSource):
             source.close()

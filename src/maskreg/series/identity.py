@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg._version import __version__
+from maskreg.frames import FrameSource
+from maskreg.frames.source import metadata_of
 from maskreg.series.prepared import Prepared
+from maskreg.shifts.row import plain_metadata
 
 
 def identity(series: Prepared) -> dict[str, Any]:
@@ -23,6 +27,7 @@ def identity(series: Prepared) -> dict[str, Any]:
         "shape": list(source.shape),
         "dtype": str(source.dtype),
         "frame_names": _of_texts(source.name(frame) for frame in range(len(source))),
+        "metadata": _of_metadata(source),
         "reference": "image" if reference.frame is None else reference.frame,
         "reference_pixels": _of_array(reference.image),
         "mask": None if mask is None else f"{100 * (1 - mask.mean()):.1f} % ignored ({_of_array(mask)})",
@@ -35,6 +40,13 @@ def _of_array(array: NDArray[Any]) -> str:
     digest.update(np.ascontiguousarray(np.ma.getdata(array)).view(np.uint8).data)
     digest.update(np.packbits(np.ma.getmaskarray(array)).data)
     return digest.hexdigest()[:16]
+
+
+def _of_metadata(source: FrameSource) -> str | None:
+    """Return the columns that the metadata give and a fingerprint of them, or None without any."""
+    rows = [plain_metadata(metadata_of(source, frame)) for frame in range(len(source))]
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    return f"{', '.join(columns)} ({_of_texts(map(json.dumps, rows))})" if columns else None
 
 
 def _of_texts(texts: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from maskreg.errors import FrameError, FrameShapeError
 from maskreg.frames import FrameSource
+from maskreg.frames.source import metadata_of
 from maskreg.registration import Registration, Status
 from maskreg.shifts import FrameRow
 from maskreg.stream import available_cores, ordered_map
@@ -29,7 +30,7 @@ def register_frames(
     """
 
     def row(frame: int) -> FrameRow:
-        return FrameRow.of(frame, source.name(frame), registration(frame), metadata(frame))
+        return FrameRow.of(frame, source.name(frame), registration(frame), metadata_of(source, frame))
 
     def registration(frame: int) -> Registration:
         if frame == reference_frame:
@@ -40,12 +41,6 @@ def register_frames(
             return Registration.failed(Status.BAD_SHAPE, 2, _without(source.name(frame), error))
         except FrameError as error:
             return Registration.failed(Status.UNREADABLE, 2, _without(source.name(frame), error))
-
-    def metadata(frame: int) -> dict[str, Any]:
-        try:
-            return source.metadata(frame)
-        except FrameError:  # the file that holds them is broken: the row says so already
-            return {}
 
     return ordered_map(row, frames, workers=available_cores() if workers is None else workers)
 

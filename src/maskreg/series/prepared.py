@@ -48,7 +48,7 @@ def prepare(
 ) -> Prepared:
     """Check mask and reference against the frames and put them together."""
     valid = _checked_mask(mask, source)
-    return Prepared(source, valid, find_reference(reference, source, valid), options)
+    return Prepared(source, valid, find_reference(reference, source, valid, options), options)
 
 
 def _checked_mask(mask: ArrayLike | None, source: FrameSource) -> NDArray[np.bool_] | None:

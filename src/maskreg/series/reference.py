@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from maskreg.errors import FrameError, InputError, InputTypeError
 from maskreg.frames import FrameSource, open_frames
+from maskreg.options import Options
+from maskreg.series.condition import frames_that_meet, is_condition, mean_of
 
 ReferenceLike = int | str | os.PathLike[str] | NDArray[Any]
-"""``'first'``, the index of a frame, an image file or a 2-D array."""
+"""``'first'``, the index of a frame, an image file, a 2-D array or a condition such as ``'delay<0'``."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +41,42 @@ class Reference:
 
 
 def find_reference(
-    reference: ReferenceLike, source: FrameSource, mask: NDArray[np.bool_] | None
+    reference: ReferenceLike,
+    source: FrameSource,
+    mask: NDArray[np.bool_] | None,
+    options: Options | None = None,
 ) -> Reference:
-    """Return the reference of a series, or say why it cannot be one and what to try."""
+    """Return the reference of a series, or say why it cannot be one and what to try.
+
+    `options` say how the frames of a mean are registered to each other.
+    """
     if len(source) == 0:
         raise InputError("the series has no frames")
     if isinstance(reference, np.ndarray):
         found = Reference(reference, None, "the array given as reference")
+    elif isinstance(reference, str) and is_condition(reference) and not Path(reference).exists():
+        found = _mean(reference, source, mask, options or Options())
     elif isinstance(reference, str | os.PathLike) and reference != "first":
         found = Reference(read_image(reference), None, f"the reference {reference}")
     else:
         found = _frame_of_series(0 if reference == "first" else reference, source)
     _check(found, source, mask)
     return found
+
+
+def image_for_mask(reference: ReferenceLike, source: FrameSource) -> NDArray[Any]:
+    """Return what a mask by grey value looks at: the reference, or of a mean its first frame."""
+    if isinstance(reference, str) and is_condition(reference) and not Path(reference).exists():
+        reference = frames_that_meet(reference, source)[0]
+    return find_reference(reference, source, None).image
+
+
+def _mean(condition: str, source: FrameSource, mask: NDArray[np.bool_] | None, options: Options) -> Reference:
+    """Return the mean of the frames that meet a condition; of one such frame, that frame itself."""
+    frames = frames_that_meet(condition, source)
+    if len(frames) == 1:
+        return _frame_of_series(frames[0], source)
+    return Reference(mean_of(frames, source, mask, options), None, f"the mean of the frames with {condition}")
 
 
 def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:

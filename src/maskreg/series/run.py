@@ -16,7 +16,7 @@ from maskreg.errors import RunError
 from maskreg.options import Options
 from maskreg.outputs import Entry, Record, read_record
 from maskreg.series.alignment import Alignment
-from maskreg.series.frames import opened
+from maskreg.series.frames import Described, opened
 from maskreg.series.identity import identity
 from maskreg.series.prepared import Prepared, prepare
 from maskreg.series.progress import with_progress
@@ -37,6 +37,8 @@ def align_run(
     *,
     reference: ReferenceLike = "first",
     options: Options | None = None,
+    pattern: str | None = None,
+    metadata: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     progress: bool = False,
     overwrite: bool = False,
@@ -49,7 +51,7 @@ def align_run(
 
     Parameters
     ----------
-    frames, mask, reference, workers, progress
+    frames, mask, reference, pattern, metadata, workers, progress
         See `maskreg.align`.
     run : path
         The run folder, made when it is not there: ``run.sqlite`` (the record) and, at the end,
@@ -64,14 +66,15 @@ def align_run(
     alignment : Alignment
         A shift for every frame, those of earlier sittings too.
     """
-    with opened(frames) as source:
+    described = Described(frames, pattern, metadata)
+    with opened(described) as source:
         series = prepare(source, mask, reference, options or Options())
         folder = _made(Path(run))
         with Record(folder / RECORD, identity(series), overwrite=overwrite) as record:
             if overwrite:
                 (folder / TABLE).unlink(missing_ok=True)
             _register_what_is_missing(series, record, workers=workers, progress=progress)
-            alignment = Alignment(_table(record.entries()), frames, series.mask)
+            alignment = Alignment(_table(record.entries()), described, series.mask)
             alignment.to_csv(folder / TABLE)
     return alignment
 

@@ -34,8 +34,12 @@ class FrameRow(NamedTuple):
     @classmethod
     def of(cls, frame: int, source: str, registration: Registration, metadata: Mapping[str, Any]) -> FrameRow:
         """Return a row whose texts fit on one line and whose metadata are plain Python values."""
-        plain = {one_line(key): _plain(value) for key, value in metadata.items()}
-        return cls(frame, one_line(source), registration, plain)
+        return cls(frame, one_line(source), registration, plain_metadata(metadata))
+
+
+def plain_metadata(metadata: Mapping[str, Any]) -> Metadata:
+    """Return metadata as a table and its record hold them: plain values, texts on one line."""
+    return {one_line(key): _plain(value) for key, value in metadata.items()}
 
 
 def one_line(text: str) -> str:

@@ -1,0 +1,20 @@
+"""Columns of text, as numbers where all of them are some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+def as_numbers(texts: Sequence[str]) -> list[Any]:
+    """Return a column as whole numbers, or as numbers, or as the texts they are; '' becomes None."""
+    for convert in (int, float):
+        try:
+            return [_or_none(text, convert) for text in texts]
+        except ValueError:
+            continue
+    return [text or None for text in texts]
+
+
+def _or_none(text: str, convert: Callable[[str], Any]) -> Any:
+    return convert(text) if text.strip() else None

@@ -1,0 +1,212 @@
+"""HDF5 and NeXus: one dataset, whose leading axes are the series.
+
+Which dataset: the one that is named behind ``::``; else the one that NeXus calls the default;
+else the only one with three axes or more; else the only image. Anything less clear is an
+error that lists what is there.
+
+The file is opened for each frame, as `FileFrames` promises (about a millisecond); HDF5 itself
+lets one thread read at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskreg.errors import MissingExtraError
+from maskreg.frames.coordinates import Coordinate, columns_of, may_belong, row_of
+from maskreg.frames.extras import optional_package
+from maskreg.frames.file import FileFrames
+from maskreg.frames.frame import REAL_KINDS
+from maskreg.frames.navigation import Stack, as_stack, only_stack
+from maskreg.frames.plain import PREALLOCATED, check_credible
+
+_DEEPEST = 12
+"""Levels of groups that are searched."""
+
+
+class Hdf5Frames(FileFrames):
+    """The frames of one dataset of an HDF5 file."""
+
+    names_inside = "a dataset"
+
+    def __init__(self, path: Path, root: Path | None = None, inside: str = "") -> None:
+        super().__init__(path, root, inside)
+        with self._opened() as file:
+            dataset = self._chosen(file)
+            self._dataset = str(dataset.name)
+            self._stack = as_stack(dataset.shape, dataset.dtype)
+            self._check_size(dataset)
+            self._load_filters(dataset)
+            self._layout = f"HDF5 dataset {self._dataset}, {_described(dataset)}"
+            self._columns = columns_of(self._stack, _coordinates(dataset, self._stack))
+
+    def __len__(self) -> int:
+        return len(self._stack)
+
+    def metadata(self, index: int) -> dict[str, Any]:
+        """Return the coordinates of the frame."""
+        return row_of(self._columns, index)
+
+    def layout(self) -> str:
+        """Return which dataset is read, its shape, type, chunks and filters."""
+        return self._layout
+
+    def _fetch(self, index: int) -> NDArray[Any]:
+        with self._opened() as file:
+            frame: NDArray[Any] = file[self._dataset][self._stack.position(index)]
+            return frame
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        h5py = optional_package("h5py", package="h5py", extra="app", purpose=f"reading {self.path.name}")
+        # where the file system knows no locks, none is needed to read
+        with h5py.File(self.path, "r", locking="best-effort") as file:
+            yield file
+
+    def _chosen(self, file: Any) -> Any:
+        if self._inside:
+            return self._named(file)
+        default = _nexus_default(file)
+        if default is not None:
+            return default
+        found = dict(_datasets(file))
+        facts = {name: (dataset.shape, dataset.dtype) for name, dataset in found.items()}
+        return found[only_stack(facts, "datasets", self.path.name)]
+
+    def _named(self, file: Any) -> Any:
+        try:
+            found = file[self._inside]
+        except KeyError:
+            there = ", ".join(name for name, _ in _datasets(file)) or "none"
+            raise ValueError(f"it has no dataset '{self._inside}'; those with images are: {there}") from None
+        if not hasattr(found, "keys"):
+            return found
+        default = _signal(found)
+        if default is None:
+            raise ValueError(f"'{self._inside}' is a group; name a dataset in it: {', '.join(found)}")
+        return default
+
+    def _check_size(self, dataset: Any) -> None:
+        """Refuse shapes that no such file holds; a virtual dataset has its pixels elsewhere."""
+        if not dataset.is_virtual and dataset.external is None:
+            size = Path(dataset.file.filename).stat().st_size
+            check_credible(prod(dataset.shape) * dataset.dtype.itemsize, size, PREALLOCATED)
+            unit = dataset.chunks or self._stack.frame
+            check_credible(prod(unit) * dataset.dtype.itemsize, size)
+
+    def _load_filters(self, dataset: Any) -> None:
+        """Make sure that what the dataset is compressed with can be undone."""
+        import h5py
+
+        missing = {code: name for code, name in _filters(dataset) if not h5py.h5z.filter_avail(code)}
+        if not missing and not dataset.is_virtual:
+            return
+        with suppress(ImportError):
+            import hdf5plugin  # noqa: F401 (its import adds the filters to HDF5)
+        for code, name in missing.items():
+            if not h5py.h5z.filter_avail(code):
+                raise MissingExtraError(
+                    f"{self.path.name}: {dataset.name} is compressed with HDF5 filter {code} ({name}), "
+                    'which needs hdf5plugin: python -m pip install "maskreg[formats]"'
+                )
+
+
+def _datasets(group: Any, prefix: str = "", seen: set[Any] | None = None) -> Iterator[tuple[str, Any]]:
+    """Yield the datasets below `group` that may be frames, by path, in the order of the file.
+
+    What several links lead to comes once; links may go round in circles.
+    """
+    seen = set() if seen is None else seen
+    for key in group if prefix.count("/") < _DEEPEST else ():
+        try:
+            item = group[key]
+        except (KeyError, OSError):  # a link that leads nowhere
+            continue
+        name = f"{prefix}/{key}"
+        if item.id in seen:  # equal for the same object, whatever led to it
+            continue
+        seen.add(item.id)
+        if hasattr(item, "keys"):
+            yield from _datasets(item, name, seen)
+        elif getattr(item, "ndim", None) and item.ndim >= 2 and item.dtype.kind in REAL_KINDS:
+            yield name, item
+
+
+def _nexus_default(file: Any) -> Any | None:
+    """Return the dataset that the file calls its default, by the rules of NeXus, or None."""
+    group = file
+    for _ in range(_DEEPEST):
+        signal = _signal(group)
+        if signal is not None:
+            return signal
+        default = _text(group.attrs.get("default"))
+        if not default or not hasattr(group.get(default), "keys"):
+            return None
+        group = group[default]
+    return None
+
+
+def _signal(group: Any) -> Any | None:
+    """Return the signal of an NXdata group, if it may be frames."""
+    name = _text(group.attrs.get("signal"))
+    signal = group.get(name) if name else None
+    if signal is None or not getattr(signal, "shape", None):
+        return None
+    return signal if len(signal.shape) >= 2 and signal.dtype.kind in REAL_KINDS else None
+
+
+def _coordinates(dataset: Any, stack: Stack) -> Iterator[Coordinate]:
+    """Yield the arrays beside `dataset`, with their axis where NeXus or dimension scales tell it."""
+    group, stated = dataset.parent, _stated_axes(dataset)
+    for key in group:
+        try:
+            item = group[key]
+        except (KeyError, OSError):
+            continue
+        if hasattr(item, "dtype") and item.shape and may_belong(item.shape, item.dtype, stack):
+            values = item.asstr()[()] if item.dtype.kind == "O" and _holds_text(item) else item[()]
+            if values.dtype.kind in "biufSUT" or _holds_text(item):
+                yield Coordinate(key, values, stated.get(key))
+
+
+def _stated_axes(dataset: Any) -> dict[str, int]:
+    """Return which axis of `dataset` the arrays beside it belong to, where the file says so."""
+    attributes, stated = dataset.parent.attrs, {}
+    for axis, dimension in enumerate(dataset.dims):
+        stated.update({scale.name.rpartition("/")[2]: axis for scale in dimension.values()})
+    for axis, name in enumerate(np.atleast_1d(attributes.get("axes", []))):
+        stated[_text(name)] = axis
+    for key, value in attributes.items():
+        if key.endswith("_indices") and np.size(value) == 1:
+            stated[key.removesuffix("_indices")] = int(np.ravel(value)[0])
+    return stated
+
+
+def _holds_text(item: Any) -> bool:
+    import h5py
+
+    return h5py.check_string_dtype(item.dtype) is not None
+
+
+def _filters(dataset: Any) -> list[tuple[int, str]]:
+    """Return number and name of the filters of a dataset."""
+    plist = dataset.id.get_create_plist()
+    found = [plist.get_filter(place) for place in range(plist.get_nfilters())]
+    return [(code, _text(name.split(b";")[0]) or "unnamed") for code, _, _, name in found]
+
+
+def _described(dataset: Any) -> str:
+    chunks = f", chunks {dataset.chunks}" if dataset.chunks else ""
+    names = [name for _, name in _filters(dataset)]
+    return f"shape {dataset.shape}, {dataset.dtype}{chunks}{', ' if names else ''}{', '.join(names)}"
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")

@@ -1,0 +1,64 @@
+"""The order of time: of the frames whose metadata tell it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from maskreg.errors import InputError
+
+TIME_COLUMNS = ("time", "timestamp")
+"""Columns that order a series, in any mixture of capitals; the first that is there."""
+
+
+def order_of_time(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[int] | None:
+    """Return which frame comes first, second, ... in time, or None where no column tells it.
+
+    Frames of the same time keep their order; those without a time come last.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The metadata of each frame.
+    names : sequence of str
+        What to call each frame in a message.
+
+    Raises
+    ------
+    InputError
+        When a time is neither a number nor an ISO 8601 text, or both occur.
+    """
+    column = _column(rows)
+    if column is None:
+        return None
+    times = [_time(row.get(column), column, name) for row, name in zip(rows, names, strict=True)]
+    if len({isinstance(time, datetime) for time in times if time is not None}) > 1:
+        raise InputError(
+            f"the column '{column}' mixes numbers and dates; frames cannot be put in order by it"
+        )
+    known = [place for place, time in enumerate(times) if time is not None]
+    try:
+        in_order = sorted(known, key=lambda place: times[place])  # type: ignore[arg-type,return-value]
+    except TypeError:
+        raise InputError(f"the column '{column}' has dates with and without a time zone") from None
+    return in_order + [place for place, time in enumerate(times) if time is None]
+
+
+def _column(rows: Sequence[Mapping[str, Any]]) -> str | None:
+    there = {name.lower(): name for row in rows for name in row}
+    return next((there[name] for name in TIME_COLUMNS if name in there), None)
+
+
+def _time(value: Any, column: str, name: str) -> float | datetime | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        return datetime.fromisoformat(str(value))
+    except ValueError:
+        raise InputError(
+            f"{name}: its {column} is {value!r}; a time is a number, or a date such as 2026-05-18T16:51:49"
+        ) from None
