@@ -76,12 +76,16 @@ class ImagePyramid:
     pixels : ndarray of float32
         Zero where ignored.
     masks : MaskPyramid
+    halves : ndarray of float32, optional
+        The sums over blocks of two pixels along every axis, where they are known already.
     """
 
-    def __init__(self, pixels: NDArray[np.float32], masks: MaskPyramid) -> None:
+    def __init__(
+        self, pixels: NDArray[np.float32], masks: MaskPyramid, halves: NDArray[np.float32] | None = None
+    ) -> None:
         self.masks = masks
         self._lock = RLock()
-        self._sums = {1: pixels}
+        self._sums = {1: pixels} if halves is None else {1: pixels, 2: halves}
         self._levels = {1: LevelImage(pixels, masks.mask)}
 
     def level(self, b: int) -> LevelImage:

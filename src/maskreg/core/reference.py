@@ -7,11 +7,13 @@ part when it is first needed and keep it, once for all threads.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from threading import RLock
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.bands import visible_part
 from maskreg.core.fill import filled
 from maskreg.core.noise import noise_map
 from maskreg.core.plan import Plan, make_plan
@@ -31,6 +33,9 @@ STRICT_PART = 0.25
 LAG_STEPS = 256
 """The normal matrices change slowly with the lag: steps of this part of the shorter side will do."""
 
+VISIBLE = 0.03
+"""A first look shows at least this part of the reference's structure, or it is not believed alone."""
+
 MOST_KEPT = 512
 """So many normal matrices are kept."""
 
@@ -46,6 +51,7 @@ class ReferenceSide:
         self._noise: ImagePyramid | None = None
         self._forecasts: dict[int, Forecast] = {}
         self._templates: dict[tuple[int, float], Template] = {}
+        self._visible: dict[int, float] = {}
 
     def noise(self, b: int) -> NDArray[np.float32]:
         """Return the variance of each pixel's noise at level `b`, stabilised units."""
@@ -74,6 +80,13 @@ class ReferenceSide:
                 self._templates[b, width] = make_template(level.pixels, level.mask, self.noise(b), width)
             return self._templates[b, width]
 
+    def visible(self, plan: Plan, b: int) -> float:
+        """Return which part of the reference's structure the search of level `b` sees."""
+        with self._lock:
+            if b not in self._visible:
+                self._visible[b] = visible_part(self.image, self.noise, plan.bins, b)
+            return self._visible[b]
+
     def for_masks(self, masks: MaskPyramid) -> MaskedSide:
         """Return what depends on the masks of both images; kept for the first mask and the last other."""
         with self._lock:
@@ -96,6 +109,12 @@ class MaskedSide:
         self._safe: dict[tuple[int, int], NDArray[np.bool_]] = {}
         self._scattered: dict[int, bool] = {}
         self._normal: dict[tuple[int, float, tuple[int, ...]], NormalMatrices | None] = {}
+
+    @cached_property
+    def first_look(self) -> int | None:
+        """The level that may be believed alone; None if the reference does not show well in any."""
+        first = self.plan.first
+        return first if first is not None and self.side.visible(self.plan, first) >= VISIBLE else None
 
     def search(self, b: int) -> LevelSearch:
         """Return the search at level `b`."""
