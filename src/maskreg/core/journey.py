@@ -88,7 +88,7 @@ def _judged(masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice
     if not status.keeps_shift:
         failed = Registration.failed(status, ndim, detail)
         return replace(failed, significance=significance, rival=rival)
-    score, overlap = _score(masked, moving, levels, shift)
+    score, overlap = _score(masked, moving, shift)
     if not side.options.subpixel:
         shift, covariance = np.rint(shift), covariance + np.eye(ndim) / 12
     # + 0.0 turns -0.0 into 0.0
@@ -176,16 +176,11 @@ def _greatest_part(
     return float(products.max(initial=0)) / total if total > 0 else np.inf
 
 
-def _score(
-    masked: MaskedSide, moving: Prepared, levels: list[LevelMap], shift: NDArray[np.float64]
-) -> tuple[float, float]:
+def _score(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> tuple[float, float]:
     """Return masked NCC of the unsmoothed images at the nearest whole-pixel lag, and the overlap there."""
     image = masked.side.image
-    lag = nearest_lag(shift)
-    sums = window_sums(image.pixels, image.mask, moving.pixels, moving.mask, lag, 0)
-    finest = min(levels, key=lambda level: level.bin)
-    greatest = float(finest.overlap.max()) * finest.bin ** len(lag)
-    return float(sums.ncc.flat[0]), min(1.0, float(sums.n.flat[0]) / greatest)
+    sums = window_sums(image.pixels, image.mask, moving.pixels, moving.mask, nearest_lag(shift), 0)
+    return float(sums.ncc.flat[0]), min(1.0, float(sums.n.flat[0]) / masked.greatest_overlap)
 
 
 def _why_forbidden(levels: list[LevelMap]) -> str:

@@ -133,5 +133,5 @@ def _separate(level: LevelMap, one: tuple[int, ...], other: tuple[int, ...]) -> 
     a, b = np.array(one), np.array(other)
     steps = int(np.abs(b - a).max())
     points = np.rint(a + (b - a) * (np.arange(steps + 1)[:, None] / max(1, steps))).astype(int)
-    on_line = np.nan_to_num(level.score[tuple(points.T)], nan=-np.inf)
-    return bool(on_line.min() < min(level.score[one], level.score[other]) - VALLEY)
+    # a forbidden lag on the way is a valley: NaN is not above anything
+    return not level.score[tuple(points.T)].min() >= min(level.score[one], level.score[other]) - VALLEY

@@ -7,7 +7,6 @@ from threading import RLock
 from typing import Any
 
 import numpy as np
-import scipy.ndimage
 from numpy.typing import NDArray
 
 
@@ -104,8 +103,19 @@ class ImagePyramid:
 
 def eroded(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     """Return where all pixels within `radius` (a box) are valid; beyond the border none is."""
-    box = np.ones((2 * radius + 1,) * mask.ndim, bool)
-    return np.asarray(scipy.ndimage.binary_erosion(mask, box, border_value=0))
+    out = np.pad(mask, radius)
+    for axis in range(mask.ndim):
+        # runs of 2, 4, 8, ... valid pixels, then of all 2 radius + 1
+        length = 1
+        while length < 2 * radius + 1:
+            step = min(length, 2 * radius + 1 - length)
+            start, rest = (
+                tuple(part if k == axis else slice(None) for k in range(mask.ndim))
+                for part in (slice(0, out.shape[axis] - step), slice(step, None))
+            )
+            out = out[start] & out[rest]
+            length += step
+    return out
 
 
 def halved(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -21,6 +21,7 @@ from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import ImagePyramid, MaskPyramid, eroded
 from maskreg.core.refine import NormalMatrices, normal_matrices
 from maskreg.core.search import LevelSearch
+from maskreg.core.spectra import cross, transform
 from maskreg.core.template import Forecast, Template, forecast, make_template
 from maskreg.options import Options
 
@@ -123,6 +124,17 @@ class MaskedSide:
                 mask = self.masks.level(b)
                 self._searches[b] = LevelSearch(self.side.image, mask, self.plan, b, self.side.options)
             return self._searches[b]
+
+    @cached_property
+    def greatest_overlap(self) -> float:
+        """How many pixels are valid in both images at the lag where most are, as the start level knows."""
+        b = self.plan.start
+        window = self.plan.window(b)
+        spectra = (
+            transform(mask.astype(np.float32), window)
+            for mask in (self.side.image.masks.level(b), self.masks.level(b))
+        )
+        return float(np.rint(cross(*spectra, window).max())) * b**self.masks.mask.ndim
 
     def safe(self, b: int, radius: int) -> NDArray[np.bool_]:
         """Return where all pixels of moving within `radius` are valid at level `b`."""

@@ -104,7 +104,8 @@ class LevelMap:
     def near(self, shift: NDArray[np.float64]) -> float:
         """Return the greatest significance at the lags around a shift in px; -inf if all are forbidden."""
         window = tuple(slice(max(0, i - 1), i + 2) for i in self.index_of(shift))
-        return float(np.nan_to_num(self.score[window], nan=-np.inf).max())
+        greatest = float(np.fmax.reduce(self.score[window], axis=None))
+        return greatest if greatest == greatest else -np.inf
 
     def lag(self, index: tuple[int, ...]) -> tuple[int, ...]:
         """Return the lag at an index, level pixels."""
@@ -112,9 +113,10 @@ class LevelMap:
 
     def index_of(self, shift: NDArray[np.float64]) -> tuple[int, ...]:
         """Return the index of the lag nearest to a shift in px, clipped to the map."""
-        lag = np.rint(shift / self.bin)
+        # round to even, as np.rint does
         return tuple(
-            int(np.clip(s - axis[0], 0, len(axis) - 1)) for s, axis in zip(lag, self.lags, strict=True)
+            min(max(round(s / self.bin) - int(axis[0]), 0), len(axis) - 1)
+            for s, axis in zip(shift.tolist(), self.lags, strict=True)
         )
 
 

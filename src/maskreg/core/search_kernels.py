@@ -5,10 +5,11 @@ kernel                        plain twin
 ============================  ==========================================
 `local_plane_2d`              `maskreg.core.detail.LocalPlane.plain`
 `detail_2d`                   `maskreg.core.detail.plain_detail`
-`products_2d`                 `maskreg.core.spectra.plain_products`
+`products_2d`                 products of `maskreg.core.spectra.cross`
 `lag_values_2d`               `maskreg.core.scores.plain_scores`
 `median_and_deviation`        `maskreg.core.scores.plain_chance_level`
-`likely_maxima_2d`            `maskreg.core.peak.plain_local_maxima`
+`likely_maxima_2d`            `maskreg.core.maxima.plain_likeliest_maxima`
+`common_sums_2d`              `maskreg.core.windows.plain_window_sums`, radius 0
 ============================  ==========================================
 """
 
@@ -198,7 +199,10 @@ def _greatest_possible(product, total, square, n, a, aa, r, energies, rounding, 
             covariance = np.float64(product[j]) - np.float64(a[j]) * np.float64(total[j]) / count
             covariance = max(0.0, covariance) + rounding * np.sqrt(whole_a * whole_b)
             bound = min(1.0, covariance / np.sqrt(energy_a * energy_b))
-        greatest = max(greatest, _likelihood(bound, count, floor))
+        left = max(1 - bound * bound, floor)
+        # no logarithm where its upper bound is not enough
+        if 0.5 * (count - 2) * (1 - left) > greatest * left:
+            greatest = max(greatest, _likelihood(bound, count, floor))
     return greatest
 
 
@@ -355,3 +359,32 @@ def likely_maxima_2d(ncc, overlap, searched, floor, first_row, first_column, mos
             if found == most:
                 least = values[most - 1]
     return at_row[:found], at_column[:found]
+
+
+@njit(**_OPTIONS)
+def common_sums_2d(reference, reference_mask, moving, safe, sy, sx):  # type: ignore[no-untyped-def]
+    """Return n and the sums of a, a^2, b, b^2 and a b over the common pixels at lag (sy, sx)."""
+    height, width = reference.shape
+    rows, columns = moving.shape
+    y0, y1 = max(0, sy), min(height, rows + sy)
+    x0, x1 = max(0, sx), min(width, columns + sx)
+    sums = np.zeros(6)
+    zero = np.float32(0)
+    for i in range(y0, y1 if x1 > x0 else y0):
+        a, m = reference[i, x0:x1], reference_mask[i, x0:x1]
+        b, v = moving[i - sy, x0 - sx : x1 - sx], safe[i - sy, x0 - sx : x1 - sx]
+        n, s, ss, t, tt, st = zero, zero, zero, zero, zero, zero
+        for j in range(a.size):
+            w = np.float32(m[j] & v[j])
+            x = a[j] * w
+            y = b[j] * w
+            n += w
+            s += x
+            ss += x * x
+            t += y
+            tt += y * y
+            st += x * y
+        row = (n, s, ss, t, tt, st)
+        for k in range(6):
+            sums[k] += row[k]
+    return sums
