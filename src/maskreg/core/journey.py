@@ -39,7 +39,10 @@ def registration_of(side: ReferenceSide, moving: Prepared) -> Registration:
     if seen is not None:
         found = _judged(masked, moving, [seen[0]], seen[1])
         if found.ok:
+            side.count_look(enough=True)
             return found
+    if masked.plan.first is not None:
+        side.count_look(enough=False)
     levels = search(masked, moving, [] if seen is None else [seen[0]])
     if all(level.best is None for level in levels):
         if any(level.searched.any() for level in levels):

@@ -53,6 +53,7 @@ class ReferenceSide:
         self._forecasts: dict[int, Forecast] = {}
         self._templates: dict[tuple[int, float], Template] = {}
         self._visible: dict[int, float] = {}
+        self._looks = [0, 0]
 
     def noise(self, b: int) -> NDArray[np.float32]:
         """Return the variance of each pixel's noise at level `b`, stabilised units."""
@@ -87,6 +88,17 @@ class ReferenceSide:
             if b not in self._visible:
                 self._visible[b] = visible_part(self.image, self.noise, plan.bins, b)
             return self._visible[b]
+
+    def count_look(self, *, enough: bool) -> None:
+        """Count a frame whose first look was enough, or was not."""
+        with self._lock:
+            self._looks[not enough] += 1
+
+    @property
+    def looks(self) -> tuple[int, int]:
+        """For how many frames the first look was enough, and for how many it was not."""
+        with self._lock:
+            return self._looks[0], self._looks[1]
 
     def for_masks(self, masks: MaskPyramid) -> MaskedSide:
         """Return what depends on the masks of both images; kept for the first mask and the last other."""

@@ -114,6 +114,16 @@ class Registrar:
                 )
         return registration_of(side, image)
 
+    @property
+    def looks(self) -> tuple[int, int]:
+        """For how many frames so far the first look was enough, and for how many all levels were searched.
+
+        Small images and `exact` searches, which have no first look, are not counted.
+        """
+        with self._lock:
+            counts = [side.looks for side in self._sides.values()]
+        return sum(count[0] for count in counts), sum(count[1] for count in counts)
+
     def _side(self, detector: Detector) -> ReferenceSide:
         """Return the reference's side for a detector model, made when first needed."""
         with self._lock:
