@@ -207,7 +207,9 @@ def _wrapped_offsets(
     offset = np.arange(length, dtype=np.float64)
     offset[offset > length // 2] -= length
     weight = np.where(np.abs(offset) <= radius, np.exp(-0.5 * (offset / sigma) ** 2), 0.0)
-    return offset / sigma, weight / weight.sum()
+    # of the whole window, however short the image: as by rows and columns
+    whole = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2).sum()
+    return offset / sigma, weight / whole
 
 
 def _outer(axes: list[NDArray[np.float64]]) -> NDArray[np.float64]:
