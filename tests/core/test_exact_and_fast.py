@@ -1,4 +1,4 @@
-"""Never faster at the cost of the answer: whenever the exact search is ok, the fast one is, at the same place."""
+"""Never faster at the cost of the answer: where the exact search is ok, the fast one is, at the same place."""
 
 from __future__ import annotations
 
@@ -74,7 +74,9 @@ def test_these_images_have_a_first_look():
 def test_textures_of_every_dose(seed, shift, sigma, dose):
     field = np.exp(0.5 * (blurred_noise(seed, sigma) if sigma else blurred_noise(seed, 0.6)))
     rng = np.random.default_rng(seed)
-    exact, _ = assert_the_law(poisson(rng, dose * view(field, (0, 0))), poisson(rng, dose * view(field, shift)))
+    exact, _ = assert_the_law(
+        poisson(rng, dose * view(field, (0, 0))), poisson(rng, dose * view(field, shift))
+    )
     if dose >= 1:
         assert exact.ok
         assert whole(exact) == shift
@@ -109,7 +111,9 @@ def test_spots_one_pixel_wide_on_a_background_that_stands_still(seed, shift, wid
 
 
 @settings(derandomize=True, deadline=None, max_examples=8)
-@given(seeds, st.tuples(st.integers(-30, 30), st.integers(-30, 30)), st.sampled_from(["tiny", "checker", "dust"]))
+@given(
+    seeds, st.tuples(st.integers(-30, 30), st.integers(-30, 30)), st.sampled_from(["tiny", "checker", "dust"])
+)
 def test_masks_of_every_kind(seed, shift, kind):
     rng = np.random.default_rng(seed)
     mask = {
@@ -126,7 +130,9 @@ def test_masks_of_every_kind(seed, shift, kind):
 def test_shifts_beyond_half_the_frame(shift):
     field = np.exp(0.5 * blurred_noise(7, 2.0, 3 * SIDE))
     rng = np.random.default_rng(8)
-    exact, fast = assert_the_law(poisson(rng, 50 * view(field, (0, 0))), poisson(rng, 50 * view(field, shift)))
+    exact, fast = assert_the_law(
+        poisson(rng, 50 * view(field, (0, 0))), poisson(rng, 50 * view(field, shift))
+    )
     assert fast.ok
     assert whole(fast) == shift
     assert_same_place(fast, exact)

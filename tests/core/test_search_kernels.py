@@ -46,7 +46,13 @@ def image_and_mask(seed, shape, part=0.9):
 
 
 @settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
-@given(seeds, sides, st.sampled_from(["u1", "u2"]), st.sampled_from([0.5, 1.0, 7.0]), st.sampled_from([0.0, 90.0]))
+@given(
+    seeds,
+    sides,
+    st.sampled_from(["u1", "u2"]),
+    st.sampled_from([0.5, 1.0, 7.0]),
+    st.sampled_from([0.0, 90.0]),
+)
 def test_stabilised_counts_are_those_of_the_detector(seed, shape, dtype, gain, offset):
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
@@ -57,7 +63,9 @@ def test_stabilised_counts_are_those_of_the_detector(seed, shape, dtype, gain, o
     expected = np.where(mask, detector.stabilised(counts) - 3.0, 0)
     np.testing.assert_allclose(found.pixels, expected, rtol=0, atol=3e-7 * np.abs(expected).max() + 3e-6)
     halves = found._pyramid._block_sums(2)
-    np.testing.assert_allclose(halves, plain_halved(found.pixels), rtol=0, atol=4e-7 * np.abs(expected).max() + 1e-5)
+    np.testing.assert_allclose(
+        halves, plain_halved(found.pixels), rtol=0, atol=4e-7 * np.abs(expected).max() + 1e-5
+    )
     assert found.flat == (len(np.unique(counts[mask])) == 1)
 
 
@@ -218,7 +226,20 @@ def test_the_passes_do_the_same_uncompiled():
         pytest.skip("this is the run without the compiler")
     names = "equal or likeliest or chance_level_is or stabilised or plane_by"
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", __file__, "-k", names],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            __file__,
+            "-k",
+            names,
+        ],
         env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
         capture_output=True,
         text=True,

@@ -38,8 +38,8 @@ def visible_part(
         Bin of the level.
     """
     structure = {b: _structure(image.level(b), noise(b)) for b in bins if b <= level * 2 ** (SEEN_BANDS - 1)}
-    seen = sum(variance for b, variance in structure.items() if b >= level)
-    whole = sum(structure.values())
+    seen = float(sum(variance for b, variance in structure.items() if b >= level))
+    whole = float(sum(structure.values()))
     return seen / whole if whole > 0 else 0.0
 
 
@@ -53,4 +53,4 @@ def _structure(image: LevelImage, noise: NDArray[Any]) -> float:
     sums, squares, noises = (halved(values)[full] for values in (image.pixels, image.pixels**2, noise))
     within = float(np.sum(squares - sums**2 / size, dtype=np.float64)) / (count * size)
     made = float(np.sum(noises, dtype=np.float64)) / (count * size) * (1 - 1 / size)
-    return max(0.0, within - made)
+    return float(max(0.0, within - made))

@@ -70,9 +70,9 @@ class Plan:
 
     @property
     def bytes_per_frame(self) -> int:
-        """Memory that one frame in flight needs, bytes (float32 pyramid, mask, transforms)."""
+        """Memory that one frame in flight needs, bytes: sums and means of all levels, mask, transforms."""
         pixels = math.prod(self.moving_shape)
-        return int(pixels * (4 * 4 / 3 + 1) + 4 * 8 * math.prod(self.window(self.start)))
+        return int(pixels * (2 * 4 * 4 / 3 + 1) + 4 * 10 * math.prod(self.window(self.start)))
 
     def __str__(self) -> str:
         return (

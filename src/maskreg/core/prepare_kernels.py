@@ -12,7 +12,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.kernels import _INLINED, _OPTIONS
+
+tell_of_compilation()
 
 
 @njit(**_INLINED)

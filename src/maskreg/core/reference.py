@@ -142,11 +142,11 @@ class MaskedSide:
         """How many pixels are valid in both images at the lag where most are, as the start level knows."""
         b = self.plan.start
         window = self.plan.window(b)
-        spectra = (
+        reference, moving = (
             transform(mask.astype(np.float32), window)
             for mask in (self.side.image.masks.level(b), self.masks.level(b))
         )
-        return float(np.rint(cross(*spectra, window).max())) * b**self.masks.mask.ndim
+        return float(np.rint(cross(reference, moving, window).max())) * float(b**self.masks.mask.ndim)
 
     def safe(self, b: int, radius: int) -> NDArray[np.bool_]:
         """Return where all pixels of moving within `radius` are valid at level `b`."""

@@ -34,9 +34,7 @@ class Scores:
     possible: float
 
 
-def scores(
-    terms: ReferenceTerms, padded: NDArray[Any], energy: float, floor: float, least: float
-) -> Scores:
+def scores(terms: ReferenceTerms, padded: NDArray[Any], energy: float, floor: float, least: float) -> Scores:
     """Return the scores of every lag.
 
     Parameters
@@ -66,7 +64,11 @@ def scores(
 
 
 def plain_scores(
-    terms: ReferenceTerms, spectra: tuple[NDArray[Any], NDArray[Any]], energy: float, floor: float, least: float
+    terms: ReferenceTerms,
+    spectra: tuple[NDArray[Any], NDArray[Any]],
+    energy: float,
+    floor: float,
+    least: float,
 ) -> Scores:
     """Return what `scores` does, for any number of axes and precision.
 

@@ -187,7 +187,7 @@ class LevelSearch:
         """Return the map in a precision, and the greatest likelihood of lags that this cannot tell."""
         terms, mask = self.terms(dtype), self._moving_plane.mask
         floor = self._floor(_detail_variance(found, mask))
-        padded = found.padded.astype(dtype, copy=False)
+        padded: NDArray[Any] = found.padded.astype(dtype, copy=False)
         if dtype is np.float64:
             padded[1] = padded[0] ** 2
         scored = scores(terms, padded, found.energy, floor, self._least)

@@ -18,7 +18,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.kernels import _INLINED, _OPTIONS
+
+tell_of_compilation()
 
 RADIX = 11
 """Bits of a value that one pass of the selection looks at."""
@@ -112,8 +115,8 @@ def detail_2d(pixels, mask, plane, mean, density, gains, window_height, window_w
             s[j] = value * value
             row += value * value
             all_row += p[j] * p[j]
-        energy += row
-        whole += all_row
+        energy += float(row)
+        whole += float(all_row)
     return out, energy, whole
 
 
@@ -159,7 +162,11 @@ def _lag_row(product, total, square, n, a, aa, least_a, least_b, fewest, least, 
             + q
             * (
                 np.float32(1 / 3)
-                + q * (np.float32(1 / 5) + q * (np.float32(1 / 7) + q * (np.float32(1 / 9) + q * np.float32(1 / 11))))
+                + q
+                * (
+                    np.float32(1 / 5)
+                    + q * (np.float32(1 / 7) + q * (np.float32(1 / 9) + q * np.float32(1 / 11)))
+                )
             )
         )
         z[j] = series * np.sqrt(max(n[j] - np.float32(3), np.float32(0))) if trusted else np.float32(np.nan)
@@ -207,9 +214,9 @@ def _greatest_possible(product, total, square, n, a, aa, r, energies, rounding, 
 
 
 @njit(**_OPTIONS)
-def lag_values_2d(
+def lag_values_2d(  # type: ignore[no-untyped-def]
     products, totals, squares, overlap, a, aa, moving_shape, energies, rounding, trusted, fewest, least, floor
-):  # type: ignore[no-untyped-def]
+):
     """Return NCC and z of every lag, ascending, and the greatest likelihood possible where there is none.
 
     The first three are the inverse transforms, lag s at index s modulo the window; the next three are
@@ -219,7 +226,10 @@ def lag_values_2d(
     rows, columns = overlap.shape
     height, width = products.shape
     reach_y, reach_x = moving_shape[0] - 1, moving_shape[1] - 1
-    least_a, least_b = np.float32(energies[0] * rounding / trusted), np.float32(energies[1] * rounding / trusted)
+    least_a, least_b = (
+        np.float32(energies[0] * rounding / trusted),
+        np.float32(energies[1] * rounding / trusted),
+    )
     cap = np.float32(np.sqrt(1 - floor))
     few, enough = np.float32(fewest), np.float32(least)
     r = np.empty((rows, columns), np.float32)
@@ -287,7 +297,7 @@ def median_and_deviation(z, counted):  # type: ignore[no-untyped-def]
     for i in range(rows):
         for j in range(columns):
             values[count] = z[i, j]
-            count += np.int64(counted[i, j] and z[i, j] == z[i, j])
+            count += int(counted[i, j] and z[i, j] == z[i, j])
     if count == 0:
         return np.float32(0), np.float32(0), count
     keys = np.empty(count, np.uint32)

@@ -49,9 +49,7 @@ def cross(reference: NDArray[Any], moving: NDArray[Any], window: tuple[int, ...]
     return np.asarray(scipy.fft.irfftn(reference * np.conj(moving), window))
 
 
-def transformed_pair(
-    padded: NDArray[Any], shape: tuple[int, ...]
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def transformed_pair(padded: NDArray[Any], shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the transforms of two images of `shape`, each padded with zeros to the window.
 
     Row by row first, so that rows of zeros cost nothing.
