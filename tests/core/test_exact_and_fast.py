@@ -1,4 +1,4 @@
-"""Never faster at the cost of the answer: where the exact search is ok, the fast one is, at the same place."""
+"""Never faster at the cost of the answer: where exact is ok, fast is ok at the same pixel."""
 
 from __future__ import annotations
 
