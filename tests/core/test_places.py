@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskreg.core.peak import MOST_CANDIDATES, choose, local_maxima
+from maskreg.core.likelihood import likelihood
+from maskreg.core.maxima import MOST_CANDIDATES
+from maskreg.core.peak import choose
 from maskreg.core.pyramid import LevelImage, eroded
 from maskreg.core.search import LevelMap, significance_line
 from maskreg.core.settle import settle
@@ -42,7 +44,7 @@ def test_of_equal_maxima_the_smallest_shift_wins(ndim, places):
     level = level_map(ncc, lags)
     expected = min(places, key=lambda place: (sum(s * s for s in place), place))
     assert level.lag(level.best) == expected
-    assert level.lag(local_maxima(level)[0]) == expected
+    assert level.lag(level.maxima[0]) == expected
 
 
 def test_a_lag_that_is_not_searched_cannot_be_best():
@@ -55,7 +57,7 @@ def test_a_lag_that_is_not_searched_cannot_be_best():
     nothing = level_map(ncc, symmetric(5, 2), searched=np.zeros(ncc.shape, bool))
     assert nothing.best is None
     assert nothing.margin == -np.inf
-    assert local_maxima(nothing) == []
+    assert nothing.maxima == []
 
 
 @pytest.mark.parametrize("value", [np.nan, 0.0, -0.5])
@@ -66,14 +68,15 @@ def test_without_a_positive_correlation_there_is_no_best_lag(value):
 def test_local_maxima_come_best_first_and_are_few():
     rng = np.random.default_rng(1)
     level = level_map(rng.random((41, 41)), symmetric(20, 2))
-    found = local_maxima(level)
+    found = level.maxima
     assert len(found) == MOST_CANDIDATES
-    values = [level.likelihood[index] for index in found]
+    every = likelihood(level.ncc, level.overlap, level.floor)
+    values = [every[index] for index in found]
     assert values == sorted(values, reverse=True)
     assert found[0] == level.best
     for index in found:
         window = tuple(slice(max(0, i - 1), i + 2) for i in index)
-        assert level.likelihood[index] == level.likelihood[window].max()
+        assert every[index] == every[window].max()
 
 
 @given(st.integers(-40, 40), st.integers(-40, 40), st.sampled_from([1, 2, 4]))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from maskreg.core.plan import (
     CHEAP_PIXELS,
     FEWEST_LEVEL_PIXELS,
+    FIRST_PIXELS,
     SHORTEST_SIDE,
     make_plan,
     window_length,
@@ -97,6 +98,17 @@ def test_a_large_frame_is_searched_coarse_first():
     assert plan.coarse_first == (8, 16, 32, 64, 128)
     assert plan.fallback == (4, 2, 1)
     assert plan.window(8) == (512, 512)
+    assert plan.first == 16
+
+
+@settings(derandomize=True, deadline=None)
+@given(shape_pairs())
+def test_the_first_look_is_at_a_level_coarser_than_the_start(shapes):
+    plan = make_plan(*shapes)
+    if plan.first is not None:
+        assert plan.first in plan.coarse_first[1:]
+        assert max(map(math.prod, shapes)) / plan.first ** len(shapes[0]) <= FIRST_PIXELS
+    assert make_plan(*shapes, exact=True).first is None
 
 
 def test_the_smallest_images_have_one_level():
@@ -113,5 +125,12 @@ def test_shapes_of_other_dimensions_are_not_planned():
 
 def test_the_plan_says_what_it_does():
     text = str(make_plan((2048, 2048), (1024, 2048)))
-    for part in ("(2048, 2048)", "(1024, 2048)", "bins (8, 16", "(4, 2, 1)", "MB a frame"):
+    for part in (
+        "(2048, 2048)",
+        "(1024, 2048)",
+        "first look at bin 16",
+        "bins (8, 16",
+        "(4, 2, 1)",
+        "MB a frame",
+    ):
         assert part in text

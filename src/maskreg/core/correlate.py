@@ -194,6 +194,7 @@ class ReferenceTerms:
     reference_energy: NDArray[Any]
     rounding: float
     window: tuple[int, ...]
+    moving_shape: tuple[int, ...]
     crop: tuple[NDArray[np.intp], ...]
 
     @cached_property
@@ -225,7 +226,15 @@ def reference_terms(
     # pocketfft's error grows as the square root of the logarithm of the length; the factor covers it
     rounding = float(4 * np.finfo(dtype).eps * np.sqrt(np.log2(max(2, math.prod(window)))))
     return ReferenceTerms(
-        spectra, moving_mask_spectrum, overlap, reference_sum, reference_energy, rounding, window, crop
+        spectra,
+        moving_mask_spectrum,
+        overlap,
+        reference_sum,
+        reference_energy,
+        rounding,
+        window,
+        moving_mask.shape,
+        crop,
     )
 
 

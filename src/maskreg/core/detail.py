@@ -11,6 +11,8 @@ The fit is normalised convolution with a Gaussian window (Knutsson and Westin, C
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,12 @@ LEAST_NOISE = 0.25
 
 REACH = 3.0
 """The window ends at this many sigma."""
+
+NOISE_DENSITY = 64
+"""The noise of stabilised counts is tabulated so many times per unit of their mean."""
+
+NOISELESS_ABOVE = 40.0
+"""From so many electrons on the noise of stabilised counts is one."""
 
 
 class LocalPlane:
@@ -45,6 +53,10 @@ class LocalPlane:
         radius = int(np.ceil(REACH * sigma))
         self._window = tuple(scipy.fft.next_fast_len(n + radius, True) for n in mask.shape)
         self._offsets = [_wrapped_offsets(n, radius, sigma) for n in self._window]
+        offset = np.arange(-radius, radius + 1) / sigma
+        weight = np.exp(-0.5 * offset**2)
+        weight /= weight.sum()
+        self._taps = weight.astype(np.float32), (weight * offset).astype(np.float32)
         self._kernels = [
             self._kernel([int(k == axis) for k in range(mask.ndim)]) for axis in range(-1, mask.ndim)
         ]
@@ -52,6 +64,14 @@ class LocalPlane:
 
     def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the local plane of an image that is zero where the mask is False, float32."""
+        if self.mask.ndim != 2:
+            return self.plain(pixels)
+        from maskreg.core.search_kernels import local_plane_2d
+
+        return np.asarray(local_plane_2d(np.ascontiguousarray(pixels), *self._taps, self._weights))
+
+    def plain(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what a call does, by transforms, for any number of axes."""
         spectrum = self._forward(pixels)
         plane = np.zeros(pixels.shape, np.float32)
         for kernel, weight in zip(self._kernels, self._weights, strict=True):
@@ -72,7 +92,7 @@ class LocalPlane:
         spectrum = scipy.fft.rfftn(_outer(axes).astype(np.float32))
         return np.asarray(np.conj(spectrum))
 
-    def _solve(self) -> list[NDArray[np.float32]]:
+    def _solve(self) -> NDArray[np.float32]:
         """Weights of the filtered images in the plane's value at its centre.
 
         The normal equations A p = c of the weighted fit hold moments of the mask in A and moments
@@ -93,13 +113,37 @@ class LocalPlane:
         first = np.zeros((size, 1), np.float32)
         first[0] = 1
         rows = [np.linalg.solve(part, first)[..., 0] for part in normal]  # row by row: bounded memory
-        return [np.ascontiguousarray(w) for w in np.moveaxis(np.stack(rows), -1, 0)]
+        return np.ascontiguousarray(np.moveaxis(np.stack(rows), -1, 0))
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What is left of an image without its background.
+
+    Attributes
+    ----------
+    pixels : ndarray of float32
+        Less the local plane, of equal noise everywhere; zero where ignored.
+    padded : (2, ...) ndarray of float32
+        These pixels and their squares, each in the corner of a window of zeros.
+    energy, whole : float
+        Sums of squares of the detail and of the image.
+    """
+
+    pixels: NDArray[np.float32]
+    padded: NDArray[np.float32]
+    energy: float
+    whole: float
 
 
 def detail(
-    pixels: NDArray[np.float32], plane: LocalPlane, detector: Detector, mean: float
-) -> NDArray[np.float32]:
-    """Return an image less its local plane, of equal noise everywhere; zero where ignored.
+    pixels: NDArray[np.float32],
+    plane: LocalPlane,
+    detector: Detector,
+    mean: float,
+    window: tuple[int, ...] | None = None,
+) -> Detail:
+    """Return an image less its local plane, of equal noise everywhere.
 
     Stabilised counts have less than unit noise where there are hardly any. Left as they are, a few
     bright pixels would make all the noise, and more of it at small lags, where they meet, than the
@@ -114,13 +158,46 @@ def detail(
     detector : Detector
     mean : float
         What was taken off.
+    window : tuple of int, optional
+        Shape of `Detail.padded`; default that of the image.
     """
+    window = pixels.shape if window is None else window
+    if pixels.ndim != 2:
+        return plain_detail(pixels, plane, detector, mean, window)
+    from maskreg.core.search_kernels import detail_2d
+
+    padded, energy, whole = detail_2d(
+        np.ascontiguousarray(pixels), plane.mask, plane(pixels), np.float32(mean), np.float32(NOISE_DENSITY),
+        _noise_gains(detector), *window,
+    )  # fmt: skip
+    return Detail(padded[0, : pixels.shape[0], : pixels.shape[1]], padded, energy, whole)
+
+
+def plain_detail(
+    pixels: NDArray[np.float32], plane: LocalPlane, detector: Detector, mean: float, window: tuple[int, ...]
+) -> Detail:
+    """Return what `detail` does, for any number of axes."""
     background = plane(pixels)
     out = np.where(plane.mask, pixels - background, np.float32(0))
     if detector.counts:
         noise = np.maximum(detector.noise_variance(background + mean), LEAST_NOISE)
         out /= np.sqrt(noise).astype(np.float32)
-    return out
+    padded = np.zeros((2, *window), np.float32)
+    corner = tuple(slice(0, n) for n in pixels.shape)
+    padded[0][corner] = out
+    padded[1][corner] = out * out
+    energy, whole = (float(np.sum(image.astype(np.float64) ** 2)) for image in (out, pixels))
+    return Detail(out, padded, energy, whole)
+
+
+@lru_cache(maxsize=8)
+def _noise_gains(detector: Detector) -> NDArray[np.float32]:
+    """Return one over the noise of stabilised counts, tabulated over their mean from zero on."""
+    if not detector.counts:
+        return np.ones(2, np.float32)
+    greatest = float(2 * np.sqrt(NOISELESS_ABOVE + detector.pad))
+    means = np.arange(int(greatest * NOISE_DENSITY) + 2) / NOISE_DENSITY
+    return (1 / np.sqrt(np.maximum(detector.noise_variance(means), LEAST_NOISE))).astype(np.float32)
 
 
 def _wrapped_offsets(
@@ -130,7 +207,9 @@ def _wrapped_offsets(
     offset = np.arange(length, dtype=np.float64)
     offset[offset > length // 2] -= length
     weight = np.where(np.abs(offset) <= radius, np.exp(-0.5 * (offset / sigma) ** 2), 0.0)
-    return offset / sigma, weight / weight.sum()
+    # of the whole window, however short the image: as by rows and columns
+    whole = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2).sum()
+    return offset / sigma, weight / whole
 
 
 def _outer(axes: list[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -48,7 +48,18 @@ def checked_image(
         valid = valid & np.isfinite(pixels)
     # one layout, writeable or not in the caller's hands: one compiled kernel serves all, and sums run
     # in one order, so that the same image gives the same bits
-    return np.require(pixels, requirements=["C", "W"]), np.require(valid, requirements=["C", "W"])
+    return checked_pixels(name, pixels), np.require(valid, requirements=["C", "W"])
+
+
+def every_pixel_counts(image: ArrayLike, mask: ArrayLike | None) -> bool:
+    """Whether an image can have no ignored pixel: integers without any mask."""
+    integers = isinstance(image, np.ndarray) and image.dtype.kind in "bui"
+    return mask is None and integers and not np.ma.isMaskedArray(image)
+
+
+def checked_pixels(name: str, image: ArrayLike) -> NDArray[Any]:
+    """Return the image as `checked_image` does, without a mask."""
+    return np.require(_real_array(name, image), requirements=["C", "W"])
 
 
 def _real_array(name: str, image: ArrayLike) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,9 @@ from maskreg.registration import Registration, Rival, Status
 AMBIGUOUS = float(np.log(20.0))
 """A rival less than this below the winner in log-likelihood (odds 20 to 1) makes it ambiguous."""
 
+DECISIVE = 3.0
+"""The first look is decisive where its significance is so many times the line."""
+
 SURE = 3.0
 """A place this many spreads above the line needs no finer search."""
 
@@ -30,16 +34,54 @@ ONE_PIXEL = 0.8
 
 def registration_of(side: ReferenceSide, moving: Prepared) -> Registration:
     """Return the registration of a moving image; both images have valid pixels of some variance."""
-    ndim = moving.mask.ndim
     masked = side.for_masks(moving.masks)
-    levels = search(masked, moving)
+    seen = first_look(masked, moving)
+    if seen is not None:
+        found = _judged(masked, moving, [seen[0]], seen[1])
+        if found.ok:
+            side.count_look(enough=True)
+            return found
+    if masked.plan.first is not None:
+        side.count_look(enough=False)
+    levels = search(masked, moving, [] if seen is None else [seen[0]])
     if all(level.best is None for level in levels):
         if any(level.searched.any() for level in levels):
             return Registration.failed(
-                Status.WEAK, ndim, "the images correlate at no shift that was searched"
+                Status.WEAK, moving.mask.ndim, "the images correlate at no shift that was searched"
             )
-        return Registration.failed(Status.NO_OVERLAP, ndim, _why_forbidden(levels))
-    winner, rival = decide(masked, moving, choose(levels))
+        return Registration.failed(Status.NO_OVERLAP, moving.mask.ndim, _why_forbidden(levels))
+    return _judged(masked, moving, levels, choose(levels))
+
+
+def first_look(masked: MaskedSide, moving: Prepared) -> tuple[LevelMap, Choice] | None:
+    """Return one coarse level and its choice, if it is decisive: far above chance, and nothing alike.
+
+    What comes of it is believed if it is ok; in any other case the whole search decides.
+    """
+    if masked.first_look is None:
+        return None
+    level = masked.search(masked.first_look)(moving)
+    if level.best is None or not level.score[level.best] >= DECISIVE * level.line:
+        return None
+    choice = choose([level])
+    return None if choice.alike else (level, choice)
+
+
+def search(masked: MaskedSide, moving: Prepared, known: Sequence[LevelMap] = ()) -> list[LevelMap]:
+    """Return the searched levels: the cheap ones, and finer ones while those leave a doubt."""
+    before = {level.bin: level for level in known}
+    found = [before.get(b) or masked.search(b)(moving) for b in masked.plan.coarse_first]
+    for b in masked.plan.fallback:
+        if max(level.margin for level in found) >= SURE:
+            break
+        found.append(masked.search(b)(moving))
+    return found
+
+
+def _judged(masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice: Choice) -> Registration:
+    """Return the registration of the chosen place."""
+    side, ndim = masked.side, moving.mask.ndim
+    winner, rival = decide(masked, moving, choice)
     shift, covariance = winner.shift, winner.covariance
     level = most_significant(levels, shift)
     significance = level.near(shift)
@@ -49,21 +91,11 @@ def registration_of(side: ReferenceSide, moving: Prepared) -> Registration:
     if not status.keeps_shift:
         failed = Registration.failed(status, ndim, detail)
         return replace(failed, significance=significance, rival=rival)
-    score, overlap = _score(masked, moving, levels, shift)
+    score, overlap = _score(masked, moving, shift)
     if not side.options.subpixel:
         shift, covariance = np.rint(shift), covariance + np.eye(ndim) / 12
     # + 0.0 turns -0.0 into 0.0
     return Registration(shift + 0.0, covariance, score, significance, overlap, rival, status, detail)
-
-
-def search(masked: MaskedSide, moving: Prepared) -> list[LevelMap]:
-    """Return the searched levels: the cheap ones, and finer ones while those leave a doubt."""
-    found = [masked.search(b)(moving) for b in masked.plan.coarse_first]
-    for b in masked.plan.fallback:
-        if max(level.margin for level in found) >= SURE:
-            break
-        found.append(masked.search(b)(moving))
-    return found
 
 
 def decide(masked: MaskedSide, moving: Prepared, choice: Choice) -> tuple[Place, Rival | None]:
@@ -147,16 +179,11 @@ def _greatest_part(
     return float(products.max(initial=0)) / total if total > 0 else np.inf
 
 
-def _score(
-    masked: MaskedSide, moving: Prepared, levels: list[LevelMap], shift: NDArray[np.float64]
-) -> tuple[float, float]:
+def _score(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> tuple[float, float]:
     """Return masked NCC of the unsmoothed images at the nearest whole-pixel lag, and the overlap there."""
     image = masked.side.image
-    lag = nearest_lag(shift)
-    sums = window_sums(image.pixels, image.mask, moving.pixels, moving.mask, lag, 0)
-    finest = min(levels, key=lambda level: level.bin)
-    greatest = float(finest.overlap.max()) * finest.bin ** len(lag)
-    return float(sums.ncc.flat[0]), min(1.0, float(sums.n.flat[0]) / greatest)
+    sums = window_sums(image.pixels, image.mask, moving.pixels, moving.mask, nearest_lag(shift), 0)
+    return float(sums.ncc.flat[0]), min(1.0, float(sums.n.flat[0]) / masked.greatest_overlap)
 
 
 def _why_forbidden(levels: list[LevelMap]) -> str:

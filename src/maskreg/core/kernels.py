@@ -11,7 +11,6 @@ kernel                        plain twin
 `moments_2d`                  `maskreg.core.refine.plain_moments`
 `normal_sums_2d`              `maskreg.core.refine.plain_normal_sums`
 `halved_2d`                   `maskreg.core.pyramid.plain_halved`
-`looked_up_2d`                ``np.where(mask, table[pixels], 0)``
 ============================  ==========================================
 """
 
@@ -204,26 +203,6 @@ def halved_2d(values):  # type: ignore[no-untyped-def]
         for j in range(width):
             r[j] = (p[2 * j] + q[2 * j]) + (p[2 * j + 1] + q[2 * j + 1])
     return out
-
-
-@njit(**_OPTIONS)
-def looked_up_2d(pixels, table, mask):  # type: ignore[no-untyped-def]
-    """Return the table's value for every valid pixel, 0 elsewhere; and the least and greatest valid pixel."""
-    height, width = pixels.shape
-    out = np.empty((height, width), np.float32)
-    least = np.int64(2**62)
-    greatest = np.int64(-1)
-    for i in range(height):
-        p, m, o = pixels[i], mask[i], out[i]
-        for j in range(width):
-            value = np.int64(p[j])
-            if m[j]:
-                o[j] = table[value]
-                least = min(least, value)
-                greatest = max(greatest, value)
-            else:
-                o[j] = np.float32(0)
-    return out, least, greatest
 
 
 @njit(**_OPTIONS)

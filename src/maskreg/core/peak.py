@@ -14,14 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.ndimage
 from numpy.typing import NDArray
 
 from maskreg.core.search import LevelMap
-from maskreg.geometry import smallest_first
-
-MOST_CANDIDATES = 6
-"""So many of the likeliest local maxima of each level are looked at."""
 
 MOST_ALIKE = 8
 """So many places of the same structure are compared with the winner."""
@@ -101,7 +96,7 @@ def candidates(levels: list[LevelMap]) -> list[Candidate]:
     fine_first = sorted((level for level in levels if level.best is not None), key=lambda level: level.bin)
     found: dict[tuple[float, ...], Candidate] = {}
     for level in fine_first:
-        for index in local_maxima(level):
+        for index in level.maxima:
             candidate = _with_evidence(fine_first, level, index)
             found.setdefault(tuple(candidate.shift), candidate)
     return sorted(found.values(), key=lambda c: (-c.evidence, float((c.shift**2).sum()), tuple(c.shift)))
@@ -133,21 +128,10 @@ def _evidence(level: LevelMap, shift: NDArray[np.float64], radius: int) -> tuple
     return best**2 / 2 - float(np.log(scores.size)), level.bin * np.array(level.lag(found), np.float64)
 
 
-def local_maxima(level: LevelMap) -> list[tuple[int, ...]]:
-    """Return indices of the likeliest local maxima, best first; of equal ones the smallest shift first."""
-    values = level.likelihood
-    highest = scipy.ndimage.maximum_filter(values, 3, mode="constant", cval=-np.inf)
-    peaks = np.isfinite(values) & (values == highest)
-    found = np.argwhere(peaks)
-    shifts = np.stack([axis[found[:, i]] for i, axis in enumerate(level.lags)], axis=1)
-    order = smallest_first(shifts, -values[peaks])
-    return [tuple(int(i) for i in found[k]) for k in order[:MOST_CANDIDATES]]
-
-
 def _separate(level: LevelMap, one: tuple[int, ...], other: tuple[int, ...]) -> bool:
     """Whether the significance falls into a valley on the straight line between two lags."""
     a, b = np.array(one), np.array(other)
     steps = int(np.abs(b - a).max())
     points = np.rint(a + (b - a) * (np.arange(steps + 1)[:, None] / max(1, steps))).astype(int)
-    on_line = np.nan_to_num(level.score[tuple(points.T)], nan=-np.inf)
-    return bool(on_line.min() < min(level.score[one], level.score[other]) - VALLEY)
+    # a forbidden lag on the way is a valley: NaN is not above anything
+    return not level.score[tuple(points.T)].min() >= min(level.score[one], level.score[other]) - VALLEY

@@ -1,8 +1,9 @@
 """Arithmetic only: shapes in; window, pyramid levels and bytes out. The plan prints itself.
 
 A series of lags is searched on images binned by 1, 2, 4, ...: level b holds the frame binned
-b times along every axis. The search starts at the finest level that is cheap, looks at all
-coarser ones, and goes finer only where those do not settle the matter (`maskreg.core.search`).
+b times along every axis. A first look at one coarse level is enough for a frame of strong structure.
+Otherwise the search starts at the finest level that is cheap, looks at all coarser ones, and goes
+finer only where those do not settle the matter (`maskreg.core.journey`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from scipy.fft import next_fast_len
 
 CHEAP_PIXELS = 2**17
 """The all-lag search starts at the finest level of at most this many pixels."""
+
+FIRST_PIXELS = 2**14
+"""The first look is at the finest level of at most this many pixels."""
 
 SHORTEST_SIDE = 16
 """No level has a side shorter than this, unless the image itself has."""
@@ -36,12 +40,15 @@ class Plan:
         Every level, finest first.
     start : int
         The bin of the level at which the search starts.
+    first : int or None
+        The bin of the level of the first look, which is enough where it is decisive; None without one.
     """
 
     reference_shape: tuple[int, ...]
     moving_shape: tuple[int, ...]
     bins: tuple[int, ...]
     start: int
+    first: int | None = None
 
     @property
     def coarse_first(self) -> tuple[int, ...]:
@@ -63,13 +70,14 @@ class Plan:
 
     @property
     def bytes_per_frame(self) -> int:
-        """Memory that one frame in flight needs, bytes (float32 pyramid, mask, transforms)."""
+        """Memory that one frame in flight needs, bytes: sums and means of all levels, mask, transforms."""
         pixels = math.prod(self.moving_shape)
-        return int(pixels * (4 * 4 / 3 + 1) + 4 * 8 * math.prod(self.window(self.start)))
+        return int(pixels * (2 * 4 * 4 / 3 + 1) + 4 * 10 * math.prod(self.window(self.start)))
 
     def __str__(self) -> str:
         return (
             f"{self.reference_shape} against {self.moving_shape}: "
+            f"{'' if self.first is None else f'first look at bin {self.first}, '}"
             f"search at bins {self.coarse_first} in windows of {self.window(self.start)}, "
             f"falling back to bins {self.fallback}; {self.bytes_per_frame / 1e6:.0f} MB a frame"
         )
@@ -103,4 +111,6 @@ def make_plan(
     pixels = max(math.prod(reference_shape), math.prod(moving_shape))
     cheap = [b for b in bins if pixels / b ** len(smaller) <= CHEAP_PIXELS]
     start = 1 if exact else (cheap[0] if cheap else bins[-1])
-    return Plan(tuple(reference_shape), tuple(moving_shape), tuple(bins), start)
+    look = [b for b in cheap if b > start and pixels / b ** len(smaller) <= FIRST_PIXELS]
+    first = look[0] if look and not exact else None
+    return Plan(tuple(reference_shape), tuple(moving_shape), tuple(bins), start, first)

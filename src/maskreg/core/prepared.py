@@ -23,7 +23,7 @@ class Prepared:
     detector : Detector
     mean : float, optional
         What to take off stabilised counts; default their masked mean. Frames take off the
-        reference's, so that one table of values serves all.
+        reference's, so that their own need not be known first.
 
     Attributes
     ----------
@@ -48,10 +48,11 @@ class Prepared:
         if detector.counts and pixels.ndim == 2 and pixels.dtype in (np.uint8, np.uint16):
             self.scale = 1.0
             self.mean = _masked_mean(detector, pixels, self.mask) if mean is None else mean
-            self.pixels, self.flat = _from_table(detector, pixels, self.mask, self.mean)
+            self.pixels, halves, self.flat = _from_counts(detector, pixels, self.mask, self.mean)
+            self._pyramid = ImagePyramid(self.pixels, masks, halves)
         else:
             self.pixels, self.mean, self.scale, self.flat = _from_values(detector, pixels, self.mask)
-        self._pyramid = ImagePyramid(self.pixels, masks)
+            self._pyramid = ImagePyramid(self.pixels, masks)
 
     def level(self, b: int) -> LevelImage:
         """Return the image binned by `b`."""
@@ -62,15 +63,16 @@ def _masked_mean(detector: Detector, pixels: NDArray[Any], mask: NDArray[np.bool
     return float(detector.stabilised(pixels[mask]).mean()) if mask.any() else 0.0
 
 
-def _from_table(
+def _from_counts(
     detector: Detector, pixels: NDArray[Any], mask: NDArray[np.bool_], mean: float
-) -> tuple[NDArray[np.float32], bool]:
-    """Return stabilised counts less `mean`, looked up; and whether all valid ones are equal."""
-    from maskreg.core.kernels import looked_up_2d
+) -> tuple[NDArray[np.float32], NDArray[np.float32], bool]:
+    """Return stabilised counts less `mean`, their sums of 2 by 2, and whether all valid ones are equal."""
+    from maskreg.core.prepare_kernels import stabilised_2d
 
-    table = (detector.table(pixels.dtype) - mean).astype(np.float32)
-    out, least, greatest = looked_up_2d(np.ascontiguousarray(pixels), table, mask)
-    return out, bool(least >= greatest)
+    slope, start = 4 * detector.gain, 4 * (detector.pad - detector.offset * detector.gain)
+    terms = (np.float32(value) for value in (slope, start, mean))
+    out, halves, least, greatest = stabilised_2d(np.ascontiguousarray(pixels), mask, *terms)
+    return out, halves, bool(least >= greatest)
 
 
 def _from_values(

@@ -7,7 +7,6 @@ from threading import RLock
 from typing import Any
 
 import numpy as np
-import scipy.ndimage
 from numpy.typing import NDArray
 
 
@@ -76,12 +75,16 @@ class ImagePyramid:
     pixels : ndarray of float32
         Zero where ignored.
     masks : MaskPyramid
+    halves : ndarray of float32, optional
+        The sums over blocks of two pixels along every axis, where they are known already.
     """
 
-    def __init__(self, pixels: NDArray[np.float32], masks: MaskPyramid) -> None:
+    def __init__(
+        self, pixels: NDArray[np.float32], masks: MaskPyramid, halves: NDArray[np.float32] | None = None
+    ) -> None:
         self.masks = masks
         self._lock = RLock()
-        self._sums = {1: pixels}
+        self._sums = {1: pixels} if halves is None else {1: pixels, 2: halves}
         self._levels = {1: LevelImage(pixels, masks.mask)}
 
     def level(self, b: int) -> LevelImage:
@@ -100,8 +103,19 @@ class ImagePyramid:
 
 def eroded(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     """Return where all pixels within `radius` (a box) are valid; beyond the border none is."""
-    box = np.ones((2 * radius + 1,) * mask.ndim, bool)
-    return np.asarray(scipy.ndimage.binary_erosion(mask, box, border_value=0))
+    out = np.pad(mask, radius)
+    for axis in range(mask.ndim):
+        # runs of 2, 4, 8, ... valid pixels, then of all 2 radius + 1
+        length = 1
+        while length < 2 * radius + 1:
+            step = min(length, 2 * radius + 1 - length)
+            start, rest = (
+                tuple(part if k == axis else slice(None) for k in range(mask.ndim))
+                for part in (slice(0, out.shape[axis] - step), slice(step, None))
+            )
+            out = out[start] & out[rest]
+            length += step
+    return out
 
 
 def halved(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,11 +7,13 @@ part when it is first needed and keep it, once for all threads.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from threading import RLock
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.bands import visible_part
 from maskreg.core.fill import filled
 from maskreg.core.noise import noise_map
 from maskreg.core.plan import Plan, make_plan
@@ -19,6 +21,7 @@ from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import ImagePyramid, MaskPyramid, eroded
 from maskreg.core.refine import NormalMatrices, normal_matrices
 from maskreg.core.search import LevelSearch
+from maskreg.core.spectra import cross, transform
 from maskreg.core.spectrum import Forecast, forecast
 from maskreg.core.template import Template, make_template
 from maskreg.options import Options
@@ -31,6 +34,9 @@ STRICT_PART = 0.25
 
 LAG_STEPS = 256
 """The normal matrices change slowly with the lag: steps of this part of the shorter side will do."""
+
+VISIBLE = 0.03
+"""A first look shows at least this part of the reference's structure, or it is not believed alone."""
 
 MOST_KEPT = 512
 """So many normal matrices are kept."""
@@ -47,6 +53,8 @@ class ReferenceSide:
         self._noise: ImagePyramid | None = None
         self._forecasts: dict[int, Forecast] = {}
         self._templates: dict[tuple[int, float | None], Template] = {}
+        self._visible: dict[int, float] = {}
+        self._looks = [0, 0]
 
     def noise(self, b: int) -> NDArray[np.float32]:
         """Return the variance of each pixel's noise at level `b`, stabilised units."""
@@ -82,6 +90,24 @@ class ReferenceSide:
                 self._templates[b, gaussian] = make_template(level.pixels, level.mask, noise, low_pass)
             return self._templates[b, gaussian]
 
+    def visible(self, plan: Plan, b: int) -> float:
+        """Return which part of the reference's structure the search of level `b` sees."""
+        with self._lock:
+            if b not in self._visible:
+                self._visible[b] = visible_part(self.image, self.noise, plan.bins, b)
+            return self._visible[b]
+
+    def count_look(self, *, enough: bool) -> None:
+        """Count a frame whose first look was enough, or was not."""
+        with self._lock:
+            self._looks[not enough] += 1
+
+    @property
+    def looks(self) -> tuple[int, int]:
+        """For how many frames the first look was enough, and for how many it was not."""
+        with self._lock:
+            return self._looks[0], self._looks[1]
+
     def for_masks(self, masks: MaskPyramid) -> MaskedSide:
         """Return what depends on the masks of both images; kept for the first mask and the last other."""
         with self._lock:
@@ -105,6 +131,12 @@ class MaskedSide:
         self._scattered: dict[int, bool] = {}
         self._normal: dict[tuple[int, float | None, tuple[int, ...]], NormalMatrices | None] = {}
 
+    @cached_property
+    def first_look(self) -> int | None:
+        """The level that may be believed alone; None if the reference does not show well in any."""
+        first = self.plan.first
+        return first if first is not None and self.side.visible(self.plan, first) >= VISIBLE else None
+
     def search(self, b: int) -> LevelSearch:
         """Return the search at level `b`."""
         with self._lock:
@@ -112,6 +144,17 @@ class MaskedSide:
                 mask = self.masks.level(b)
                 self._searches[b] = LevelSearch(self.side.image, mask, self.plan, b, self.side.options)
             return self._searches[b]
+
+    @cached_property
+    def greatest_overlap(self) -> float:
+        """How many pixels are valid in both images at the lag where most are, as the start level knows."""
+        b = self.plan.start
+        window = self.plan.window(b)
+        reference, moving = (
+            transform(mask.astype(np.float32), window)
+            for mask in (self.side.image.masks.level(b), self.masks.level(b))
+        )
+        return float(np.rint(cross(reference, moving, window).max())) * float(b**self.masks.mask.ndim)
 
     def safe(self, b: int, radius: int) -> NDArray[np.bool_]:
         """Return where all pixels of moving within `radius` are valid at level `b`."""

@@ -7,7 +7,13 @@ from threading import Lock
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskreg.core.images import check_same_axes, checked_image, checked_mask
+from maskreg.core.images import (
+    check_same_axes,
+    checked_image,
+    checked_mask,
+    checked_pixels,
+    every_pixel_counts,
+)
 from maskreg.core.journey import registration_of
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
@@ -88,9 +94,14 @@ class Registrar:
         InputError, InputTypeError
             An argument cannot be used; the message names it.
         """
-        pixels, mask = checked_image("moving", moving, moving_mask)
-        check_same_axes(self._pixels, pixels)
-        masks = self._masks.of(mask)
+        if every_pixel_counts(moving, moving_mask):
+            pixels = checked_pixels("moving", moving)
+            check_same_axes(self._pixels, pixels)
+            masks = self._masks.of_whole(pixels.shape)
+        else:
+            pixels, mask = checked_image("moving", moving, moving_mask)
+            check_same_axes(self._pixels, pixels)
+            masks = self._masks.of(mask)
         detector = detector_for(self.options, [(self._pixels, self._mask), (pixels, masks.mask)])
         side = self._side(detector)
         image = Prepared(pixels, masks, side.image.detector, side.image.mean)
@@ -102,6 +113,16 @@ class Registrar:
                     Status.FLAT, pixels.ndim, f"{name} has one value in every valid pixel"
                 )
         return registration_of(side, image)
+
+    @property
+    def looks(self) -> tuple[int, int]:
+        """For how many frames so far the first look was enough, and for how many all levels were searched.
+
+        Small images and `exact` searches, which have no first look, are not counted.
+        """
+        with self._lock:
+            counts = [side.looks for side in self._sides.values()]
+        return sum(count[0] for count in counts), sum(count[1] for count in counts)
 
     def _side(self, detector: Detector) -> ReferenceSide:
         """Return the reference's side for a detector model, made when first needed."""
@@ -120,7 +141,18 @@ class _KnownMasks:
         self._given = static is not None
         self._static = None if static is None else MaskPyramid(static)
         self._last: MaskPyramid | None = None
+        self._whole: MaskPyramid | None = None
         self._lock = Lock()
+
+    def of_whole(self, shape: tuple[int, ...]) -> MaskPyramid:
+        """Return what `of` does for a frame whose every pixel is valid, without looking at them again."""
+        with self._lock:
+            known = self._static if self._given else self._whole
+        if known is None or known.mask.shape != shape:
+            known = self.of(np.ones(shape, bool))
+            with self._lock:
+                self._whole = known
+        return known
 
     def of(self, mask: NDArray[np.bool_]) -> MaskPyramid:
         """Return a frame's mask combined with the static one.

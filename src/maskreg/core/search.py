@@ -10,22 +10,22 @@ exceeds `significance_line(N)` once in a thousand; the most significant level is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from threading import RLock
 from typing import Any
 
 import numpy as np
-import scipy.stats
+import scipy.special
 from numpy.typing import NDArray
 
-from maskreg.core.correlate import LagMap, ReferenceTerms, lag_map, limited_lags, reference_terms
-from maskreg.core.detail import LocalPlane, detail
-from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, fisher_z, likelihood
+from maskreg.core.correlate import ReferenceTerms, limited_lags, reference_terms
+from maskreg.core.detail import Detail, LocalPlane, detail
+from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood
+from maskreg.core.maxima import likeliest_maxima
 from maskreg.core.plan import BACKGROUND_PX, Plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
-from maskreg.core.spectra import spectra_of
-from maskreg.geometry import smallest_first
+from maskreg.core.scores import chance_level, scores
 from maskreg.options import Options
 
 CHANCE = 1e-3
@@ -46,7 +46,7 @@ SEARCHED_OVERLAP = 0.05
 
 @dataclass(frozen=True)
 class LevelMap:
-    """The likelihood of every lag at one level.
+    """What one level says of every lag.
 
     Attributes
     ----------
@@ -74,25 +74,27 @@ class LevelMap:
     lags: tuple[NDArray[np.intp], ...]
     ncc: NDArray[Any]
     overlap: NDArray[Any]
-    score: NDArray[np.float64]
+    score: NDArray[Any]
     searched: NDArray[np.bool_]
     floor: float
     line: float
 
     @cached_property
-    def likelihood(self) -> NDArray[np.float64]:
-        """L of every searched lag; -inf elsewhere."""
-        return np.where(self.searched, likelihood(self.ncc, self.overlap, self.floor), -np.inf)
+    def maxima(self) -> list[tuple[int, ...]]:
+        """Indices of the likeliest local maxima, best first; of equal ones the smallest shift first."""
+        return likeliest_maxima(self.ncc, self.overlap, self.searched, self.floor, self.lags)
 
-    @cached_property
+    @property
     def best(self) -> tuple[int, ...] | None:
         """Index of the greatest likelihood; of equal ones the smallest shift. None if all are forbidden."""
-        greatest = self.likelihood.max(initial=-np.inf)
-        if not greatest > -np.inf:
-            return None
-        ties = np.argwhere(self.likelihood == greatest)
-        shifts = np.stack([axis[ties[:, i]] for i, axis in enumerate(self.lags)], axis=1)
-        return tuple(int(i) for i in ties[smallest_first(shifts)[0]])
+        return self.maxima[0] if self.maxima else None
+
+    @property
+    def greatest(self) -> float:
+        """The greatest likelihood; -inf if all are forbidden."""
+        if self.best is None:
+            return -np.inf
+        return float(likelihood(self.ncc[self.best], self.overlap[self.best], self.floor))
 
     @property
     def margin(self) -> float:
@@ -102,7 +104,8 @@ class LevelMap:
     def near(self, shift: NDArray[np.float64]) -> float:
         """Return the greatest significance at the lags around a shift in px; -inf if all are forbidden."""
         window = tuple(slice(max(0, i - 1), i + 2) for i in self.index_of(shift))
-        return float(np.nan_to_num(self.score[window], nan=-np.inf).max())
+        greatest = float(np.fmax.reduce(self.score[window], axis=None))
+        return greatest if greatest == greatest else -np.inf
 
     def lag(self, index: tuple[int, ...]) -> tuple[int, ...]:
         """Return the lag at an index, level pixels."""
@@ -110,19 +113,21 @@ class LevelMap:
 
     def index_of(self, shift: NDArray[np.float64]) -> tuple[int, ...]:
         """Return the index of the lag nearest to a shift in px, clipped to the map."""
-        lag = np.rint(shift / self.bin)
+        # round to even, as np.rint does
         return tuple(
-            int(np.clip(s - axis[0], 0, len(axis) - 1)) for s, axis in zip(lag, self.lags, strict=True)
+            min(max(round(s / self.bin) - int(axis[0]), 0), len(axis) - 1)
+            for s, axis in zip(shift.tolist(), self.lags, strict=True)
         )
 
 
+@lru_cache(maxsize=64)
 def significance_line(lags: int, independent: float) -> float:
     """Return the S that the best of `lags` chance values exceeds with probability `CHANCE`.
 
     Student's t, because the spread itself is known from `independent` values only: for the large
     maps of images this is the Gaussian, for a short 1-D signal it is much higher.
     """
-    return float(scipy.stats.t.isf(CHANCE / max(1, lags), max(2.0, independent)))
+    return float(-scipy.special.stdtrit(max(2.0, independent), CHANCE / max(1, lags)))
 
 
 class LevelSearch:
@@ -152,49 +157,50 @@ class LevelSearch:
         plane = LocalPlane(reference.mask, BACKGROUND_PX)
         same = moving_mask.shape == reference.mask.shape and np.array_equal(moving_mask, reference.mask)
         self._moving_plane = plane if same else LocalPlane(moving_mask, BACKGROUND_PX)
-        pixels = detail(reference.pixels, plane, image.detector, image.mean)
-        self._reference = LevelImage(pixels, reference.mask)
-        self._variance = _detail_variance(pixels, reference)
+        own = detail(reference.pixels, plane, image.detector, image.mean)
+        self._reference = LevelImage(np.ascontiguousarray(own.pixels), reference.mask)
+        self._variance = _detail_variance(own, reference.mask)
         # the chance level comes from all lags, whatever the limits: same map, same significance
         self.lags = limited_lags(reference.mask.shape, moving_mask.shape, None)
         self._window = plan.window(b)
         self._lock = RLock()
         self._terms: dict[type, ReferenceTerms] = {}
         limits = options.limits(moving_mask.ndim)
-        self._within = _within(self.lags, None if limits is None else tuple(m / b for m in limits))
-        self._least = max(
-            FEWEST_PIXELS + 1,
-            (options.min_overlap or SEARCHED_OVERLAP) * float(self.terms(np.float32).overlap.max(initial=0)),
-        )
+        overlap = self.terms(np.float32).overlap
+        greatest = float(overlap.max(initial=0))
+        self._least = max(FEWEST_PIXELS + 1, (options.min_overlap or SEARCHED_OVERLAP) * greatest)
+        within = _within(self.lags, None if limits is None else tuple(m / b for m in limits))
+        self._searched = within & (overlap >= self._least)
+        self._counted = overlap >= max(FEWEST_PIXELS + 1, STATISTICS_OVERLAP * greatest)
 
     def __call__(self, moving: Prepared) -> LevelMap:
         """Return the likelihood of every lag for a moving image."""
-        pixels = detail(moving.level(self.bin).pixels, self._moving_plane, moving.detector, moving.mean)
-        found = self._lag_map(pixels, np.float32)
-        floor = self._floor(_detail_variance(pixels, moving.level(self.bin)))
-        if self._hidden_could_win(found, floor):
-            found = self._lag_map(pixels, np.float64)
-        overlap = found.overlap
-        statistics = np.isfinite(found.ncc) & (
-            overlap >= max(FEWEST_PIXELS + 1, STATISTICS_OVERLAP * overlap.max(initial=0))
+        image = moving.level(self.bin).pixels
+        found = detail(image, self._moving_plane, moving.detector, moving.mean, self._window)
+        level, possible = self._level_map(found, np.float32)
+        # as where one pixel outshines all others and the overlap leaves it out
+        if possible > level.greatest:
+            level, _ = self._level_map(found, np.float64)
+        return level
+
+    def _level_map(self, found: Detail, dtype: type) -> tuple[LevelMap, float]:
+        """Return the map in a precision, and the greatest likelihood of lags that this cannot tell."""
+        terms, mask = self.terms(dtype), self._moving_plane.mask
+        floor = self._floor(_detail_variance(found, mask))
+        padded: NDArray[Any] = found.padded.astype(dtype, copy=False)
+        if dtype is np.float64:
+            padded[1] = padded[0] ** 2
+        scored = scores(terms, padded, found.energy, floor, self._least)
+        median, spread, count = chance_level(scored.z, self._counted)
+        # below that only where masks or caps leave hardly any lag: then believe the theory, not the few
+        score = (scored.z - median) / max(spread, LEAST_SPREAD)
+        searched = self._searched & ~np.isnan(scored.ncc)
+        line = significance_line(int(np.count_nonzero(searched)), count / 2**mask.ndim / 4)
+        images = self._reference, LevelImage(found.pixels, mask)
+        level = LevelMap(
+            self.bin, *images, self.lags, scored.ncc, terms.overlap, score, searched, floor, line
         )
-        z = fisher_z(found.ncc, overlap, floor)
-        median, spread = _median_and_spread(z[statistics])
-        score = (z - median) / spread
-        searched = self._within & np.isfinite(found.ncc) & (overlap >= self._least)
-        line = significance_line(int(searched.sum()), statistics.sum() / 2**found.ncc.ndim / 4)
-        images = self._reference, LevelImage(pixels, self._moving_plane.mask)
-        return LevelMap(
-            self.bin,
-            *images,
-            self.lags,
-            found.ncc,
-            overlap,
-            score,
-            searched,
-            floor,
-            line,
-        )
+        return level, scored.possible
 
     def terms(self, dtype: type) -> ReferenceTerms:
         """Return what depends on the reference and the masks only, in a precision."""
@@ -206,24 +212,6 @@ class LevelSearch:
                 )
             return self._terms[dtype]
 
-    def _lag_map(self, pixels: NDArray[np.float32], dtype: type) -> LagMap:
-        terms = self.terms(dtype)
-        return lag_map(terms, spectra_of(pixels.astype(dtype), terms.moving_mask_spectrum, terms.window))
-
-    def _hidden_could_win(self, found: LagMap, floor: float) -> bool:
-        """Whether a lag that float32 cannot tell could be the likeliest.
-
-        As where one pixel outshines all others and the overlap leaves it out.
-        """
-        hidden = found.untrusted & (found.overlap >= self._least)
-        if not hidden.any():
-            return False
-        possible = likelihood(1.0, found.overlap[hidden].max(), floor)
-        # where r^2 n is greatest L is not far from its greatest: enough to say that none can win
-        known = np.nan_to_num(found.ncc).clip(0) ** 2 * found.overlap
-        best = np.unravel_index(int(known.argmax()), known.shape)
-        return bool(possible > likelihood(found.ncc[best], found.overlap[best], floor))
-
     def _floor(self, variance: float) -> float:
         if min(self._variance, variance) <= 0:
             return 1.0
@@ -231,12 +219,9 @@ class LevelSearch:
         return float(min(1.0, max(LEAST_UNEXPLAINED, quantised)))
 
 
-def _detail_variance(pixels: NDArray[np.float32], image: LevelImage) -> float:
+def _detail_variance(found: Detail, mask: NDArray[np.bool_]) -> float:
     """Return the variance of an image's detail; 0 where it is no more than the fit's own error."""
-    n = max(1, int(np.count_nonzero(image.mask)))
-    detail = float(np.sum(pixels.astype(np.float64) ** 2)) / n
-    whole = float(np.sum(image.pixels.astype(np.float64) ** 2)) / n
-    return detail if detail > SMOOTH * whole else 0.0
+    return found.energy / max(1, int(np.count_nonzero(mask))) if found.energy > SMOOTH * found.whole else 0.0
 
 
 def _within(lags: tuple[NDArray[np.intp], ...], limits: tuple[float, ...] | None) -> NDArray[np.bool_]:
@@ -247,13 +232,3 @@ def _within(lags: tuple[NDArray[np.intp], ...], limits: tuple[float, ...] | None
             shape = [-1 if k == i else 1 for k in range(len(lags))]
             inside &= (np.abs(axis) <= np.ceil(limit)).reshape(shape)
     return inside
-
-
-def _median_and_spread(z: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the median and 1.4826 times the median absolute deviation of chance values."""
-    if z.size == 0:
-        return 0.0, 1.0
-    median = float(np.median(z))
-    spread = 1.4826 * float(np.median(np.abs(z - median)))
-    # below that only where masks or caps leave hardly any lag: then believe the theory, not the few
-    return median, max(spread, LEAST_SPREAD)

@@ -68,6 +68,11 @@ def window_sums(
         The middle lag.
     radius : int
     """
+    if moving.ndim == 2 and radius == 0:
+        from maskreg.core.search_kernels import common_sums_2d
+
+        sums = common_sums_2d(reference, reference_mask, moving, safe, *centre)
+        return WindowSums(*sums.reshape(6, 1, 1))
     if moving.ndim == 2:
         from maskreg.core.kernels import window_sums_2d
 

@@ -1,0 +1,41 @@
+"""Say so when kernels are compiled, which takes a while, once after each installation."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from numba.core import event
+
+log = logging.getLogger(__name__)
+
+COMPILES = "numba:compile"
+"""The compiler's name for a compilation; what is loaded from the cache is none."""
+
+
+class _Teller(event.Listener):  # type: ignore[misc]
+    """Tells of the first compilation of one of our kernels."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def on_start(self, event: Any) -> None:
+        dispatcher = (event.data or {}).get("dispatcher")
+        module = getattr(getattr(dispatcher, "py_func", None), "__module__", "")
+        if not self._told and module.startswith("maskreg."):
+            self._told = True
+            log.info("compiling the kernels (once, about 20 s)")
+
+    def on_end(self, event: Any) -> None:
+        """Say nothing: the frames that follow show that it is over."""
+
+
+_teller: _Teller | None = None
+
+
+def tell_of_compilation() -> None:
+    """Log a line when the first kernel is compiled in this process, and none if all are in the cache."""
+    global _teller
+    if _teller is None:
+        _teller = _Teller()
+        event.register(COMPILES, _teller)

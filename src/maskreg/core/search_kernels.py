@@ -1,0 +1,400 @@
+"""Compiled loops over the pixels and lags of a 2-D search; each has a plain twin.
+
+============================  ==========================================
+kernel                        plain twin
+============================  ==========================================
+`local_plane_2d`              `maskreg.core.detail.LocalPlane.plain`
+`detail_2d`                   `maskreg.core.detail.plain_detail`
+`products_2d`                 products of `maskreg.core.spectra.cross`
+`lag_values_2d`               `maskreg.core.scores.plain_scores`
+`median_and_deviation`        `maskreg.core.scores.plain_chance_level`
+`likely_maxima_2d`            `maskreg.core.maxima.plain_likeliest_maxima`
+`common_sums_2d`              `maskreg.core.windows.plain_window_sums`, radius 0
+============================  ==========================================
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from maskreg.core.compilation import tell_of_compilation
+from maskreg.core.kernels import _INLINED, _OPTIONS
+
+tell_of_compilation()
+
+RADIX = 11
+"""Bits of a value that one pass of the selection looks at."""
+
+SERIES_BELOW = 0.25
+"""Below this atanh is the first terms of its series, to the last bit of float32."""
+
+
+@njit(**_INLINED)
+def _filtered_row(padded, constant, linear, c, d):  # type: ignore[no-untyped-def]
+    """Fill `c` and `d` with one row filtered by the two kernels; the row is padded by their radius."""
+    n = c.size
+    for j in range(n):
+        c[j] = np.float32(0)
+        d[j] = np.float32(0)
+    for t in range(constant.size):
+        p = padded[t : t + n]
+        u, v = constant[t], linear[t]
+        for j in range(n):
+            c[j] += u * p[j]
+            d[j] += v * p[j]
+
+
+@njit(**_INLINED)
+def _column_sums(c, d, first, constant, linear, m, y, x):  # type: ignore[no-untyped-def]
+    """Fill the moments of one row from the filtered rows `first` to `first + constant.size` of c and d."""
+    n = m.size
+    for j in range(n):
+        m[j] = np.float32(0)
+        y[j] = np.float32(0)
+        x[j] = np.float32(0)
+    for t in range(max(0, -first), min(constant.size, c.shape[0] - first)):
+        p, q = c[first + t], d[first + t]
+        u, v = constant[t], linear[t]
+        for j in range(n):
+            m[j] += u * p[j]
+            y[j] += v * p[j]
+            x[j] += u * q[j]
+
+
+@njit(**_OPTIONS)
+def local_plane_2d(pixels, constant, linear, weights):  # type: ignore[no-untyped-def]
+    """Return the local plane: window moments of the image, weighted and summed at every pixel.
+
+    `constant` and `linear` are the window along one axis, and the window times the offset.
+    """
+    height, width = pixels.shape
+    radius = constant.size // 2
+    c = np.empty((height, width), np.float32)
+    d = np.empty((height, width), np.float32)
+    padded = np.zeros(width + 2 * radius, np.float32)
+    for i in range(height):
+        padded[radius : radius + width] = pixels[i]
+        _filtered_row(padded, constant, linear, c[i], d[i])
+    out = np.empty((height, width), np.float32)
+    m = np.empty(width, np.float32)
+    y = np.empty(width, np.float32)
+    x = np.empty(width, np.float32)
+    for i in range(height):
+        _column_sums(c, d, i - radius, constant, linear, m, y, x)
+        o, u, v, w = out[i], weights[0, i], weights[1, i], weights[2, i]
+        for j in range(width):
+            o[j] = u[j] * m[j] + v[j] * y[j] + w[j] * x[j]
+    return out
+
+
+@njit(**_OPTIONS)
+def detail_2d(pixels, mask, plane, mean, density, gains, window_height, window_width):  # type: ignore[no-untyped-def]
+    """Return the image less its plane, evened out, and its square, in the corner of the transform's window.
+
+    `gains` is one over the noise of stabilised counts, as a function of their mean, on a grid that
+    starts at zero with `density` steps per unit. Also the sums of squares of detail and image.
+    """
+    height, width = pixels.shape
+    out = np.zeros((2, window_height, window_width), np.float32)
+    last = np.float32(gains.size - 1) - np.float32(1e-3)
+    zero = np.float32(0)
+    energy = 0.0
+    whole = 0.0
+    for i in range(height):
+        p, m, b, o, s = pixels[i], mask[i], plane[i], out[0, i], out[1, i]
+        row = np.float32(0)
+        all_row = np.float32(0)
+        for j in range(width):
+            place = min(max((b[j] + mean) * density, zero), last)
+            k = np.int32(place)
+            part = place - np.float32(k)
+            gain = gains[k] + part * (gains[k + 1] - gains[k])
+            value = (p[j] - b[j]) * gain * np.float32(m[j])
+            o[j] = value
+            s[j] = value * value
+            row += value * value
+            all_row += p[j] * p[j]
+        energy += float(row)
+        whole += float(all_row)
+    return out, energy, whole
+
+
+@njit(**_OPTIONS)
+def products_2d(image, mask, moving, square):  # type: ignore[no-untyped-def]
+    """Return the three spectra whose inverse transforms are sums over every lag's common pixels.
+
+    image x moving, mask x moving, mask x square; moving and square, the transforms of the moving image
+    and of its square, are conjugated.
+    """
+    height, width = image.shape
+    out = np.empty((3, height, width), image.dtype)
+    for i in range(height):
+        a, m, b, s = image[i], mask[i], moving[i], square[i]
+        p, q, r = out[0, i], out[1, i], out[2, i]
+        for j in range(width):
+            conjugate = np.conj(b[j])
+            p[j] = a[j] * conjugate
+            q[j] = m[j] * conjugate
+            r[j] = m[j] * np.conj(s[j])
+    return out
+
+
+@njit(**_INLINED)
+def _lag_row(product, total, square, n, a, aa, least_a, least_b, fewest, least, cap, r, z):  # type: ignore[no-untyped-def]
+    """Fill NCC and z of one stretch of lags; return how many lags of enough overlap are not trusted."""
+    hidden = np.int32(0)
+    one = np.float32(1)
+    for j in range(r.size):
+        count = max(n[j], one)
+        energy = square[j] - total[j] * total[j] / count
+        covariance = product[j] - a[j] * total[j] / count
+        enough = n[j] > fewest
+        trusted = enough & (aa[j] > least_a) & (energy > least_b)
+        hidden += np.int32((n[j] >= least) & enough & (not trusted))
+        value = covariance / np.sqrt(aa[j] * energy if trusted else one)
+        value = min(max(value, -one), one)
+        r[j] = value if trusted else np.float32(np.nan)
+        value = min(max(value, -cap), cap)
+        q = value * value
+        series = value * (
+            one
+            + q
+            * (
+                np.float32(1 / 3)
+                + q
+                * (
+                    np.float32(1 / 5)
+                    + q * (np.float32(1 / 7) + q * (np.float32(1 / 9) + q * np.float32(1 / 11)))
+                )
+            )
+        )
+        z[j] = series * np.sqrt(max(n[j] - np.float32(3), np.float32(0))) if trusted else np.float32(np.nan)
+    return hidden
+
+
+@njit(**_INLINED)
+def _exact_row(r, n, cap, z):  # type: ignore[no-untyped-def]
+    """Replace z where the series of atanh does not reach."""
+    reach = np.float32(SERIES_BELOW)
+    for j in range(r.size):
+        if abs(r[j]) > reach:
+            value = min(max(r[j], -cap), cap)
+            z[j] = np.arctanh(value) * np.sqrt(max(n[j] - np.float32(3), np.float32(0)))
+
+
+@njit(**_INLINED)
+def _likelihood(r, n, floor):  # type: ignore[no-untyped-def]
+    """Return the likelihood of an allowed lag."""
+    return -0.5 * (n - 2) * np.log(max(1 - r * r, floor)) + 0.0
+
+
+@njit(**_INLINED)
+def _greatest_possible(product, total, square, n, a, aa, r, energies, rounding, least, floor):  # type: ignore[no-untyped-def]
+    """Return the greatest likelihood that rounding leaves possible at the lags without a value."""
+    greatest = -np.inf
+    whole_a, whole_b = energies
+    for j in range(r.size):
+        if r[j] == r[j] or n[j] < least:
+            continue
+        count = np.float64(n[j])
+        # each sum is known to `rounding` of the energies of the whole images
+        energy_a = np.float64(aa[j]) - rounding * whole_a
+        energy_b = np.float64(square[j]) - np.float64(total[j]) ** 2 / count - rounding * whole_b
+        bound = 1.0
+        if energy_a > 0 and energy_b > 0:
+            covariance = np.float64(product[j]) - np.float64(a[j]) * np.float64(total[j]) / count
+            covariance = max(0.0, covariance) + rounding * np.sqrt(whole_a * whole_b)
+            bound = min(1.0, covariance / np.sqrt(energy_a * energy_b))
+        left = max(1 - bound * bound, floor)
+        # no logarithm where its upper bound is not enough
+        if 0.5 * (count - 2) * (1 - left) > greatest * left:
+            greatest = max(greatest, _likelihood(bound, count, floor))
+    return greatest
+
+
+@njit(**_OPTIONS)
+def lag_values_2d(  # type: ignore[no-untyped-def]
+    products, totals, squares, overlap, a, aa, moving_shape, energies, rounding, trusted, fewest, least, floor
+):
+    """Return NCC and z of every lag, ascending, and the greatest likelihood possible where there is none.
+
+    The first three are the inverse transforms, lag s at index s modulo the window; the next three are
+    ascending in the lag. NCC is NaN where forbidden, or where the energy in the overlap is too small a
+    part of `energies`, those of the whole images, for its rounding to stay below `trusted`.
+    """
+    rows, columns = overlap.shape
+    height, width = products.shape
+    reach_y, reach_x = moving_shape[0] - 1, moving_shape[1] - 1
+    least_a, least_b = (
+        np.float32(energies[0] * rounding / trusted),
+        np.float32(energies[1] * rounding / trusted),
+    )
+    cap = np.float32(np.sqrt(1 - floor))
+    few, enough = np.float32(fewest), np.float32(least)
+    r = np.empty((rows, columns), np.float32)
+    z = np.empty((rows, columns), np.float32)
+    possible = -np.inf
+    for i in range(rows):
+        y = (i - reach_y) % height
+        # the negative lags stand at the end of the window, the others at its start
+        for part in range(2):
+            i0, i1 = (0, reach_x) if part == 0 else (reach_x, columns)
+            j0 = width - reach_x if part == 0 else 0
+            j1 = j0 + i1 - i0
+            p, t, s = products[y, j0:j1], totals[y, j0:j1], squares[y, j0:j1]
+            n, u, uu, q = overlap[i, i0:i1], a[i, i0:i1], aa[i, i0:i1], r[i, i0:i1]
+            if _lag_row(p, t, s, n, u, uu, least_a, least_b, few, enough, cap, q, z[i, i0:i1]):
+                bound = _greatest_possible(p, t, s, n, u, uu, q, energies, rounding, enough, floor)
+                possible = max(possible, bound)
+        _exact_row(r[i], overlap[i], cap, z[i])
+    return r, z, possible
+
+
+@njit(**_INLINED)
+def _order_key(bits):  # type: ignore[no-untyped-def]
+    """Return the bits of a float32 as a number that sorts as the float does."""
+    return ~bits if bits >> np.uint32(31) else bits | np.uint32(0x80000000)
+
+
+@njit(**_INLINED)
+def _selected(keys, count, rank):  # type: ignore[no-untyped-def]
+    """Return the key of a rank among the first `count`, digit by digit from the highest."""
+    prefix = np.uint32(0)
+    shift = 32
+    for width in (RADIX, RADIX, 32 - 2 * RADIX):
+        shift -= width
+        histogram = np.zeros(1 << width, np.int64)
+        for i in range(count):
+            # of the first digit nothing is known yet: a shift by all 32 bits is not defined
+            if shift + width == 32 or (keys[i] >> np.uint32(shift + width)) == prefix:
+                histogram[(keys[i] >> np.uint32(shift)) & np.uint32((1 << width) - 1)] += 1
+        digit = 0
+        while rank >= histogram[digit]:
+            rank -= histogram[digit]
+            digit += 1
+        prefix = (prefix << np.uint32(width)) | np.uint32(digit)
+    return prefix
+
+
+@njit(**_INLINED)
+def _value(key):  # type: ignore[no-untyped-def]
+    """Return the float32 of an order key."""
+    one = np.empty(1, np.uint32)
+    one[0] = key & np.uint32(0x7FFFFFFF) if key >> np.uint32(31) else ~key
+    return one.view(np.float32)[0]
+
+
+@njit(**_OPTIONS)
+def median_and_deviation(z, counted):  # type: ignore[no-untyped-def]
+    """Return the lower median of the finite values that count, their median absolute deviation, their number.
+
+    Both are exact values of the map. Zeros without any value.
+    """
+    rows, columns = z.shape
+    values = np.empty(rows * columns, np.float32)
+    count = 0
+    for i in range(rows):
+        for j in range(columns):
+            values[count] = z[i, j]
+            count += int(counted[i, j] and z[i, j] == z[i, j])
+    if count == 0:
+        return np.float32(0), np.float32(0), count
+    keys = np.empty(count, np.uint32)
+    bits = values.view(np.uint32)
+    for i in range(count):
+        keys[i] = _order_key(bits[i])
+    median = _value(_selected(keys, count, (count - 1) // 2))
+    for i in range(count):
+        values[i] = abs(values[i] - median)
+    for i in range(count):
+        keys[i] = _order_key(bits[i])
+    return median, _value(_selected(keys, count, (count - 1) // 2)), count
+
+
+@njit(**_INLINED)
+def _comes_first(value, shift, row, column, other, other_shift, other_row, other_column):  # type: ignore[no-untyped-def]
+    """Whether one maximum comes before another: likelier, or as likely and of smaller shift."""
+    if value != other:
+        return value > other
+    if shift != other_shift:
+        return shift < other_shift
+    return row < other_row or (row == other_row and column < other_column)
+
+
+@njit(**_OPTIONS)
+def likely_maxima_2d(ncc, overlap, searched, floor, first_row, first_column, most):  # type: ignore[no-untyped-def]
+    """Return rows and columns of the `most` likeliest local maxima, best first.
+
+    The first lags are `first_row` and `first_column`. A logarithm is taken only where its upper bound
+    r^2 / (1 - r^2) says that the lag may be among them.
+    """
+    rows, columns = ncc.shape
+    at_row = np.zeros(most + 1, np.int64)
+    at_column = np.zeros(most + 1, np.int64)
+    shifts = np.zeros(most + 1, np.int64)
+    values = np.full(most + 1, -np.inf)
+    found = 0
+    least = -np.inf
+    for i in range(rows):
+        for j in range(columns):
+            r = max(np.float64(ncc[i, j]), 0.0)
+            n = np.float64(overlap[i, j])
+            left = max(1 - r * r, floor)
+            # true for hardly any lag; a forbidden one is NaN, which makes it false
+            if not (0.5 * (n - 2) * (1 - left) >= least * left) or not (searched[i, j] and ncc[i, j] > 0):
+                continue
+            here = _likelihood(r, n, floor)
+            if here < least:
+                continue
+            highest = True
+            for y in range(max(0, i - 1), min(rows, i + 2)):
+                for x in range(max(0, j - 1), min(columns, j + 2)):
+                    q = np.float64(ncc[y, x])
+                    if searched[y, x] and q > 0:
+                        highest = highest and _likelihood(q, np.float64(overlap[y, x]), floor) <= here
+            if not highest:
+                continue
+            shift = (first_row + i) ** 2 + (first_column + j) ** 2
+            place = found
+            while place > 0 and _comes_first(
+                here, shift, i, j,
+                values[place - 1], shifts[place - 1], at_row[place - 1], at_column[place - 1],
+            ):  # fmt: skip
+                at_row[place], at_column[place] = at_row[place - 1], at_column[place - 1]
+                shifts[place], values[place] = shifts[place - 1], values[place - 1]
+                place -= 1
+            at_row[place], at_column[place], shifts[place], values[place] = i, j, shift, here
+            found = min(found + 1, most)
+            if found == most:
+                least = values[most - 1]
+    return at_row[:found], at_column[:found]
+
+
+@njit(**_OPTIONS)
+def common_sums_2d(reference, reference_mask, moving, safe, sy, sx):  # type: ignore[no-untyped-def]
+    """Return n and the sums of a, a^2, b, b^2 and a b over the common pixels at lag (sy, sx)."""
+    height, width = reference.shape
+    rows, columns = moving.shape
+    y0, y1 = max(0, sy), min(height, rows + sy)
+    x0, x1 = max(0, sx), min(width, columns + sx)
+    sums = np.zeros(6)
+    zero = np.float32(0)
+    for i in range(y0, y1 if x1 > x0 else y0):
+        a, m = reference[i, x0:x1], reference_mask[i, x0:x1]
+        b, v = moving[i - sy, x0 - sx : x1 - sx], safe[i - sy, x0 - sx : x1 - sx]
+        n, s, ss, t, tt, st = zero, zero, zero, zero, zero, zero
+        for j in range(a.size):
+            w = np.float32(m[j] & v[j])
+            x = a[j] * w
+            y = b[j] * w
+            n += w
+            s += x
+            ss += x * x
+            t += y
+            tt += y * y
+            st += x * y
+        row = (n, s, ss, t, tt, st)
+        for k in range(6):
+            sums[k] += row[k]
+    return sums

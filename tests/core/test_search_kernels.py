@@ -1,0 +1,248 @@
+"""The compiled passes of the search against their plain twins, compiled and not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maskreg.core.bands import visible_part
+from maskreg.core.correlate import limited_lags, reference_terms
+from maskreg.core.detail import LocalPlane, detail, plain_detail
+from maskreg.core.images import checked_image, checked_pixels, every_pixel_counts
+from maskreg.core.likelihood import likelihood
+from maskreg.core.maxima import likeliest_maxima, plain_likeliest_maxima
+from maskreg.core.plan import window_length
+from maskreg.core.prepared import Prepared
+from maskreg.core.pyramid import MaskPyramid, eroded, plain_halved
+from maskreg.core.scores import chance_level, plain_chance_level, plain_scores, scores
+from maskreg.core.spectra import transform, transformed_pair
+from maskreg.core.stabilise import Detector
+from maskreg.core.windows import plain_window_sums, window_sums
+
+FLOAT32 = 1e-5
+"""Rounding of a pass in float32, relative to the largest value."""
+
+EXAMPLES = 5 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 50
+"""Without the compiler a pass is a hundred times slower."""
+
+sides = st.tuples(st.integers(1, 34), st.integers(1, 34))
+seeds = st.integers(0, 2**32 - 1)
+
+
+def image_and_mask(seed, shape, part=0.9):
+    rng = np.random.default_rng(seed)
+    mask = rng.random(shape) < part
+    mask.flat[rng.integers(mask.size)] = True
+    return np.where(mask, rng.normal(1.0, 2.0, shape), 0).astype(np.float32), mask
+
+
+# grey values
+
+
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
+@given(
+    seeds,
+    sides,
+    st.sampled_from(["u1", "u2"]),
+    st.sampled_from([0.5, 1.0, 7.0]),
+    st.sampled_from([0.0, 90.0]),
+)
+def test_stabilised_counts_are_those_of_the_detector(seed, shape, dtype, gain, offset):
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
+    mask = rng.random(shape) < 0.8
+    mask.flat[0] = True
+    detector = Detector(True, gain, offset, 1.5)
+    found = Prepared(counts, MaskPyramid(mask), detector, 3.0)
+    expected = np.where(mask, detector.stabilised(counts) - 3.0, 0)
+    np.testing.assert_allclose(found.pixels, expected, rtol=0, atol=3e-7 * np.abs(expected).max() + 3e-6)
+    halves = found._pyramid._block_sums(2)
+    np.testing.assert_allclose(
+        halves, plain_halved(found.pixels), rtol=0, atol=4e-7 * np.abs(expected).max() + 1e-5
+    )
+    assert found.flat == (len(np.unique(counts[mask])) == 1)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i4", "bool"])
+def test_integers_without_a_mask_need_no_mask(dtype):
+    image = np.random.default_rng(1).integers(0, 2, (7, 9)).astype(dtype)
+    pixels, mask = checked_image("moving", image)
+    assert every_pixel_counts(image, None)
+    assert mask.all()
+    assert checked_pixels("moving", image).tobytes() == pixels.tobytes()
+    for other, its_mask in ((image.astype(float), None), (image, mask), (np.ma.masked_equal(image, 0), None)):
+        assert not every_pixel_counts(other, its_mask)
+
+
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
+@given(seeds, st.sampled_from([(40,), (14, 17), (7, 9, 8), (3, 2)]), st.integers(0, 4))
+def test_eroded_is_every_neighbour_being_valid(seed, shape, radius):
+    mask = np.random.default_rng(seed).random(shape) < 0.97
+    found = eroded(mask, radius)
+    assert found.shape == mask.shape
+    padded = np.pad(mask, radius)
+    for index in np.ndindex(shape):
+        assert found[index] == padded[tuple(slice(i, i + 2 * radius + 1) for i in index)].all()
+
+
+# background
+
+
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
+@given(seeds, sides, st.sampled_from([0.3, 0.9, 1.0]), st.sampled_from([1.0, 5.0]))
+def test_a_plane_by_rows_and_columns_is_the_plane_by_transforms(seed, shape, part, sigma):
+    pixels, mask = image_and_mask(seed, shape, part)
+    plane = LocalPlane(mask, sigma)
+    scale = np.abs(plane._weights).max() * np.abs(pixels).max() + 1
+    np.testing.assert_allclose(plane(pixels), plane.plain(pixels), rtol=0, atol=FLOAT32 * scale)
+
+
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
+@given(seeds, sides, st.booleans(), st.sampled_from([0.0, 2.0, 8.0]))
+def test_the_detail_equals_its_plain_twin(seed, shape, counts, mean):
+    pixels, mask = image_and_mask(seed, shape)
+    plane = LocalPlane(mask, 5.0)
+    window = tuple(n + 5 for n in shape)
+    detector = Detector(counts, read_noise=0.5)
+    found = detail(pixels, plane, detector, mean, window)
+    plain = plain_detail(pixels, plane, detector, mean, window)
+    scale = 1 + np.abs(plain.pixels).max()
+    np.testing.assert_allclose(found.pixels, plain.pixels, rtol=0, atol=2e-3 * scale)  # a table of noise
+    np.testing.assert_array_equal(found.padded[0][: shape[0], : shape[1]], found.pixels)
+    np.testing.assert_array_equal(found.padded[1], found.padded[0] ** 2)
+    assert not found.padded[:, shape[0] :].any()
+    assert not found.padded[:, :, shape[1] :].any()
+    assert found.energy == pytest.approx(float((found.pixels.astype(float) ** 2).sum()), rel=FLOAT32)
+    assert found.whole == pytest.approx(plain.whole, rel=FLOAT32)
+
+
+# lags
+
+
+def terms_and_moving(seed, shape, moving_shape):
+    a, a_mask = image_and_mask(seed, shape)
+    b, b_mask = image_and_mask(seed + 1, moving_shape)
+    window = tuple(window_length(p, q, None) for p, q in zip(shape, moving_shape, strict=True))
+    terms = reference_terms(a, a_mask, b_mask, window, limited_lags(shape, moving_shape, None))
+    padded = np.zeros((2, *window), np.float32)
+    corner = tuple(slice(0, n) for n in moving_shape)
+    padded[0][corner], padded[1][corner] = b, b * b
+    return terms, padded
+
+
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
+@given(seeds, sides, sides, st.sampled_from([1e-6, 1e-2, 1.0]))
+def test_the_scores_of_all_lags_equal_their_plain_twin(seed, shape, moving_shape, floor):
+    terms, padded = terms_and_moving(seed, shape, moving_shape)
+    energy = float(padded[1].sum(dtype=np.float64))
+    least = max(11.0, 0.05 * float(terms.overlap.max()))
+    found = scores(terms, padded, energy, floor, least)
+    pair = transformed_pair(padded, terms.moving_shape)
+    plain = plain_scores(terms, pair, energy, floor, least)
+    np.testing.assert_allclose(pair[0], transform(padded[0], terms.window), atol=1e-4 * (1 + np.sqrt(energy)))
+    # at the border of what is trusted rounding decides
+    same = np.isnan(found.ncc) == np.isnan(plain.ncc)
+    assert same.mean() > 0.99
+    assert found.ncc.shape == terms.shape
+    known = ~np.isnan(found.ncc) & ~np.isnan(plain.ncc)
+    np.testing.assert_allclose(found.ncc[known], plain.ncc[known], rtol=0, atol=2e-3)
+    z = np.abs(np.arctanh(np.clip(plain.ncc[known].astype(float), -0.999, 0.999)))
+    near = z < 2
+    np.testing.assert_allclose(found.z[known][near], plain.z[known][near], rtol=0.02, atol=0.1)
+    if same.all():
+        assert found.possible <= plain.possible
+
+
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
+@given(seeds, sides, st.sampled_from([0.0, 0.5, 1.0]), st.booleans())
+def test_the_chance_level_is_the_median_to_the_bit(seed, shape, part, coarse):
+    rng = np.random.default_rng(seed)
+    z = rng.normal(scale=30.0, size=shape).astype(np.float32)
+    z = np.rint(z) if coarse else z
+    z[rng.random(shape) < 0.1] = np.nan
+    counted = rng.random(shape) < part
+    assert chance_level(z, counted) == plain_chance_level(z, counted)
+
+
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
+@given(seeds, sides, st.sampled_from([0.0, 0.4, 1.0]), st.sampled_from([1e-6, 0.5, 1.0]), st.booleans())
+def test_the_likeliest_maxima_are_those_of_the_whole_map(seed, shape, part, floor, plateaus):
+    rng = np.random.default_rng(seed)
+    ncc = rng.uniform(-1, 1, shape).astype(np.float32)
+    ncc = np.rint(4 * ncc) / np.float32(4) if plateaus else ncc
+    ncc[rng.random(shape) < 0.1] = np.nan
+    overlap = np.rint(rng.uniform(11, 400, shape)).astype(np.float32)
+    searched = (rng.random(shape) < part) & ~np.isnan(ncc)
+    lags = (np.arange(-3, shape[0] - 3), np.arange(-5, shape[1] - 5))
+    found = likeliest_maxima(ncc, overlap, searched, floor, lags)
+    plain = plain_likeliest_maxima(ncc, overlap, searched, floor, lags)
+    if plateaus:  # a plateau is one value for one twin and, to the last bit, several for the other
+        values = [[float(likelihood(ncc[i], overlap[i], floor)) for i in chosen] for chosen in (found, plain)]
+        np.testing.assert_allclose(values[0], values[1], rtol=1e-12)
+    else:
+        assert found == plain
+
+
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
+@given(seeds, sides, sides, st.tuples(st.integers(-36, 36), st.integers(-36, 36)))
+def test_the_sums_of_one_lag_equal_their_plain_twin(seed, shape, moving_shape, lag):
+    (a, a_mask), (b, b_mask) = image_and_mask(seed, shape), image_and_mask(seed + 1, moving_shape)
+    found = window_sums(a, a_mask, b, b_mask, lag, 0)
+    plain = plain_window_sums(a, a_mask, b, b_mask, lag, 0)
+    for name in ("n", "a", "aa", "b", "bb", "ab"):
+        np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=FLOAT32, atol=1e-2)
+        assert getattr(found, name).shape == (1, 1)
+
+
+# structure
+
+
+def test_a_lattice_finer_than_a_level_is_not_seen_there():
+    rows, columns = np.mgrid[:256, :256]
+    rng = np.random.default_rng(3)
+    fine = rng.poisson(100 + 40 * np.cos(np.pi * rows) * np.cos(np.pi * columns)).astype(np.uint16)
+    coarse = rng.poisson(100 + 40 * np.cos(rows / 9) * np.cos(columns / 9)).astype(np.uint16)
+    seen = []
+    for image in (fine, coarse):
+        prepared = Prepared(image, MaskPyramid(np.ones(image.shape, bool)), Detector(True))
+        noise = {b: np.full((256 // b, 256 // b), 1.0 / b**2, np.float32) for b in (1, 2, 4, 8, 16)}
+        seen.append(visible_part(prepared, noise.__getitem__, (1, 2, 4, 8, 16), 4))
+    assert seen[0] < 0.03
+    assert 0.5 < seen[1] <= 1
+
+
+# without the compiler
+
+
+@pytest.mark.timeout(300)
+def test_the_passes_do_the_same_uncompiled():
+    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
+        pytest.skip("this is the run without the compiler")
+    names = "equal or likeliest or chance_level_is or stabilised or plane_by"
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            __file__,
+            "-k",
+            names,
+        ],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-3000:]
