@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from maskreg.core.fill import filled
 from maskreg.core.pyramid import eroded
 from maskreg.core.refine import moments, normal_sums, plain_moments, plain_normal_sums
+from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
 
 ROW_ROUNDING = 1e-5
@@ -29,7 +30,11 @@ def images(rng, shape, moving_shape, part=0.97):
     mask.flat[0] = moving_mask.flat[0] = True
     pixels = np.where(mask, rng.normal(size=shape), 0).astype(np.float32)
     moving = np.where(moving_mask, rng.normal(size=moving_shape), 0).astype(np.float32)
-    return make_template(pixels, mask, np.ones(shape, np.float32), 1.1), moving, moving_mask
+    return (
+        make_template(pixels, mask, np.ones(shape, np.float32), gaussian_low_pass(1.1)),
+        moving,
+        moving_mask,
+    )
 
 
 def assert_twins_agree(template, moving, usable, shift, near):
@@ -88,7 +93,7 @@ def test_a_pass_at_a_whole_shift_interpolates_nothing(shape):
         for offset in ([0] * len(shape), [min(2, max(-2, s)) for s in lag])
     )
     lag = tuple(min(2, max(-2, s)) for s in lag)
-    template = make_template(pixels, np.ones(shape, bool), np.ones(shape, np.float32), 1.5)
+    template = make_template(pixels, np.ones(shape, bool), np.ones(shape, np.float32), gaussian_low_pass(1.5))
     sums = moments(template, moving, np.ones(shape, bool), np.array(lag, float), lag)
     assert sums.n > 50
     assert sums.rr == pytest.approx(sums.ru, rel=1e-6)
@@ -120,6 +125,7 @@ from maskreg.core.pyramid import MaskPyramid, halved, plain_halved
 from maskreg.core.refine import moments, normal_sums, plain_moments, plain_normal_sums
 from maskreg.core.pyramid import eroded
 from maskreg.core.stabilise import Detector
+from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
 from maskreg.core.windows import plain_window_sums, window_sums
 
@@ -138,7 +144,7 @@ for shape, other, lag, shift in [
     for name in ("n", "a", "aa", "b", "bb", "ab"):
         np.testing.assert_allclose(getattr(fast, name), getattr(plain, name), rtol=1e-5, atol=1e-3)
     compared += plain.n.min()
-    template = make_template(a, mask, np.ones(shape, np.float32), 0.8)
+    template = make_template(a, mask, np.ones(shape, np.float32), gaussian_low_pass(0.8))
     near = tuple(int(s) for s in np.rint(shift))
     fast, plain = (f(template, b, usable, np.array(shift), near) for f in (moments, plain_moments))
     for name in ("n", "r", "u", "h", "rr", "ru", "uu", "hr", "hu", "g", "gr", "gu"):

@@ -15,8 +15,9 @@ from maskreg.core.interpolate import TAPS, lagrange_taps
 from maskreg.core.noise import noise_map
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import ImagePyramid, MaskPyramid, eroded, halved, plain_halved
+from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.stabilise import Detector, detector_for
-from maskreg.core.template import make_template, noise_gains
+from maskreg.core.template import make_template
 from maskreg.options import Options
 
 FLOAT32 = 3e-6
@@ -247,9 +248,11 @@ def test_noise_that_grows_with_brightness_is_seen_to_grow():
 def test_the_gains_of_the_filters_are_what_they_do_to_noise(ndim, width):
     shape = {1: (60_000,), 2: (300, 300), 3: (80, 80, 80)}[ndim]
     noise = np.random.default_rng(10).normal(size=shape).astype(np.float32)
-    template = make_template(noise, np.ones(shape, bool), np.ones(shape, np.float32), width)
+    template = make_template(
+        noise, np.ones(shape, bool), np.ones(shape, np.float32), gaussian_low_pass(width)
+    )
     inside = tuple(slice(12, -12) for _ in shape)
-    gains = noise_gains(width, ndim)
+    gains = template.gains
     for axis in range(ndim):
         assert template.gradient[axis][inside].var() == pytest.approx(gains.gradient, rel=0.1)
     product = (template.smooth * noise)[inside].mean()

@@ -83,7 +83,7 @@ def interpolation_error(
     low_pass : LowPass
         With which the fields were made.
     """
-    lags = [min(LAGS, n // 2) for n in whole.shape]
+    lags = [min(LAGS, max(1, n // 2)) for n in whole.shape]
     # what was filled in is no image: pixels whose neighbours are real speak for all
     deep = eroded(inside, REAL)
     inside = deep if np.count_nonzero(deep) >= np.count_nonzero(inside) / 4 else inside

@@ -83,6 +83,11 @@ class LowPass:
         return float(np.sqrt(2 * passed.sum() / max(float((passed * (2 * np.pi * f) ** 2).sum()), 1e-30)))
 
 
+def gaussian_low_pass(width: float) -> LowPass:
+    """Return a filter that is no more than a Gaussian of this sigma, px."""
+    return LowPass(np.ones(RINGS[1]), width)
+
+
 def kept_half_way(f: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return what six-tap interpolation half-way between pixels keeps of the power of a frequency.
 
@@ -123,8 +128,7 @@ class Forecast:
 
     def gaussian(self, width: float) -> Forecast:
         """Return the forecast with a Gaussian low-pass of this width instead."""
-        flat = np.ones_like(self.low_pass.weights)
-        return replace(self, low_pass=LowPass(flat, width))
+        return replace(self, low_pass=gaussian_low_pass(width))
 
 
 def forecast(whole: NDArray[np.float32], variance: float) -> Forecast:
@@ -151,7 +155,7 @@ def forecast(whole: NDArray[np.float32], variance: float) -> Forecast:
     best = steady.index(True) if any(steady) else int(np.argmin(sigmas / [c.width for c in candidates]))
     if not np.isfinite(sigmas[best]):
         best = len(candidates) - 1
-    low_pass = candidates[best] if rho.any() else LowPass(np.ones(rings), WIDTHS[-1])
+    low_pass = candidates[best] if rho.any() else gaussian_low_pass(WIDTHS[-1])
     return Forecast(low_pass, float(sigmas[best]), scale)
 
 

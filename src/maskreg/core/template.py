@@ -85,10 +85,9 @@ def noise_gains(response: NDArray[np.float32]) -> NoiseGains:
 
     The slope is taken along one axis; those along the others gain as much.
     """
-    along = slope_response(np.arange(response.shape[0]) / (2 * response.shape[0])) ** 2
-    h, hh = (
-        np.mean(r, axis=tuple(range(1, response.ndim)), dtype=np.float64) for r in (response, response**2)
-    )
+    along = slope_response(cosine_frequencies(response.shape)[0]) ** 2
+    h, hh = _summed_across(response), _summed_across(response**2)
+    h[0], hh[0] = h[0] / 2, hh[0] / 2
     return NoiseGains(
         gradient=float((along * hh).mean()),
         slope=float((along * h).mean()),
@@ -96,6 +95,18 @@ def noise_gains(response: NDArray[np.float32]) -> NoiseGains:
         slope_spread=float(np.sqrt(2 * (along**2 * hh).mean())),
         smooth=float(h.mean()),
     )
+
+
+def _summed_across(response: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the mean over all axes but the first.
+
+    Frequency 0 stands for half as many as the others: the mean is that far from the borders, where
+    the mirrored noise adds to itself.
+    """
+    out = response.astype(np.float64)
+    for _ in range(response.ndim - 1):
+        out = (out.sum(axis=-1) - out[..., 0] / 2) / out.shape[-1]
+    return out
 
 
 def make_template(
