@@ -38,9 +38,9 @@ masked.cross_correlate_masked = ours.cross_correlate_masked
 _fetch = _fetchers._fetch
 
 
-def _fetch_or_skip(name: str) -> Any:
+def _fetch_or_skip(name: str, **options: Any) -> Any:
     try:
-        return _fetch(name)
+        return _fetch(name, **options)
     except Exception as error:
         pytest.skip(f"{name} has to be downloaded: {type(error).__name__}")
 
