@@ -131,5 +131,5 @@ def test_what_is_no_shift_is_refused() -> None:
         bridges.to_opencv([1, 2, 3])
     with pytest.raises(InputError, match="it must be numbers of px"):
         bridges.to_itk(["left", "right"])
-    with pytest.raises(InputError, match="does not fit a shift of 2 axes"):
+    with pytest.raises(InputError, match="does not fit 2 axes"):
         bridges.to_itk([1, 2], spacing=(1, 1, 1))

@@ -55,8 +55,8 @@ def to_opencv(shift: ArrayLike) -> Floats:
 def from_opencv(matrix: ArrayLike) -> Floats:
     """Return the shift of a (..., 2, 3) matrix as ``cv2.warpAffine`` takes it, flags left alone.
 
-    A matrix of ``cv2.findTransformECC`` is used with ``cv2.WARP_INVERSE_MAP``: give its negative
-    translation, or see `from_skimage`, which reads that direction.
+    A matrix of ``cv2.findTransformECC`` is for ``cv2.WARP_INVERSE_MAP``: its shift is the negative of
+    what this returns.
     """
     return _translation("matrix", matrix, (2, 3))[..., ::-1]
 
@@ -167,6 +167,6 @@ def _physical(ndim: int, spacing: Any, direction: ArrayLike | None) -> Floats:
     turn = np.eye(ndim) if direction is None else np.asarray(direction, np.float64)
     if steps.shape != (ndim,) or turn.size != ndim * ndim:
         raise InputError(
-            f"spacing {steps.tolist()} or direction of {turn.size} numbers does not fit a shift of {ndim} axes"
+            f"spacing {steps.tolist()} or direction of {turn.size} numbers does not fit {ndim} axes"
         )
     return turn.reshape(ndim, ndim) * steps

@@ -135,8 +135,12 @@ def mnxc(
     Without a mask all of an array is valid.
     """
     first, second = np.asarray(arr1), np.asarray(arr2)
-    masks = (np.ones(x.shape, bool) if m is None else m for x, m in ((first, m1), (second, m2)))
-    values: Image = cross_correlate_masked(first, second, *masks, mode, axes, overlap_ratio)  # type: ignore[no-untyped-call]
+    first_mask, second_mask = (
+        np.ones(x.shape, bool) if m is None else m for x, m in ((first, m1), (second, m2))
+    )
+    values: Image = cross_correlate_masked(  # type: ignore[no-untyped-call]
+        first, second, first_mask, second_mask, mode, axes, overlap_ratio
+    )
     return values
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from maskreg.errors import InputTypeError
 from maskreg.frames.array import ArrayFrames
 from maskreg.frames.folder import FolderFrames
+from maskreg.frames.lazy import LazyFrames, is_dask, unwrapped
 from maskreg.frames.locate import PathLike, find_files, is_path_like
 from maskreg.frames.registry import open_file
 from maskreg.frames.source import FrameSource
@@ -56,12 +57,14 @@ def as_source(frames: Any) -> FrameSource:
     Parameters
     ----------
     frames : FrameSource, path, list of paths, 3-D array, or sequence of 2-D arrays
-        See `open_frames` and `maskreg.frames.array.ArrayFrames`.
+        See `open_frames` and `maskreg.frames.array.ArrayFrames`. A Dask array, a `DataArray` and a
+        hyperspy signal, lazy or not, are 3-D arrays.
     """
     if isinstance(frames, FrameSource):
         return frames
     if is_path_like(frames):
         return open_frames(frames)
-    source = ArrayFrames(frames)
+    array = unwrapped(frames)
+    source = LazyFrames(array) if is_dask(array) else ArrayFrames(array)
     source.ensure_readable()
     return source
