@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maskreg.errors import InputError, InputTypeError
+from maskreg.labelled import labelled_like
 
 _ORDERS = (0, 1, 3, 5)
 
@@ -37,7 +38,8 @@ def shift_image(
     Parameters
     ----------
     image : array_like of real numbers, n-D
-        May be a `numpy.ma.MaskedArray`. Pixels that are masked or not finite are invalid.
+        May be a `numpy.ma.MaskedArray`, or an `xarray.DataArray`: then so are both results, with its
+        coordinates. Pixels that are masked or not finite are invalid.
     shift : (ndim,) array_like of float
         To apply, px, in axis order: content at ``x`` goes to ``x + shift``, as in
         ``scipy.ndimage.shift(image, shift)``.
@@ -78,7 +80,7 @@ def shift_image(
         moved = _interpolated(moved, axis, first, weights)
         valid = _all_valid(valid, axis, first, len(weights))
     moved[~valid] = fill
-    return moved, valid
+    return labelled_like(image, moved), labelled_like(image, valid)
 
 
 def _taps(offset: float, order: int) -> tuple[int, list[float]]:

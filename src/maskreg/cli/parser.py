@@ -16,6 +16,8 @@ VERBS = {
     "pair": "register two images",
     "align": "align a series of frames into a run folder",
     "info": "tell what is in a file, a folder of frames or a run folder",
+    "doctor": "tell versions, cores, missing packages and what adds them",
+    "completion": "print a script that completes verbs and options in a shell",
 }
 
 _DESCRIPTION = "Registers images of which a part must be ignored (a beam-block, clouds, dead pixels)."
@@ -56,6 +58,14 @@ def parse(argv: Sequence[str]) -> Namespace:
         raise UsageError(_about_unknown(culprit, args.parser))
     args.verbosity = args.verbose - args.quiet
     return args
+
+
+def parser_of(name: str) -> ArgumentParser:
+    """Return the whole parser of one verb, for those who want to know its options."""
+    verb = _Parser(f"maskreg {name}", allow_abbrev=False)
+    import_module(f"maskreg.cli.{name}").add_arguments(verb)
+    _add_common(verb)
+    return verb
 
 
 def _add_common(verb: ArgumentParser) -> None:

@@ -12,6 +12,7 @@ from maskreg.frames.array import ArrayFrames
 from maskreg.frames.described import DescribedFrames
 from maskreg.frames.file import FileFrames
 from maskreg.frames.folder import FolderFrames
+from maskreg.frames.lazy import LazyFrames, is_dask, unwrapped
 from maskreg.frames.locate import PathLike, find_files, is_path_like
 from maskreg.frames.name_pattern import NamePattern
 from maskreg.frames.name_table import NameTable
@@ -84,7 +85,8 @@ def as_source(frames: Any, *, pattern: str | None = None, metadata: PathLike | N
     Parameters
     ----------
     frames : FrameSource, path, list of paths, 3-D array, or sequence of 2-D arrays
-        See `open_frames` and `maskreg.frames.array.ArrayFrames`.
+        See `open_frames` and `maskreg.frames.array.ArrayFrames`. A Dask array, a `DataArray` and a
+        hyperspy signal, lazy or not, are 3-D arrays.
     pattern, metadata
         See `open_frames`.
     """
@@ -92,7 +94,8 @@ def as_source(frames: Any, *, pattern: str | None = None, metadata: PathLike | N
         return describe(frames, pattern, metadata)
     if is_path_like(frames):
         return open_frames(frames, pattern=pattern, metadata=metadata)
-    source = ArrayFrames(frames)
+    array = unwrapped(frames)
+    source = LazyFrames(array) if is_dask(array) else ArrayFrames(array)
     source.ensure_readable()
     return describe(source, pattern, metadata)
 

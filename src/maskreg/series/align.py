@@ -41,7 +41,8 @@ def align(
     ----------
     frames : str, path, list, array or FrameSource
         A file, folder or pattern, a list of files or of 2-D arrays, an array (n, rows, cols), or
-        what `open_frames` returned.
+        what `open_frames` returned. Dask arrays, `xarray.DataArray` and hyperspy signals are arrays;
+        lazy ones are computed block by block.
     mask : (rows, cols) array of bool, optional
         True where pixels are valid, the same for all frames (what does not move with the image: a
         beam-block, dead pixels).

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from maskreg.apply.shift_image import shift_image
 from maskreg.frames import FrameSource
+from maskreg.labelled import is_labelled, labelled_like
 from maskreg.outputs import atomic_write
 from maskreg.registration import Status
 from maskreg.series.frames import opened
@@ -75,11 +76,14 @@ class Alignment:
     def apply(self) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
         """Yield each frame, moved onto the reference, and its mask (True: valid), one at a time.
 
-        A frame that is not ok comes as all NaN and wholly invalid, so that counting on is safe.
+        A frame that is not ok comes as all NaN and wholly invalid, so that counting on is safe. Frames
+        of an `xarray.DataArray` keep its coordinates.
         """
         with opened(self._frames) as source:
             for row in self._table:
-                yield self._aligned(row, source)
+                image, valid = self._aligned(row, source)
+                template = self._frames[row.frame] if is_labelled(self._frames) else None
+                yield labelled_like(template, image), labelled_like(template, valid)
 
     def _aligned(self, row: FrameRow, source: FrameSource) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         if not row.registration.ok:

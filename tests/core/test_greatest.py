@@ -1,0 +1,122 @@
+"""The lag that is proven to be the greatest is the one found by computing all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.ndimage
+
+from maskreg.compat.masked import ncc_map
+from maskreg.core import greatest
+from maskreg.core.greatest import CentredImage, block_sums, greatest_ncc_lag, plain_block_sums
+from maskreg.core.overlap import overlap_sums, plain_overlap_sums
+from maskreg.geometry import lag_axis, overlap_slices
+
+
+def pair(seed: int, shape: tuple[int, ...], other: tuple[int, ...]) -> tuple[CentredImage, CentredImage]:
+    """Two noisy cuts of one scene, each with a hole."""
+    rng = np.random.default_rng(seed)
+    whole = scipy.ndimage.gaussian_filter(rng.normal(size=[n + 20 for n in shape]), rng.uniform(0, 3))
+    whole *= 20 / whole.std()
+    images = []
+    for start, lengths in ((7, shape), (rng.integers(0, 12), other)):
+        cut = whole[tuple(slice(start, start + n) for n in lengths)]
+        noisy = 100 + cut + rng.normal(0, 10, cut.shape)
+        mask = np.ones(cut.shape, bool)
+        corner = rng.integers(0, [n // 2 for n in cut.shape])
+        mask[tuple(slice(c, c + n // 4) for c, n in zip(corner, cut.shape, strict=True))] = False
+        images.append(CentredImage.of(noisy, mask))
+    return images[0], images[1]
+
+
+def by_all_lags(a: CentredImage, b: CentredImage, least: float) -> tuple[int, ...]:
+    values = ncc_map(a, b, np.float64, least)
+    at = np.unravel_index(int(values.argmax()), values.shape)
+    axes = [lag_axis(p, q) for p, q in zip(a.mask.shape, b.mask.shape, strict=True)]
+    return tuple(int(axis[i]) for axis, i in zip(axes, at, strict=True))
+
+
+@pytest.mark.parametrize("least", [0.1, 0.3, 0.7])
+@pytest.mark.parametrize(
+    ("shape", "other"),
+    [((90, 75), (80, 91)), ((64, 128), (64, 128)), ((300,), (290,)), ((24, 30, 27), (30, 24, 29))],
+)
+def test_it_is_the_greatest_of_all(shape: tuple[int, ...], other: tuple[int, ...], least: float) -> None:
+    proven = 0
+    for seed in range(6):
+        a, b = pair(seed, shape, other)
+        found = greatest_ncc_lag(a, b, least)
+        if found is not None:
+            proven += 1
+            assert found == by_all_lags(a, b, least)
+    # little images and high thresholds leave loose bounds: there it may give up, never be wrong
+    assert proven >= (1 if least < 0.5 and len(shape) < 3 else 0)
+
+
+@pytest.mark.parametrize("bin_", [2, 4, 8])
+def test_every_block_is_bounded_from_above(monkeypatch: pytest.MonkeyPatch, bin_: int) -> None:
+    monkeypatch.setattr(greatest, "BLOCKS_PER_SIDE", 64 // bin_)
+    monkeypatch.setattr(greatest, "MOST_DIRECT", 10**6)
+    for seed in range(4):
+        a, b = pair(seed, (64, 50), (57, 64))
+        bounds = greatest._block_bounds(a, b, 0.2)
+        assert bounds is not None
+        assert bounds.bin == bin_
+        products = greatest._products(a, b, bounds)
+        upper = bounds.upper(products.block_maxima)
+        values = ncc_map(a, b, np.float64, 0.2)
+        first = [int(lag_axis(p, q)[0]) for p, q in zip(a.mask.shape, b.mask.shape, strict=True)]
+        checked = 0
+        for index in np.argwhere(values > 0):
+            block = tuple((index + first - bounds.first) // bin_)
+            bound = upper[block]
+            assert np.isnan(bound) or values[tuple(index)] <= bound + 1e-9
+            checked += bool(np.isfinite(bound))
+        assert checked > 100
+
+
+def test_the_greatest_overlap_decides_what_is_allowed() -> None:
+    a, b = pair(3, (80, 80), (80, 80))
+    for least in (0.95, 0.99):
+        found = greatest_ncc_lag(a, b, least)
+        assert found is None or found == by_all_lags(a, b, least)
+
+
+def test_equal_places_are_not_proven() -> None:
+    stripes = np.tile([0.0, 1.0, 3.0, 1.0], (40, 20))
+    image = CentredImage.of(stripes, np.ones(stripes.shape, bool))
+    assert greatest_ncc_lag(image, image, 0.3) is None
+
+
+@pytest.mark.parametrize("kind", ["flat", "nothing", "scattered"])
+def test_where_bounds_are_of_no_use_nothing_is_proven(kind: str) -> None:
+    a, b = pair(0, (80, 80), (80, 80))
+    mask = np.random.default_rng(0).random(a.mask.shape) < (0 if kind == "nothing" else 0.6)
+    pixels = np.ones(a.mask.shape) if kind == "flat" else a.pixels
+    assert greatest_ncc_lag(CentredImage.of(pixels, mask), b, 0.3) is None
+
+
+def test_a_scale_does_not_overflow() -> None:
+    a, b = pair(1, (90, 75), (80, 91))
+    found = greatest_ncc_lag(a, b, 0.2)
+    for scale in (1e-160, 1e160):
+        scaled = (CentredImage.of(x.pixels * scale, x.mask) for x in (a, b))
+        assert greatest_ncc_lag(*scaled, 0.2) == found
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (33, 64), (1, 9)])
+@pytest.mark.parametrize("b", [2, 4, 16])
+def test_compiled_sums_equal_the_plain_ones(shape: tuple[int, int], b: int) -> None:
+    rng = np.random.default_rng(2)
+    mask, other = rng.random(shape) < 0.8, rng.random(shape) < 0.8
+    x, y = np.where(mask, rng.normal(size=shape), 0), np.where(other, rng.normal(size=shape), 0)
+    np.testing.assert_allclose(block_sums(x, mask, b), plain_block_sums(x, mask, b), atol=1e-12)
+    for lag in ((0, 0), (shape[0] // 2, -2), (-shape[0] // 2, 3)):
+        sums = overlap_sums(x, mask, y, other, lag)
+        here, there = overlap_slices(shape, shape, lag)
+        plain = plain_overlap_sums(x[here], mask[here], y[there], other[there])
+        np.testing.assert_allclose(
+            [sums.n, sums.a, sums.aa, sums.b, sums.bb, sums.ab],
+            [plain.n, plain.a, plain.aa, plain.b, plain.bb, plain.ab],
+            atol=1e-12,
+        )
