@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike
 
 from maskreg.options import Options
 from maskreg.series.alignment import Alignment
+from maskreg.series.closing import closed
 from maskreg.series.frames import opened
 from maskreg.series.prepared import prepare
 from maskreg.series.progress import with_progress
 from maskreg.series.reference import ReferenceLike
-from maskreg.shifts import ShiftTable
 
 
 def align(
@@ -29,10 +29,13 @@ def align(
     offset: float | None = None,
     read_noise: float | None = None,
     smoothing: float | str = "auto",
+    repair: bool = False,
     workers: int | None = None,
     progress: bool = False,
 ) -> Alignment:
     """Register every frame of a series to one reference.
+
+    Frames that contradict their neighbours in the series are flagged as outliers at the end.
 
     Parameters
     ----------
@@ -47,6 +50,8 @@ def align(
         count from the end), an image file, or an image.
     max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing
         See `maskreg.Options`.
+    repair : bool
+        Give the table columns with shifts that are interpolated where a frame is not ok.
     workers : int, optional
         How many frames are registered at once; all cores unless told. It never changes a result.
     progress : bool
@@ -61,5 +66,5 @@ def align(
     with opened(frames) as source:
         series = prepare(source, mask, reference, options)
         with closing(series.rows(range(len(source)), workers=workers)) as rows:
-            table = ShiftTable(with_progress(rows, total=len(source), done=0, wanted=progress))
+            table = closed(with_progress(rows, total=len(source), done=0, wanted=progress), repair=repair)
     return Alignment(table, frames, series.mask)

@@ -1,9 +1,12 @@
-"""What identifies a run: everything that can change its table, and nothing else."""
+"""What identifies a run: everything that can change a row, and nothing else.
+
+The names of the frames are no part of it, for a series may grow; `maskreg.series.resume` compares
+those. The reference goes by its name, because its number changes when frames arrive before it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -16,14 +19,12 @@ from maskreg.series.prepared import Prepared
 
 def identity(series: Prepared) -> dict[str, Any]:
     """Return the settings of a run, by the names that the user knows; contents as fingerprints."""
-    source, mask, reference = series.source, series.mask, series.reference
+    mask, reference = series.mask, series.reference
     return {
         "maskreg": __version__,
-        "frames": len(source),
-        "shape": list(source.shape),
-        "dtype": str(source.dtype),
-        "frame_names": _of_texts(source.name(frame) for frame in range(len(source))),
-        "reference": "image" if reference.frame is None else reference.frame,
+        "shape": list(reference.image.shape),
+        "dtype": str(reference.image.dtype),
+        "reference": "image" if reference.source is None else reference.source,
         "reference_pixels": _of_array(reference.image),
         "mask": None if mask is None else f"{100 * (1 - mask.mean()):.1f} % ignored ({_of_array(mask)})",
         **asdict(series.options),
@@ -34,11 +35,4 @@ def _of_array(array: NDArray[Any]) -> str:
     digest = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
     digest.update(np.ascontiguousarray(np.ma.getdata(array)).view(np.uint8).data)
     digest.update(np.packbits(np.ma.getmaskarray(array)).data)
-    return digest.hexdigest()[:16]
-
-
-def _of_texts(texts: Iterable[str]) -> str:
-    digest = hashlib.sha256()
-    for text in texts:
-        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
     return digest.hexdigest()[:16]
