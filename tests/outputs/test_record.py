@@ -95,13 +95,23 @@ def test_a_frame_that_is_written_again_is_replaced(path):
 def test_files_are_remembered_whatever_they_are_called(path):
     files = {
         "a.tif": FileState(2**40, 1_700_000_000_123_456_789, 3),
-        "sub/ü\n'\udce4.tif": FileState(0, 0, 1),
+        "sub/ü\n'.tif": FileState(0, 0, 1),
     }
     with Record(path, SETTINGS) as record:
         for file, state in files.items():
-            record.write_file(file, state)
+            record.write_file(file, state, [(0, file, registration(), {})])
     with Record(path, SETTINGS) as record:
         assert record.files() == files
+        assert len(record.statuses()) == 2
+
+
+def test_a_file_that_is_read_again_has_its_new_frames_alone(path):
+    frames = [(place, f"a.tif[{place}]", registration(), {}) for place in range(3)]
+    with Record(path, SETTINGS) as record:
+        record.write_file("a.tif", FileState(9, 9, 1), [(0, "a.tif", registration(), {})])
+        record.write_file("a.tif", None, frames, instead_of=["a.tif"])
+        assert record.files() == {}
+        assert record.statuses().keys() == {"a.tif[0]", "a.tif[1]", "a.tif[2]"}
 
 
 def test_a_record_is_continued(path):

@@ -45,7 +45,9 @@ def interruptible(farewell: str) -> Iterator[None]:
     bell, ringer = os.pipe()
     os.set_blocking(ringer, False)
     watched = signal.set_wakeup_fd(ringer, warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(bell, noticed, farewell), name="maskreg-signals", daemon=True).start()
+    threading.Thread(
+        target=_watch, args=(bell, noticed, farewell), name="maskreg-signals", daemon=True
+    ).start()
     try:
         yield
     finally:

@@ -131,9 +131,43 @@ class Record:
 
     def write(self, frame: int, source: str, registration: Registration, metadata: Mapping[str, Any]) -> None:
         """Add a frame, or replace it; it is safe on the disk after the next commit, about a second later."""
-        values = _values(frame, source, registration, metadata)
         with _told(self.path):
-            self._database.execute(f"REPLACE INTO frames VALUES ({', '.join('?' * len(values))})", values)
+            self._put((frame, source, registration, dict(metadata)))
+        self._commit_if_due()
+
+    def write_file(
+        self, file: str, state: FileState | None, entries: Iterable[Entry], *, instead_of: Iterable[str] = ()
+    ) -> None:
+        """Add the frames of a whole file, or replace them; they are committed together.
+
+        Parameters
+        ----------
+        file : str
+            Its name, relative to the input's root.
+        state : FileState or None
+            What it was like, to be found in `files`; None when it should be read again another time.
+        entries : iterable of Entry
+            Its frames.
+        instead_of : iterable of str
+            Sources that the file had before and may have no more.
+        """
+        with _told(self.path):
+            self._database.executemany(
+                "DELETE FROM frames WHERE source = ?", [(source,) for source in instead_of]
+            )
+            for entry in entries:
+                self._put(entry)
+            self._database.execute("DELETE FROM files WHERE file = ?", (os.fsencode(file),))
+            if state is not None:
+                values = (os.fsencode(file), *state)
+                self._database.execute("INSERT INTO files VALUES (?, ?, ?, ?)", values)
+        self._commit_if_due()
+
+    def _put(self, entry: Entry) -> None:
+        values = _values(*entry)
+        self._database.execute(f"REPLACE INTO frames VALUES ({', '.join('?' * len(values))})", values)
+
+    def _commit_if_due(self) -> None:
         if time.monotonic() - self._committed_at >= COMMIT_SECONDS:
             self.commit()
 
@@ -144,15 +178,10 @@ class Record:
         self._committed_at = time.monotonic()
 
     def files(self) -> dict[str, FileState]:
-        """Return the files that `write_file` was told of, by their names relative to the input's root."""
+        """Return the files of which every frame is in the record, by their names."""
         with _told(self.path):
             rows = self._database.execute("SELECT * FROM files")
             return {os.fsdecode(file): FileState(*state) for file, *state in rows}
-
-    def write_file(self, file: str, state: FileState) -> None:
-        """Remember that every frame of a file is in the record; committed together with its frames."""
-        with _told(self.path):
-            self._database.execute("REPLACE INTO files VALUES (?, ?, ?, ?)", (os.fsencode(file), *state))
 
     def entries(self) -> Iterator[Entry]:
         """Yield all frames in the order of the series, those not yet committed too."""
