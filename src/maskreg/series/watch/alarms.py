@@ -6,7 +6,8 @@ An alarm is given when something begins, and again only after it was over.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -57,11 +58,13 @@ class Alarms:
     def rows(self, rows: Iterable[FrameRow], now: float) -> list[Alarm]:
         """Return what is alarming about new rows, which come in the order of their arrival."""
         alarms = []
-        for row in rows:
+        for some in _batched(rows, NEAR):
             self._last_row, self._silent = now, False
-            self._rows.append(row)
-            alarms += self._score(row)
-        return alarms + self._jumps()
+            self._rows.extend(some)
+            for row in some:
+                alarms += self._score(row)
+            alarms += self._jumps()
+        return alarms
 
     def tick(self, now: float) -> list[Alarm]:
         """Return what is alarming about the time that has gone by."""
@@ -99,3 +102,10 @@ class Alarms:
         self._told = {row.source for row in self._rows if row.source in self._told}
         self._told |= {table[jump.frame].source for jump in jumps}
         return alarms
+
+
+def _batched(rows: Iterable[FrameRow], size: int) -> Iterator[list[FrameRow]]:
+    """Yield the rows, so many at a time: never more than the window of recent rows holds twice."""
+    remaining = iter(rows)
+    while some := list(islice(remaining, size)):
+        yield some
