@@ -222,6 +222,14 @@ def test_another_format_is_refused(path):
         read_record(path)
 
 
+def test_a_record_that_is_only_being_made_is_told(path):
+    path.touch()
+    with pytest.raises(RunError, match="only being made"):
+        read_record(path)
+    Record(path, SETTINGS).close()
+    assert read_record(path)[1] == []
+
+
 def test_a_folder_without_a_record_is_no_run(tmp_path):
     with pytest.raises(RunError, match="is no run folder"):
         read_record(tmp_path / "run.sqlite")

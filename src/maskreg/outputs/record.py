@@ -207,6 +207,8 @@ def read_record(path: Path) -> tuple[Settings, list[Entry]]:
     if not path.is_file():
         raise RunError(f"{path} is not there: {path.parent} is no run folder")
     with _told(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        if _is_empty(database):
+            raise RunError(f"{path} is only being made, or its run was stopped before it began; try again")
         _check_format(database, path)
         return _settings(database), list(_entries(database))
 
