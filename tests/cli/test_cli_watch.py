@@ -85,3 +85,9 @@ def test_it_is_ended_with_its_table(maskreg, data, flags, kind):
     table = (data / "run" / "shifts.csv").read_bytes()
     maskreg("align", data / "frames", *flags, "--overwrite")
     assert (data / "run" / "shifts.csv").read_bytes() == table
+
+
+def test_a_watched_run_can_be_looked_at_meanwhile(maskreg, data, flags):
+    maskreg("watch", data / "frames", *flags, *QUICK)
+    (data / "run" / "shifts.csv").unlink()
+    assert maskreg("info", data / "run").out.startswith("a run of 6 frames; done are 6 frames: 5 ok")

@@ -49,7 +49,7 @@ def test_what_is_read_is_what_was_written_to_the_last_bit(path):
         for entry in written:
             record.write(*entry)
     settings, entries = read_record(path)
-    assert settings == {"max_shift": None, "mask": "abc", "shape": [4, 5]}
+    assert settings == {"max_shift": None, "mask": "abc", "shape": [4, 5], "frames": 0}
     assert len(entries) == 20
     for one, other in zip(written, entries, strict=True):
         assert (one[0], one[1], one[3]) == (other[0], other[1], other[3])
@@ -142,7 +142,7 @@ def test_overwrite_starts_anew(path):
         record.write(0, "a", registration(), {})
     with Record(path, {"max_shift": 3}, overwrite=True) as record:
         assert record.statuses() == {}
-    assert read_record(path) == ({"max_shift": 3}, [])
+    assert read_record(path) == ({"max_shift": 3, "frames": 0}, [])
 
 
 def test_a_second_writer_is_refused(path):

@@ -62,7 +62,7 @@ CREATE TABLE files (
 """
 
 _GROWS = "frames"
-"""The setting that says how many frames the series has; it changes when the series grows."""
+"""The setting that says how many frames the series had when they were last numbered."""
 
 
 class FileState(NamedTuple):
@@ -263,7 +263,7 @@ def _create(database: sqlite3.Connection, settings: Settings) -> None:
     for statement in _TABLES.split(";")[:-1]:
         database.execute(statement)
     database.execute(f"PRAGMA user_version = {FORMAT}")
-    pairs = [(name, json.dumps(value)) for name, value in settings.items()]
+    pairs = [(name, json.dumps(value)) for name, value in {**settings, _GROWS: 0}.items()]
     database.executemany("INSERT INTO settings VALUES (?, ?)", pairs)
     database.commit()
 
