@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -31,8 +32,6 @@ class _File:
     """When it was first seen like this, s."""
     closed: bool = False
     """Whether its writer has closed it since."""
-    read: bool = False
-    """Whether it was handed out like this."""
 
 
 class Arrivals:
@@ -48,6 +47,7 @@ class Arrivals:
         self._settle = settle
         self._done: dict[str, Stamp | None] = {}
         self._files: dict[str, _File] = {}
+        self._unread: set[str] = set()  # far fewer than there are files, when a night is over
         self._now = float("-inf")
         self.last_change = float("-inf")
         """When a file was last seen to arrive or to change, s."""
@@ -58,13 +58,13 @@ class Arrivals:
         A file that differs from its stamp is read again; None stands for whatever it is like.
         """
         self._done = dict(done)
-        for name, file in self._files.items():
-            file.read = self._is_done(name, file.stamp)
+        self._unread = {name for name, file in self._files.items() if not self._is_done(name, file.stamp)}
 
     def listed(self, folder: Mapping[str, Stamp], now: float) -> None:
         """Take note of all files in the folder as they are now; those that are gone are forgotten."""
         for name in self._files.keys() - folder.keys():
             del self._files[name]
+            self._unread.discard(name)
         for name, stamp in folder.items():
             self._seen(name, stamp, now)
 
@@ -75,15 +75,15 @@ class Arrivals:
 
     def ready(self) -> list[str]:
         """Return the files that may be read, by order of their names."""
-        return sorted(filter(self._is_ready, self._files), key=_order)
+        return sorted(filter(self._is_ready, self._unread), key=_order)
 
     def settling(self) -> list[str]:
         """Return the files that have not been read as they are now and may not be yet."""
-        return [name for name, file in self._files.items() if not file.read and not self._is_ready(name)]
+        return [name for name in self._unread if not self._is_ready(name)]
 
     def take(self, name: str) -> Stamp:
         """Hand out a file to be read: it is ready no more, unless it changes. Return what it is like."""
-        self._files[name].read = True
+        self._unread.discard(name)
         return self._files[name].stamp
 
     def first(self) -> str | None:
@@ -93,9 +93,9 @@ class Arrivals:
     def _seen(self, name: str, stamp: Stamp, now: float) -> None:
         file = self._files.get(name)
         if file is None or file.stamp != stamp:
-            done = file is None and self._is_done(name, stamp)
-            self._files[name] = _File(stamp, now, read=done)
-            if not done:
+            self._files[name] = _File(stamp, now)
+            if file is not None or not self._is_done(name, stamp):
+                self._unread.add(name)
                 self.last_change = now
         self._now = now
 
@@ -104,7 +104,7 @@ class Arrivals:
 
     def _is_ready(self, name: str) -> bool:
         file = self._files[name]
-        return not file.read and (file.closed or self._now - file.since >= self._settle)
+        return file.closed or self._now - file.since >= self._settle
 
 
 def comes_before(name: str, other: str) -> bool:
@@ -117,5 +117,6 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=_order)
 
 
+@lru_cache(maxsize=2**16)
 def _order(name: str) -> tuple[object, ...]:
     return natural_key(PurePath(name))

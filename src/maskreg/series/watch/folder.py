@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from stat import S_ISREG
 from types import TracebackType
 from typing import Any, Self
 
@@ -89,7 +90,7 @@ class WatchedFolder:
             state = path.stat()
         except OSError:
             return None
-        return Stamp(state.st_size, state.st_mtime_ns) if path.is_file() else None
+        return Stamp(state.st_size, state.st_mtime_ns) if S_ISREG(state.st_mode) else None
 
 
 def _observer(path: Path, tell: Callable[[str], None]) -> Any:

@@ -260,15 +260,17 @@ class _Session:
             (self._frames + place, row.source, row.registration, row.metadata)
             for place, row in enumerate(rows)
         ]
-        state = FileState(*stamp, len(rows)) if whole else None
-        record.write_file(file, state, entries, instead_of=former)
-        self._frames += len(rows)
         for source in sources:
             self._names.pop(source, None)  # of a run of `align`, which knows no files
         self._names[file] = sources
+        state = FileState(*stamp, len(rows)) if whole else None
+        record.write_file(file, state, entries, instead_of=former)
+        self._frames += len(rows)
 
     def _close(self, record: Record, series: Prepared, *, repair: bool) -> Alignment:
-        record.number([source for file in in_order(self._names) for source in self._names[file]])
+        done = record.statuses()  # an interrupt may have come between the two
+        names = [source for file in in_order(self._names) for source in self._names[file]]
+        record.number([source for source in names if source in done])
         return close_run(record, self._run, self._folder.path, series.mask, repair=repair)
 
     def _tell(self, alarms: list[Alarm]) -> None:
