@@ -74,6 +74,15 @@ def test_two_frames_far_off_are_outliers_and_a_move_that_stays_is_a_jump():
     np.testing.assert_allclose(jump.size, (3, -2), atol=0.5)
 
 
+@pytest.mark.parametrize("frames", [3, 4, 5, 6])
+def test_frames_that_stay_between_two_jumps_are_the_drift(frames):
+    shifts, covariances, good = drift(200)
+    shifts[80:] += (-1.0, 0.0)
+    shifts[80 + frames :] += (0.0, -1.0)
+    outlier = find_outliers(shifts, covariances, good)
+    assert not outlier.any()
+
+
 @pytest.mark.parametrize("end", [slice(0, 1), slice(-1, None)])
 def test_the_ends_are_not_judged(end):
     shifts, covariances, good = drift()

@@ -25,6 +25,8 @@ Bools = NDArray[np.bool_]
 
 BESIDE = 5
 """How many good frames on each side a frame is compared with: two that are wrong together move no median."""
+AGREE = 3
+"""So many frames in a row that agree with each other are the drift, wherever they are."""
 FEWEST_BESIDE = 2
 """With fewer good frames on one side a frame is not judged."""
 FEWEST = 10
@@ -37,7 +39,7 @@ LIMIT = 7.0
 """Deviations beyond so many sigma contradict. Steps of real drifts have heavier tails than noise."""
 FLOOR = 1e-3
 """No drift is known to be smoother than this, px."""
-ROUNDS = 3
+ROUNDS = 10
 """Outliers found in one round no longer stand in the way in the next."""
 TO_SIGMA = 1.4826
 """From the median of absolute values to the sigma of a normal distribution."""
@@ -163,10 +165,22 @@ def _contradicting(values: Floats, own: Floats) -> Bools:
         )
         jump = far(after - before - slope * (later - then))
         found = judged & far(values - middle) & (beside_both | ~jump)
+        found &= ~_agreeing(values, own, found)
         if np.array_equal(outlier, found):
             break
         outlier = found
     return outlier
+
+
+def _agreeing(values: Floats, own: Floats, doubtful: Bools) -> Bools:
+    """Return which frames stand in a row of frames that agree with each other: between two jumps, say."""
+    steps = np.diff(values, axis=0)
+    sure = ~(doubtful[1:] | doubtful[:-1])
+    excess = steps - median_filter(steps, size=(NEAR, 1), mode="nearest")
+    variance = _roughness(excess, sure) ** 2 + FLOOR**2
+    apart = _distance(excess, own[1:] + own[:-1] + variance[:, :, None] * np.eye(2)) > LIMIT / 2
+    row = np.concatenate([[0], np.cumsum(apart)])
+    return np.asarray(np.bincount(row)[row] >= AGREE)
 
 
 Side = tuple[Floats, Floats]
