@@ -1,7 +1,5 @@
 """``python -m maskreg`` is the command ``maskreg``."""
 
-import sys
+from maskreg.cli import script
 
-from maskreg.cli import main
-
-sys.exit(main())
+script()

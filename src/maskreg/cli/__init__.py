@@ -3,6 +3,6 @@
 Nothing heavy is imported before a verb runs, so that ``maskreg --help`` answers at once.
 """
 
-from maskreg.cli.main import main
+from maskreg.cli.main import main, script
 
-__all__ = ["main"]
+__all__ = ["main", "script"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, _ArgumentGroup
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,14 +34,24 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_metadata_flags(parser)
     add_option_flags(parser)
     add_mask_flags(parser)
+    how = add_run_flags(parser)
+    how.add_argument("--no-progress", action="store_true", help="no progress bar")
+    parser.set_defaults(when_interrupted="what is done is kept, the same command goes on")
+
+
+def add_run_flags(parser: ArgumentParser) -> _ArgumentGroup:
+    """Add the flags of every verb that fills a run folder."""
+    table = parser.add_argument_group("the table")
+    table.add_argument(
+        "--repair", action="store_true", help="add columns with shifts interpolated where a frame is not ok"
+    )
     how = parser.add_argument_group("how it runs (never changes a result)")
     how.add_argument(
         "--workers", type=values.workers, metavar="N", help="frames registered at once (default: all cores)"
     )
     how.add_argument("--overwrite", action="store_true", help="start anew (default: go on where the run was)")
-    how.add_argument("--no-progress", action="store_true", help="no progress bar")
     how.add_argument("--json", action="store_true", help="print the summary as JSON")
-    parser.set_defaults(when_interrupted="what is done is kept, the same command goes on")
+    return how
 
 
 def run(args: Namespace) -> int:
@@ -63,6 +73,7 @@ def run(args: Namespace) -> int:
             workers=args.workers,
             progress=not args.no_progress and args.verbosity == 0,
             overwrite=args.overwrite,
+            repair=args.repair,
         )
     print(json.dumps(as_dict(alignment, args.output)) if args.json else as_text(alignment, args.output))
     return exits.FLAGGED if alignment.table().flagged else exits.DONE
@@ -77,6 +88,10 @@ def as_dict(alignment: Alignment, folder: str) -> dict[str, Any]:
         "flagged": table.flagged,
         "counts": {status.label: count for status, count in table.counts().items()},
         "largest_shift": largest and {"frame": largest[0], "px": largest[1]},
+        "jumps": [
+            {"frame": jump.frame, "source": table[jump.frame].source, "px": list(jump.size)}
+            for jump in alignment.jumps
+        ],
         "run": folder,
     }
 
@@ -87,6 +102,7 @@ def as_text(alignment: Alignment, folder: str) -> str:
     lines = [table.describe()]
     if (largest := _largest_shift(alignment)) is not None:
         lines.append(f"largest shift: {largest[1]:.2f} px (frame {largest[0]}, {table[largest[0]].source})")
+    lines += _about_jumps(alignment)
     flagged = [row for row in table if not row.registration.ok]
     lines += [
         f"frame {row.frame} ({row.source}): {row.registration.status.label}: {row.registration.reason}"
@@ -96,6 +112,16 @@ def as_text(alignment: Alignment, folder: str) -> str:
         lines.append(f"and {len(flagged) - SHOWN} more that are not ok: see the columns status and reason")
     lines.append(f"table: {Path(folder) / 'shifts.csv'}")
     return "\n".join(lines)
+
+
+def _about_jumps(alignment: Alignment) -> list[str]:
+    jumps = alignment.jumps
+    lines = [
+        f"jump at frame {jump.frame} ({alignment.table()[jump.frame].source}): "
+        f"{jump.size[0]:+.2f} px down, {jump.size[1]:+.2f} px right"
+        for jump in jumps[:SHOWN]
+    ]
+    return lines + ([f"and {len(jumps) - SHOWN} more jumps"] if len(jumps) > SHOWN else [])
 
 
 def _largest_shift(alignment: Alignment) -> tuple[int, float] | None:

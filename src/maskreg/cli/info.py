@@ -65,7 +65,8 @@ def _of_run(folder: str) -> tuple[list[str], dict[str, Any]]:
 
     settings, table = read_run(folder)
     counts = {status.label: count for status, count in table.counts().items()}
-    lines = [f"a run of {settings['frames']} frames; done are {table.describe()}"]
+    frames = max(settings["frames"], len(table))  # while a folder is watched nobody knows how many will come
+    lines = [f"a run of {frames} frames; done are {table.describe()}"]
     lines += [f"  {name}: {_told(value)}" for name, value in settings.items()]
     return lines, {"done": len(table), "counts": counts, "settings": settings}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from typing import NoReturn
 
 from maskreg.cli import exits
 from maskreg.cli.parser import parse
@@ -30,32 +30,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: Namespace) -> int:
+    from maskreg.cli.interrupts import interruptible
     from maskreg.cli.messages import send_to_stderr
 
-    with send_to_stderr(args.verbosity), _terminated_as_interrupted():
+    farewell = f"maskreg: interrupted; {args.when_interrupted}"
+    with send_to_stderr(args.verbosity), interruptible(farewell):
         try:
             code: int = args.run(args)
         except KeyboardInterrupt:
-            print(f"maskreg: interrupted; {args.when_interrupted}", file=sys.stderr)
+            print(farewell, file=sys.stderr)
             raise
     sys.stdout.flush()  # a closed pipe must show here, not when the interpreter ends
     return code
 
 
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM end the program as Ctrl-C does: in order, with what is done kept."""
-    import signal
-    import threading
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may say what signals do
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def script() -> NoReturn:
+    """Run the command line as a program of its own."""
+    code = main()
+    if code == exits.INTERRUPTED:
+        # threads may still be busy with a frame; the interpreter's own end would pull the ground from
+        # under them, or wait
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _leave_quietly() -> int:

@@ -15,6 +15,7 @@ VERBS = {
     "demo": "make a small chromium scan with a beam-block and known drift, and align it",
     "pair": "register two images",
     "align": "align a series of frames into a run folder",
+    "watch": "align frames as they are written",
     "info": "tell what is in a file, a folder of frames or a run folder",
     "doctor": "tell versions, cores, missing packages and what adds them",
     "completion": "print a script that completes verbs and options in a shell",

@@ -23,6 +23,19 @@ def workers(text: str) -> int:
     return int(text)
 
 
+def seconds(text: str) -> float:
+    """Return a time in s, zero or more."""
+    (number,) = _numbers(text.replace(",", " "), "a number of seconds, such as 30")
+    if not 0 <= number < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds, such as 30")
+    return number
+
+
+def minutes(text: str) -> float:
+    """Return a time that is given in minutes, in s."""
+    return 60 * seconds(text)
+
+
 def reference(text: str) -> int | str:
     """Return an index as a number; ``first`` and file names stay text."""
     try:

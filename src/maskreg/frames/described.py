@@ -20,11 +20,19 @@ class DescribedFrames(FrameSource):
         What is known of each frame of `source`, in the order of `source`.
     order : sequence of int, optional
         Which frame of `source` each frame is; as they are unless told.
+    from_names : bool
+        Whether the names alone say all of `rows`: then it cannot change, and more frames may come.
     """
 
     def __init__(
-        self, source: FrameSource, rows: Sequence[Mapping[str, Any]], order: Sequence[int] | None = None
+        self,
+        source: FrameSource,
+        rows: Sequence[Mapping[str, Any]],
+        order: Sequence[int] | None = None,
+        *,
+        from_names: bool = False,
     ) -> None:
+        self.from_names = from_names
         self._source = source
         self._rows = rows
         self._order = range(len(source)) if order is None else order

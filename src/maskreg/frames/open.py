@@ -107,6 +107,7 @@ def describe(source: FrameSource, pattern: str | None, metadata: PathLike | None
     names = [source.name(index) for index in range(len(source))]
     files = [re.sub(r"(::[^\[\]]*)?(\[\d+\])?$", "", name) for name in names]
     rows = [metadata_of(source, index) for index in range(len(source))]
+    from_names = metadata is None and not any(rows)
     if pattern is not None:
         _add(rows, NamePattern(pattern).columns(files))
     if metadata is not None:
@@ -114,7 +115,7 @@ def describe(source: FrameSource, pattern: str | None, metadata: PathLike | None
     order = order_of_time(rows, names)
     if pattern is None and metadata is None and order in (None, list(range(len(source)))):
         return source
-    return DescribedFrames(source, rows, order)
+    return DescribedFrames(source, rows, order, from_names=from_names)
 
 
 def _add(rows: list[dict[str, Any]], more: list[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import TextIO
 
 from maskreg.errors import RunError
+
+FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
+"""The errors that tell of a full disk, or of a limit that has been reached."""
 
 
 @contextmanager
@@ -27,7 +31,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[TextIO]:
         part.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+        advice = "; make room and give the same command again" if error.errno in FULL else ""
+        raise RunError(f"cannot write {path}: {error.strerror or error}{advice}") from error
     finally:
         part.unlink(missing_ok=True)
 

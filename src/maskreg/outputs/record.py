@@ -4,6 +4,9 @@ An embedded database, because it survives a crash at any moment and can be read 
 written. Numbers are stored as 8-byte floats, so what is written from the record of a resumed run
 has the bytes of an uninterrupted one. NaN is stored as NULL (SQLite has no NaN).
 
+A row belongs to its source, not to a number: a series may grow, also in its middle, and its frames
+are numbered by order of their names whenever all names are known.
+
 One process writes. It holds an SQLite lock on a small file beside the record, which the operating
 system releases however the process ends; a lock on the record itself would keep readers out.
 """
@@ -11,20 +14,21 @@ system releases however the process ends; a lock on the record itself would keep
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from maskreg.errors import RunError
 from maskreg.registration import Registration, Rival, Status
 
-FORMAT = 1
+FORMAT = 2
 """Version of the tables below; a record of another version is refused."""
 
 COMMIT_SECONDS = 1.0
@@ -39,8 +43,8 @@ Entry = tuple[int, str, Registration, dict[str, Any]]
 _TABLES = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE frames (
-    frame INTEGER PRIMARY KEY,
-    source TEXT NOT NULL,
+    frame INTEGER NOT NULL,
+    source TEXT PRIMARY KEY,
     shift_row REAL, shift_col REAL,
     cov_row_row REAL, cov_row_col REAL, cov_col_col REAL,
     score REAL, significance REAL, overlap REAL,
@@ -49,7 +53,27 @@ CREATE TABLE frames (
     detail TEXT NOT NULL,
     metadata TEXT NOT NULL
 );
+CREATE TABLE files (
+    file BLOB PRIMARY KEY,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    frames INTEGER NOT NULL
+);
 """
+
+_GROWS = "frames"
+"""The setting that says how many frames the series had when they were last numbered."""
+
+
+class FileState(NamedTuple):
+    """A file of which every frame is in the record, as it was when it was read."""
+
+    size: int
+    """Bytes."""
+    mtime_ns: int
+    """Time of its last change, ns."""
+    frames: int
+    """How many it holds."""
 
 
 class Record:
@@ -88,16 +112,62 @@ class Record:
     ) -> None:
         self.close()
 
-    def frames(self) -> set[int]:
-        """Return the indices of the frames that are done."""
+    def statuses(self) -> dict[str, Status]:
+        """Return what became of the frames that are done, by their sources."""
         with _told(self.path):
-            return {frame for (frame,) in self._database.execute("SELECT frame FROM frames")}
+            pairs = self._database.execute("SELECT source, status FROM frames")
+            return {source: Status.from_label(label) for source, label in pairs}
+
+    def number(self, sources: Iterable[str]) -> None:
+        """Give each frame its place in `sources`, the names of all frames of the series as of now."""
+        known = self.statuses()
+        numbers = list(enumerate(sources))
+        with _told(self.path):
+            self._database.executemany(
+                "UPDATE frames SET frame = ?1 WHERE source = ?2 AND frame != ?1",
+                [pair for pair in numbers if pair[1] in known],
+            )
+            self._database.execute("REPLACE INTO settings VALUES (?, ?)", (_GROWS, json.dumps(len(numbers))))
 
     def write(self, frame: int, source: str, registration: Registration, metadata: Mapping[str, Any]) -> None:
-        """Add a frame; it is safe on the disk after the next commit, at most about a second later."""
-        values = _values(frame, source, registration, metadata)
+        """Add a frame, or replace it; it is safe on the disk after the next commit, about a second later."""
         with _told(self.path):
-            self._database.execute(f"INSERT INTO frames VALUES ({', '.join('?' * len(values))})", values)
+            self._put((frame, source, registration, dict(metadata)))
+        self._commit_if_due()
+
+    def write_file(
+        self, file: str, state: FileState | None, entries: Iterable[Entry], *, instead_of: Iterable[str] = ()
+    ) -> None:
+        """Add the frames of a whole file, or replace them; they are committed together.
+
+        Parameters
+        ----------
+        file : str
+            Its name, relative to the input's root.
+        state : FileState or None
+            What it was like, to be found in `files`; None when it should be read again another time.
+        entries : iterable of Entry
+            Its frames.
+        instead_of : iterable of str
+            Sources that the file had before and may have no more.
+        """
+        with _told(self.path):
+            self._database.executemany(
+                "DELETE FROM frames WHERE source = ?", [(source,) for source in instead_of]
+            )
+            for entry in entries:
+                self._put(entry)
+            self._database.execute("DELETE FROM files WHERE file = ?", (os.fsencode(file),))
+            if state is not None:
+                values = (os.fsencode(file), *state)
+                self._database.execute("INSERT INTO files VALUES (?, ?, ?, ?)", values)
+        self._commit_if_due()
+
+    def _put(self, entry: Entry) -> None:
+        values = _values(*entry)
+        self._database.execute(f"REPLACE INTO frames VALUES ({', '.join('?' * len(values))})", values)
+
+    def _commit_if_due(self) -> None:
         if time.monotonic() - self._committed_at >= COMMIT_SECONDS:
             self.commit()
 
@@ -106,6 +176,12 @@ class Record:
         with _told(self.path):
             self._database.commit()
         self._committed_at = time.monotonic()
+
+    def files(self) -> dict[str, FileState]:
+        """Return the files of which every frame is in the record, by their names."""
+        with _told(self.path):
+            rows = self._database.execute("SELECT * FROM files")
+            return {os.fsdecode(file): FileState(*state) for file, *state in rows}
 
     def entries(self) -> Iterator[Entry]:
         """Yield all frames in the order of the series, those not yet committed too."""
@@ -131,6 +207,8 @@ def read_record(path: Path) -> tuple[Settings, list[Entry]]:
     if not path.is_file():
         raise RunError(f"{path} is not there: {path.parent} is no run folder")
     with _told(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        if _is_empty(database):
+            raise RunError(f"{path} is only being made, or its run was stopped before it began; try again")
         _check_format(database, path)
         return _settings(database), list(_entries(database))
 
@@ -150,8 +228,11 @@ def _lock(path: Path) -> sqlite3.Connection:
 
 
 def _remove(path: Path) -> None:
-    """Remove a record with the files that SQLite keeps beside it."""
-    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
+    """Remove a record with the files that SQLite keeps beside it.
+
+    The record itself goes last: what is left of an older one beside a new one would be taken for its own.
+    """
+    for name in (f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal", path.name):
         path.with_name(name).unlink(missing_ok=True)
 
 
@@ -182,7 +263,7 @@ def _create(database: sqlite3.Connection, settings: Settings) -> None:
     for statement in _TABLES.split(";")[:-1]:
         database.execute(statement)
     database.execute(f"PRAGMA user_version = {FORMAT}")
-    pairs = [(name, json.dumps(value)) for name, value in settings.items()]
+    pairs = [(name, json.dumps(value)) for name, value in {**settings, _GROWS: 0}.items()]
     database.executemany("INSERT INTO settings VALUES (?, ?)", pairs)
     database.commit()
 
@@ -199,7 +280,7 @@ def _check_format(database: sqlite3.Connection, path: Path) -> None:
 def _check_settings(old: Settings, new: Settings, path: Path) -> None:
     # through JSON, in which tuples are lists, as they were when they were stored
     new = json.loads(json.dumps(new))
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    names = [name for name in {**old, **new} if name != _GROWS and old.get(name) != new.get(name)]
     if names:
         changes = ", ".join(f"{name}: {_shown(old.get(name))} → {_shown(new.get(name))}" for name in names)
         raise RunError(
@@ -221,7 +302,7 @@ def _settings(database: sqlite3.Connection) -> Settings:
 
 
 def _entries(database: sqlite3.Connection) -> Iterator[Entry]:
-    for values in database.execute("SELECT * FROM frames ORDER BY frame"):
+    for values in database.execute("SELECT * FROM frames ORDER BY frame, rowid"):
         yield _entry(values)
 
 
@@ -269,7 +350,15 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        advice = "; make room and give the same command again" if "is full" in str(error) else ""
-        raise RunError(f"{path}: {error}{advice}") from error
+        raise RunError(f"{path}: {error}{_advice(str(error))}") from error
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _advice(problem: str) -> str:
+    """Return what to try; a disk that is full, or gone, is no end of a run."""
+    if "is full" in problem:
+        return "; make room and give the same command again"
+    if "disk I/O error" in problem:
+        return "; is the disk full, or the share lost? Mend it and give the same command again"
+    return ""

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 
 from maskreg.options import Options
 from maskreg.series.alignment import Alignment
+from maskreg.series.closing import closed
 from maskreg.series.frames import Described, opened
 from maskreg.series.prepared import prepare
 from maskreg.series.progress import with_progress
 from maskreg.series.reference import ReferenceLike
-from maskreg.shifts import ShiftTable
 
 
 def align(
@@ -32,10 +32,13 @@ def align(
     smoothing: float | str = "auto",
     pattern: str | None = None,
     metadata: str | os.PathLike[str] | None = None,
+    repair: bool = False,
     workers: int | None = None,
     progress: bool = False,
 ) -> Alignment:
     """Register every frame of a series to one reference.
+
+    Frames that contradict their neighbours in the series are flagged as outliers at the end.
 
     Parameters
     ----------
@@ -55,6 +58,8 @@ def align(
     pattern, metadata : optional
         Where metadata columns come from: the names of the files (``'{scan:d}_{delay:f}.tif'``), a
         CSV file. See `maskreg.open_frames`.
+    repair : bool
+        Give the table columns with shifts that are interpolated where a frame is not ok.
     workers : int, optional
         How many frames are registered at once; all cores unless told. It never changes a result.
     progress : bool
@@ -70,5 +75,5 @@ def align(
     with opened(described) as source:
         series = prepare(source, mask, reference, options)
         with closing(series.rows(range(len(source)), workers=workers)) as rows:
-            table = ShiftTable(with_progress(rows, total=len(source), done=0, wanted=progress))
+            table = closed(with_progress(rows, total=len(source), done=0, wanted=progress), repair=repair)
     return Alignment(table, described, series.mask)

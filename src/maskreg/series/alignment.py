@@ -14,6 +14,8 @@ from maskreg.frames import FrameSource
 from maskreg.labelled import is_labelled, labelled_like
 from maskreg.outputs import atomic_write
 from maskreg.registration import Status
+from maskreg.series.closing import jumps_of
+from maskreg.series.drift import Jump
 from maskreg.series.frames import opened
 from maskreg.shifts import FrameRow, ShiftTable
 
@@ -63,6 +65,11 @@ class Alignment:
     def ok(self) -> NDArray[np.bool_]:
         """Which frames have a shift that may be used without a second look, (n,)."""
         return np.array([row.registration.ok for row in self._table], dtype=bool)
+
+    @property
+    def jumps(self) -> list[Jump]:
+        """Where the drift jumps and stays."""
+        return jumps_of(self._table)
 
     def table(self) -> ShiftTable:
         """Return the table of shifts, a row per frame."""

@@ -1,4 +1,8 @@
-"""What identifies a run: everything that can change its table, and nothing else."""
+"""What identifies a run: everything that can change a row, and nothing else.
+
+The names of the frames are no part of it, for a series may grow; `maskreg.series.resume` compares
+those. The reference goes by its name, because its number changes when frames arrive before it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from numpy.typing import NDArray
 
 from maskreg._version import __version__
 from maskreg.frames import FrameSource
+from maskreg.frames.described import DescribedFrames
 from maskreg.frames.source import metadata_of
 from maskreg.series.prepared import Prepared
 from maskreg.shifts.row import plain_metadata
@@ -20,15 +25,13 @@ from maskreg.shifts.row import plain_metadata
 
 def identity(series: Prepared) -> dict[str, Any]:
     """Return the settings of a run, by the names that the user knows; contents as fingerprints."""
-    source, mask, reference = series.source, series.mask, series.reference
+    mask, reference = series.mask, series.reference
     return {
         "maskreg": __version__,
-        "frames": len(source),
-        "shape": list(source.shape),
-        "dtype": str(source.dtype),
-        "frame_names": _of_texts(source.name(frame) for frame in range(len(source))),
-        "metadata": _of_metadata(source),
-        "reference": "image" if reference.frame is None else reference.frame,
+        "shape": list(reference.image.shape),
+        "dtype": str(reference.image.dtype),
+        "metadata": _of_metadata(series.source),
+        "reference": "image" if reference.source is None else reference.source,
         "reference_pixels": _of_array(reference.image),
         "mask": None if mask is None else f"{100 * (1 - mask.mean()):.1f} % ignored ({_of_array(mask)})",
         **asdict(series.options),
@@ -43,10 +46,12 @@ def _of_array(array: NDArray[Any]) -> str:
 
 
 def _of_metadata(source: FrameSource) -> str | None:
-    """Return the columns that the metadata give and a fingerprint of them, or None without any."""
+    """Return the columns of the metadata and, where they could change, a fingerprint of their values."""
     rows = [plain_metadata(metadata_of(source, frame)) for frame in range(len(source))]
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    return f"{', '.join(columns)} ({_of_texts(map(json.dumps, rows))})" if columns else None
+    columns = ", ".join(dict.fromkeys(column for row in rows for column in row))
+    if not columns or (isinstance(source, DescribedFrames) and source.from_names):
+        return columns or None
+    return f"{columns} ({_of_texts(map(json.dumps, rows))})"
 
 
 def _of_texts(texts: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.errors import FrameError, FrameShapeError
+from maskreg.errors import FrameError, FrameShapeError, RunError
 from maskreg.frames import FrameSource
 from maskreg.frames.source import metadata_of
 from maskreg.registration import Registration, Status
@@ -40,9 +40,19 @@ def register_frames(
         except FrameShapeError as error:
             return Registration.failed(Status.BAD_SHAPE, 2, _without(source.name(frame), error))
         except FrameError as error:
+            _ensure_not_lost(source)
             return Registration.failed(Status.UNREADABLE, 2, _without(source.name(frame), error))
 
     return ordered_map(row, frames, workers=available_cores() if workers is None else workers)
+
+
+def _ensure_not_lost(source: FrameSource) -> None:
+    """Raise `RunError` when the whole input is gone: then no frame is to blame, and all would fail."""
+    if source.root is not None and not source.root.is_dir():
+        raise RunError(
+            f"{source.root} is not there any more; is the share lost? "
+            "Bring it back and give the same command again"
+        )
 
 
 def _without(name: str, error: FrameError) -> str:

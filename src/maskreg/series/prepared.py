@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,9 @@ from maskreg.options import Options
 from maskreg.series.pipeline import register_frames
 from maskreg.series.reference import Reference, ReferenceLike, find_reference
 from maskreg.shifts import FrameRow
+
+if TYPE_CHECKING:
+    from maskreg.core.registrar import Registrar
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +34,12 @@ class Prepared:
 
     def rows(self, frames: Iterable[int], *, workers: int | None) -> Generator[FrameRow, None, None]:
         """Yield the rows of `frames`; what depends on reference and mask is computed once, first."""
+        return register_frames(
+            self.source, frames, self.registrar(), reference_frame=self.reference.frame, workers=workers
+        )
+
+    def registrar(self) -> Registrar:
+        """Return what registers an image to the reference."""
         # here, because it brings the compiler of the kernels, for which who reads a run need not wait
         from maskreg.core.plan import make_plan
         from maskreg.core.registrar import Registrar
@@ -37,10 +47,7 @@ class Prepared:
         shape = tuple(self.source.shape)
         log.debug("registered to %s", self.reference.name.rstrip(","))
         log.debug("plan: %s", make_plan(shape, shape, exact=self.options.exact))
-        registrar = Registrar(self.reference.image, self.mask, self.mask, **asdict(self.options))
-        return register_frames(
-            self.source, frames, registrar, reference_frame=self.reference.frame, workers=workers
-        )
+        return Registrar(self.reference.image, self.mask, self.mask, **asdict(self.options))
 
 
 def prepare(

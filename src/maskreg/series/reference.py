@@ -16,6 +16,7 @@ from maskreg.errors import FrameError, InputError, InputTypeError
 from maskreg.frames import FrameSource, open_frames
 from maskreg.options import Options
 from maskreg.series.condition import frames_that_meet, is_condition, mean_of
+from maskreg.shifts import source_text
 
 ReferenceLike = int | str | os.PathLike[str] | NDArray[Any]
 """``'first'``, the index of a frame, an image file, a 2-D array or a condition such as ``'delay<0'``."""
@@ -31,12 +32,15 @@ class Reference:
         Its pixels.
     frame : int or None
         Its index in the series; None when it is an image of its own.
+    source : str or None
+        Its name in the table; None when it is an image of its own.
     name : str
         What to call it in a message.
     """
 
     image: NDArray[Any]
     frame: int | None
+    source: str | None
     name: str
 
 
@@ -53,11 +57,11 @@ def find_reference(
     if len(source) == 0:
         raise InputError("the series has no frames")
     if isinstance(reference, np.ndarray):
-        found = Reference(reference, None, "the array given as reference")
+        found = Reference(reference, None, None, "the array given as reference")
     elif isinstance(reference, str) and is_condition(reference) and not Path(reference).exists():
         found = _mean(reference, source, mask, options or Options())
     elif isinstance(reference, str | os.PathLike) and reference != "first":
-        found = Reference(read_image(reference), None, f"the reference {reference}")
+        found = Reference(read_image(reference), None, None, f"the reference {reference}")
     else:
         found = _frame_of_series(0 if reference == "first" else reference, source)
     _check(found, source, mask)
@@ -76,7 +80,9 @@ def _mean(condition: str, source: FrameSource, mask: NDArray[np.bool_] | None, o
     frames = frames_that_meet(condition, source)
     if len(frames) == 1:
         return _frame_of_series(frames[0], source)
-    return Reference(mean_of(frames, source, mask, options), None, f"the mean of the frames with {condition}")
+    return Reference(
+        mean_of(frames, source, mask, options), None, None, f"the mean of the frames with {condition}"
+    )
 
 
 def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
@@ -109,7 +115,7 @@ def _frame_of_series(index: Any, source: FrameSource) -> Reference:
         image = source.read(frame)
     except FrameError as error:
         raise InputError(f"{name} cannot be used: {error}; {_advice(frame, source)}") from error
-    return Reference(image, frame, name)
+    return Reference(image, frame, source_text(source.name(frame)), name)
 
 
 def _checked_index(index: int, source: FrameSource, what: str) -> int:

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maskreg.registration import Registration
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 Metadata = dict[str, str | int | float | bool | None]
+
+
+class Repaired(NamedTuple):
+    """A shift to use whatever became of the frame: its own, or one between its neighbours'."""
+
+    shift: NDArray[np.float64]
+    """(2,) px; NaN where no frame of the series is ok."""
+    sigma: NDArray[np.float64]
+    """(2,) 1 sigma, px."""
 
 
 class FrameRow(NamedTuple):
@@ -24,22 +38,34 @@ class FrameRow(NamedTuple):
         Its shift relative to the reference, and how sure that is.
     metadata : dict
         Plain values from the file or its name, one column each.
+    repaired : Repaired or None
+        Where it was asked for.
     """
 
     frame: int
     source: str
     registration: Registration
     metadata: Metadata
+    repaired: Repaired | None = None
 
     @classmethod
     def of(cls, frame: int, source: str, registration: Registration, metadata: Mapping[str, Any]) -> FrameRow:
         """Return a row whose texts fit on one line and whose metadata are plain Python values."""
-        return cls(frame, one_line(source), registration, plain_metadata(metadata))
+        tame = replace(registration, detail=one_line(registration.detail))
+        return cls(frame, source_text(source), tame, plain_metadata(metadata))
 
 
 def plain_metadata(metadata: Mapping[str, Any]) -> Metadata:
     """Return metadata as a table and its record hold them: plain values, texts on one line."""
     return {one_line(key): _plain(value) for key, value in metadata.items()}
+
+
+def source_text(name: str) -> str:
+    r"""Return a source's name as it stands in the table: on one line, another name another text.
+
+    A backslash is doubled: a line break in one name and the letters ``\n`` in another stay apart.
+    """
+    return one_line(name.replace("\\", "\\\\"))
 
 
 def one_line(text: str) -> str:

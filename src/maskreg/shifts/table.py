@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from maskreg.registration import Status
-from maskreg.shifts.columns import COLUMNS, metadata_column
+from maskreg.shifts.columns import Column, columns_of, metadata_column
 from maskreg.shifts.csv_text import read_rows, write_rows
 from maskreg.shifts.row import FrameRow
 
@@ -55,7 +55,8 @@ class ShiftTable:
 
     def to_dicts(self) -> list[dict[str, str | int | float | bool | None]]:
         """Return the rows as dictionaries by column, in full precision, NaN as None: ready for JSON."""
-        return [_as_dict(row) for row in self.rows]
+        columns = columns_of(self.rows)
+        return [_as_dict(row, columns) for row in self.rows]
 
     def to_csv(self, stream: TextIO) -> None:
         """Write the table as CSV; the same rows give the same bytes."""
@@ -70,8 +71,8 @@ class ShiftTable:
         return f"ShiftTable({self.describe()})"
 
 
-def _as_dict(row: FrameRow) -> dict[str, str | int | float | bool | None]:
-    values: dict[str, str | int | float | bool | None] = {c.name: c.value(row) for c in COLUMNS}
+def _as_dict(row: FrameRow, columns: Iterable[Column]) -> dict[str, str | int | float | bool | None]:
+    values: dict[str, str | int | float | bool | None] = {c.name: c.value(row) for c in columns}
     values.update({metadata_column(key): value for key, value in row.metadata.items()})
     return {
         key: None if isinstance(value, float) and math.isnan(value) else value

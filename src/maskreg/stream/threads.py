@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-PATIENCE = 1.0
+PATIENCE = 0.5
 """How long running tasks are waited for when the map ends early, s."""
 
 

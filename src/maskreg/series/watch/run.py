@@ -1,0 +1,308 @@
+"""The loop of ``watch``: ask what has arrived, register it, tell what is alarming.
+
+All decisions are made elsewhere (`arrivals`, `alarms`) and tested there. The record is that of
+`align`: either can go on with a run of the other, and both close it in the same way.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from maskreg.errors import FrameError, InputError, RunError
+from maskreg.frames.folder import FolderFrames
+from maskreg.options import Options
+from maskreg.outputs import FileState, Record
+from maskreg.registration import Status
+from maskreg.series.alignment import Alignment
+from maskreg.series.identity import identity
+from maskreg.series.pipeline import register_frames
+from maskreg.series.prepared import Prepared, prepare
+from maskreg.series.reference import ReferenceLike, read_image
+from maskreg.series.run import RECORD, TABLE, close_run, made_folder
+from maskreg.series.watch.alarms import Alarm, Alarms
+from maskreg.series.watch.arrivals import Arrivals, Stamp, comes_before, in_order
+from maskreg.series.watch.arrived import ArrivedFrames
+from maskreg.series.watch.folder import WatchedFolder
+from maskreg.shifts import FrameRow, source_text
+
+log = logging.getLogger(__name__)
+
+BATCH = 64
+"""Most files taken at once: between batches the folder is looked at and alarms are given."""
+
+SETTLE = 2.0
+"""How long a file must not have changed before it is read, s, unless it is known to be closed."""
+
+MaskLike = ArrayLike | Callable[[NDArray[Any]], ArrayLike | None] | None
+"""A mask, or a function that makes one from the reference."""
+
+
+def watch_run(
+    folder: str | os.PathLike[str],
+    run: str | os.PathLike[str],
+    mask: MaskLike = None,
+    *,
+    reference: ReferenceLike = "first",
+    options: Options | None = None,
+    workers: int | None = None,
+    overwrite: bool = False,
+    repair: bool = False,
+    settle: float = SETTLE,
+    until_idle: float | None = None,
+    silence: float | None = None,
+    on_alarm: Callable[[Alarm], None] = lambda alarm: log.warning("%s", alarm.text),
+) -> Alignment:
+    """Register the frames of a folder as they are written, keeping what is done in a run folder.
+
+    It ends when nothing has arrived for a while, or with `KeyboardInterrupt`; in both cases the
+    table of all frames that were registered has been written. The same call goes on, and so does
+    `align_run` with the same folder; the table is the same.
+
+    Parameters
+    ----------
+    folder : path
+        Files in it are frames, or stacks that are whole when they are closed.
+    run, options, workers, overwrite, repair
+        See `maskreg.series.align_run`.
+    mask : (rows, cols) array of bool, or callable, optional
+        True where pixels are valid; or a function that is given the reference and returns it.
+    reference : 'first', path or array
+        'first' is the first frame by order of the names. When one arrives that comes before it,
+        or it is written anew, the run starts anew.
+    settle : float
+        How long a file must not have changed before it is read, s, unless it is known to be closed.
+    until_idle : float, optional
+        End when no file has arrived or changed for so long, s.
+    silence : float, optional
+        Give alarm when no new frame came for so long, s.
+    on_alarm : callable
+        Is given each `Alarm`.
+    """
+    root = _checked(Path(os.path.abspath(folder)))  # noqa: PTH100 (not resolved, as in `align`)
+    image = _image(reference)
+    where = made_folder(Path(run))
+    log.info("watching %s; Ctrl-C ends it", folder)
+    with WatchedFolder(root) as watched:
+        alarms = Alarms(silence, time.monotonic())
+        while True:
+            session = _Session(watched, where, settle, until_idle, alarms, on_alarm)
+            series = session.wait_for_reference(mask, image, options or Options())
+            try:
+                return session.work(series, workers=workers, overwrite=overwrite, repair=repair)
+            except _ReferenceChangedError as change:
+                log.warning("%s: the reference is another one now, all frames are registered anew", change)
+                overwrite = True
+
+
+class _ReferenceChangedError(Exception):
+    """The first frame of the series is another one than before."""
+
+
+class _Session:
+    """One reference, and the frames that arrive while it is the reference."""
+
+    def __init__(
+        self,
+        folder: WatchedFolder,
+        run: Path,
+        settle: float,
+        until_idle: float | None,
+        alarms: Alarms,
+        on_alarm: Callable[[Alarm], None],
+    ) -> None:
+        self._folder = folder
+        self._run = run
+        self._settle = settle
+        self._until_idle = until_idle
+        self._alarms = alarms
+        self._on_alarm = on_alarm
+        self._arrivals = Arrivals(settle)
+        self._last_work = time.monotonic()
+        self._first = ""  # the file that the reference comes from, if it is a frame of the series
+        self._names: dict[str, list[str]] = {}  # the sources of every file that is in the record
+        self._frames = 0  # how many frames were put into the record
+
+    def wait_for_reference(
+        self, mask: MaskLike, reference: NDArray[Any] | None, options: Options
+    ) -> Prepared:
+        """Return the series, ready to be registered, once a first frame is there and can be read."""
+        problem: Exception = RunError(f"no frame arrived in {self._folder.path}")
+        while True:
+            self._look()
+            first = self._arrivals.first()
+            if first is not None and first in self._arrivals.ready():
+                self._arrivals.take(first)
+                self._first = first
+                try:
+                    return self._prepared(first, mask, reference, options)
+                except FrameError as error:
+                    problem = error
+                    log.warning("%s; waiting for it to be written anew", error)
+            if self._is_idle():
+                raise problem
+
+    def work(self, series: Prepared, *, workers: int | None, overwrite: bool, repair: bool) -> Alignment:
+        """Register what arrives, until nothing does, and return the table."""
+        with Record(self._run / RECORD, identity(series), overwrite=overwrite) as record:
+            self._resume(record)
+            (self._run / TABLE).unlink(missing_ok=True)
+            registrar = series.registrar()
+            try:
+                while not self._is_idle():
+                    while batch := self._batch(series):
+                        self._register(batch, series, registrar, record, workers)
+                        self._look(wait=False)
+                    self._look()
+            except KeyboardInterrupt:
+                if left := len(self._arrivals.ready()) + len(self._arrivals.settling()):
+                    log.info("%d files have arrived and are not done", left)
+                self._close(record, series, repair=repair)
+                raise
+            return self._close(record, series, repair=repair)
+
+    def _prepared(
+        self, first: str, mask: MaskLike, reference: NDArray[Any] | None, options: Options
+    ) -> Prepared:
+        path, root = self._folder.path / first, self._folder.path
+        image = FolderFrames([path], root).load(0) if reference is None else reference
+        valid = mask(image) if callable(mask) else mask
+        source = ArrivedFrames([path], root, image.shape)
+        return prepare(source, valid, "first" if reference is None else reference, options)
+
+    def _resume(self, record: Record) -> None:
+        """Take note of what is in the record."""
+        files, statuses = record.files(), record.statuses()
+        if statuses:
+            log.info("%d frames are done already", len(statuses))
+        self._names = {file: _sources(file, state.frames) for file, state in files.items()}
+        done: dict[str, Stamp | None] = {
+            file: Stamp(state.size, state.mtime_ns) for file, state in files.items()
+        }
+        # what `align` has registered, or what could not be read: rows without a file
+        for source in statuses.keys() - {source for sources in self._names.values() for source in sources}:
+            self._names[source] = [source]
+            if statuses[source] is not Status.UNREADABLE:
+                done[source] = None
+        self._arrivals.resume(done)
+        self._frames = len(statuses)
+
+    def _look(self, *, wait: bool = True) -> None:
+        """Take note of what has happened in the folder, and tell if too little has."""
+        for name, stamp in self._folder.wait(self._pause() if wait else 0.0).items():
+            self._arrivals.closed(name, stamp, time.monotonic())
+        if (listing := self._folder.list()) is not None:
+            self._arrivals.listed(listing, time.monotonic())
+        self._tell(self._alarms.tick(time.monotonic()))
+
+    def _pause(self) -> float:
+        """Return how long to wait for word of a file, s: a part of what anybody wants to be exact."""
+        return min(0.5, max(self._settle / 2, 0.01), *([self._until_idle / 4] if self._until_idle else []))
+
+    def _is_idle(self) -> bool:
+        """Return whether nothing has happened for as long as was asked for."""
+        if self._until_idle is None or self._arrivals.ready() or self._arrivals.settling():
+            return False
+        return time.monotonic() - max(self._last_work, self._arrivals.last_change) >= self._until_idle
+
+    def _batch(self, series: Prepared) -> list[str]:
+        """Return files to read now; none of them may be a reason to change the reference."""
+        names = self._arrivals.ready()[:BATCH]
+        if series.reference.frame is not None:
+            for name in names:
+                if comes_before(name, self._first) or (name == self._first and name in self._names):
+                    raise _ReferenceChangedError(name)
+        return names
+
+    def _register(
+        self, batch: list[str], series: Prepared, registrar: Any, record: Record, workers: int | None
+    ) -> None:
+        """Register the frames of some files, and tell what is alarming about them."""
+        stamps = {name: self._arrivals.take(name) for name in batch}
+        root = self._folder.path
+        source = ArrivedFrames([root / name for name in batch], root, series.reference.image.shape)
+        done: list[FrameRow] = []
+        with closing(
+            register_frames(
+                source,
+                range(len(source)),
+                registrar,
+                reference_frame=_position(series.reference.source, source),
+                workers=workers,
+            )
+        ) as rows:
+            for file, frames in source.frames_of_files():
+                of_file = list(islice(rows, len(frames)))
+                # a name that was only for the time of writing
+                if file.exists():
+                    self._keep(file.name, of_file, stamps[file.name], record)
+                    done += of_file
+        record.commit()
+        self._last_work = time.monotonic()
+        self._tell(self._alarms.rows(done, time.monotonic()))
+
+    def _keep(self, file: str, rows: list[FrameRow], stamp: Stamp, record: Record) -> None:
+        """Put the rows of a file into the record, instead of those it may have had."""
+        sources = [row.source for row in rows]
+        former = set(self._names.get(file, ())) - set(sources)
+        whole = all(row.registration.status is not Status.UNREADABLE for row in rows)
+        # numbered by arrival, until all names are known
+        entries = [
+            (self._frames + place, row.source, row.registration, row.metadata)
+            for place, row in enumerate(rows)
+        ]
+        for source in sources:
+            self._names.pop(source, None)  # of a run of `align`, which knows no files
+        self._names[file] = sources
+        state = FileState(*stamp, len(rows)) if whole else None
+        record.write_file(file, state, entries, instead_of=former)
+        self._frames += len(rows)
+
+    def _close(self, record: Record, series: Prepared, *, repair: bool) -> Alignment:
+        done = record.statuses()  # an interrupt may have come between the two
+        names = [source for file in in_order(self._names) for source in self._names[file]]
+        record.number([source for source in names if source in done])
+        return close_run(record, self._run, self._folder.path, series.mask, repair=repair)
+
+    def _tell(self, alarms: list[Alarm]) -> None:
+        for alarm in alarms:
+            self._on_alarm(alarm)
+
+
+def _checked(folder: Path) -> Path:
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise InputError(f"{folder} is a file; name the folder that frames are written to")
+    raise InputError(f"{folder}: no such folder; make it first, then frames can arrive in it")
+
+
+def _image(reference: ReferenceLike) -> NDArray[Any] | None:
+    """Return the reference, or None when it is the first frame."""
+    if isinstance(reference, np.ndarray):
+        return reference
+    if isinstance(reference, int):
+        raise InputError(
+            f"reference is {reference}: which frame has this number is known at the end only; "
+            "take 'first' or an image file"
+        )
+    return None if reference == "first" else read_image(reference)
+
+
+def _sources(file: str, frames: int) -> list[str]:
+    """Return the sources of all frames of a file, as the table has them."""
+    return [source_text(file if frames == 1 else f"{file}[{index}]") for index in range(frames)]
+
+
+def _position(source: str | None, frames: ArrivedFrames) -> int | None:
+    """Return the index of the frame that is called `source`, if it is among these."""
+    return next((index for index in range(len(frames)) if source_text(frames.name(index)) == source), None)

@@ -1,0 +1,51 @@
+"""A signal ends the program in time, whatever it is busy with."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from maskreg.cli.interrupts import interruptible
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs signals")
+
+
+def test_a_call_that_never_comes_back_to_python_is_ended():
+    code = """
+import ctypes
+from maskreg.cli.interrupts import interruptible
+with interruptible("maskreg: interrupted; farewell"):
+    print("busy", flush=True)
+    libc = ctypes.CDLL(None)
+    lock = ctypes.create_string_buffer(64)  # a pthread mutex, zeroed: taken twice it waits for ever
+    libc.pthread_mutex_lock(lock)
+    libc.pthread_mutex_lock(lock)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "busy\n"
+        time.sleep(0.1)
+        begin = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        err = process.stderr.read()
+    assert time.monotonic() - begin < 2.5
+    assert process.returncode == 130
+    assert err == "maskreg: interrupted; farewell\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_notices_is_not_ended_and_everything_is_put_back(number):
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), interruptible("farewell"):
+        os.kill(os.getpid(), number)
+        time.sleep(5)
+    time.sleep(0.05)
+    assert signal.getsignal(number) is before
+    with interruptible("farewell"):
+        assert signal.getsignal(number) is not before
