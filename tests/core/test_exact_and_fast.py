@@ -228,7 +228,8 @@ def test_every_frame_of_the_real_series(shared_data, truth):
         paths = sorted((shared_data / name).glob("*.tif"))
         frames = [tifffile.imread(path) for path in paths if "mask" not in path.name]
         frames = [image for stack in frames for image in (stack if stack.ndim == 3 else [stack])]
-        fast, exact = (Registrar(frames[0], exact=choice) for choice in (False, True))
+        mask = load_mask(shared_data / name / "valid_mask.png")
+        fast, exact = (Registrar(frames[0], mask, mask, exact=choice) for choice in (False, True))
         for frame in frames[1:]:
             one, other = exact(frame), fast(frame)
             if one.ok:

@@ -16,11 +16,15 @@ from maskreg.core.likelihood import LEAST_UNEXPLAINED
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import Moments, moments, shifted_mask
+from maskreg.core.template import Template
 from maskreg.core.windows import WindowSums, window_sums
 from maskreg.geometry import nearest_lag
 
 CHANCE_SPREADS = 3.0
 """A gap within this many of its standard deviations is none: the places are equal."""
+
+UNEVEN = 0.02
+"""Matches that differ by less than this part are equal: interpolation may make as much."""
 
 COMMON_PART = 0.5
 """The common set must keep this part of either place's own."""
@@ -62,13 +66,35 @@ def likelihood_gap(
     if n < 3 or n < COMMON_PART * max(np.count_nonzero(mask) for mask in own):
         return None
     on_common = replace(template, mask=common)
-    left = []
+    left, matched = [], []
     for shift, lag in zip((one, other), near, strict=True):
         between = moments(on_common, pixels, usable, shift / b, lag)
         around = window_sums(template.pixels, common, pixels, usable, lag, 1)
         left.append(_unexplained(between, _variance_at(around, shift / b - np.array(lag))))
+        matched.append(_matched(on_common, between, shift / b))
     gap = 0.5 * (n - 2) * float(np.log(left[1] / left[0]))
-    return float(np.copysign(max(0.0, abs(gap) - CHANCE_SPREADS * _chance_gap(n, min(left))), gap))
+    sure = abs(gap) - CHANCE_SPREADS * _chance_gap(n, min(left))
+    return float(np.copysign(sure, gap)) if sure > 0 else _matched_gap(*matched)
+
+
+def _matched(template: Template, between: Moments, shift: NDArray[np.float64]) -> float:
+    """Return how far moving matches the low-passed reference, in standard deviations of its noise."""
+    h = template.smooth[template.mask].astype(np.float64)
+    noise = float(template.noise[template.mask].mean(dtype=np.float64)) * float(((h - h.mean()) ** 2).sum())
+    product = between.hu - between.h * between.u / between.n - between.n * template.error.at(shift)[-1]
+    return float(product / np.sqrt(max(noise, 1e-30)))
+
+
+def _matched_gap(one: float, other: float) -> float:
+    """Return by how much the log-likelihood of one match surely exceeds that of the other.
+
+    Where noise drowns single pixels their likelihoods tell nothing, but the low-passed reference does:
+    for a template of unit noise the log-likelihood is half the square of the match. The noises of two
+    matches are at most independent.
+    """
+    best = max(one, other)
+    sure = abs(one - other) - CHANCE_SPREADS * np.sqrt(2) - UNEVEN * abs(best)
+    return float(np.copysign(best * sure, one - other)) if sure > 0 and best > 0 else 0.0
 
 
 def _chance_gap(n: int, unexplained: float) -> float:

@@ -68,14 +68,20 @@ def first_look(masked: MaskedSide, moving: Prepared) -> tuple[LevelMap, Choice] 
 
 
 def search(masked: MaskedSide, moving: Prepared, known: Sequence[LevelMap] = ()) -> list[LevelMap]:
-    """Return the searched levels: the cheap ones, and finer ones while those leave a doubt."""
+    """Return the searched levels: the cheap ones, and finer ones while those leave a doubt.
+
+    Where all do, the same levels blurred, if a place stands out more in these: noise may drown pixels.
+    """
     before = {level.bin: level for level in known}
     found = [before.get(b) or masked.search(b)(moving) for b in masked.plan.coarse_first]
     for b in masked.plan.fallback:
         if max(level.margin for level in found) >= SURE:
-            break
+            return found
         found.append(masked.search(b)(moving))
-    return found
+    if max(level.margin for level in found) >= SURE:
+        return found
+    blurred = [masked.search(level.bin, faint=True)(moving) for level in found]
+    return max(found, blurred, key=lambda levels: max(level.margin for level in levels))
 
 
 def _judged(masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice: Choice) -> Registration:

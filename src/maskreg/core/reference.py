@@ -126,7 +126,7 @@ class MaskedSide:
         self.masks = masks
         self.plan: Plan = make_plan(side.image.mask.shape, masks.mask.shape, exact=side.options.exact)
         self._lock = RLock()
-        self._searches: dict[int, LevelSearch] = {}
+        self._searches: dict[tuple[int, bool], LevelSearch] = {}
         self._safe: dict[tuple[int, int], NDArray[np.bool_]] = {}
         self._scattered: dict[int, bool] = {}
         self._normal: dict[tuple[int, float | None, tuple[int, ...]], NormalMatrices | None] = {}
@@ -137,13 +137,15 @@ class MaskedSide:
         first = self.plan.first
         return first if first is not None and self.side.visible(self.plan, first) >= VISIBLE else None
 
-    def search(self, b: int) -> LevelSearch:
-        """Return the search at level `b`."""
+    def search(self, b: int, *, faint: bool = False) -> LevelSearch:
+        """Return the search at level `b`, on blurred images if it is for faint ones."""
         with self._lock:
-            if b not in self._searches:
-                mask = self.masks.level(b)
-                self._searches[b] = LevelSearch(self.side.image, mask, self.plan, b, self.side.options)
-            return self._searches[b]
+            if (b, faint) not in self._searches:
+                mask, side = self.masks.level(b), self.side
+                self._searches[b, faint] = LevelSearch(
+                    side.image, mask, self.plan, b, side.options, faint=faint
+                )
+            return self._searches[b, faint]
 
     @cached_property
     def greatest_overlap(self) -> float:

@@ -19,7 +19,7 @@ import scipy.special
 from numpy.typing import NDArray
 
 from maskreg.core.correlate import ReferenceTerms, limited_lags, reference_terms
-from maskreg.core.detail import Detail, LocalPlane, detail
+from maskreg.core.detail import Blur, Detail, LocalPlane, detail
 from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood
 from maskreg.core.maxima import likeliest_maxima
 from maskreg.core.plan import BACKGROUND_PX, Plan
@@ -36,6 +36,12 @@ STATISTICS_OVERLAP = 0.05
 
 SMOOTH = 1e-7
 """Detail of less than this part of an image's energy is what fitting planes leaves of a smooth ramp."""
+
+FAINT_BLUR_PX = 1.5
+"""Sigma of the blur of a faint search, level pixels: with all levels, every width within a factor 1.4."""
+
+FAINT_BACKGROUND_PX = 20.0
+"""Sigma of the local plane that a faint search takes off, level pixels."""
 
 LEAST_SPREAD = 0.5
 """The spread of z is 1 for white images and more for others; it is not believed below this."""
@@ -144,20 +150,34 @@ class LevelSearch:
         Bin of the level.
     options : Options
         For `max_shift` and `min_overlap`.
+    faint : bool
+        Blur the detail, and keep more of the background in it: where noise drowns single pixels.
     """
 
     def __init__(
-        self, image: Prepared, moving_mask: NDArray[np.bool_], plan: Plan, b: int, options: Options
+        self,
+        image: Prepared,
+        moving_mask: NDArray[np.bool_],
+        plan: Plan,
+        b: int,
+        options: Options,
+        *,
+        faint: bool = False,
     ) -> None:
         self.bin = b
         reference = image.level(b)
         # a step of one count in a block of b pixels
         step = image.detector.least_step(image.raw, image.mask) / image.scale
-        self._quantised = (step / b**moving_mask.ndim) ** 2 / 12
-        plane = LocalPlane(reference.mask, BACKGROUND_PX)
+        averaged = b * (2 * np.sqrt(np.pi) * FAINT_BLUR_PX if faint else 1.0)
+        self._quantised = (step / averaged**moving_mask.ndim) ** 2 / 12
+        sigma = FAINT_BACKGROUND_PX if faint else BACKGROUND_PX
+        plane = LocalPlane(reference.mask, sigma)
         same = moving_mask.shape == reference.mask.shape and np.array_equal(moving_mask, reference.mask)
-        self._moving_plane = plane if same else LocalPlane(moving_mask, BACKGROUND_PX)
+        self._moving_plane = plane if same else LocalPlane(moving_mask, sigma)
+        self._blur = Blur(moving_mask, FAINT_BLUR_PX) if faint else None
         own = detail(reference.pixels, plane, image.detector, image.mean)
+        if faint:
+            own = Blur(reference.mask, FAINT_BLUR_PX)(own)
         self._reference = LevelImage(np.ascontiguousarray(own.pixels), reference.mask)
         self._variance = _detail_variance(own, reference.mask)
         # the chance level comes from all lags, whatever the limits: same map, same significance
@@ -177,6 +197,8 @@ class LevelSearch:
         """Return the likelihood of every lag for a moving image."""
         image = moving.level(self.bin).pixels
         found = detail(image, self._moving_plane, moving.detector, moving.mean, self._window)
+        if self._blur is not None:
+            found = self._blur(found)
         level, possible = self._level_map(found, np.float32)
         # as where one pixel outshines all others and the overlap leaves it out
         if possible > level.greatest:

@@ -96,7 +96,7 @@ def kept_half_way(f: NDArray[np.floating]) -> NDArray[np.float64]:
     first, taps = lagrange_taps(0.5)
     offsets = first + np.arange(len(taps)) - 0.5
     kept = sum(tap * np.cos(2 * np.pi * offset * f) for tap, offset in zip(taps, offsets, strict=True))
-    return np.asarray(np.maximum(kept, 0.0) ** 4)
+    return np.asarray(np.maximum(kept, 0.0) ** 2)
 
 
 def cosine_frequencies(shape: tuple[int, ...]) -> list[NDArray[np.float32]]:
