@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from maskreg import Registrar, register
 from maskreg.core.plan import make_plan
+from maskreg.masks import load_mask
 from maskreg.testing import ChromiumScan, Rings, Spots, Texture, beam_block
 
 SIDE = 256
