@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from maskreg.frames.folder import FolderFrames
+from maskreg.frames.location import Location
 
 
 class ArrivedFrames(FolderFrames):
@@ -20,7 +21,7 @@ class ArrivedFrames(FolderFrames):
     """
 
     def __init__(self, files: Sequence[Path], root: Path, shape: tuple[int, int]) -> None:
-        super().__init__(files, root)
+        super().__init__([Location(file) for file in files], root)
         self._shape = shape
 
     @property
@@ -32,5 +33,5 @@ class ArrivedFrames(FolderFrames):
         """Yield each file and the indices of its frames."""
         begin = 0
         for file, end in zip(self._files, self._ends, strict=True):
-            yield file, range(begin, end)
+            yield file.path, range(begin, end)
             begin = end

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from maskreg.errors import RunError
+from maskreg.frames.location import Location
 from maskreg.frames.registry import reader_for
 from maskreg.series.watch.arrivals import Stamp
 
@@ -84,7 +85,7 @@ class WatchedFolder:
     def _stamp(self, name: str) -> Stamp | None:
         """Return what a file is like; None when it is no file that is read, or is gone."""
         path = self.path / name
-        if name.startswith(".") or reader_for(path) is None:
+        if name.startswith(".") or reader_for(Location(path)) is None:
             return None
         try:
             state = path.stat()

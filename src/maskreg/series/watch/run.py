@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from maskreg.errors import FrameError, InputError, RunError
 from maskreg.frames.folder import FolderFrames
+from maskreg.frames.location import Location
 from maskreg.options import Options
 from maskreg.outputs import FileState, Record
 from maskreg.registration import Status
@@ -174,7 +175,7 @@ class _Session:
         self, first: str, mask: MaskLike, reference: NDArray[Any] | None, options: Options
     ) -> Prepared:
         path, root = self._folder.path / first, self._folder.path
-        image = FolderFrames([path], root).load(0) if reference is None else reference
+        image = FolderFrames([Location(path)], root).load(0) if reference is None else reference
         valid = mask(image) if callable(mask) else mask
         source = ArrivedFrames([path], root, image.shape)
         return prepare(source, valid, "first" if reference is None else reference, options)
