@@ -36,13 +36,16 @@ masked._masked_phase_cross_correlation = masked_shift
 masked.cross_correlate_masked = ours.cross_correlate_masked
 
 _fetch = _fetchers._fetch
+_absent: set[str] = set()
 
 
 def _fetch_or_skip(name: str, **options: Any) -> Any:
     try:
-        return _fetch(name, **options)
-    except Exception as error:
-        pytest.skip(f"{name} has to be downloaded: {type(error).__name__}")
+        if name not in _absent:
+            return _fetch(name, **options)
+    except (Exception, pytest.skip.Exception):  # pytest's skip, too: what cannot be had is asked for once
+        _absent.add(name)
+    pytest.skip(f"{name} has to be downloaded")
 
 
 _fetchers._fetch = _fetch_or_skip

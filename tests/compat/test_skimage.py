@@ -53,6 +53,7 @@ def own_tests() -> list[str]:
     return [str(folder / name) for name in names if (folder / name).exists()]
 
 
+@pytest.mark.timeout(600)
 def test_its_own_tests_pass_on_ours(tmp_path: Path) -> None:
     files = own_tests()
     if not files:

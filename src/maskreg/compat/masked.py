@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
 from maskreg.core.greatest import CentredImage, greatest_ncc_lag
@@ -12,6 +13,7 @@ from maskreg.core.plan import window_length
 from maskreg.core.spectra import cross, transform
 from maskreg.errors import InputError, InputTypeError
 from maskreg.geometry import lag_axis
+from maskreg.stream import available_cores
 
 SMALLEST_SEARCHED = 192
 """Where no image is longer than this, all lags are computed as soon as the greatest is proven."""
@@ -33,10 +35,12 @@ def masked_shift(
     b = checked("moving_image", moving, moving_mask)
     between_centres = (np.array(moving.shape) - np.array(reference.shape)) / 2
     if max(*reference.shape, *moving.shape) > SMALLEST_SEARCHED:
-        lag = greatest_ncc_lag(a, b, overlap_ratio)
+        with scipy.fft.set_workers(available_cores()):
+            lag = greatest_ncc_lag(a, b, overlap_ratio)
         if lag is not None:
             return np.array(lag) + between_centres, ""
-    values = ncc_map(a, b, dtype, overlap_ratio)
+    with scipy.fft.set_workers(available_cores()):
+        values = ncc_map(a, b, dtype, overlap_ratio)
     found = np.argwhere(values == values.max())
     first = [lag_axis(p, q)[0] for p, q in zip(a.mask.shape, b.mask.shape, strict=True)]
     return found.mean(axis=0) + first + between_centres, _remark(values.max(), len(found))

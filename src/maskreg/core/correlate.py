@@ -173,11 +173,14 @@ class LagMap:
         Whole numbers.
     untrusted : ndarray of bool
         Rounding may have made the value: only a direct sum knows.
+    moving_energy : ndarray
+        Sum of squares of moving's deviations from its mean in the overlap.
     """
 
     ncc: NDArray[Any]
     overlap: NDArray[Any]
     untrusted: NDArray[np.bool_]
+    moving_energy: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -258,7 +261,7 @@ def lag_map(terms: ReferenceTerms, moving: Spectra) -> LagMap:
     )
     energies = np.where(trusted, terms.reference_energy * moving_energy, 1)
     ncc = np.where(trusted, np.clip(covariance / np.sqrt(energies), -1, 1), np.nan)
-    return LagMap(ncc, terms.overlap, enough & ~trusted)
+    return LagMap(ncc, terms.overlap, enough & ~trusted, moving_energy)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ those that are so at some (the shell around it), are known from images binned by
 the variances from below, the shell bounds the sums, and so every lag's coefficient is bounded from
 above. The lags are summed directly, the highest bound first, until no bound reaches the best value.
 
-Where the bounds are of no use (masks of scattered pixels) or two lags are equal within rounding,
-nothing is proven, and the answer is None: compute all lags then.
+Where many lags stay (a broad peak, masks of scattered pixels), all sums are transformed for these, in
+single precision, and those that rounding may have kept from the first place are summed directly. Two
+lags that are equal within rounding prove nothing, and the answer is None: compute all lags then.
 """
 
 from __future__ import annotations
@@ -21,15 +22,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.correlate import lag_map, reference_terms
 from maskreg.core.overlap import overlap_sums
 from maskreg.core.plan import window_length
-from maskreg.core.spectra import cross, transform
+from maskreg.core.spectra import cross, spectra_of, transform
+from maskreg.geometry import lag_axis
 
 BLOCKS_PER_SIDE = 256
-"""Images are binned to at most about so many blocks along an axis."""
+"""Images are binned to at most so many blocks along an axis."""
 
-MOST_DIRECT = 64
-"""If more lags than this would have to be summed directly, computing all of them is as quick."""
+SMALL_BIN = 8
+"""Up to this bin half as many blocks will do: what the bounds lose is less than the time they take."""
+
+MOST_DIRECT = 16
+"""If more lags than this would have to be summed directly, transforming all sums is as quick."""
 
 EQUAL = 1e-9
 """Coefficients nearer than this may be equal but for rounding: which is greater is not proven."""
@@ -85,31 +91,116 @@ def greatest_ncc_lag(reference: CentredImage, moving: CentredImage, least: float
     """
     if min(reference.energy, moving.energy) <= 0:
         return None
+    race = _Race(reference, moving)
     bounds = _block_bounds(reference, moving, least)
     if bounds is None:
-        return None
+        return race.among(*_likeliest_lags(reference, moving, None, least))
     products = _products(reference, moving, bounds)
     upper = bounds.upper(products.block_maxima)
-    best, found = 0.0, None
-    equal = summed = 0
     for lag, bound in _descending(upper, products, bounds):
-        if bound < best - EQUAL:
-            break
-        summed += 1
-        if summed > MOST_DIRECT:
+        if bound < race.best - EQUAL:
+            return race.winner
+        if race.length >= MOST_DIRECT:
+            spans = bounds.spans_of(upper >= race.best - EQUAL)
+            lags, _ = _likeliest_lags(reference, moving, spans, least)
+            return race.among(lags, bounds.least_overlap)
+        race.add(lag, bounds.least_overlap)
+    return race.winner
+
+
+class _Race:
+    """Lags that are summed directly, and the one that is ahead."""
+
+    def __init__(self, reference: CentredImage, moving: CentredImage) -> None:
+        self._images = reference, moving
+        self._sure: dict[tuple[int, ...], float] = {}
+        self._doubtful: dict[tuple[int, ...], float] = {}
+
+    @property
+    def length(self) -> int:
+        """How many lags were summed."""
+        return len(self._sure) + len(self._doubtful)
+
+    @property
+    def best(self) -> float:
+        """The greatest coefficient so far; 0 if none was positive."""
+        return max(0.0, *self._sure.values()) if self._sure else 0.0
+
+    @property
+    def winner(self) -> tuple[int, ...] | None:
+        """The lag of the greatest coefficient; None if none is positive or another may be as great."""
+        ahead = [lag for lag, value in self._sure.items() if value > max(self.best - EQUAL, 0)]
+        doubt = any(value > self.best - EQUAL for value in self._doubtful.values())
+        return ahead[0] if len(ahead) == 1 and not doubt else None
+
+    def add(self, lag: tuple[int, ...], least_overlap: tuple[float, float]) -> None:
+        """Sum a lag; of too little overlap it counts as 0, and where that is not known it is doubtful."""
+        if lag in self._sure or lag in self._doubtful:
+            return
+        a, b = self._images
+        sums = overlap_sums(a.pixels, a.mask, b.pixels, b.mask, lag)
+        low, high = least_overlap
+        column = self._doubtful if low <= sums.n < high else self._sure
+        column[lag] = sums.ncc if sums.n >= low else 0.0
+
+    def among(
+        self, lags: list[tuple[int, ...]] | None, least_overlap: tuple[float, float]
+    ) -> tuple[int, ...] | None:
+        """Return the winner of the race that these lags join; None stands for too many of them."""
+        if lags is None:
             return None
-        sums = overlap_sums(reference.pixels, reference.mask, moving.pixels, moving.mask, lag)
-        allowed = bounds.is_allowed(sums.n)
-        if allowed is None:
-            return None
-        if not allowed:
-            continue
-        value = sums.ncc
-        if value > best + EQUAL:
-            best, found, equal = value, lag, 0
-        elif value > best - EQUAL:
-            equal += 1
-    return found if equal == 0 else None
+        for lag in lags:
+            self.add(lag, least_overlap)
+        return self.winner
+
+
+def _likeliest_lags(
+    reference: CentredImage, moving: CentredImage, spans: list[tuple[int, int]] | None, least: float
+) -> tuple[list[tuple[int, ...]] | None, tuple[float, float]]:
+    """Return the lags that rounding alone keeps from being the greatest, and between what the threshold is.
+
+    All sums are transformed, in single precision.
+
+    Parameters
+    ----------
+    reference, moving : CentredImage
+    spans : list of (int, int), optional
+        First lag of each axis, and the one after the last; default all.
+    least : float
+        See `greatest_ncc_lag`.
+    """
+    shapes = list(zip(reference.mask.shape, moving.mask.shape, strict=True))
+    lags = tuple(lag_axis(p, q) for p, q in shapes)
+    if spans is not None:
+        lags = tuple(
+            axis[(axis >= low) & (axis < high)] for axis, (low, high) in zip(lags, spans, strict=True)
+        )
+    window = tuple(
+        window_length(p, q, int(np.abs(axis).max())) for (p, q), axis in zip(shapes, lags, strict=True)
+    )
+    a, b = (np.float32(1 / math.sqrt(image.energy)) for image in (reference, moving))
+    terms = reference_terms(
+        reference.pixels.astype(np.float32) * a, reference.mask, moving.mask, window, lags
+    )
+    found = lag_map(
+        terms, spectra_of(moving.pixels.astype(np.float32) * b, terms.moving_mask_spectrum, window)
+    )
+    greatest = float(found.overlap.max())
+    error = 1 + terms.rounding * math.sqrt(
+        float(np.count_nonzero(reference.mask)) * float(np.count_nonzero(moving.mask))
+    )
+    enough = found.overlap >= least * (greatest - error) - error
+    threshold = least * (greatest - error), least * (greatest + error)
+    if (found.untrusted & enough).any() or not (found.ncc > 0)[enough].any():
+        return None, threshold
+    ncc = np.where(enough, np.nan_to_num(found.ncc), 0)
+    # both images' squares sum to 1 in all: what is left of them in the overlap magnifies the rounding
+    left = np.where(enough, terms.reference_energy * found.moving_energy, 1)
+    rounding = 2 * terms.rounding / np.sqrt(np.maximum(left, terms.rounding**2))
+    likely = np.argwhere(enough & (ncc + rounding >= (ncc - rounding).max()))
+    if len(likely) > MOST_DIRECT:
+        return None, threshold
+    return [tuple(int(axis[i]) for axis, i in zip(lags, index, strict=True)) for index in likely], threshold
 
 
 @dataclass(frozen=True)
@@ -145,18 +236,19 @@ class _Bounds:
             bound = np.where(covariance > 0, covariance / self.root, 0.0)
         return np.where(self.possible, bound, -np.inf)
 
-    def is_allowed(self, overlap: int) -> bool | None:
-        """Whether an overlap reaches the threshold; None if that is not known."""
-        low, high = self.least_overlap
-        return None if low <= overlap < high else overlap >= high
+    def spans_of(self, blocks: NDArray[np.bool_]) -> list[tuple[int, int]]:
+        """Return the first lag of the blocks along each axis, and the one after the last."""
+        return [
+            (first + self.bin * int(where.min()), first + self.bin * (int(where.max()) + 1))
+            for first, where in zip(self.first, np.nonzero(blocks), strict=True)
+        ]
 
 
 def _block_bounds(reference: CentredImage, moving: CentredImage, least: float) -> _Bounds | None:
     """Return bounds for all blocks that may be allowed, or None where they would be of no use."""
-    b = 1
-    while max(*reference.mask.shape, *moving.mask.shape) > b * BLOCKS_PER_SIDE:
+    b, longest = 2, max(*reference.mask.shape, *moving.mask.shape)
+    while longest > b * (BLOCKS_PER_SIDE // 2 if b < SMALL_BIN else BLOCKS_PER_SIDE):
         b *= 2
-    b = max(b, 2)
     a, m = _Binned(reference, b), _Binned(moving, b)
     window = tuple(window_length(p, q, None) for p, q in zip(a.counts.shape, m.counts.shape, strict=True))
     lags = [np.arange(-(q - 1), p) for p, q in zip(a.counts.shape, m.counts.shape, strict=True)]
@@ -191,7 +283,7 @@ def _block_bounds(reference: CentredImage, moving: CentredImage, least: float) -
     window_pixels = math.prod(2 * n for n in reference.mask.shape)
     rounding = 4 * float(np.finfo(np.float32).eps) * math.sqrt(math.log2(max(2, window_pixels)))
     slack = -means + rounding * math.sqrt(reference.energy * moving.energy)
-    if np.count_nonzero(possible & (root <= 0)) > MOST_DIRECT:
+    if np.count_nonzero(possible & (root <= 0)) > possible.sum() / 2:
         return None
     inside = tuple(slice(int(where.min()), int(where.max()) + 1) for where in np.nonzero(possible))
     return _Bounds(

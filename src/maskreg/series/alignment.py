@@ -16,7 +16,7 @@ from maskreg.outputs import atomic_write
 from maskreg.registration import Status
 from maskreg.series.closing import jumps_of
 from maskreg.series.drift import Jump
-from maskreg.series.frames import opened
+from maskreg.series.frames import Described, opened
 from maskreg.shifts import FrameRow, ShiftTable
 
 
@@ -86,10 +86,11 @@ class Alignment:
         A frame that is not ok comes as all NaN and wholly invalid, so that counting on is safe. Frames
         of an `xarray.DataArray` keep its coordinates.
         """
+        named = self._frames.frames if isinstance(self._frames, Described) else self._frames
         with opened(self._frames) as source:
             for row in self._table:
                 image, valid = self._aligned(row, source)
-                template = self._frames[row.frame] if is_labelled(self._frames) else None
+                template = named[row.frame] if is_labelled(named) else None
                 yield labelled_like(template, image), labelled_like(template, valid)
 
     def _aligned(self, row: FrameRow, source: FrameSource) -> tuple[NDArray[Any], NDArray[np.bool_]]:
