@@ -235,4 +235,5 @@ def test_every_frame_of_the_real_series(shared_data, truth):
             one, other = exact(frame), fast(frame)
             if one.ok:
                 assert other.ok, (name, one, other)
-                assert whole(one) == whole(other), (name, one, other)
+                # half a pixel may be rounded either way
+                assert np.abs(one.shift - other.shift).max() < 0.1, (name, one, other)

@@ -130,7 +130,7 @@ def test_metadata_are_columns_of_the_table_and_identify_the_run(delays, tmp_path
     align_run(delays, run, pattern=PATTERN)
     with pytest.raises(RunError, match=r"metadata: delay → none"):
         align_run(delays, run)
-    with pytest.raises(RunError, match=r"metadata: delay \(.*\) → number \("):
+    with pytest.raises(RunError, match=r"metadata: delay → number"):
         align_run(delays, run, pattern="d{number:d}.tif")
 
 
