@@ -147,6 +147,7 @@ class KnownReference:
             self.mean = _mean(halves, weights, covered, counts, read_noise)
             tried = [Fields(self.mean, one) for one in (WIDTHS if width is None else (width,))]
             self.fields = min(tried, key=lambda one: one.forecast(covered))
+            self.fields.soften()
 
     def refine(
         self,
@@ -291,7 +292,7 @@ def _covariance(
     residual = sums.prr - 2 * gain * sums.pru + gain**2 * sums.puu - offset**2 * sums.p
     # interpolation between pixels averages the noise of the frame
     kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in shift]))
-    shown = max(residual, 0.0) / (normal.residual * gain * kept)
+    shown = max(residual, 0.0) / (normal.residual * gain * kept + normal.residual_of_mean)
     inverse = np.linalg.inv(normal.jacobian)
     covariance = shown * inverse @ (gain * normal.of_frame + normal.of_mean) @ inverse.T
     return np.asarray(covariance + SHORTEST_STEP**2 * np.eye(2))

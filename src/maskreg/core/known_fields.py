@@ -14,6 +14,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from maskreg.core.interpolate_frame import interpolated
 from maskreg.core.template import SLOPE, TRUNCATE
 from maskreg.core.wiener import apply_matrix, signal_matrix
 
@@ -26,6 +27,9 @@ NARROWEST = 1.0
 
 LEAST_VARIANCE = 0.03
 """No pixel is taken to be less noisy than this part of the average one."""
+
+FRACTIONS = ((0.0, 0.0), (0.0, 0.5), (0.5, 0.0), (0.5, 0.5))
+"""Of a pixel: over these the effect of interpolation is averaged."""
 
 LEAST_SIGNAL = 0.01
 """A direction that has less than this part of the sum of squared slopes is not known."""
@@ -73,8 +77,9 @@ class Normal:
     of_frame, of_mean : (2, 2) ndarray
         Variance of its left side that the noise of a frame of the reference's exposure makes, and
         that of the mean.
-    residual : float
-        Expected weighted sum of squared residuals for such a frame, if it is not interpolated.
+    residual, residual_of_mean : float
+        Expected weighted sum of squared residuals: the part of such a frame, if it is not
+        interpolated, and that of the mean.
     own : float
         What the mean's noise makes of the sum that fits the intensity.
     """
@@ -83,6 +88,7 @@ class Normal:
     of_frame: NDArray[np.float64]
     of_mean: NDArray[np.float64]
     residual: float
+    residual_of_mean: float
     own: float
 
 
@@ -114,7 +120,9 @@ class Fields:
         value = _low(mean.pixels[None], width)
         value -= _centre(p, value)
         self._p, self._per_frame = p, per_frame
+        self._shown = p * mean.twin**2
         self._own = p * _low(mean.twin[None], width)[0] * mean.twin
+        self._softened = 1.0
         self.instruments = np.ascontiguousarray(np.concatenate([p[None], p * value, p * self._gradient]))
 
     def normal(self, common: NDArray[np.bool_]) -> Normal | None:
@@ -132,12 +140,27 @@ class Fields:
         values, vectors = np.linalg.eigh((signal + signal.T) / 2)
         return Normal(
             jacobian,
-            _products(p * p * v, g, g),
+            self._softened * _products(p * p * v, g, g),
             (vectors * np.maximum(values, 0)) @ vectors.T,
             float((p * v).sum(dtype=np.float64)),
+            float(self._shown[common].sum(dtype=np.float64)),
             float(self._own[common].sum(dtype=np.float64)),
         )
 
+    def soften(self) -> None:
+        """Allow for what interpolation does to the noise that meets the finest parts of the instrument.
+
+        What it takes off the noise of the frame does not get through; the average over fractions.
+        """
+        fields = [np.sqrt(self._variance) * field for field in self.instruments[2:]]
+        energy = sum(float((f**2).sum(dtype=np.float64)) for f in fields)
+        left = [
+            float((interpolated(f, np.array(fraction)) ** 2).sum(dtype=np.float64))
+            for f in fields
+            for fraction in FRACTIONS
+        ]
+        self._softened = sum(left) / len(FRACTIONS) / max(energy, 1e-30)
+        
     def forecast(self, common: NDArray[np.bool_]) -> float:
         """Return the variance of the shift, summed over both axes, px²; inf where it is not known."""
         normal = self.normal(common)
