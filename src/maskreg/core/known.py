@@ -202,7 +202,10 @@ class KnownReference:
             mean.pixels, mean.weight, np.float32(LEAST_LEFT * self._least), self.fields.instruments,
             image - level, part, moved - level, valid,
         )  # fmt: skip
-        return KnownSums(*(float(v) for v in out[:10]), out[10:12], out[12:14], out[14:16])
+        n, p, pr, pu, prr, pru, puu, h, hr, hu = (float(v) for v in out[:10])
+        return KnownSums(
+            n, p, pr, pu, prr, pru, puu, h, hr, hu, z=out[10:12], zr=out[12:14], zu=out[14:16]
+        )
 
     def _normal(self, lag: tuple[int, ...]) -> Normal | None:
         """Return the normal sums at the nearest lag of a coarse grid."""

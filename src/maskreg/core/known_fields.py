@@ -160,7 +160,7 @@ class Fields:
             for fraction in FRACTIONS
         ]
         self._softened = sum(left) / len(FRACTIONS) / max(energy, 1e-30)
-        
+
     def forecast(self, common: NDArray[np.bool_]) -> float:
         """Return the variance of the shift, summed over both axes, px²; inf where it is not known."""
         normal = self.normal(common)

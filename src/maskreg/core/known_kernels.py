@@ -104,10 +104,7 @@ def all_valid_2d(mask, oy, ny, ox, nx):  # type: ignore[no-untyped-def]
         run = 0
         # a pixel is kept when the run of valid ones that ends at its last tap is long enough
         for j in range(ox + nx - 1 + width):
-            if 0 <= j < width:
-                run = run + 1 if mask[i, j] else 0
-            else:
-                run = 0
+            run = run + 1 if 0 <= j < width and mask[i, j] else 0
             k = j - ox - nx + 1
             if 0 <= k < width and run >= nx:
                 rows[i, k] = True

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from maskreg.options import Options
 from maskreg.series.alignment import Alignment
 from maskreg.series.frames import opened
+from maskreg.series.mean import mean_table
 from maskreg.series.prepared import prepare
 from maskreg.series.progress import with_progress
 from maskreg.series.reference import ReferenceLike
@@ -42,9 +43,10 @@ def align(
     mask : (rows, cols) array of bool, optional
         True where pixels are valid, the same for all frames (what does not move with the image: a
         beam-block, dead pixels).
-    reference : 'first', int, path or array
-        What the frames are registered to: the first frame, the frame at an index (negative ones
-        count from the end), an image file, or an image.
+    reference : 'first', 'mean', int, path or array
+        What the frames are registered to: the first frame, the mean of all the other aligned
+        frames (its place that of the first frame; five passes over the frames), the frame at an
+        index (negative ones count from the end), an image file, or an image.
     max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing
         See `maskreg.Options`.
     workers : int, optional
@@ -62,4 +64,6 @@ def align(
         series = prepare(source, mask, reference, options)
         with closing(series.rows(range(len(source)), workers=workers)) as rows:
             table = ShiftTable(with_progress(rows, total=len(source), done=0, wanted=progress))
+        if series.mean:
+            table = mean_table(series, table, workers=workers)
     return Alignment(table, frames, series.mask)

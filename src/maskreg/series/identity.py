@@ -23,7 +23,7 @@ def identity(series: Prepared) -> dict[str, Any]:
         "shape": list(source.shape),
         "dtype": str(source.dtype),
         "frame_names": _of_texts(source.name(frame) for frame in range(len(source))),
-        "reference": "image" if reference.frame is None else reference.frame,
+        "reference": "mean" if series.mean else "image" if reference.frame is None else reference.frame,
         "reference_pixels": _of_array(reference.image),
         "mask": None if mask is None else f"{100 * (1 - mask.mean()):.1f} % ignored ({_of_array(mask)})",
         **asdict(series.options),

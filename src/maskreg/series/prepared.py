@@ -13,7 +13,7 @@ from maskreg.errors import InputError
 from maskreg.frames import FrameSource
 from maskreg.options import Options
 from maskreg.series.pipeline import register_frames
-from maskreg.series.reference import Reference, ReferenceLike, find_reference
+from maskreg.series.reference import Reference, ReferenceLike, find_reference, is_mean
 from maskreg.shifts import FrameRow
 
 log = logging.getLogger(__name__)
@@ -21,12 +21,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prepared:
-    """Frames, one mask for all images (it does not move), the reference and the options."""
+    """Frames, one mask for all images (it does not move), the reference and the options.
+
+    With `mean` the reference, the first frame, is where the mean of the aligned frames is begun and
+    what its place means (see `maskreg.series.mean`).
+    """
 
     source: FrameSource
     mask: NDArray[np.bool_] | None
     reference: Reference
     options: Options
+    mean: bool = False
 
     def rows(self, frames: Iterable[int], *, workers: int | None) -> Generator[FrameRow, None, None]:
         """Yield the rows of `frames`; what depends on reference and mask is computed once, first."""
@@ -48,7 +53,12 @@ def prepare(
 ) -> Prepared:
     """Check mask and reference against the frames and put them together."""
     valid = _checked_mask(mask, source)
-    return Prepared(source, valid, find_reference(reference, source, valid), options)
+    mean = is_mean(reference)
+    if mean and not options.subpixel:
+        raise InputError(
+            "reference='mean' aligns frames below the pixel; it cannot be used with subpixel=False"
+        )
+    return Prepared(source, valid, find_reference(reference, source, valid), options, mean)
 
 
 def _checked_mask(mask: ArrayLike | None, source: FrameSource) -> NDArray[np.bool_] | None:

@@ -16,7 +16,7 @@ from maskreg.errors import FrameError, InputError, InputTypeError
 from maskreg.frames import FrameSource, open_frames
 
 ReferenceLike = int | str | os.PathLike[str] | NDArray[Any]
-"""``'first'``, the index of a frame, an image file or a 2-D array."""
+"""``'first'``, ``'mean'``, the index of a frame, an image file or a 2-D array."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Reference:
     name: str
 
 
+def is_mean(reference: ReferenceLike) -> bool:
+    """Return whether frames are to be registered to their own mean, which begins with the first one."""
+    return isinstance(reference, str) and reference == "mean"
+
+
 def find_reference(
     reference: ReferenceLike, source: FrameSource, mask: NDArray[np.bool_] | None
 ) -> Reference:
@@ -46,10 +51,10 @@ def find_reference(
         raise InputError("the series has no frames")
     if isinstance(reference, np.ndarray):
         found = Reference(reference, None, "the array given as reference")
-    elif isinstance(reference, str | os.PathLike) and reference != "first":
+    elif isinstance(reference, str | os.PathLike) and reference not in ("first", "mean"):
         found = Reference(read_image(reference), None, f"the reference {reference}")
     else:
-        found = _frame_of_series(0 if reference == "first" else reference, source)
+        found = _frame_of_series(0 if reference in ("first", "mean") else reference, source)
     _check(found, source, mask)
     return found
 
@@ -76,7 +81,8 @@ def _frame_of_series(index: Any, source: FrameSource) -> Reference:
         frame = as_index(index)
     except TypeError:
         raise InputError(
-            f"reference is {index!r}; it is 'first', the index of a frame, an image file or a 2-D array"
+            f"reference is {index!r}; it is 'first', 'mean', the index of a frame, an image file "
+            "or a 2-D array"
         ) from None
     frame = _checked_index(frame, source, "the series")
     name = f"the reference, frame {frame} ({source.name(frame)}),"

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import time
-from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +10,15 @@ from numpy.typing import ArrayLike
 
 from maskreg.errors import RunError
 from maskreg.options import Options
-from maskreg.outputs import Entry, Record, read_record
+from maskreg.outputs import Record, read_record
 from maskreg.series.alignment import Alignment
 from maskreg.series.frames import opened
 from maskreg.series.identity import identity
-from maskreg.series.prepared import Prepared, prepare
-from maskreg.series.progress import with_progress
+from maskreg.series.prepared import prepare
+from maskreg.series.recording import register_what_is_missing, table_of
 from maskreg.series.reference import ReferenceLike
-from maskreg.shifts import FrameRow, ShiftTable
-from maskreg.stream import available_cores
-
-log = logging.getLogger(__name__)
+from maskreg.series.rounds import Rounds
+from maskreg.shifts import ShiftTable
 
 RECORD = "run.sqlite"
 TABLE = "shifts.csv"
@@ -70,8 +64,14 @@ def align_run(
         with Record(folder / RECORD, identity(series), overwrite=overwrite) as record:
             if overwrite:
                 (folder / TABLE).unlink(missing_ok=True)
-            _register_what_is_missing(series, record, workers=workers, progress=progress)
-            alignment = Alignment(_table(record.entries()), frames, series.mask)
+            if series.mean:
+                rounds = Rounds(series, folder, workers=workers, progress=progress, overwrite=overwrite)
+                rounds.finish(record)
+            else:
+                register_what_is_missing(
+                    series.source, series.rows, record, workers=workers, progress=progress
+                )
+            alignment = Alignment(table_of(record.entries()), frames, series.mask)
             alignment.to_csv(folder / TABLE)
     return alignment
 
@@ -79,37 +79,12 @@ def align_run(
 def read_run(run: str | os.PathLike[str]) -> tuple[dict[str, Any], ShiftTable]:
     """Return the settings and the rows of a run folder, also while it is written."""
     settings, entries = read_record(Path(run) / RECORD)
-    return settings, _table(entries)
+    return settings, table_of(entries)
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:
     """Return whether `path` is a run folder."""
     return (Path(path) / RECORD).is_file()
-
-
-def _register_what_is_missing(
-    series: Prepared, record: Record, *, workers: int | None, progress: bool
-) -> None:
-    done = record.frames()
-    total = len(series.source)
-    todo = [frame for frame in range(total) if frame not in done]
-    if done:
-        log.info("%d of %d frames are done already", len(done), total)
-    if not todo:
-        return
-    log.debug("to do: %d frames, %d at once", len(todo), workers or available_cores())
-    begin = time.monotonic()
-    with closing(series.rows(todo, workers=workers)) as rows:
-        for row in with_progress(rows, total=total, done=len(done), wanted=progress):
-            record.write(*row)
-            if not row.registration.ok:
-                log.debug("frame %d (%s) is %s", row.frame, row.source, row.registration.status.label)
-    seconds = time.monotonic() - begin
-    log.info("%d frames in %.1f s (%.1f a second)", len(todo), seconds, len(todo) / seconds)
-
-
-def _table(entries: Iterable[Entry]) -> ShiftTable:
-    return ShiftTable(FrameRow(*entry) for entry in entries)
 
 
 def _made(folder: Path) -> Path:
