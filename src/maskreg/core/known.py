@@ -203,9 +203,7 @@ class KnownReference:
             image - level, part, moved - level, valid,
         )  # fmt: skip
         n, p, pr, pu, prr, pru, puu, h, hr, hu = (float(v) for v in out[:10])
-        return KnownSums(
-            n, p, pr, pu, prr, pru, puu, h, hr, hu, z=out[10:12], zr=out[12:14], zu=out[14:16]
-        )
+        return KnownSums(n, p, pr, pu, prr, pru, puu, h, hr, hu, z=out[10:12], zr=out[12:14], zu=out[14:16])
 
     def _normal(self, lag: tuple[int, ...]) -> Normal | None:
         """Return the normal sums at the nearest lag of a coarse grid."""

@@ -178,7 +178,7 @@ def _variance(mean: Mean, width: float) -> NDArray[np.float32]:
     smooth = _low(mean.pixels[None], max(NARROWEST, VARIANCE_WIDTHS * width))[0] + np.float32(mean.level)
     model = np.maximum(smooth, 0) + np.float32(mean.read_noise**2)
     least = LEAST_VARIANCE * float(model[mean.covered].mean(dtype=np.float64))
-    return np.maximum(model, np.float32(max(least, 1e-30)))
+    return np.asarray(np.maximum(model, np.float32(max(least, 1e-30))))
 
 
 def _centre(weight: NDArray[np.float32], fields: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -27,6 +27,7 @@ def identity(series: Prepared) -> dict[str, Any]:
         "reference_pixels": _of_array(reference.image),
         "mask": None if mask is None else f"{100 * (1 - mask.mean()):.1f} % ignored ({_of_array(mask)})",
         **asdict(series.options),
+        "first_look": series.look.describe(),
     }
 
 

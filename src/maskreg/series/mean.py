@@ -58,7 +58,7 @@ LEAST_AGREEMENT = 0.5
 """If the pattern of the mean is found in a frame with less than this part of the frame's own
 brightness, the frame is looked for anew at all places."""
 
-SEARCHED = (Status.WEAK, Status.AMBIGUOUS, Status.AT_LIMIT, Status.STATIC, Status.OUTLIER)
+SEARCHED = (Status.WEAK, Status.AMBIGUOUS, Status.AT_LIMIT, Status.OUTLIER)
 """Frames that one frame could not place, but the mean may."""
 
 RELATIVE_TO = {"sigma_relative_to": "mean"}
@@ -179,7 +179,7 @@ class MeanRound:
 
     def _searched(self, frame: int) -> Registration:
         """Return the registration of a frame that is looked for at all places of the mean."""
-        found = self._search()(self._series.source.read(frame))
+        found = self._search()(self._values.read(frame))
         if found.ok:
             known, gain = self._values.frame(frame, found.shift)
             near = self._known.refine(known.filled(self._mean, gain), known.start, None)
@@ -193,7 +193,7 @@ class MeanRound:
 
         with self._lock:
             if self._registrar is None:
-                options = self._values.as_options(self._series.options)
+                options = self._values.as_options()
                 self._registrar = Registrar(
                     self._values.in_counts(self._mean), self._known.mean.covered, self._series.mask,
                     **asdict(options),

@@ -36,11 +36,12 @@ class Values:
         from maskreg.core.images import checked_image
         from maskreg.core.stabilise import detector_for
 
-        self._source = series.source
+        self._source, self._look = series.source, series.look
+        self._options = series.look.options
         everywhere = np.ones(series.source.shape, bool)
         self.mask = everywhere if series.mask is None else series.mask
-        pixels, valid = checked_image("reference", series.reference.image, self.mask)
-        self.detector = detector_for(series.options, [(pixels, valid)])
+        pixels, valid = checked_image("reference", series.look.corrected(series.reference.image), self.mask)
+        self.detector = detector_for(self._options, [(pixels, valid)])
         # values that are not counts have no zero of their own: near zero they keep their digits
         self._zero = 0.0 if self.detector.counts else float(pixels[valid].mean(dtype=np.float64))
         self._first = self._values(pixels, valid), valid
@@ -53,7 +54,7 @@ class Values:
         from maskreg.core.images import checked_image
         from maskreg.core.known_frame import KnownFrame
 
-        pixels, valid = checked_image("frame", self._source.read(frame), self.mask)
+        pixels, valid = checked_image("frame", self.read(frame), self.mask)
         known = KnownFrame(self._values(pixels, valid), valid, shift)
         return known, self._gain(known)
 
@@ -63,12 +64,18 @@ class Values:
             return np.asarray(values / np.float64(self.detector.gain) + self.detector.offset)
         return values + np.float64(self._zero)
 
-    def as_options(self, options: Options) -> Options:
+    def read(self, frame: int) -> NDArray[Any]:
+        """Return a frame without what never moves."""
+        return self._look.corrected(self._source.read(frame))
+
+    def as_options(self) -> Options:
         """Return options that say of a mean, which holds no integers, what was told from the frames."""
         if not self.detector.counts:
-            return options
+            return self._options
         detector = self.detector
-        return replace(options, gain=detector.gain, offset=detector.offset, read_noise=detector.read_noise)
+        return replace(
+            self._options, gain=detector.gain, offset=detector.offset, read_noise=detector.read_noise
+        )
 
     def _values(self, pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         kept = np.where(valid, pixels, 0)

@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from maskreg.errors import InputError
 from maskreg.frames import FrameSource
 from maskreg.options import Options
-from maskreg.series.pipeline import register_frames
+from maskreg.registration import Registration
+from maskreg.series.first_look import FirstLook, take_first_look
+from maskreg.series.pipeline import frame_rows, of_the_reference
 from maskreg.series.reference import Reference, ReferenceLike, find_reference, is_mean
 from maskreg.shifts import FrameRow
 
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 class Prepared:
     """Frames, one mask for all images (it does not move), the reference and the options.
 
+    `look` is what the first frames tell of the detector.
+
     With `mean` the reference, the first frame, is where the mean of the aligned frames is begun and
     what its place means (see `maskreg.series.mean`).
     """
@@ -31,6 +35,7 @@ class Prepared:
     mask: NDArray[np.bool_] | None
     reference: Reference
     options: Options
+    look: FirstLook
     mean: bool = False
 
     def rows(self, frames: Iterable[int], *, workers: int | None) -> Generator[FrameRow, None, None]:
@@ -39,13 +44,20 @@ class Prepared:
         from maskreg.core.plan import make_plan
         from maskreg.core.registrar import Registrar
 
+        look, reference = self.look, self.reference
         shape = tuple(self.source.shape)
         log.debug("registered to %s", self.reference.name.rstrip(","))
         log.debug("plan: %s", make_plan(shape, shape, exact=self.options.exact))
-        registrar = Registrar(self.reference.image, self.mask, self.mask, **asdict(self.options))
-        return register_frames(
-            self.source, frames, registrar, reference_frame=self.reference.frame, workers=workers
-        )
+        image = look.corrected(reference.image)
+        registrar = Registrar(image, self.mask, self.mask, **asdict(look.options))
+
+        def registration(frame: int) -> Registration:
+            if frame == reference.frame:
+                return of_the_reference()
+            moving = self.source.read(frame)
+            return look.judged(registrar(look.corrected(moving)), moving, self.mask)
+
+        return frame_rows(self.source, frames, registration, workers=workers)
 
 
 def prepare(
@@ -58,7 +70,9 @@ def prepare(
         raise InputError(
             "reference='mean' aligns frames below the pixel; it cannot be used with subpixel=False"
         )
-    return Prepared(source, valid, find_reference(reference, source, valid), options, mean)
+    found = find_reference(reference, source, valid)
+    look = take_first_look(source, valid, found, options)
+    return Prepared(source, valid, found, options, look, mean)
 
 
 def _checked_mask(mask: ArrayLike | None, source: FrameSource) -> NDArray[np.bool_] | None:
