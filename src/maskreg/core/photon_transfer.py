@@ -118,7 +118,7 @@ def _pair(
         slope = float((x - x.mean()) @ (y - y.mean()) / max(float((x - x.mean()) @ (x - x.mean())), 1e-30))
         residuals.append((y - y.mean()) - slope * (x - x.mean()))
     brightness = (models[0][0][common] + models[1][0][common]) / 2
-    return brightness, (residuals[0] - residuals[1]) ** 2
+    return np.asarray(brightness), (residuals[0] - residuals[1]) ** 2
 
 
 def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, float]:

@@ -33,7 +33,10 @@ SCALES_PX = (0.0, 0.7, 1.4, 2.8)
 SURE = 6.0
 """The covariance of the two halves must stand out by so many of its standard deviations."""
 
-ROUNDS = 5
+LIKELY = 2.0
+"""Once it is sure that there is something, more of it need only be likely."""
+
+ROUNDS = 12
 
 LEAST_LEVEL = 0.05
 """No pixel is taken to be less bright than this part of the mean when its noise is told."""
@@ -99,25 +102,25 @@ def find_static(aligned: AlignedFrames) -> Static | None:
     spread = aligned.shifts - aligned.shifts.mean(axis=0) if len(aligned) else aligned.shifts
     if len(aligned) < FEWEST_FRAMES or np.sqrt((spread**2).sum(axis=1).mean()) < LEAST_DRIFT_PX:
         return None
-    found = [_fitted(aligned, multiplies=kind) for kind in (True, False)]
-    sure = [one for one in found if one is not None]
-    return max(sure, key=lambda one: one[0])[1] if sure else None
-
-
-def _fitted(aligned: AlignedFrames, *, multiplies: bool) -> tuple[float, Static] | None:
-    """Return how much a factor (or something added) explains, and it; None where that is not sure."""
     shape = aligned.mask.shape
-    static = Static(np.ones(shape, np.float32), np.zeros(shape, np.float32), 0.0)
-    explained = 0.0
+    nothing = Static(np.ones(shape, np.float32), np.zeros(shape, np.float32), 0.0)
+    begun = [_step(aligned, nothing, multiplies=kind, sure=SURE) for kind in (True, False)]
+    sure = [one for one in begun if one is not None]
+    if not sure:
+        return None
+    _, static = max(sure, key=lambda one: one[0])
+    # the mean has some of it too, the more the shorter the drift: turn by turn it is told apart
     for _ in range(ROUNDS):
-        step = _step(aligned, static, multiplies=multiplies)
+        step = _step(aligned, static, multiplies=static.multiplies, sure=LIKELY)
         if step is None:
             break
-        explained, static = explained + step[0], step[1]
-    return (explained, static) if explained > 0 else None
+        static = step[1]
+    return static
 
 
-def _step(aligned: AlignedFrames, static: Static, *, multiplies: bool) -> tuple[float, Static] | None:
+def _step(
+    aligned: AlignedFrames, static: Static, *, multiplies: bool, sure: float
+) -> tuple[float, Static] | None:
     corrected = np.stack([static.corrected(frame) for frame in aligned.frames])
     even = np.arange(len(aligned)) % 2 == 0
     (one, weight), (other, more) = (
@@ -127,13 +130,15 @@ def _step(aligned: AlignedFrames, static: Static, *, multiplies: bool) -> tuple[
     if np.count_nonzero(valid) < FEWEST_PIXELS:
         return None
     weight, more = np.where(valid, weight, 0), np.where(valid, more, 0)
-    tried = [_at_scale(one, weight, other, more, valid, scale) for scale in SCALES_PX]
+    tried = [_at_scale(one, weight, other, more, valid, scale, sure) for scale in SCALES_PX]
     explained, strength, believed = max(tried, key=lambda found: found[0])
     if not strength > 0:
         return None
     if multiplies:
-        return explained, Static(static.factor + believed, static.added, strength)
-    return explained, Static(static.factor, static.added + believed, strength)
+        factor = static.factor + believed
+        return explained, Static(factor, static.added, _spread(factor[aligned.mask]))
+    added = static.added + believed
+    return explained, Static(static.factor, added, _spread(added[aligned.mask]))
 
 
 def _at_scale(
@@ -143,6 +148,7 @@ def _at_scale(
     more: NDArray[np.float32],
     valid: NDArray[np.bool_],
     scale: float,
+    sure: float,
 ) -> tuple[float, float, NDArray[np.float32]]:
     """Return how much of one half the other explains, the strength of that, and what is believed.
 
@@ -158,7 +164,7 @@ def _at_scale(
     covariance = float(products.sum() / w.sum())
     # smoothed pixels are not independent
     scatter = float(np.sqrt((products**2).sum() * (1 + 4 * np.pi * scale**2)))
-    if not products.sum() > SURE * scatter:
+    if not products.sum() > sure * scatter:
         return 0.0, 0.0, np.zeros(a.shape, np.float32)
     mean = (x + y) / 2
     noise = max(float(np.average(mean**2, weights=w)) - covariance, 0.0)
@@ -171,6 +177,10 @@ def _at_scale(
     raw -= np.average(raw, weights=more[valid])
     said = float((more[valid] * raw * x).sum())
     return said**2 / max(float((more[valid] * x * x).sum()), 1e-30), float(np.sqrt(covariance)), believed
+
+
+def _spread(values: NDArray[np.float32]) -> float:
+    return float(values.std(dtype=np.float64))
 
 
 def _smoothed(
