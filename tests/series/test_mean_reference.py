@@ -84,7 +84,9 @@ def test_frames_that_one_frame_cannot_place_are_placed_by_the_mean():
 def test_frames_of_changing_brightness_are_found_all_the_same():
     series = sparse_rings(4, dose=20)
     rng = np.random.default_rng(0)
-    dimmed = [rng.binomial(frame, part) for frame, part in zip(series.frames, np.linspace(1, 0.4, 16))]
+    dimmed = [
+        rng.binomial(frame, part) for frame, part in zip(series.frames, np.linspace(1, 0.4, 16), strict=True)
+    ]
     frames = [frame.astype(np.uint16) for frame in dimmed]
     alignment = align(frames, series.mask, reference="mean")
     assert alignment.ok.all()

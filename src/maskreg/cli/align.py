@@ -27,7 +27,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=values.reference,
         default="first",
         metavar="WHICH",
-        help="first (default), the index of a frame (-1: the last), or an image file",
+        help="first (default), mean (of the aligned frames; reads them five times), the index of a frame "
+        "(-1: the last), or an image file",
     )
     add_option_flags(parser)
     add_mask_flags(parser)

@@ -36,7 +36,7 @@ SURE = 6.0
 LIKELY = 2.0
 """Once it is sure that there is something, more of it need only be likely."""
 
-ROUNDS = 12
+ROUNDS = 8
 
 LEAST_LEVEL = 0.05
 """No pixel is taken to be less bright than this part of the mean when its noise is told."""
@@ -135,10 +135,9 @@ def _step(
     if not strength > 0:
         return None
     if multiplies:
-        factor = static.factor + believed
+        factor = 1 + believed
         return explained, Static(factor, static.added, _spread(factor[aligned.mask]))
-    added = static.added + believed
-    return explained, Static(static.factor, added, _spread(added[aligned.mask]))
+    return explained, Static(static.factor, believed, _spread(believed[aligned.mask]))
 
 
 def _at_scale(
@@ -209,7 +208,7 @@ def _residual(
     mean, covered = aligned.part(~half).mean(corrected[~half])
     level = LEAST_LEVEL * float(np.abs(mean[covered]).mean()) if covered.any() else 1.0
     total, weight = np.zeros(mean.shape, np.float32), np.zeros(mean.shape, np.float32)
-    for image, shift in zip(corrected[half], aligned.shifts[half], strict=True):
+    for image, shift in zip(aligned.frames[half], aligned.shifts[half], strict=True):
         model, valid = seen(mean, covered, shift, aligned.mask)
         noise = np.maximum(model, np.float32(max(level, 1e-30)))
         x = model if multiplies else np.ones_like(model)
