@@ -37,7 +37,10 @@ LEAST_PART = 0.1
 LEAST_LEFT = 0.4
 """Without a frame's own part, so much of that must be left."""
 
-MOST_STEPS = 6
+MOST_STEPS = 15
+
+LINEAR = 3.0
+"""A low-pass is steady if it is wider than so many forecast standard deviations of the shift."""
 
 SMALL_STEP = 0.03
 """The iteration has converged when a step is shorter than this many standard deviations."""
@@ -146,7 +149,7 @@ class KnownReference:
         if covered.any():
             self.mean = _mean(halves, weights, covered, counts, read_noise)
             tried = [Fields(self.mean, one) for one in (WIDTHS if width is None else (width,))]
-            self.fields = min(tried, key=lambda one: one.forecast(covered))
+            self.fields = _best(tried, covered)
             self.fields.soften()
 
     def refine(
@@ -176,7 +179,11 @@ class KnownReference:
             if normal is None or gain is None:
                 return None
             covariance = _covariance(normal, sums, gain, shift)
-            step = -np.linalg.solve(normal.jacobian, _projected_residual(sums, gain))
+            left = _projected_residual(sums, gain)
+            if own is not None:
+                # its part in the gradient pulls it back to where that part is
+                left -= normal.lock @ (shift - start)
+            step = -np.linalg.solve(normal.jacobian, left)
             limit = STEP_LIMIT * max(self.fields.width, 1.0)
             step *= min(1.0, limit / max(float(np.abs(step).max()), 1e-30))
             shift = shift + step
@@ -218,6 +225,17 @@ class KnownReference:
                 common = self.mean.covered & shifted_mask(self._safe, near, shape)
                 self._normals[near] = self.fields.normal(common)
             return self._normals[near]
+
+
+def _best(tried: list[Fields], covered: NDArray[np.bool_]) -> Fields:
+    """Return the fields of the smallest forecast, of those that are steady; the widest if none is."""
+    forecasts = [one.forecast(covered) for one in tried]
+    steady = [
+        (variance, position)
+        for position, variance in enumerate(forecasts)
+        if LINEAR * np.sqrt(variance / 2) < max(tried[position].width, 1.0)
+    ]
+    return tried[min(steady)[1] if steady else -1]
 
 
 def plain_known_sums(

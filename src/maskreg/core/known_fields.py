@@ -74,6 +74,9 @@ class Normal:
     ----------
     jacobian : (2, 2) ndarray
         Of the equation.
+    lock : (2, 2) ndarray
+        What the noise of the mean adds to the Jacobian; as much as a frame that is in the mean adds,
+        whose noise in the gradient meets itself while it moves from where it is in the mean.
     of_frame, of_mean : (2, 2) ndarray
         Variance of its left side that the noise of a frame of the reference's exposure makes, and
         that of the mean.
@@ -85,6 +88,7 @@ class Normal:
     """
 
     jacobian: NDArray[np.float64]
+    lock: NDArray[np.float64]
     of_frame: NDArray[np.float64]
     of_mean: NDArray[np.float64]
     residual: float
@@ -131,7 +135,8 @@ class Fields:
         g, d = self._gradient[:, common], self._slope[:, common]
         f, w = self._false[:, common], self._wrong[:, common]
         raw = _products(p, g, d)
-        jacobian = raw - _products(p, f, w)
+        lock = _products(p, f, w)
+        jacobian = raw - lock
         jacobian = (jacobian + jacobian.T) / 2
         if p.size < 3 or not np.linalg.eigvalsh(jacobian)[0] > LEAST_SIGNAL * float(np.trace(raw)):
             return None
@@ -140,6 +145,7 @@ class Fields:
         values, vectors = np.linalg.eigh((signal + signal.T) / 2)
         return Normal(
             jacobian,
+            (lock + lock.T) / 2,
             self._softened * _products(p * p * v, g, g),
             (vectors * np.maximum(values, 0)) @ vectors.T,
             float((p * v).sum(dtype=np.float64)),
