@@ -6,12 +6,29 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskreg.errors import FrameError, FrameShapeError
 from maskreg.frames import FrameSource
 from maskreg.registration import Registration, Status
 from maskreg.shifts import FrameRow
 from maskreg.stream import available_cores, ordered_map
+
+
+def register_frames(
+    source: FrameSource,
+    frames: Iterable[int],
+    register: Callable[[NDArray[Any]], Registration],
+    *,
+    reference_frame: int | None,
+    workers: int | None,
+) -> Generator[FrameRow, None, None]:
+    """Yield the row of every frame, in the order of `frames`, registered by what is in it alone."""
+
+    def registration(frame: int) -> Registration:
+        return of_the_reference() if frame == reference_frame else register(source.read(frame))
+
+    return frame_rows(source, frames, registration, workers=workers)
 
 
 def frame_rows(

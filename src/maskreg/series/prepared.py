@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +15,7 @@ from maskreg.frames import FrameSource
 from maskreg.options import Options
 from maskreg.registration import Registration
 from maskreg.series.first_look import FirstLook, take_first_look
-from maskreg.series.pipeline import frame_rows, of_the_reference
+from maskreg.series.pipeline import register_frames
 from maskreg.series.reference import Reference, ReferenceLike, find_reference, is_mean
 from maskreg.shifts import FrameRow
 
@@ -51,13 +52,12 @@ class Prepared:
         image = look.corrected(reference.image)
         registrar = Registrar(image, self.mask, self.mask, **asdict(look.options))
 
-        def registration(frame: int) -> Registration:
-            if frame == reference.frame:
-                return of_the_reference()
-            moving = self.source.read(frame)
-            return look.judged(registrar(look.corrected(moving)), moving, self.mask)
+        def register(frame: NDArray[Any]) -> Registration:
+            return look.judged(registrar(look.corrected(frame)), frame, self.mask)
 
-        return frame_rows(self.source, frames, registration, workers=workers)
+        return register_frames(
+            self.source, frames, register, reference_frame=reference.frame, workers=workers
+        )
 
 
 def prepare(
