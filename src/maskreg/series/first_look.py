@@ -31,7 +31,13 @@ LOOKED_AT = 16
 """So many frames are looked at; the second pass over them is the first of the series."""
 
 NEAR_ZERO_PX = 1.5
-"""What never moves is found within this of no shift."""
+"""What never moves is found within this of no shift, as a rule."""
+
+SHOWN_NEAR_ZERO = 0.3
+"""There a frame must show what moves with this part of the usual strength, or it may be static."""
+
+SHOWN_ELSEWHERE = 0.05
+"""What is left of static structure after correction may match elsewhere by chance, but shows less."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +74,15 @@ class FirstLook:
         """Return the registration of a frame, or that it holds nothing but what never moves."""
         if self.static is None or self.pattern is None or found.status not in (Status.OK, Status.WEAK):
             return found
-        if found.ok and np.abs(found.shift).max() > NEAR_ZERO_PX:
-            return found
         values = self._values(frame)
         valid = np.isfinite(values) & ~np.ma.getmaskarray(frame)
         valid &= True if mask is None else mask
         values = np.where(valid, values, np.float32(0))
-        if found.ok and self.pattern.shown_by(self.static.corrected(values), valid, found.shift):
-            return found
+        if found.ok:
+            near = np.abs(found.shift).max() <= NEAR_ZERO_PX
+            strength = self.pattern.strength(self.static.corrected(values), valid, found.shift)
+            if strength > (SHOWN_NEAR_ZERO if near else SHOWN_ELSEWHERE) * self.pattern.usual:
+                return found
         spreads = self.static.shows_in(values, valid)
         if not self.static.is_sure(spreads):
             return found
