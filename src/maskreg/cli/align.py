@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskreg.cli import exits, values
+from maskreg.cli.calibration_flags import add_calibration_flags
 from maskreg.cli.mask_flags import add_mask_flags, mask_from
 from maskreg.cli.option_flags import add_option_flags, options_from
 
@@ -30,6 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="first (default), the index of a frame (-1: the last), or an image file",
     )
     add_option_flags(parser)
+    add_calibration_flags(parser)
     add_mask_flags(parser)
     how = parser.add_argument_group("how it runs (never changes a result)")
     how.add_argument(
@@ -57,6 +59,8 @@ def run(args: Namespace) -> int:
             mask,
             reference=args.reference,
             options=options,
+            dark=args.dark,
+            flat=args.flat,
             workers=args.workers,
             progress=not args.no_progress and args.verbosity == 0,
             overwrite=args.overwrite,

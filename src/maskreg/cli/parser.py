@@ -15,6 +15,10 @@ VERBS = {
     "demo": "make a small chromium scan with a beam-block and known drift, and align it",
     "pair": "register two images",
     "align": "align a series of frames into a run folder",
+    "apply": "write the aligned frames of a run, and which of their pixels are valid",
+    "merge": "merge the aligned frames of a run: mean, count, standard error and variance",
+    "mask": "find what stays still while the pattern moves, or draw a mask",
+    "export": "write the table of a run as CSV or JSON",
     "info": "tell what is in a file, a folder of frames or a run folder",
 }
 

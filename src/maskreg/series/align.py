@@ -12,7 +12,7 @@ from maskreg.series.alignment import Alignment
 from maskreg.series.frames import opened
 from maskreg.series.prepared import prepare
 from maskreg.series.progress import with_progress
-from maskreg.series.reference import ReferenceLike
+from maskreg.series.reference import ImageLike, ReferenceLike
 from maskreg.shifts import ShiftTable
 
 
@@ -29,6 +29,8 @@ def align(
     offset: float | None = None,
     read_noise: float | None = None,
     smoothing: float | str = "auto",
+    dark: ImageLike | None = None,
+    flat: ImageLike | None = None,
     workers: int | None = None,
     progress: bool = False,
 ) -> Alignment:
@@ -47,6 +49,10 @@ def align(
         count from the end), an image file, or an image.
     max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing
         See `maskreg.Options`.
+    dark, flat : path or (rows, cols) array, optional
+        Every frame of the series becomes (frame - dark) / flat first, float32; a flat need not be
+        normalised, and where it is not positive pixels are invalid. A reference that is an image of
+        its own is taken as it is.
     workers : int, optional
         How many frames are registered at once; all cores unless told. It never changes a result.
     progress : bool
@@ -59,7 +65,7 @@ def align(
     """
     options = Options(max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing)
     with opened(frames) as source:
-        series = prepare(source, mask, reference, options)
+        series = prepare(source, mask, reference, options, dark, flat)
         with closing(series.rows(range(len(source)), workers=workers)) as rows:
             table = ShiftTable(with_progress(rows, total=len(source), done=0, wanted=progress))
-    return Alignment(table, frames, series.mask)
+    return Alignment(table, frames, series.mask, series.by)

@@ -17,6 +17,8 @@ from maskreg.series.prepared import Prepared
 def identity(series: Prepared) -> dict[str, Any]:
     """Return the settings of a run, by the names that the user knows; contents as fingerprints."""
     source, mask, reference = series.source, series.mask, series.reference
+    by = series.by
+    calibration = {"dark": None, "flat": None} if by is None else {"dark": by.dark, "flat": by.flat}
     return {
         "maskreg": __version__,
         "frames": len(source),
@@ -26,6 +28,7 @@ def identity(series: Prepared) -> dict[str, Any]:
         "reference": "image" if reference.frame is None else reference.frame,
         "reference_pixels": _of_array(reference.image),
         "mask": None if mask is None else f"{100 * (1 - mask.mean()):.1f} % ignored ({_of_array(mask)})",
+        **{name: None if image is None else _of_array(image) for name, image in calibration.items()},
         **asdict(series.options),
     }
 

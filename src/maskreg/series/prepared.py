@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Generator, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maskreg.errors import InputError
 from maskreg.frames import FrameSource
+from maskreg.frames.corrected import Calibration, CorrectedFrames, calibration
 from maskreg.options import Options
 from maskreg.series.pipeline import register_frames
-from maskreg.series.reference import Reference, ReferenceLike, find_reference
+from maskreg.series.reference import ImageLike, Reference, ReferenceLike, find_reference, read_image
 from maskreg.shifts import FrameRow
 
 log = logging.getLogger(__name__)
@@ -21,12 +23,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prepared:
-    """Frames, one mask for all images (it does not move), the reference and the options."""
+    """Frames, one mask for all images (it does not move), the reference and the options.
+
+    With a calibration the frames are corrected ones, and the mask leaves out what it says nothing of.
+    """
 
     source: FrameSource
     mask: NDArray[np.bool_] | None
     reference: Reference
     options: Options
+    by: Calibration | None = None
 
     def rows(self, frames: Iterable[int], *, workers: int | None) -> Generator[FrameRow, None, None]:
         """Yield the rows of `frames`; what depends on reference and mask is computed once, first."""
@@ -37,18 +43,55 @@ class Prepared:
         shape = tuple(self.source.shape)
         log.debug("registered to %s", self.reference.name.rstrip(","))
         log.debug("plan: %s", make_plan(shape, shape, exact=self.options.exact))
-        registrar = Registrar(self.reference.image, self.mask, self.mask, **asdict(self.options))
+        options = asdict(_of_corrected(self.options, self.source))
+        registrar = Registrar(self.reference.image, self.mask, self.mask, **options)
         return register_frames(
             self.source, frames, registrar, reference_frame=self.reference.frame, workers=workers
         )
 
 
 def prepare(
-    source: FrameSource, mask: ArrayLike | None, reference: ReferenceLike, options: Options
+    source: FrameSource,
+    mask: ArrayLike | None,
+    reference: ReferenceLike,
+    options: Options,
+    dark: ImageLike | None = None,
+    flat: ImageLike | None = None,
 ) -> Prepared:
-    """Check mask and reference against the frames and put them together."""
+    """Check mask, calibration and reference against the frames and put them together."""
     valid = _checked_mask(mask, source)
-    return Prepared(source, valid, find_reference(reference, source, valid), options)
+    by = calibration(_image(dark), _image(flat), source.shape)
+    if by is not None:
+        if options.offset is not None:
+            raise InputError(
+                f"offset is {options.offset:g} and dark or flat are given: the dark takes the pedestal off; "
+                "leave offset out (a pedestal alone is a dark with that value everywhere)"
+            )
+        source = CorrectedFrames(source, by)
+        valid = by.valid if valid is None else valid & by.valid
+        valid = None if valid.all() else valid
+    return Prepared(source, valid, find_reference(reference, source, valid), options, by)
+
+
+def _of_corrected(options: Options, source: FrameSource) -> Options:
+    """Return the options with the detector model that the correction leaves.
+
+    Corrected frames are floats, which by themselves are taken as equally noisy everywhere. When the
+    raw ones counted, they still do: without a pedestal, and each count stands for `response` times
+    as many electrons, whatever the flat was normalised to.
+    """
+    if not isinstance(source, CorrectedFrames):
+        return options
+    told = options.gain is not None or options.read_noise is not None
+    if not told and source.raw.dtype.kind != "u":
+        return options
+    return replace(options, gain=(options.gain or 1.0) * source.by.response, offset=0.0)
+
+
+def _image(image: ImageLike | None) -> NDArray[np.generic] | None:
+    if image is None:
+        return None
+    return read_image(image) if isinstance(image, str | os.PathLike) else np.asanyarray(image)
 
 
 def _checked_mask(mask: ArrayLike | None, source: FrameSource) -> NDArray[np.bool_] | None:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from maskreg.errors import FrameError, InputError, InputTypeError
 from maskreg.frames import FrameSource, open_frames
 
+ImageLike = str | os.PathLike[str] | NDArray[Any]
+"""An image file or a 2-D array."""
+
 ReferenceLike = int | str | os.PathLike[str] | NDArray[Any]
 """``'first'``, the index of a frame, an image file or a 2-D array."""
 

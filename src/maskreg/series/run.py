@@ -18,9 +18,10 @@ from maskreg.outputs import Entry, Record, read_record
 from maskreg.series.alignment import Alignment
 from maskreg.series.frames import opened
 from maskreg.series.identity import identity
+from maskreg.series.inputs import FramesOfRun, keep_inputs, kept_calibration, kept_mask
 from maskreg.series.prepared import Prepared, prepare
 from maskreg.series.progress import with_progress
-from maskreg.series.reference import ReferenceLike
+from maskreg.series.reference import ImageLike, ReferenceLike
 from maskreg.shifts import FrameRow, ShiftTable
 from maskreg.stream import available_cores
 
@@ -37,6 +38,8 @@ def align_run(
     *,
     reference: ReferenceLike = "first",
     options: Options | None = None,
+    dark: ImageLike | None = None,
+    flat: ImageLike | None = None,
     workers: int | None = None,
     progress: bool = False,
     overwrite: bool = False,
@@ -49,7 +52,7 @@ def align_run(
 
     Parameters
     ----------
-    frames, mask, reference, workers, progress
+    frames, mask, reference, dark, flat, workers, progress
         See `maskreg.align`.
     run : path
         The run folder, made when it is not there: ``run.sqlite`` (the record) and, at the end,
@@ -65,13 +68,14 @@ def align_run(
         A shift for every frame, those of earlier sittings too.
     """
     with opened(frames) as source:
-        series = prepare(source, mask, reference, options or Options())
+        series = prepare(source, mask, reference, options or Options(), dark, flat)
         folder = _made(Path(run))
         with Record(folder / RECORD, identity(series), overwrite=overwrite) as record:
             if overwrite:
                 (folder / TABLE).unlink(missing_ok=True)
+            keep_inputs(folder, source, series.mask, series.by)
             _register_what_is_missing(series, record, workers=workers, progress=progress)
-            alignment = Alignment(_table(record.entries()), frames, series.mask)
+            alignment = Alignment(_table(record.entries()), frames, series.mask, series.by)
             alignment.to_csv(folder / TABLE)
     return alignment
 
@@ -80,6 +84,29 @@ def read_run(run: str | os.PathLike[str]) -> tuple[dict[str, Any], ShiftTable]:
     """Return the settings and the rows of a run folder, also while it is written."""
     settings, entries = read_record(Path(run) / RECORD)
     return settings, _table(entries)
+
+
+def open_run(run: str | os.PathLike[str], frames: Any = None) -> Alignment:
+    """Return the alignment that a run folder holds; it can do all that a fresh one can.
+
+    Parameters
+    ----------
+    run : path
+        The run folder; it may still be written, then what is done so far is there.
+    frames : optional
+        Where the frames are, as `maskreg.align` takes them, if they are not where they were. They are
+        found by their names, and only when they are needed.
+
+    Raises
+    ------
+    RunError
+        When there is no run; and, when frames are needed, that they cannot be found.
+    """
+    folder = Path(run)
+    settings, table = read_run(folder)
+    rows, cols = settings["shape"]
+    by = kept_calibration(folder, (rows, cols))
+    return Alignment(table, FramesOfRun(folder, table, frames), kept_mask(folder), by)
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:
