@@ -122,7 +122,7 @@ class CorrectedFrames(FrameSource):
 
 
 def corrected(image: NDArray[Any], by: Calibration) -> NDArray[Any]:
-    """Return (image - dark) / flat as float32, NaN where either is unknown; another shape is left as it is."""
+    """Return (image - dark) / flat as float32, NaN where one is unknown; another shape is left as it is."""
     if by.valid.shape != image.shape:
         return image  # its shape is wrong, which whoever asked for it finds out by that
     # uint16 is exact in float32, wider counts are not: the difference is taken in their own precision

@@ -45,8 +45,10 @@ _TELLS_APART = 4.0
 """Sigma between block and sample from which on one of the two must be nearer."""
 _DARKER = 1.5
 """Sigma by which a pixel may be darker than predicted and still be taken in: what blocks is dark."""
-_BORDERS = 0.9
-"""Part of its border with moving pixels above which a region without evidence is given back."""
+_BORDERS = (0.9, 0.5)
+"""Part of its border with moving pixels above which a region without evidence is given back: small, large."""
+_LARGE = 0.05
+"""Part of the frame from which on a region is large."""
 _OWN_SHARE = 2.0
 """And by how many by itself."""
 _SPECK = 12
@@ -137,7 +139,7 @@ def _judge(
 
 
 def _tolerance(prediction: Prediction, seen: Mask) -> Image:
-    level = _filled(prediction.level, seen)
+    level = np.where(seen, prediction.level, _averaged(prediction.level, seen, 2.0))
     slope = np.hypot(*np.gradient(level))
     above = level - level[seen].min() if seen.any() else np.zeros_like(level)
     return np.asarray((_PLACE_ERROR * slope) ** 2 + (_LEVEL_ERROR * above) ** 2)
@@ -161,7 +163,7 @@ def _collected(
     norm = np.maximum(ndimage.gaussian_filter(weight, sigma), 1e-3)
 
     def mean(values: Image) -> Image:
-        return np.asarray(ndimage.gaussian_filter(values * weight, sigma)) / norm
+        return np.asarray(ndimage.gaussian_filter(values * weight, sigma) / norm)
 
     # bilinear interpolation leaves the noise of neighbours correlated: 1.5
     noise = 1.5 * mean(variance) / np.maximum(window(sigma) * norm, 1)
@@ -206,7 +208,8 @@ def _given_back(moving: Mask, evidence: Mask) -> Mask:
             is_open = edge & np.moveaxis(moving, axis, 0)[there]
             border += np.bincount(region[edge], minlength=count + 1)
             open_border += np.bincount(region[is_open], minlength=count + 1)
-    back = open_border > _BORDERS * np.maximum(border, 1)
+    large = np.bincount(regions.ravel(), minlength=count + 1) > _LARGE * regions.size
+    back = open_border > np.where(large, _BORDERS[1], _BORDERS[0]) * np.maximum(border, 1)
     back[0] = False
     return np.asarray(moving | back[regions])
 
@@ -215,12 +218,12 @@ def _agreeing(judged: _Judged, mean: Image, out: Mask) -> Mask:
     """Return which pixels of `out` agree with the prediction, rather than with the static ones around."""
     prediction = judged.prediction
     strip = out & judged.seen
-    static = _filled(mean, out, 3.0)
+    static = _averaged(mean, out, 3.0)
     agrees = np.zeros(out.shape, dtype=bool)
     undecided = strip.copy()
     for sigma in (0.0, 1.0, 3.0):
         # where block and sample differ by enough, the nearer one; else look at more neighbours at once
-        bias = _filled(prediction.bias, strip, sigma)
+        bias = _averaged(prediction.bias, strip, sigma)
         area = max(1.0, window(sigma) / 2)
         sd = np.sqrt(judged.variance / area + judged.tolerance)
         gap = np.abs(prediction.level - static)
@@ -233,17 +236,15 @@ def _agreeing(judged: _Judged, mean: Image, out: Mask) -> Mask:
     agrees |= undecided & (z > -_DARKER) & (z < 3.5) & (still > -3)
     # a lone pixel that agrees among many that do not does so by chance
     agrees = np.asarray(ndimage.median_filter((agrees | ~out).astype(np.uint8), 3)) > 0
-    return strip & ~judged.contradicts & (judged.follows | agrees)
+    return np.asarray(strip & ~judged.contradicts & (judged.follows | agrees))
 
 
-def _filled(values: Image, where: Mask, sigma: float = 2.0) -> Image:
-    """Return `values` averaged over neighbours in `where` (all of them for sigma 0: as they are)."""
+def _averaged(values: Image, where: Mask, sigma: float) -> Image:
+    """Return `values` averaged over neighbours in `where`; as they are for sigma 0."""
     if sigma == 0:
         return values
-    weight = where.astype(float)
-    norm = np.maximum(ndimage.gaussian_filter(weight, sigma), 1e-6)
-    smooth = np.asarray(ndimage.gaussian_filter(np.where(where, values, 0), sigma)) / norm
-    return np.where(where, values, smooth) if sigma == 2.0 else smooth
+    norm = np.maximum(ndimage.gaussian_filter(where.astype(float), sigma), 1e-6)
+    return np.asarray(ndimage.gaussian_filter(np.where(where, values, 0), sigma) / norm)
 
 
 def _tidy(static: Mask) -> Mask:
@@ -252,7 +253,7 @@ def _tidy(static: Mask) -> Mask:
     size = np.bincount(regions.ravel(), minlength=count + 1)
     kept = static & (size >= _SPECK)[regions]
     if not kept.any():
-        return kept
+        return np.asarray(kept)
     depth = ndimage.distance_transform_edt(np.pad(kept, 1))
     radius = int(np.clip(depth.max(), 3, _NICK))
     rows, cols = np.ogrid[-radius : radius + 1, -radius : radius + 1]

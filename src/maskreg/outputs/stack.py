@@ -121,6 +121,8 @@ class StackWriter(ABC):
         self._written += 1
 
     def __enter__(self) -> Self:
+        if not self.path.absolute().parent.is_dir():  # some formats would make it
+            raise RunError(f"cannot write {self.path}: there is no folder {self.path.absolute().parent}")
         for part in self._files():
             _remove(part)
         try:
@@ -178,7 +180,7 @@ def open_stack(
 
 
 def sibling(path: Path, name: str, suffix: str | None = None) -> Path:
-    """Return the file beside `path` that is called after it: ``merged.tif``, ``mean``: ``merged_mean.tif``."""
+    """Return the file beside `path` called after it: of ``merged.tif`` and ``mean``, ``merged_mean.tif``."""
     return path.with_name(f"{path.stem}_{name}{path.suffix if suffix is None else suffix}")
 
 
