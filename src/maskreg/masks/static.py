@@ -119,7 +119,9 @@ def _judge(
     ratio = _ratio(prediction, noise, seen)
     contradicts, darker = np.abs(alone) > _ALONE, alone < -_ALONE
     # a lone defect says nothing of its neighbours
-    lone = (np.abs(alone) > _ALONE) & (np.abs(alone) > 3 * ndimage.median_filter(np.abs(alone), 5))
+    size = np.abs(alone)
+    around = (9 * ndimage.uniform_filter(size, 3) - size) / 8
+    lone = (size > _ALONE) & (size > 3 * around)
     crowd = seen & ~lone
     near, z = _collected(prediction.bias, variance, tolerance, crowd, 1.0)
     # smoothing must not widen a block, so a pixel has to agree by itself
@@ -235,7 +237,7 @@ def _agreeing(judged: _Judged, mean: Image, out: Mask) -> Mask:
     still = smoothed_sum(np.where(strip, judged.ratio, 0), 2.5) / 2
     agrees |= undecided & (z > -_DARKER) & (z < 3.5) & (still > -3)
     # a lone pixel that agrees among many that do not does so by chance
-    agrees = np.asarray(ndimage.median_filter((agrees | ~out).astype(np.uint8), 3)) > 0
+    agrees = np.asarray(ndimage.uniform_filter((agrees | ~out).astype(float), 3)) > 0.5
     return np.asarray(strip & ~judged.contradicts & (judged.follows | agrees))
 
 

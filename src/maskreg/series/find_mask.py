@@ -35,13 +35,15 @@ _LEAST_FRAMES = 6
 _LEAST_DRIFT = 0.7
 """Below so much drift, px, nothing can be told from what stands still."""
 _ROUNDS = 3
-_LARGEST = 1100
+_SETTLED = 1e-3
+"""Part of the frame below which a round changes too little for another one."""
+_LARGEST = 700
 """Frames of more rows or columns are binned while static regions are found, px."""
 _LINES = (6.0, 3.0)
 """Sigma of change beyond which a pixel takes part in the first registration."""
 _UNCOVERED = 0.002
 """Part of the frame that a given mask may leave uncovered without a warning."""
-_AGREE = 0.6
+_AGREE = 0.35
 """Intersection over union of the halves' static regions below which the block itself moved."""
 
 
@@ -109,11 +111,13 @@ def find_mask(frames: Any, *, given: ArrayLike | None = None, workers: int | Non
         drift = float(np.hypot(*np.ptp(shifts, axis=0)))
         if drift < _LEAST_DRIFT:
             return _only_defects(defective, indices, f"the pattern moves by only {drift:.2f} px")
-        static = _static(sample[ok], shifts, defective)
+        static, last = _static(sample[ok], shifts, defective), static
         found, before = _registered(sample, [~_widened(static)], workers), found
         ok = [answer.ok for answer in found]
         if sum(ok) < _LEAST_FRAMES:
             found, ok = before, [answer.ok for answer in before]
+            break
+        if (static != last).mean() < _SETTLED:
             break
     used = [index for index, use in zip(indices, ok, strict=True) if use]
     shifts = np.array([answer.shift for answer, use in zip(found, ok, strict=True) if use])
