@@ -30,7 +30,8 @@ def stack():
 @pytest.fixture
 def table():
     return ShiftTable(
-        row(i, s, status, {"delay": i * 0.5}) for i, (s, status) in enumerate(zip(SHIFTS, STATUSES, strict=True))
+        row(i, s, status, {"delay": i * 0.5})
+        for i, (s, status) in enumerate(zip(SHIFTS, STATUSES, strict=True))
     )
 
 

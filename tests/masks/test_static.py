@@ -33,9 +33,7 @@ def simulated(valid, drift, rng, level=0.02, dose=40, count=20):
     dead = np.zeros(valid.shape, bool)
     dead.flat[rng.choice(hot.size, 12, replace=False)] = True
     extra = np.where(hot, rng.uniform(4, 30, valid.shape) * dose, 0)
-    frames = [
-        rng.poisson(dose * np.where(valid, scene.render(d), level) + extra) * ~dead for d in drifts
-    ]
+    frames = [rng.poisson(dose * np.where(valid, scene.render(d), level) + extra) * ~dead for d in drifts]
     return np.array(frames, dtype=np.float32), drifts[0] - drifts, hot, dead
 
 

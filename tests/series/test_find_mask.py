@@ -24,7 +24,9 @@ def frames_of(valid, drifts, seed=1, dose=60):
     """Counts of rings behind a dark block; `valid` may be one mask or one a frame."""
     rng, scene = np.random.default_rng(seed), Rings(SHAPE)
     masks = np.broadcast_to(valid, (len(drifts), *SHAPE))
-    frames = [rng.poisson(dose * np.where(m, scene.render(d), 0.02)) for m, d in zip(masks, drifts, strict=True)]
+    frames = [
+        rng.poisson(dose * np.where(m, scene.render(d), 0.02)) for m, d in zip(masks, drifts, strict=True)
+    ]
     return np.array(frames, dtype=np.uint16)
 
 
