@@ -57,17 +57,18 @@ def run(args: Namespace) -> int:
 
 
 def _auto(args: Namespace, source: FrameSource, given: NDArray[np.bool_] | None) -> int:
-    from maskreg.masks import save_mask
+    from maskreg.masks import grow, save_mask
     from maskreg.series.find_mask import find_mask
 
     output = _free(args.output or _proposed(args.input[0], "valid.tif"), args.overwrite)
     found = find_mask(source, given=given, workers=args.workers)
     for warning in found.warnings:
         log.warning("%s", warning)
-    save_mask(output, found.mask)
+    mask = grow(found.mask, args.grow)
+    save_mask(output, mask)
     summary = {
         "output": str(output),
-        "ignored": float(1 - found.mask.mean()),
+        "ignored": float(1 - mask.mean()),
         "frames": len(found.frames),
         "drift_px": found.drift,
         "warnings": list(found.warnings),

@@ -39,6 +39,18 @@ class Prediction:
     """Mean variance of a prediction over that of a frame."""
 
 
+def explained(prediction: Prediction, variance: Image, where: Mask) -> float:
+    """Return which part of the temporal `variance` of the pixels in `where` the moving model explains.
+
+    One at best, near zero for shifts that have nothing to do with the sample, below it for worse.
+    """
+    where = where & (prediction.count >= 3) & (variance > 0)
+    total = variance * np.maximum(prediction.count - 1, 1)
+    # sum of squares less that of the residuals: v^2 - (v - p)^2
+    part = (2 * prediction.together - prediction.spread)[where] / total[where]
+    return float(np.median(part)) if part.size else -np.inf
+
+
 def predict(frames: Stack, shifts: NDArray[np.float64], valid: Mask) -> Prediction:
     """Compare every pixel with the sample as the `valid` pixels of the other frames saw it.
 

@@ -25,6 +25,10 @@ _ENOUGH = 50
 """Fewest pixels of a class."""
 _OUTSTANDING = 8.0
 """By how many sigma of its mean a hot pixel exceeds its neighbours."""
+_SQUARE = 8
+"""Side of the squares by which intensities are compared, px."""
+_STILL = 0.1
+"""Part of the drift's variance below which an edge stands still."""
 _SPECKLE = 1.5
 """Width over which evidence of change is collected, px (sigma of a Gaussian)."""
 
@@ -42,6 +46,21 @@ class Temporal:
         """Return the dead, hot and saturated pixels: those without noise, and lone bright ones."""
         constant = self.variance == 0
         return np.asarray(constant | self._hot())
+
+    def still_edges(self) -> Mask:
+        """Return where the mean image is steep and yet varies little: edges of what does not move.
+
+        An edge of slope g that moves by d varies by (g d)^2: its ratio to g^2 is the variance of
+        the drift, and nearly nothing where the edge stands still.
+        """
+        slope = np.hypot(*np.gradient(ndimage.gaussian_filter(self.mean, 1.0)))
+        excess = ndimage.gaussian_filter(np.where(self.defective(), 0, self.variance - self.noise), 1.0)
+        steep = slope**2 > self.noise
+        steep &= slope > np.quantile(slope, 0.5)
+        if not steep.any():
+            return steep
+        drift = excess / np.maximum(slope**2, 1e-30)
+        return np.asarray(steep & (drift < _STILL * np.quantile(drift[steep], 0.75)))
 
     def _hot(self) -> Mask:
         ring = np.ones((3, 3), bool)
@@ -74,6 +93,35 @@ def temporal(frames: NDArray[np.float32]) -> Temporal:
         variance += (frame - mean) ** 2
     variance /= len(frames) - 1
     return Temporal(mean, variance, _noise(mean, variance, len(frames)), len(frames))
+
+
+def evened(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (n, rows, cols) frames brought to one intensity.
+
+    Where the source flickers, every bright pixel varies, also those of what stands still. The
+    intensity of a frame is the median, over squares of the image, of their brightness relative to
+    the mean image: spots that pass through some of the squares do not change it.
+    """
+    squares = np.stack([_squares(frame) for frame in frames])
+    mean = squares.mean(axis=0)
+    if not (mean > 0).any():
+        return frames
+    intensity = np.median(squares[:, mean > 0] / mean[mean > 0], axis=1)
+    if not (intensity > 0).all():
+        return frames
+    result = (frames / intensity[:, None, None]).astype(np.float32)
+    # what never changes must not change by this either: it is known by that
+    constant = (frames == frames[0]).all(axis=0)
+    result[:, constant] = frames[:, constant]
+    return result
+
+
+def _squares(image: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the means of squares of the image, those at its far edges left out."""
+    side = max(1, min(_SQUARE, *image.shape))
+    rows, cols = (n // side for n in image.shape)
+    cut = image[: rows * side, : cols * side].reshape(rows, side, cols, side)
+    return np.asarray(cut.mean(axis=(1, 3), dtype=np.float64))
 
 
 def window(sigma: float) -> float:

@@ -8,7 +8,7 @@ gives the frames are registered again, and so on. A sample of the frames is all 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from maskreg.errors import FrameError, InputError
 from maskreg.frames import FrameSource
 from maskreg.masks import describe_mask
+from maskreg.masks.moving_model import explained, predict
 from maskreg.masks.static import static_pixels
-from maskreg.masks.temporal import Temporal, temporal
+from maskreg.masks.temporal import Temporal, evened, temporal
 from maskreg.registration import Registration
 from maskreg.series.frames import opened
 from maskreg.stream import available_cores, ordered_map
@@ -99,20 +100,21 @@ def find_mask(frames: Any, *, given: ArrayLike | None = None, workers: int | Non
     """
     with opened(frames) as source:
         sample, indices = _sample(source)
-    over_time = temporal(sample)
+    even = evened(sample)
+    over_time = temporal(even)
     defective = over_time.defective()
-    found = _registered(sample, _first_masks(over_time, defective), workers)
+    found = _first_registrations(sample, even, over_time, workers)
     ok = [answer.ok for answer in found]
     if sum(ok) < _LEAST_FRAMES:
-        return _only_defects(defective, indices, f"only {sum(ok)} of {len(ok)} frames can be registered")
+        return _only_defects(defective, indices, "too few frames can be registered on what changes in them")
     static = defective
     for _ in range(_ROUNDS):
         shifts = np.array([answer.shift for answer, use in zip(found, ok, strict=True) if use])
         drift = float(np.hypot(*np.ptp(shifts, axis=0)))
         if drift < _LEAST_DRIFT:
             return _only_defects(defective, indices, f"the pattern moves by only {drift:.2f} px")
-        static, last = _static(sample[ok], shifts, defective), static
-        found, before = _registered(sample, [~_widened(static)], workers), found
+        static, last = _static(even[ok], shifts, defective), static
+        found, before = _registered(sample, ~_widened(static), workers), found
         ok = [answer.ok for answer in found]
         if sum(ok) < _LEAST_FRAMES:
             found, ok = before, [answer.ok for answer in before]
@@ -121,7 +123,7 @@ def find_mask(frames: Any, *, given: ArrayLike | None = None, workers: int | Non
             break
     used = [index for index, use in zip(indices, ok, strict=True) if use]
     shifts = np.array([answer.shift for answer, use in zip(found, ok, strict=True) if use])
-    warnings = [*_about_motion(sample[ok], shifts), *_about_given(static, given)]
+    warnings = [*_about_size(static), *_about_motion(even[ok], shifts), *_about_given(static, given)]
     return FoundMask(~static, tuple(used), float(np.hypot(*np.ptp(shifts, axis=0))), tuple(warnings))
 
 
@@ -146,28 +148,49 @@ def _sample(source: FrameSource) -> tuple[NDArray[np.float32], list[int]]:
     return np.stack(images), indices
 
 
-def _first_masks(over_time: Temporal, defective: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """Return masks of the pixels that change, and what is around them: a registration needs the slopes."""
-    return [_widened(over_time.changed(line), 3) & ~defective for line in _LINES]
+def _first_registrations(
+    sample: NDArray[np.float32], even: NDArray[np.float32], over_time: Temporal, workers: int | None
+) -> list[Registration]:
+    """Return the registrations on what changes whose shifts explain most of the changes."""
+    defective = over_time.defective()
+    changed = over_time.changed(_LINES[0])
+    best: list[Registration] = []
+    best_part = -np.inf
+    for mask in _first_masks(over_time, defective):
+        answers = _registered(sample, mask, workers)
+        ok = np.array([answer.ok for answer in answers])
+        if ok.sum() < max(_LEAST_FRAMES, 0.5 * len(ok)):
+            continue
+        shifts = np.array([answer.shift for answer in answers])[ok]
+        part = explained(predict(even[ok], shifts, ~defective), over_time.variance, changed)
+        log.debug("first mask, %.1f %% valid: explains %.2f", 100 * mask.mean(), part)
+        if part > best_part:
+            best, best_part = answers, part
+    return best
+
+
+def _first_masks(over_time: Temporal, defective: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
+    """Yield masks of the pixels that change, and what is around them: a registration needs the slopes.
+
+    Without the edges that do not move, which would be the steepest slopes of all, and with them.
+    """
+    still = _widened(over_time.still_edges(), 3)
+    for line in _LINES:
+        changed = _widened(over_time.changed(line), 3) & ~defective
+        yield changed & ~still
+        yield changed
 
 
 def _registered(
-    sample: NDArray[np.float32], masks: Sequence[NDArray[np.bool_]], workers: int | None
+    sample: NDArray[np.float32], mask: NDArray[np.bool_], workers: int | None
 ) -> list[Registration]:
-    """Return the registrations to the first frame with the mask that lets most frames be registered."""
+    """Return the registrations to the first frame."""
     from maskreg.core.registrar import Registrar
 
-    best: list[Registration] = []
+    # the sample is float32; frames of counts stay counts
     counts = bool((sample == np.rint(sample)).all() and sample.min() >= 0)
-    for mask in masks:
-        # the sample is float32; frames of counts stay counts
-        registrar = Registrar(sample[0], mask, mask, gain=1.0 if counts else None)
-        answers = list(ordered_map(registrar, sample, workers=workers or available_cores()))
-        if not best or sum(a.ok for a in answers) > sum(a.ok for a in best):
-            best = answers
-        if sum(a.ok for a in best) > 0.9 * len(sample):
-            break
-    return best
+    registrar = Registrar(sample[0], mask, mask, gain=1.0 if counts else None)
+    return list(ordered_map(registrar, sample, workers=workers or available_cores()))
 
 
 def _static(
@@ -202,6 +225,15 @@ def _widened(area: NDArray[np.bool_], pixels: int = 1) -> NDArray[np.bool_]:
 def _only_defects(defective: NDArray[np.bool_], indices: list[int], why: str) -> FoundMask:
     warning = f"{why}: only dead, hot and saturated pixels are found, no region that stands still"
     return FoundMask(~defective, tuple(indices), 0.0, (warning,))
+
+
+def _about_size(static: NDArray[np.bool_]) -> list[str]:
+    if static.mean() <= 0.5:
+        return []
+    return [
+        f"{100 * static.mean():.0f} % of the pixels seem to stand still: the first registration may have "
+        "followed the beam-block; draw a rough mask by hand (--ignore-rect, --ignore-disk) instead"
+    ]
 
 
 def _about_motion(sample: NDArray[np.float32], shifts: NDArray[np.float64]) -> list[str]:
