@@ -1,4 +1,4 @@
-"""What each order of interpolation does to noise, counts and detail: the table of docs/explanation/applying.md.
+"""What each order of interpolation does to noise, counts and detail (docs/explanation/applying.md).
 
     python -m benchmarks.orders
 

@@ -72,7 +72,7 @@ def test_pixels_the_flat_does_not_know_are_left_out(case):
 
 def test_a_pedestal_is_told_once(case):
     raw, dark, flat, mask, _ = case
-    with pytest.raises(InputError, match="offset is 100 and dark or flat are given"):
+    with pytest.raises(InputError, match=r"offset is 100 and dark or flat are given"):
         align(raw, mask, dark=dark, flat=flat, offset=100)
 
 
@@ -88,7 +88,7 @@ def test_files_identify_a_run_by_their_contents(case, tmp_path):
 
     fresh = run(dark=tmp_path / "dark.tif", flat=tmp_path / "flat.tif")
     run(dark=dark.astype(np.float32), flat=tmp_path / "flat.tif")  # the same contents, another name
-    with pytest.raises(RunError, match="dark: .* → "):
+    with pytest.raises(RunError, match=r"dark: .* → "):
         run(dark=tmp_path / "other.tif", flat=tmp_path / "flat.tif")
     again = open_run(tmp_path / "run")
     for (a, valid), (b, other) in zip(fresh.apply(), again.apply(), strict=True):

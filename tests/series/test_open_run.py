@@ -52,7 +52,7 @@ def test_frames_are_found_by_name_wherever_the_run_goes(folder, mask, tmp_path):
     shutil.move(tmp_path / "run", tmp_path / "away" / "run")  # the frames stay: their old place is known
     moved = list(open_run(tmp_path / "away" / "run").apply())
     shutil.move(folder, tmp_path / "elsewhere")
-    with pytest.raises(RunError, match="its frames cannot be found .* say where they are: --input"):
+    with pytest.raises(RunError, match=r"its frames cannot be found .* say where they are: --input"):
         next(open_run(tmp_path / "away" / "run").apply())
     told = list(open_run(tmp_path / "away" / "run", tmp_path / "elsewhere").apply())
     for frames in (moved, told):

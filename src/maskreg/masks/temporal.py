@@ -58,7 +58,7 @@ class Temporal:
         steep = slope**2 > self.noise
         steep &= slope > np.quantile(slope, 0.5)
         if not steep.any():
-            return steep
+            return np.asarray(steep)
         drift = excess / np.maximum(slope**2, 1e-30)
         return np.asarray(steep & (drift < _STILL * np.quantile(drift[steep], 0.75)))
 
@@ -109,7 +109,7 @@ def evened(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     intensity = np.median(squares[:, mean > 0] / mean[mean > 0], axis=1)
     if not (intensity > 0).all():
         return frames
-    result = (frames / intensity[:, None, None]).astype(np.float32)
+    result: NDArray[np.float32] = (frames / intensity[:, None, None]).astype(np.float32)
     # what never changes must not change by this either: it is known by that
     constant = (frames == frames[0]).all(axis=0)
     result[:, constant] = frames[:, constant]

@@ -100,31 +100,57 @@ def find_mask(frames: Any, *, given: ArrayLike | None = None, workers: int | Non
     """
     with opened(frames) as source:
         sample, indices = _sample(source)
+    found = _found(sample, workers)
+    if found.trouble:
+        warning = (
+            f"{found.trouble}: only dead, hot and saturated pixels are found, no region that stands still"
+        )
+        return FoundMask(~found.static, tuple(indices), 0.0, (warning,))
+    used = tuple(index for index, use in zip(indices, found.ok, strict=True) if use)
+    warnings = _about_motion(sample, workers) or _about_size(found.static)
+    warnings += _about_given(found.static, given)
+    return FoundMask(~found.static, used, found.drift, tuple(warnings))
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What stands still in a sample of frames, and how well these could be registered."""
+
+    static: NDArray[np.bool_]
+    ok: list[bool]
+    drift: float
+    trouble: str = ""
+    """Why no more than defects were looked for."""
+
+
+def _found(sample: NDArray[np.float32], workers: int | None) -> _Found:
     even = evened(sample)
     over_time = temporal(even)
-    defective = over_time.defective()
-    found = _first_registrations(sample, even, over_time, workers)
-    ok = [answer.ok for answer in found]
-    if sum(ok) < _LEAST_FRAMES:
-        return _only_defects(defective, indices, "too few frames can be registered on what changes in them")
-    static = defective
+    static = defective = over_time.defective()
+    answers = _first_registrations(sample, even, over_time, workers)
+    if not answers:
+        nobody = [False] * len(sample)
+        return _Found(defective, nobody, 0.0, "too few frames can be registered on what changes in them")
     for _ in range(_ROUNDS):
-        shifts = np.array([answer.shift for answer, use in zip(found, ok, strict=True) if use])
-        drift = float(np.hypot(*np.ptp(shifts, axis=0)))
+        ok, shifts, drift = _placed(answers)
         if drift < _LEAST_DRIFT:
-            return _only_defects(defective, indices, f"the pattern moves by only {drift:.2f} px")
+            return _Found(defective, ok, drift, f"the pattern moves by only {drift:.2f} px")
         static, last = _static(even[ok], shifts, defective), static
-        found, before = _registered(sample, ~_widened(static), workers), found
-        ok = [answer.ok for answer in found]
-        if sum(ok) < _LEAST_FRAMES:
-            found, ok = before, [answer.ok for answer in before]
+        again = _registered(sample, ~_widened(static), workers)
+        if sum(answer.ok for answer in again) < _LEAST_FRAMES:
             break
+        answers = again
         if (static != last).mean() < _SETTLED:
             break
-    used = [index for index, use in zip(indices, ok, strict=True) if use]
-    shifts = np.array([answer.shift for answer, use in zip(found, ok, strict=True) if use])
-    warnings = [*_about_size(static), *_about_motion(even[ok], shifts), *_about_given(static, given)]
-    return FoundMask(~static, tuple(used), float(np.hypot(*np.ptp(shifts, axis=0))), tuple(warnings))
+    ok, _, drift = _placed(answers)
+    return _Found(static, ok, drift)
+
+
+def _placed(answers: list[Registration]) -> tuple[list[bool], NDArray[np.float64], float]:
+    """Return which frames are ok, the shifts of these, and how far they lie apart, px."""
+    ok = [answer.ok for answer in answers]
+    shifts = np.array([answer.shift for answer in answers if answer.ok])
+    return ok, shifts, float(np.hypot(*np.ptp(shifts, axis=0)))
 
 
 def _sample(source: FrameSource) -> tuple[NDArray[np.float32], list[int]]:
@@ -222,29 +248,24 @@ def _widened(area: NDArray[np.bool_], pixels: int = 1) -> NDArray[np.bool_]:
     return np.asarray(ndimage.binary_dilation(area, iterations=pixels))
 
 
-def _only_defects(defective: NDArray[np.bool_], indices: list[int], why: str) -> FoundMask:
-    warning = f"{why}: only dead, hot and saturated pixels are found, no region that stands still"
-    return FoundMask(~defective, tuple(indices), 0.0, (warning,))
-
-
 def _about_size(static: NDArray[np.bool_]) -> list[str]:
     if static.mean() <= 0.5:
         return []
     return [
-        f"{100 * static.mean():.0f} % of the pixels seem to stand still: the first registration may have "
-        "followed the beam-block; draw a rough mask by hand (--ignore-rect, --ignore-disk) instead"
+        f"{100 * static.mean():.0f} % of the pixels seem to stand still: the registration may have followed "
+        "the beam-block, or the block itself moves; draw a rough mask by hand (--ignore-rect, --ignore-disk)"
     ]
 
 
-def _about_motion(sample: NDArray[np.float32], shifts: NDArray[np.float64]) -> list[str]:
-    """Return a warning when the two halves of the series disagree about what stands still."""
+def _about_motion(sample: NDArray[np.float32], workers: int | None) -> list[str]:
+    """Return a warning when the halves of the series, each by itself, disagree about what stands still."""
     middle = len(sample) // 2
-    halves = [slice(0, middle), slice(middle, None)]
-    if middle < _LEAST_FRAMES or any(np.hypot(*np.ptp(shifts[h], axis=0)) < 1 for h in halves):
+    if middle < _LEAST_FRAMES:
         return []
-    first, second = (
-        _regions(_static(sample[h], shifts[h], np.zeros(sample.shape[1:], bool))) for h in halves
-    )
+    halves = [_found(half, workers) for half in (sample[:middle], sample[middle:])]
+    if any(half.trouble or half.drift < 1 for half in halves):
+        return []
+    first, second = (_regions(half.static) for half in halves)
     if min(first.mean(), second.mean()) < _UNCOVERED:
         return []
     common, either = (first & second).sum(), (first | second).sum()
