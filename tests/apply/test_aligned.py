@@ -91,9 +91,7 @@ def test_frames_that_are_not_ok_are_wholly_invalid_unless_included(stack, table)
     assert frames.left_out() == {Status.AMBIGUOUS: 1, Status.WEAK: 1}
     included = aligned(stack, table, include=["ambiguous"])
     assert [valid.any() for _, valid in included] == [True, True, True, True, False]
-    assert describe_left_out(included.left_out(), 5, "written") == (
-        "4 of 5 frames are written; not used are 1 weak"
-    )
+    assert describe_left_out(included.left_out(), 5) == ("4 of 5 frames are used; left out are 1 weak")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def test_apply_writes_by_suffix(maskreg, run, data, suffix):
     outcome = maskreg("apply", run, "-o", data / f"aligned{suffix}")
     assert outcome.code == 0
     assert outcome.out == f"6 of 6 frames aligned: {data / f'aligned{suffix}'}\n"
-    assert "maskreg: all 6 frames are written" in outcome.err
+    assert "maskreg: all 6 frames are used" in outcome.err
     assert (data / f"aligned{suffix}").exists()
     again = maskreg("apply", run, "-o", data / f"aligned{suffix}")
     assert again.code == 1
@@ -51,7 +51,7 @@ def test_frames_left_out_are_told_and_exit_3(maskreg, data, scan):
     maskreg("align", data / "frames", "--valid", data / "valid_mask.tif", "-o", data / "run", "-q")
     outcome = maskreg("merge", data / "run", "-o", data / "m.h5")
     assert outcome.code == 3
-    assert "warning: 5 of 6 frames are merged; not used are 1 unreadable" in outcome.err
+    assert "warning: 5 of 6 frames are used; left out are 1 unreadable" in outcome.err
 
 
 def test_merge_writes_its_images_and_factors(maskreg, run, data):

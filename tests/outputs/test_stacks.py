@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -48,6 +49,23 @@ class TestZarr(StackWriterContract):
         group = zarr.open_group(self.written(tmp_path / "out.zarr", description, planes), mode="r")
         np.testing.assert_array_equal(group["delay"][...], [-1, 0, 0.5, 1, 2])
         assert group.attrs["source"] == [f"f{i}.tif" for i in range(COUNT)]
+
+    def test_an_interrupt_waits_for_the_shard_that_is_written(self, monkeypatch):
+        done, join = [], zarr_stack.Thread.join
+
+        def interrupted(thread, *rest):
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(zarr_stack.Thread, "join", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            zarr_stack._to_its_end(lambda: (time.sleep(0.2), done.append(1)))
+        assert done == [1]
+        assert zarr_stack.Thread.join is join
+
+    def test_what_zarr_raises_is_raised(self):
+        with pytest.raises(OSError, match="full"):
+            zarr_stack._to_its_end(lambda: (_ for _ in ()).throw(OSError("full")))
 
     def test_xarray_opens_it(self, tmp_path, description, planes):
         xarray = pytest.importorskip("xarray")

@@ -131,4 +131,4 @@ def test_it_says_how_many_frames_are_used(frames, mask, tmp_path, caplog):
         alignment = align(spoiled, mask)
         alignment.merge()
     assert alignment.status[2] is Status.FLAT
-    assert "7 of 8 frames are merged; not used are 1 flat" in caplog.messages
+    assert "7 of 8 frames are used; left out are 1 flat" in caplog.messages

@@ -149,13 +149,13 @@ class AlignedFrames:
         return result
 
 
-def describe_left_out(left_out: dict[Status, int], total: int, what: str) -> str:
+def describe_left_out(left_out: dict[Status, int], total: int) -> str:
     """Return one line: how many of `total` frames are used, and what became of the others."""
     missing = sum(left_out.values())
     if not missing:
-        return f"all {total} frames are {what}"
+        return f"all {total} frames are used"
     counts = ", ".join(f"{count} {status.label}" for status, count in left_out.items())
-    return f"{total - missing} of {total} frames are {what}; not used are {counts}"
+    return f"{total - missing} of {total} frames are used; left out are {counts}"
 
 
 def _check_included(label: str) -> None:

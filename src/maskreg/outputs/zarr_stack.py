@@ -6,7 +6,9 @@ again for every frame; so planes are collected until a shard is full.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from threading import Thread
 from types import ModuleType
 from typing import Any
 
@@ -68,10 +70,11 @@ class ZarrStack(StackWriter):
             return
         end = self._begin + len(self._filling)
         for name, array in self._arrays.items():
+            planes = [filled[name] for filled in self._filling]
             if self.description.count is None:
-                array[...] = self._filling[0][name]
+                _to_its_end(array.__setitem__, ..., planes[0])
             else:
-                array[self._begin : end] = np.stack([planes[name] for planes in self._filling])
+                _to_its_end(array.__setitem__, slice(self._begin, end), np.stack(planes))
         self._begin, self._filling = end, []
 
     def _finish(self) -> None:
@@ -95,6 +98,27 @@ class ZarrStack(StackWriter):
                 for layer in self.description.layers
             ],
         }
+
+
+def _to_its_end(task: Callable[..., None], *arguments: Any) -> None:
+    """Do a task to its end, also when interrupted: Zarr's own threads would go on writing after us."""
+    future: Future[None] = Future()
+
+    def work() -> None:
+        try:
+            task(*arguments)
+            future.set_result(None)
+        except BaseException as error:
+            future.set_exception(error)
+
+    thread = Thread(target=work, name="maskreg-shard")
+    thread.start()
+    try:
+        thread.join()
+    except BaseException:
+        thread.join()  # a shard takes a part of a second
+        raise
+    future.result()
 
 
 def _zarr() -> ModuleType:

@@ -168,7 +168,7 @@ class Alignment:
         moving = Moving(order, dtype, fill, include)
         if output is None:
             return self._each(moving, workers)
-        with self._opened(moving, "written") as aligned:
+        with self._opened(moving) as aligned:
             write_aligned(
                 aligned, output, workers=workers, overwrite=overwrite, watch=_bar(len(aligned), progress)
             )
@@ -244,7 +244,7 @@ class Alignment:
             A group each, a single one without `by`.
         """
         how = Merging(by, normalise, halves)
-        with self._opened(Moving(order, include=include), "merged") as aligned:
+        with self._opened(Moving(order, include=include)) as aligned:
             watch = _bar(len(aligned), progress)
             if output is None:
                 return list(merge(aligned, how, workers=workers, watch=watch))
@@ -256,13 +256,13 @@ class Alignment:
             yield from self._moved(source, moving).stream(workers=workers)
 
     @contextmanager
-    def _opened(self, moving: Moving, what: str) -> Iterator[AlignedFrames]:
+    def _opened(self, moving: Moving) -> Iterator[AlignedFrames]:
         """Open the aligned frames, and say how many are used."""
         with opened(self._frames) as source:
             aligned = self._moved(source, moving)
             left_out = aligned.left_out()
             level = logging.WARNING if left_out else logging.INFO
-            log.log(level, "%s", describe_left_out(left_out, len(aligned), what))
+            log.log(level, "%s", describe_left_out(left_out, len(aligned)))
             yield aligned
 
     def _moved(self, source: Any, moving: Moving) -> AlignedFrames:
