@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from maskreg.cli import exits, values
 from maskreg.cli.mask_flags import add_mask_flags, mask_from
 from maskreg.cli.option_flags import add_option_flags, options_from
+from maskreg.cli.report import REPORT, report_if_possible
 
 if TYPE_CHECKING:
     from maskreg.series import Alignment
@@ -37,6 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     how.add_argument("--overwrite", action="store_true", help="start anew (default: go on where the run was)")
     how.add_argument("--no-progress", action="store_true", help="no progress bar")
+    how.add_argument("--no-report", action="store_true", help="write no report.html at the end")
     how.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.set_defaults(when_interrupted="what is done is kept, the same command goes on")
 
@@ -46,7 +48,7 @@ def run(args: Namespace) -> int:
     options = options_from(args)
 
     from maskreg.frames import open_frames
-    from maskreg.series import align_run
+    from maskreg.series import Origin, align_run
     from maskreg.series.reference import find_reference
 
     with open_frames(args.input) as source:
@@ -60,7 +62,10 @@ def run(args: Namespace) -> int:
             workers=args.workers,
             progress=not args.no_progress and args.verbosity == 0,
             overwrite=args.overwrite,
+            origin=Origin.here(args.input, args.command),
         )
+    if not args.no_report:
+        report_if_possible(Path(args.output))
     print(json.dumps(as_dict(alignment, args.output)) if args.json else as_text(alignment, args.output))
     return exits.FLAGGED if alignment.table().flagged else exits.DONE
 
@@ -92,6 +97,8 @@ def as_text(alignment: Alignment, folder: str) -> str:
     if len(flagged) > SHOWN:
         lines.append(f"and {len(flagged) - SHOWN} more that are not ok: see the columns status and reason")
     lines.append(f"table: {Path(folder) / 'shifts.csv'}")
+    if (report := Path(folder) / REPORT).is_file():
+        lines.append(f"report: {report}")
     return "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ VERBS = {
     "demo": "make a small chromium scan with a beam-block and known drift, and align it",
     "pair": "register two images",
     "align": "align a series of frames into a run folder",
+    "report": "show what became of a run, in one HTML file",
     "info": "tell what is in a file, a folder of frames or a run folder",
 }
 
@@ -55,6 +56,7 @@ def parse(argv: Sequence[str]) -> Namespace:
         culprit = next((argument for argument in unknown if argument.startswith("-")), unknown[0])
         raise UsageError(_about_unknown(culprit, args.parser))
     args.verbosity = args.verbose - args.quiet
+    args.command = list(argv)
     return args
 
 

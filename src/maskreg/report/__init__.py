@@ -1,5 +1,17 @@
-"""Drawing results."""
+"""Drawing results: values and arrays in, pictures and pages out."""
 
+from maskreg.report.data import BeforeAfter, Mean, PeakMap, SeriesData, Story
 from maskreg.report.figure import draw_alignment_figure
+from maskreg.report.page import report_page
+from maskreg.report.verdict import verdict
 
-__all__ = ["draw_alignment_figure"]
+__all__ = [
+    "BeforeAfter",
+    "Mean",
+    "PeakMap",
+    "SeriesData",
+    "Story",
+    "draw_alignment_figure",
+    "report_page",
+    "verdict",
+]

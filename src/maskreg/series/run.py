@@ -14,10 +14,12 @@ from numpy.typing import ArrayLike
 
 from maskreg.errors import RunError
 from maskreg.options import Options
-from maskreg.outputs import Entry, Record, read_record
+from maskreg.outputs import Entry, Record, atomic_write, read_record
 from maskreg.series.alignment import Alignment
+from maskreg.series.excluded import EXCLUDED, excluding, read_excluded
 from maskreg.series.frames import opened
 from maskreg.series.identity import identity
+from maskreg.series.origin import Origin, write_origin
 from maskreg.series.prepared import Prepared, prepare
 from maskreg.series.progress import with_progress
 from maskreg.series.reference import ReferenceLike
@@ -40,6 +42,7 @@ def align_run(
     workers: int | None = None,
     progress: bool = False,
     overwrite: bool = False,
+    origin: Origin | None = None,
 ) -> Alignment:
     """Register every frame of a series to one reference, keeping what is done in a run folder.
 
@@ -57,7 +60,9 @@ def align_run(
     options : Options, optional
         What changes the answers. A run with other options, input, mask or reference is refused.
     overwrite : bool
-        Start anew, whatever the folder holds of a run.
+        Start anew, whatever the folder holds of a run, the list of excluded frames too.
+    origin : Origin, optional
+        Where the frames come from, so that ``report`` and ``view`` can show them.
 
     Returns
     -------
@@ -69,9 +74,11 @@ def align_run(
         folder = _made(Path(run))
         with Record(folder / RECORD, identity(series), overwrite=overwrite) as record:
             if overwrite:
-                (folder / TABLE).unlink(missing_ok=True)
+                for name in (TABLE, EXCLUDED):
+                    (folder / name).unlink(missing_ok=True)
+            write_origin(folder, series, origin)
             _register_what_is_missing(series, record, workers=workers, progress=progress)
-            alignment = Alignment(_table(record.entries()), frames, series.mask)
+            alignment = Alignment(_table(record.entries(), folder), frames, series.mask)
             alignment.to_csv(folder / TABLE)
     return alignment
 
@@ -79,7 +86,7 @@ def align_run(
 def read_run(run: str | os.PathLike[str]) -> tuple[dict[str, Any], ShiftTable]:
     """Return the settings and the rows of a run folder, also while it is written."""
     settings, entries = read_record(Path(run) / RECORD)
-    return settings, _table(entries)
+    return settings, _table(entries, Path(run))
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:
@@ -108,8 +115,16 @@ def _register_what_is_missing(
     log.info("%d frames in %.1f s (%.1f a second)", len(todo), seconds, len(todo) / seconds)
 
 
-def _table(entries: Iterable[Entry]) -> ShiftTable:
-    return ShiftTable(FrameRow(*entry) for entry in entries)
+def write_table(run: str | os.PathLike[str]) -> None:
+    """Write the table of a complete run again, after frames were excluded or taken back."""
+    path = Path(run) / TABLE
+    if path.is_file():  # else the run goes on, and writes it at its end
+        with atomic_write(path) as stream:
+            read_run(run)[1].to_csv(stream)
+
+
+def _table(entries: Iterable[Entry], run: Path) -> ShiftTable:
+    return ShiftTable(excluding((FrameRow(*entry) for entry in entries), read_excluded(run)))
 
 
 def _made(folder: Path) -> Path:
