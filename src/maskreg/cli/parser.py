@@ -16,6 +16,7 @@ VERBS = {
     "pair": "register two images",
     "align": "align a series of frames into a run folder",
     "report": "show what became of a run, in one HTML file",
+    "view": "look at a run or at frames in a local page, and draw masks",
     "info": "tell what is in a file, a folder of frames or a run folder",
 }
 

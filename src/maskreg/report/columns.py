@@ -67,9 +67,16 @@ def _common(series: SeriesData, rows: NDArray[np.intp]) -> Columns:
         "reason": [series.reason[row] for row in rows],
         "drift_row": series.drift[rows, 0],
         "drift_col": series.drift[rows, 1],
-        "score": series.score[rows],
-        "overlap": series.overlap[rows],
+        "score": _measured(series.score, series, rows),
+        "overlap": _measured(series.overlap, series, rows),
     }
+
+
+def _measured(
+    values: NDArray[np.float64], series: SeriesData, rows: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return values without the reference's own, which are 1 by definition and would hide all others."""
+    return np.where(series.reference[rows], np.nan, values[rows])
 
 
 def _beside(jumps: Iterable[Jump]) -> list[int]:

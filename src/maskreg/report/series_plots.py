@@ -139,7 +139,7 @@ def _crosses(figure: Any, sources: SeriesSources, column: str) -> Any:
         color=FLAGGED,
         line_width=2,
         nonselection_alpha=0.6,
-        legend_label="flagged (without a shift: below)",
+        legend_label="flagged",
     )
 
 
@@ -165,6 +165,6 @@ def _finished(figure: Any, dots: list[Any], *, legend: bool = True) -> Any:
     if legend:
         figure.add_layout(figure.legend[0], "above")
         figure.legend.orientation = "horizontal"
-    else:
+    elif figure.legend:
         figure.legend.visible = False
     return plain(figure)

@@ -61,7 +61,7 @@ def story_of(run: str | os.PathLike[str], *, frame: int | None = None) -> Story:
     settings, table = read_run(run)
     origin = read_origin(run)
     told = Story(
-        title=f"maskreg: {Path(run).resolve().name}",
+        title=f"maskreg: {run_name(run)}",
         total=int(settings.get("frames", len(table))),
         series=SeriesData.of(table),
         jumps=jumps_of(table),
@@ -76,6 +76,11 @@ def story_of(run: str | os.PathLike[str], *, frame: int | None = None) -> Story:
             return _with_pictures(told, Path(run), source, table, chosen)
     except MaskregError as error:
         return _with(told, notes=[f"No pictures: {error}"])
+
+
+def run_name(run: str | os.PathLike[str]) -> str:
+    """Return what to call a run: its folder's name, and that of the folder around it."""
+    return "/".join(Path(run).resolve().parts[-2:])
 
 
 def _with_pictures(
