@@ -1,4 +1,4 @@
-"""The series as the columns that its plots draw, thinned: one place for names, so that plots and pages agree."""
+"""The series as the columns that its plots draw, thinned; names are given here, plots use them."""
 
 from __future__ import annotations
 
@@ -72,9 +72,7 @@ def _common(series: SeriesData, rows: NDArray[np.intp]) -> Columns:
     }
 
 
-def _measured(
-    values: NDArray[np.float64], series: SeriesData, rows: NDArray[np.intp]
-) -> NDArray[np.float64]:
+def _measured(values: NDArray[np.float64], series: SeriesData, rows: NDArray[np.intp]) -> NDArray[np.float64]:
     """Return values without the reference's own, which are 1 by definition and would hide all others."""
     return np.where(series.reference[rows], np.nan, values[rows])
 

@@ -73,9 +73,7 @@ def peak_plot(peak: PeakMap) -> Any:
     top, left = peak.first[0] - 0.5, peak.first[1] - 0.5
     figure.x_range.update(start=left, end=left + cols)
     figure.y_range.update(start=top + rows, end=top)
-    image = figure.image(
-        [peak.ncc.astype(np.float32)], x=left, y=top, dw=cols, dh=rows, color_mapper=mapper
-    )
+    image = figure.image([peak.ncc.astype(np.float32)], x=left, y=top, dw=cols, dh=rows, color_mapper=mapper)
     for colour, width in (("#000000", 4), ("#ffffff", 2)):  # one of both is seen on any ground
         figure.scatter(
             [peak.shift[1]],

@@ -122,7 +122,9 @@ def quality_plots(sources: SeriesSources, x_label: str, x_range: Any = None) -> 
         if x_range is not None:
             figure.x_range = x_range
         figure.line(x="x", y=column, source=sources.good, line_color=ROW, line_alpha=0.6)
-        dots = [figure.scatter(x="x", y=column, source=sources.good, size=4, color=ROW, nonselection_alpha=0.5)]
+        dots = [
+            figure.scatter(x="x", y=column, source=sources.good, size=4, color=ROW, nonselection_alpha=0.5)
+        ]
         if column != "sigma":
             dots.append(_crosses(figure, sources, column))
         plots.append(_finished(figure, dots, legend=False))

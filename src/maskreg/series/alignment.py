@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from maskreg.apply.shift_image import shift_image
 from maskreg.frames import FrameSource
+from maskreg.notebook import table_html
 from maskreg.outputs import atomic_write
 from maskreg.registration import Status
 from maskreg.series.frames import opened
 from maskreg.shifts import FrameRow, ShiftTable
+
+FLAGGED_SHOWN = 5
+"""Flagged frames that a notebook names."""
 
 
 class Alignment:
@@ -89,3 +93,19 @@ class Alignment:
 
     def __repr__(self) -> str:
         return f"Alignment({self._table.describe()})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the counts, how far it drifted, and the first flagged frames."""
+        ok = self.ok
+        rows = [(status.label, str(count), status.sentence) for status, count in self._table.counts().items()]
+        if ok.any():
+            farthest = float(np.hypot(*self.shifts[ok].T).max())
+            rows.append(("drift", f"{farthest:.2f} px", "the farthest of the frames that are ok"))
+        flagged = [row for row in self._table if not row.registration.ok]
+        rows += [
+            (f"frame {row.frame}", row.registration.status.label, f"{row.source}: {row.registration.reason}")
+            for row in flagged[:FLAGGED_SHOWN]
+        ]
+        if len(flagged) > FLAGGED_SHOWN:
+            rows.append(("...", f"{len(flagged) - FLAGGED_SHOWN} more", "see table()"))
+        return table_html(f"Alignment of {len(self)} frames", rows)

@@ -90,9 +90,7 @@ def mask_of_run(run: str | os.PathLike[str]) -> NDArray[np.bool_] | None:
     return load_mask(path) if path.is_file() else None
 
 
-def reference_of_run(
-    run: str | os.PathLike[str], source: FrameSource, reference: Any
-) -> NDArray[Any] | None:
+def reference_of_run(run: str | os.PathLike[str], source: FrameSource, reference: Any) -> NDArray[Any] | None:
     """Return the reference of a run: an image of its own, or the frame of that index; else None."""
     path = Path(run) / REFERENCE
     if path.is_file():

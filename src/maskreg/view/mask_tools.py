@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from maskreg.errors import MaskregError
 from maskreg.masks import MaskEditor, describe_mask, load_mask, mask_warning
-from maskreg.view.changes import when_changed
 from maskreg.view.picture import Picture
 from maskreg.view.subject import Subject
+from maskreg.view.widgets import when_changed, widget
 
 LOOK, RECTANGLE, DISK, POLYGON, BRUSH = range(5)
 TOOLS = ("Look", "Rectangle", "Disk", "Polygon", "Brush")
@@ -22,7 +22,7 @@ _HINTS = (
     "Drag to move, wheel to zoom.",
     "Drag from corner to corner.",
     "Drag a square around the disk.",
-    "Click each corner, double-click the last.",
+    "Click each corner; Enter or a long press on the last ends it, Escape gives it up.",
     "Drag.",
 )
 
@@ -83,27 +83,24 @@ class MaskTools:
     def _make_widgets(self) -> None:
         from bokeh.models import Button, Div, RadioButtonGroup, Select, Spinner, TextInput
 
-        def wide(make: Any, **more: Any) -> Any:
-            return make(sizing_mode="stretch_width", **more)
-
-        self.tool = wide(RadioButtonGroup, labels=list(TOOLS), active=LOOK, name="tool")
-        self.hint = wide(Div, text=_HINTS[LOOK])
-        self.kind = wide(RadioButtonGroup, labels=["Ignore what I draw", "Make it valid"], active=0)
+        self.tool = widget(RadioButtonGroup, labels=list(TOOLS), active=LOOK, name="tool")
+        self.hint = widget(Div, text=_HINTS[LOOK])
+        self.kind = widget(RadioButtonGroup, labels=["Ignore what I draw", "Make it valid"], active=0)
         size = max(self._subject.source.shape)
-        self.radius = wide(Spinner, title="Brush radius, px", low=0.5, step=1, value=max(2, size // 50))
-        self.size = wide(Spinner, title="Grow or shrink by, px", low=0.5, step=0.5, value=2)
-        self.grow = wide(Button, label="Grow")
-        self.shrink = wide(Button, label="Shrink")
-        self.level = wide(Spinner, title="Value in the reference", value=self._high_value())
-        self.above = wide(Button, label="All above", align="end")
-        self.below = wide(Button, label="All below", align="end")
-        self.undo = wide(Button, label="Undo", name="undo")
-        self.redo = wide(Button, label="Redo")
-        self.start = wide(Select, options=self._starts(), value=_START[0])
-        self.about = wide(Div, name="mask_about")
-        self.name = wide(TextInput, title="Name", value="drawn_valid.tif")
-        self.save = wide(Button, label="Save the mask", button_type="primary", name="save", align="end")
-        self.saved = wide(Div, name="saved")
+        self.radius = widget(Spinner, title="Brush radius, px", low=0.5, step=1, value=max(2, size // 50))
+        self.size = widget(Spinner, title="Grow or shrink by, px", low=0.5, step=0.5, value=2)
+        self.grow = widget(Button, label="Grow")
+        self.shrink = widget(Button, label="Shrink")
+        self.level = widget(Spinner, title="Value in the reference", value=self._high_value())
+        self.above = widget(Button, label="All above", align="end")
+        self.below = widget(Button, label="All below", align="end")
+        self.undo = widget(Button, label="Undo", name="undo")
+        self.redo = widget(Button, label="Redo")
+        self.start = widget(Select, options=self._starts(), value=_START[0])
+        self.about = widget(Div, name="mask_about")
+        self.name = widget(TextInput, title="Name", value="drawn_valid.tif")
+        self.save = widget(Button, label="Save the mask", button_type="primary", name="save", align="end")
+        self.saved = widget(Div, name="saved")
 
     def _make_tools(self) -> None:
         from bokeh.models import BoxSelectTool, ColumnDataSource, CustomJS, FreehandDrawTool, PolySelectTool
@@ -206,9 +203,8 @@ class MaskTools:
         except (MaskregError, OSError) as error:
             self.saved.text = escape(f"The mask was not saved: {error}")
             return
-        self.saved.text = (
-            f"Saved: {escape(str(path))} (nonzero = valid)<pre>{escape(self._subject.command_with(path))}</pre>"
-        )
+        command = escape(self._subject.command_with(path))
+        self.saved.text = f"Saved: {escape(str(path))} (nonzero = valid)<pre>{command}</pre>"
         self.start.options = self._starts()
 
     def _starts(self) -> list[str]:

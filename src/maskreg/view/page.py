@@ -14,11 +14,11 @@ from maskreg.report.html import flagged_table, heading, stylesheet
 from maskreg.report.picture_plots import BLINK_MS
 from maskreg.report.series_plots import SeriesSources, drift_plot, path_plot, quality_plots
 from maskreg.report.verdict import verdict
-from maskreg.view.changes import when_changed
 from maskreg.view.mask_tools import MaskTools
 from maskreg.view.picture import Picture
 from maskreg.view.subject import Subject
 from maskreg.view.trial import Trial
+from maskreg.view.widgets import when_changed, widget
 
 POLL_MS = 1000
 """How often the run is looked at."""
@@ -45,10 +45,10 @@ class Page:
         self._trial = Trial(subject.options(), self._tell_trial)
         self.heading = Div(sizing_mode="stretch_width", name="heading", stylesheets=[stylesheet()])
         self.flagged = Div(sizing_mode="stretch_width", name="flagged", stylesheets=[stylesheet()])
-        self.trial = Div(sizing_mode="stretch_width", name="trial")
-        self.command = Div(sizing_mode="stretch_width", name="command")
-        self.leave_out = Button(label="Leave this frame out", sizing_mode="stretch_width", name="leave_out")
-        self.as_reference = Button(label="Make it the reference", sizing_mode="stretch_width")
+        self.trial = widget(Div, name="trial")
+        self.command = widget(Div, name="command")
+        self.leave_out = widget(Button, label="Leave this frame out", name="leave_out")
+        self.as_reference = widget(Button, label="Make it the reference", name="as_reference")
         self.picture = Picture(subject, self._on_frame)
         self.masks = MaskTools(subject, self.picture, self._try_mask)
         self.sources = SeriesSources(subject.series, subject.jumps)

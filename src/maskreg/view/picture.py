@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from maskreg.errors import MaskregError
 from maskreg.report.panel import contrast, symmetric_limit
 from maskreg.report.style import difference_colours, hexes, plain
-from maskreg.view.changes import when_changed
 from maskreg.view.subject import Subject
+from maskreg.view.widgets import when_changed, widget
 from maskreg.view.window import Window
 
 FRAME, ALIGNED, BEFORE, AFTER = "Frame", "Aligned", "Difference before", "Difference after"
@@ -47,15 +47,13 @@ class Picture:
         rows, cols = subject.source.shape
         self._window = Window.of(0, 0, rows - 1, cols - 1, (rows, cols))
         last = max(1, len(subject.source) - 1)
-        self.slider = Slider(title="Frame", start=0, end=last, value=0, step=1, sizing_mode="stretch_width")
-        self.views = RadioButtonGroup(labels=list(VIEWS), active=0, sizing_mode="stretch_width")
-        self.contrast = RangeSlider(
-            title="Contrast", start=0, end=1, value=(0, 1), step=0.01, sizing_mode="stretch_width"
-        )
-        self.log = Toggle(label="Log scale", sizing_mode="stretch_width")
-        self.blink = Toggle(label="Blink with the reference", sizing_mode="stretch_width")
-        self.fit = Button(label="Fit contrast", sizing_mode="stretch_width")
-        self.about = Div(sizing_mode="stretch_width", name="about")
+        self.slider = widget(Slider, title="Frame", start=0, end=last, value=0, step=1, name="slider")
+        self.views = widget(RadioButtonGroup, labels=list(VIEWS), active=0, name="views")
+        self.contrast = widget(RangeSlider, title="Contrast", start=0, end=1, value=(0, 1), step=0.01)
+        self.log = widget(Toggle, label="Log scale")
+        self.blink = widget(Toggle, label="Blink reference", name="blink")
+        self.fit = widget(Button, label="Fit contrast")
+        self.about = widget(Div, name="about")
         self._make_figure(rows, cols)
         self._wire()
         self._draw(fit=True)
@@ -263,5 +261,3 @@ class Picture:
 
 def _nothing(dtype: Any) -> dict[str, list[Any]]:
     return {"image": [np.zeros((1, 1), dtype)], "x": [0], "y": [0], "dw": [1], "dh": [1]}
-
-
