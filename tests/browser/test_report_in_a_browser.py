@@ -42,8 +42,8 @@ def test_blinking_shows_reference_and_frame_in_turns(visit, report):
     page = visit(report).page
     page.get_by_text("Blink after").click()
     visible = """() => {
-        const images = Bokeh.documents[0].get_model_by_name('blink').js_property_callbacks['change:active'][0].args;
-        return Array.from(images.images ?? images.get('images')).map((image) => image.visible).join();
+        const [show] = Bokeh.documents[0].get_model_by_name('blink').js_property_callbacks['change:active'];
+        return Array.from(show.args.images ?? show.args.get('images')).map((image) => image.visible).join();
     }"""
     page.wait_for_function(f"({visible})() == 'false,false,true'")
     page.wait_for_function(f"({visible})() == 'true,false,false'")

@@ -23,7 +23,7 @@ def in_a_new_process(code):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "say what to do: demo, pair, align, info; see maskreg --help"),
+        ([], 2, "say what to do: demo, pair, align, report, view, info; see maskreg --help"),
         (["algin"], 2, "there is no verb 'algin'; did you mean align?; see maskreg --help"),
         (["xyz"], 2, "there is no verb 'xyz'; see maskreg --help"),
         (["pair", "a.tif"], 2, "the following arguments are required: B; see maskreg pair --help"),

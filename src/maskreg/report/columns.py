@@ -25,9 +25,7 @@ def good_columns(series: SeriesData, jumps: Iterable[Jump] = ()) -> Columns:
     for axis, name in enumerate(AXES):
         drift, sigma = series.drift[rows, axis], series.sigma[rows, axis]
         columns |= {f"{name}_low": drift - sigma, f"{name}_high": drift + sigma}
-    # a logarithmic axis has no place for the zeros of the reference
-    largest = series.sigma[rows].max(axis=1, initial=0.0)
-    columns["sigma"] = np.where(largest > 0, largest, np.nan)
+    columns["sigma"] = _measured(series.sigma.max(axis=1, initial=0.0), series, rows)
     return columns
 
 
@@ -73,7 +71,7 @@ def _common(series: SeriesData, rows: NDArray[np.intp]) -> Columns:
 
 
 def _measured(values: NDArray[np.float64], series: SeriesData, rows: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return values without the reference's own, which are 1 by definition and would hide all others."""
+    """Return values without the reference's own: set by definition, they would hide how all others differ."""
     return np.where(series.reference[rows], np.nan, values[rows])
 
 

@@ -12,7 +12,10 @@ from maskreg.report.series_plots import SeriesSources, drift_plot, path_plot, qu
 from maskreg.report.style import require_bokeh
 from maskreg.report.verdict import verdict
 
-_POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'unsafe-inline'; img-src data: blob:"
+)
 """The browser itself refuses every request (bokeh makes functions from text, hence 'unsafe-eval')."""
 
 

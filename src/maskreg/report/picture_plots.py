@@ -30,7 +30,7 @@ if (shown > 2) {
 
 
 def before_after_plots(pair: BeforeAfter) -> list[Any]:
-    """Return both differences on one symmetric scale, moving together, the blinking picture and its buttons."""
+    """Return the blinking picture, its buttons, and both differences on one symmetric scale."""
     low, high = contrast([pair.reference, pair.before])
     differences = [pair.before - pair.reference, pair.after - pair.reference]
     limit = symmetric_limit(differences)

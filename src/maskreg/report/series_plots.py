@@ -45,9 +45,6 @@ class SeriesSources:
 def drift_plot(sources: SeriesSources, x_label: str) -> Any:
     """Return the drift of both axes along the series, with bands of 1 sigma, flags and jumps."""
     figure = _figure("Drift (where the content lies: minus the shift)", 300, x_label, "px")
-    figure.vspan(
-        x="x", source=sources.jumps, line_color=JUMP, line_dash=[2, 3], line_width=1.5, legend_label="jump"
-    )
     dots = []
     for name, colour, dash, marker, label in _LINES:
         figure.varea(
@@ -80,7 +77,10 @@ def drift_plot(sources: SeriesSources, x_label: str) -> Any:
                 legend_label=label,
             )
         )
-        dots.append(_crosses(figure, sources, f"mark_{name}"))
+    dots += [_crosses(figure, sources, f"mark_{name}") for name, *_ in _LINES]
+    figure.vspan(
+        x="x", source=sources.jumps, line_color=JUMP, line_dash=[2, 3], line_width=1.5, legend_label="jump"
+    )
     return _finished(figure, dots)
 
 
@@ -111,14 +111,14 @@ def path_plot(sources: SeriesSources) -> Any:
 def quality_plots(sources: SeriesSources, x_label: str, x_range: Any = None) -> list[Any]:
     """Return score, overlap and uncertainty along the series, moving together."""
     wanted = (
-        ("Score: masked NCC at the place found", "score", "linear"),
-        ("Overlap, of the greatest possible", "overlap", "linear"),
-        ("Uncertainty, 1 sigma, the larger of both axes", "sigma", "log"),
+        ("Score: masked NCC at the place found", "score"),
+        ("Overlap, of the greatest possible", "overlap"),
+        ("Uncertainty, 1 sigma, the larger of both axes", "sigma"),
     )
     plots = []
-    for title, column, scale in wanted:
+    for title, column in wanted:
         unit = "px" if column == "sigma" else ""
-        figure = _figure(title, 190, x_label, unit, y_axis_type=scale)
+        figure = _figure(title, 190, x_label, unit)
         if x_range is not None:
             figure.x_range = x_range
         figure.line(x="x", y=column, source=sources.good, line_color=ROW, line_alpha=0.6)

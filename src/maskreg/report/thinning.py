@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,7 +37,7 @@ def thinned(
     chosen = [np.flatnonzero(keep), np.array([0, n - 1])]
     for column in values.T:
         low, high = np.where(np.isnan(column), np.inf, column), np.where(np.isnan(column), -np.inf, column)
-        pairs = zip(edges[:-1], edges[1:], strict=True)
+        pairs = pairwise(edges)
         chosen.append(
             np.array(
                 [

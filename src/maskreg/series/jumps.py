@@ -33,14 +33,13 @@ def jumps_of(table: ShiftTable) -> list[Jump]:
     shifts = np.array([row.registration.shift for row in rows])
     sigma = np.array([row.registration.uncertainty.max() for row in rows])
     steps = np.diff(shifts, axis=0)
-    usual = np.median(np.hypot(*steps.T))
+    length = np.hypot(*steps.T)
+    line = np.maximum(max(LEAST, LIMIT * float(np.median(length))), LIMIT * (sigma[1:] + sigma[:-1]))
+    places = np.flatnonzero(length > line) + 1
     found = []
-    for place in range(BESIDE, len(rows) - BESIDE + 1):
-        size = np.median(shifts[place : place + BESIDE], axis=0) - np.median(
-            shifts[place - BESIDE : place], axis=0
-        )
-        step = steps[place - 1]
-        line = max(LEAST, LIMIT * usual, LIMIT * (sigma[place] + sigma[place - 1]))
-        if np.hypot(*step) > line and step @ size > (step @ step) / 2:
+    for place in places[(places >= BESIDE) & (places <= len(rows) - BESIDE)]:
+        after, before = shifts[place : place + BESIDE], shifts[place - BESIDE : place]
+        step, size = steps[place - 1], np.median(after, axis=0) - np.median(before, axis=0)
+        if step @ size > (step @ step) / 2:
             found.append(Jump(rows[place].frame, (float(step[0]), float(step[1]))))
     return found

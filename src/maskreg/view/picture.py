@@ -44,6 +44,8 @@ class Picture:
         self._on_frame = on_frame
         self._read = lru_cache(KEPT)(subject.source.read)
         self.frame = 0
+        self._mask: NDArray[np.bool_] | None = None
+        self._reference_in: tuple[Window, NDArray[np.float32]] | None = None
         rows, cols = subject.source.shape
         self._window = Window.of(0, 0, rows - 1, cols - 1, (rows, cols))
         last = max(1, len(subject.source) - 1)
@@ -139,7 +141,6 @@ class Picture:
         self._shown = ColumnDataSource(_nothing(np.float32))
         self._reference = ColumnDataSource(_nothing(np.float32))
         self._ignored = ColumnDataSource(_nothing(np.uint8))
-        self._mask: NDArray[np.bool_] | None = None
 
         def drawn(source: Any, mapper: Any) -> Any:
             return self.figure.image(
@@ -204,11 +205,18 @@ class Picture:
 
     def _draw_what_stays(self) -> None:
         """Draw what is the same for all frames, in the window as it is now."""
-        if self._subject.reference is not None:
-            small = self._window.of_image(self._subject.reference)
-            self._reference.data = {"image": [small], **self._place()}
+        if (reference := self._small_reference()) is not None:
+            self._reference.data = {"image": [reference], **self._place()}
         if self._mask is not None:
             self.show_mask(self._mask)
+
+    def _small_reference(self) -> NDArray[np.float32] | None:
+        """Return the window's part of the reference, computed once for a window."""
+        if self._subject.reference is None:
+            return None
+        if self._reference_in is None or self._reference_in[0] != self._window:
+            self._reference_in = self._window, self._window.of_image(self._subject.reference)
+        return self._reference_in[1]
 
     def _picture(self, view: str) -> NDArray[np.float32]:
         """Return the pixels to show; all NaN where there is nothing of the kind."""
@@ -217,7 +225,7 @@ class Picture:
             np.nan,
             np.float32,
         )
-        image, answer, reference = self.image, self._subject.answer(self.frame), self._subject.reference
+        image, answer = self.image, self._subject.answer(self.frame)
         if image is None:
             return nothing
         if view in (FRAME, BEFORE):
@@ -228,7 +236,8 @@ class Picture:
             picture = self._window.aligned(image, answer.shift)
         if view in (FRAME, ALIGNED):
             return picture
-        return nothing if reference is None else picture - self._window.of_image(reference)
+        reference = self._small_reference()
+        return nothing if reference is None else picture - reference
 
     def _fit(self, picture: NDArray[np.float32], view: str) -> None:
         values = picture.astype(np.float64)

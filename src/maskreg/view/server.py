@@ -37,7 +37,7 @@ class PageServer:
         When bokeh is not installed.
     """
 
-    def __init__(self, build: Callable[[Any], None], port: int = 0) -> None:
+    def __init__(self, build: Callable[[Any], object], port: int = 0) -> None:
         require_bokeh()
         from bokeh.application import Application
         from bokeh.application.handlers import FunctionHandler

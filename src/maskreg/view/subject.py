@@ -5,7 +5,6 @@ It reads, and writes two things into a run folder: the list of excluded frames, 
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -160,10 +159,10 @@ def _first_command(origin: Origin | None, *flags: str) -> str:
 
 def _state_of(run: Path) -> object:
     """Return what changes when something is written: sizes and times of the files of the record."""
-    states = []
+    states: list[tuple[int, int] | None] = []
     for name in (RECORD, f"{RECORD}-wal", EXCLUDED):
         try:
-            found = os.stat(run / name)
+            found = (run / name).stat()
         except FileNotFoundError:
             states.append(None)
         else:

@@ -59,24 +59,22 @@ class Window:
 
     def of_image(self, image: NDArray[Any]) -> NDArray[np.float32]:
         """Return the window's part of an image: means of the finite pixels, NaN where there is none."""
-        part, inside = self._cut(np.ma.getdata(image))
-        good = inside & np.isfinite(part)
-        if np.ma.isMaskedArray(image):
-            good &= ~self._cut(np.ma.getmaskarray(image))[0].astype(bool)
-        if self.step == 1:
-            return np.where(good, part, np.nan).astype(np.float32)
-        if good.all():
-            return self._binned(part) / np.float32(self.step**2)
-        count = self._binned(good)
+        pixels = np.ma.getdata(image)
+        part = self._cut(pixels)
+        count = self._inside(pixels.shape)
+        bad = self._cut(np.ma.getmaskarray(image)) if np.ma.isMaskedArray(image) else None
+        if pixels.dtype.kind == "f":
+            infinite = ~np.isfinite(part)
+            bad = infinite if bad is None else bad | infinite
+        if bad is not None and bad.any():
+            part = np.where(bad, 0, part)
+            count = count - self._binned(bad)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(count > 0, self._binned(np.where(good, part, 0)) / count, np.float32(np.nan))
+            return np.where(count > 0, self._binned(part) / count, np.float32(np.nan))
 
     def of_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
         """Return the window's part of a mask: 1 where anything is ignored, else 0."""
-        part, inside = self._cut(~mask)
-        ignored = part.astype(bool) & inside
-        rows, cols = self.rows // self.step, self.cols // self.step
-        return ignored.reshape(rows, self.step, cols, self.step).any(axis=(1, 3)).astype(np.uint8)
+        return np.asarray(self._binned(self._cut(~mask)) > 0, dtype=np.uint8)
 
     def aligned(self, image: NDArray[Any], shift: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return the window's part of an image after a shift, px.
@@ -89,23 +87,36 @@ class Window:
         moved, _ = shift_image(part, rest, order=1)
         return np.asarray(moved, dtype=np.float32)
 
-    def _cut(self, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return the window's part of an array, 0 outside of it, and where it is inside."""
+    def _cut(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Return the window's part of an array, 0 outside of it."""
         starts, sizes = (self.row, self.col), (self.rows, self.cols)
         here = tuple(
             slice(min(max(start, 0), n), min(max(start + size, 0), n))
             for start, size, n in zip(starts, sizes, image.shape, strict=True)
         )
-        there = tuple(slice(s.start - start, s.stop - start) for s, start in zip(here, starts, strict=True))
         if all(s.stop - s.start == size for s, size in zip(here, sizes, strict=True)):
-            return image[here], np.ones(sizes, bool)
-        part, inside = np.zeros(sizes, image.dtype), np.zeros(sizes, bool)
-        if all(s.stop > s.start for s in here):
-            part[there], inside[there] = image[here], True
-        return part, inside
+            return image[here]
+        part = np.zeros(sizes, image.dtype)
+        part[tuple(slice(s.start - start, s.stop - start) for s, start in zip(here, starts, strict=True))] = (
+            image[here]
+        )
+        return part
+
+    def _inside(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """Return how many pixels of each block lie inside an image."""
+        counts = []
+        for start, size, n in zip((self.row, self.col), (self.rows, self.cols), shape, strict=True):
+            place = np.arange(start, start + size)
+            counts.append(((place >= 0) & (place < n)).reshape(-1, self.step).sum(axis=1))
+        return np.outer(*counts).astype(np.float32)
 
     def _binned(self, part: NDArray[Any]) -> NDArray[np.float32]:
         """Return sums over the blocks of `step` x `step` pixels."""
-        # one axis after the other: rows first are contiguous, which is several times quicker
-        down = np.add.reduceat(part, np.arange(0, self.rows, self.step), axis=0, dtype=np.float32)
-        return np.add.reduceat(down, np.arange(0, self.cols, self.step), axis=1)
+        # rows first: whole rows are added, which is several times quicker than sums of short pieces
+        down = part[:: self.step].astype(np.float32)
+        for row in range(1, self.step):
+            down += part[row :: self.step]
+        across = down[:, :: self.step].copy()
+        for col in range(1, self.step):
+            across += down[:, col :: self.step]
+        return np.asarray(across)
