@@ -75,7 +75,8 @@ def on_screen(page: Page, row: float, col: float) -> tuple[float, float]:
         """([row, col]) => {
             const view = Array.from(Bokeh.index.roots).find((view) => view.model.name == 'picture');
             const corner = view.canvas_view.el.getBoundingClientRect();
-            return [corner.left + view.frame.x_scale.compute(col), corner.top + view.frame.y_scale.compute(row)];
+            const { x_scale, y_scale } = view.frame;
+            return [corner.left + x_scale.compute(col), corner.top + y_scale.compute(row)];
         }""",
         [row, col],
     )

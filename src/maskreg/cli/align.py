@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from maskreg.cli import exits, values
 from maskreg.cli.mask_flags import add_mask_flags, mask_from
 from maskreg.cli.option_flags import add_option_flags, options_from
-from maskreg.cli.report import REPORT, report_if_possible
+from maskreg.cli.report import REPORT, renew_report
 
 if TYPE_CHECKING:
     from maskreg.series import Alignment
@@ -64,8 +64,7 @@ def run(args: Namespace) -> int:
             overwrite=args.overwrite,
             origin=Origin.here(args.input, args.command),
         )
-    if not args.no_report:
-        report_if_possible(Path(args.output))
+    renew_report(Path(args.output), wanted=not args.no_report)
     print(json.dumps(as_dict(alignment, args.output)) if args.json else as_text(alignment, args.output))
     return exits.FLAGGED if alignment.table().flagged else exits.DONE
 

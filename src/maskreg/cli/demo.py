@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskreg.cli import exits
-from maskreg.cli.report import REPORT, report_if_possible
+from maskreg.cli.report import REPORT, renew_report
 from maskreg.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ def run(args: Namespace) -> int:
         print(_verdict("with the mask", masked, truth))
         print(_verdict("without a mask", unmasked, truth))
         _draw(source, masked, mask, folder / "alignment.png")
-    if not args.no_report:
-        report_if_possible(folder / "run")
+    renew_report(folder / "run", wanted=not args.no_report)
     print(f"picture: {folder / 'alignment.png'}")
     print(f"table:   {folder / 'run' / 'shifts.csv'}")
     if (report := folder / "run" / REPORT).is_file():

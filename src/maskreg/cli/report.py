@@ -29,9 +29,11 @@ def run(args: Namespace) -> int:
     return exits.DONE
 
 
-def report_if_possible(folder: Path) -> None:
-    """Write the report at the end of other work, which counts as done whatever becomes of it."""
+def renew_report(folder: Path, *, wanted: bool) -> None:
+    """Replace a report that tells of an earlier state; the work before it is done whatever becomes of it."""
     (folder / REPORT).unlink(missing_ok=True)
+    if not wanted:
+        return
     try:
         write_report(folder)
     except (MaskregError, OSError) as error:

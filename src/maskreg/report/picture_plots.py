@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from maskreg.report.colour import grey
 from maskreg.report.data import BeforeAfter, Mean, PeakMap
 from maskreg.report.panel import brightness_panel, contrast, difference_panel, symmetric_limit
-from maskreg.report.style import INK, difference_colours, picture_colours, plain
+from maskreg.report.style import INK, WIDGETS, difference_colours, picture_colours, plain
 
 MASK_RED = "#e3002b"
 
@@ -113,7 +113,9 @@ def _blinking(images: list[NDArray[np.uint8]], beside: Any) -> tuple[Any, Any]:
     renderers = [figure.renderers[0]]
     renderers += [_draw(figure, image, visible=False) for image in images[1:]]
     labels = ["Reference", "Before", "After", "Blink before", "Blink after"]
-    buttons = RadioButtonGroup(labels=labels, active=0, sizing_mode="stretch_width", name="blink")
+    buttons = RadioButtonGroup(
+        labels=labels, active=0, sizing_mode="stretch_width", stylesheets=[WIDGETS], name="blink"
+    )
     code = CustomJS(args={"images": renderers, "period": BLINK_MS}, code=_SHOW)
     buttons.js_on_change("active", code)
     return figure, buttons

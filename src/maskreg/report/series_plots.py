@@ -34,12 +34,23 @@ class SeriesSources:
         self.good = ColumnDataSource(good_columns(series, jumps), name="good")
         self.flagged = ColumnDataSource(flagged_columns(series), name="flagged")
         self.jumps = ColumnDataSource(jump_columns(series, jumps), name="jumps")
+        self._in_legend: list[tuple[Any, Any]] = []
 
     def replace(self, series: SeriesData, jumps: Sequence[Jump] = ()) -> None:
         """Draw another state of the series."""
         self.good.data = good_columns(series, jumps)
         self.flagged.data = flagged_columns(series)
         self.jumps.data = jump_columns(series, jumps)
+        self._update_legend()
+
+    def watch_legend(self, legend: Any) -> None:
+        """Keep out of a legend what there is none of."""
+        self._in_legend = [(item, item.renderers[0].data_source) for item in legend.items]
+        self._update_legend()
+
+    def _update_legend(self) -> None:
+        for item, source in self._in_legend:
+            item.visible = len(source.data["x"]) > 0
 
 
 def drift_plot(sources: SeriesSources, x_label: str) -> Any:
@@ -81,6 +92,7 @@ def drift_plot(sources: SeriesSources, x_label: str) -> Any:
     figure.vspan(
         x="x", source=sources.jumps, line_color=JUMP, line_dash=[2, 3], line_width=1.5, legend_label="jump"
     )
+    sources.watch_legend(figure.legend[0])
     return _finished(figure, dots)
 
 

@@ -20,6 +20,17 @@ INK = "#767676"
 GRID = "#8884"
 
 
+WIDGETS = """
+.bk-input, .bk-btn-default { background: var(--card); color: var(--ink); border-color: var(--line); }
+.bk-btn-default:hover, .bk-btn-default.bk-active { background: var(--line); color: var(--ink); }
+.bk-btn-default[disabled] { background: var(--card); color: var(--soft); opacity: 0.6; }
+.noUi-target { background: var(--line); }
+.bk-spin-btn::before { border-color: var(--soft) transparent; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+"""
+"""Style of bokeh's widgets: they know the page's colours, but use none of them by themselves."""
+
+
 def hexes(colours: Any) -> list[str]:
     """Return (n, 3) uint8 sRGB as ``#rrggbb``."""
     return ["#{:02x}{:02x}{:02x}".format(*map(int, colour)) for colour in colours]

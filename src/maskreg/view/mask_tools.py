@@ -217,4 +217,5 @@ class MaskTools:
         reference = self._subject.reference
         if reference is None:
             return 0.0
-        return float(np.nanpercentile(np.ma.filled(reference.astype(np.float32), np.nan), 99.9))
+        value = np.nanpercentile(np.ma.filled(reference.astype(np.float32), np.nan), 99.9)
+        return float(f"{value:.4g}")

@@ -248,6 +248,8 @@ class Picture:
             low, high = contrast([values])
             finite = values[np.isfinite(values)]
             start, end = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+            # a hot pixel must not squeeze all that matters into the slider's first millimetre
+            end = min(end, high + 4 * (high - low))
         end = end if end > start else start + 1.0
         self.contrast.update(start=start, end=end, step=(end - start) / 1000)
         self.contrast.value = (max(low, start), min(high if high > low else end, end))

@@ -108,7 +108,7 @@ class Window:
         for start, size, n in zip((self.row, self.col), (self.rows, self.cols), shape, strict=True):
             place = np.arange(start, start + size)
             counts.append(((place >= 0) & (place < n)).reshape(-1, self.step).sum(axis=1))
-        return np.outer(*counts).astype(np.float32)
+        return np.asarray(np.outer(*counts), dtype=np.float32)
 
     def _binned(self, part: NDArray[Any]) -> NDArray[np.float32]:
         """Return sums over the blocks of `step` x `step` pixels."""
@@ -116,7 +116,7 @@ class Window:
         down = part[:: self.step].astype(np.float32)
         for row in range(1, self.step):
             down += part[row :: self.step]
-        across = down[:, :: self.step].copy()
+        across: NDArray[np.float32] = down[:, :: self.step].copy()
         for col in range(1, self.step):
             across += down[:, col :: self.step]
-        return np.asarray(across)
+        return across
