@@ -115,7 +115,10 @@ class Page:
             self.picture.show(int(source.data["frame"][new[0]]))
 
     def _try_mask(self) -> None:
-        """Register the frame that is shown with the mask as it is drawn."""
+        """Register the frame that is shown with the mask as it is drawn; with that of a run it is known."""
+        if self._subject.run is not None and not self.masks.editor.can_undo:
+            self.trial.text = ""
+            return
         reference, moving = self._subject.reference, self.picture.image
         if reference is None or moving is None:
             return
