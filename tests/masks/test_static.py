@@ -67,7 +67,7 @@ def test_dead_hot_and_saturated_pixels_need_no_shifts():
     frames[:, 20, 30] += 200
     expected = np.zeros((40, 40), bool)
     expected[[3, 9, 20], [4, 9, 30]] = True
-    np.testing.assert_array_equal(temporal(frames).defective(), expected)
+    np.testing.assert_array_equal(temporal(frames).defective, expected)
 
 
 def test_the_noise_is_that_of_the_quietest_pixels():

@@ -95,6 +95,7 @@ def test_too_few_frames_are_an_error(frames):
         find_mask(frames[:3])
 
 
+@pytest.mark.timeout(600)  # half a minute on an idle core
 @pytest.mark.parametrize(("name", "least"), [("xray_rings_series", 0.75), ("graphite_series", 0.5)])
 def test_real_series(shared_data, name, least):
     folder = shared_data / name

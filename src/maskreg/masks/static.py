@@ -75,7 +75,7 @@ def static_pixels(frames: NDArray[np.float32], shifts: NDArray[np.float64]) -> M
         True = stands still: to be ignored (unlike a mask).
     """
     over_time = temporal(frames)
-    defective = over_time.defective()
+    defective = over_time.defective
     trusted = _first_trust(_judge(frames, shifts, ~defective, over_time), over_time.mean, defective)
     for _ in range(_ROUNDS):
         judged = _judge(frames, shifts, trusted, over_time)

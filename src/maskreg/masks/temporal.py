@@ -8,6 +8,7 @@ variance of the noise.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -42,8 +43,9 @@ class Temporal:
     noise: Image
     frames: int
 
+    @cached_property
     def defective(self) -> Mask:
-        """Return the dead, hot and saturated pixels: those without noise, and lone bright ones."""
+        """The dead, hot and saturated pixels: those without noise, and lone bright ones."""
         constant = self.variance == 0
         return np.asarray(constant | self._hot())
 
@@ -54,7 +56,7 @@ class Temporal:
         the drift, and nearly nothing where the edge stands still.
         """
         slope = np.hypot(*np.gradient(ndimage.gaussian_filter(self.mean, 1.0)))
-        excess = ndimage.gaussian_filter(np.where(self.defective(), 0, self.variance - self.noise), 1.0)
+        excess = ndimage.gaussian_filter(np.where(self.defective, 0, self.variance - self.noise), 1.0)
         steep = slope**2 > self.noise
         steep &= slope > np.quantile(slope, 0.5)
         if not steep.any():
@@ -81,7 +83,7 @@ class Temporal:
             By how many sigma, of evidence collected over neighbours.
         """
         z = (self.variance / self.noise - 1) * np.sqrt((self.frames - 1) / 2)
-        z[self.defective()] = 0
+        z[self.defective] = 0
         return np.asarray(smoothed_sum(z, _SPECKLE) / np.sqrt(window(_SPECKLE)) > line)
 
 

@@ -42,7 +42,9 @@ _LARGEST = 700
 """Frames of more rows or columns are binned while static regions are found, px."""
 _LINES = (6.0, 3.0)
 """Sigma of change beyond which a pixel takes part in the first registration."""
-_UNCOVERED = 0.002
+_EXPLAINED = 0.4
+"""Part of the changes that the shifts explain, beyond which no further masks are tried."""
+_UNCOVERED = 0.005
 """Part of the frame that a given mask may leave uncovered without a warning."""
 _AGREE = 0.35
 """Intersection over union of the halves' static regions below which the block itself moved."""
@@ -123,15 +125,15 @@ class _Found:
     """Why no more than defects were looked for."""
 
 
-def _found(sample: NDArray[np.float32], workers: int | None) -> _Found:
+def _found(sample: NDArray[np.float32], workers: int | None, rounds: int = _ROUNDS) -> _Found:
     even = evened(sample)
     over_time = temporal(even)
-    static = defective = over_time.defective()
+    static = defective = over_time.defective
     answers = _first_registrations(sample, even, over_time, workers)
     if not answers:
         nobody = [False] * len(sample)
         return _Found(defective, nobody, 0.0, "too few frames can be registered on what changes in them")
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         ok, shifts, drift = _placed(answers)
         if drift < _LEAST_DRIFT:
             return _Found(defective, ok, drift, f"the pattern moves by only {drift:.2f} px")
@@ -178,11 +180,13 @@ def _first_registrations(
     sample: NDArray[np.float32], even: NDArray[np.float32], over_time: Temporal, workers: int | None
 ) -> list[Registration]:
     """Return the registrations on what changes whose shifts explain most of the changes."""
-    defective = over_time.defective()
+    defective = over_time.defective
     changed = over_time.changed(_LINES[0])
     best: list[Registration] = []
     best_part = -np.inf
     for mask in _first_masks(over_time, defective):
+        if best_part > _EXPLAINED:
+            break
         answers = _registered(sample, mask, workers)
         ok = np.array([answer.ok for answer in answers])
         if ok.sum() < max(_LEAST_FRAMES, 0.5 * len(ok)):
@@ -262,7 +266,7 @@ def _about_motion(sample: NDArray[np.float32], workers: int | None) -> list[str]
     middle = len(sample) // 2
     if middle < _LEAST_FRAMES:
         return []
-    halves = [_found(half, workers) for half in (sample[:middle], sample[middle:])]
+    halves = [_found(half, workers, rounds=2) for half in (sample[:middle], sample[middle:])]
     if any(half.trouble or half.drift < 1 for half in halves):
         return []
     first, second = (_regions(half.static) for half in halves)
