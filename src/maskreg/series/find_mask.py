@@ -136,7 +136,8 @@ def _found(sample: NDArray[np.float32], workers: int | None, rounds: int = _ROUN
     for _ in range(rounds):
         ok, shifts, drift = _placed(answers)
         if drift < _LEAST_DRIFT:
-            return _Found(defective, ok, drift, f"the pattern moves by only {drift:.2f} px")
+            trouble = f"what could be registered moves by only {drift:.2f} px (little drift, or few frames)"
+            return _Found(defective, ok, drift, trouble)
         static, last = _static(even[ok], shifts, defective), static
         again = _registered(sample, ~_widened(static), workers)
         if sum(answer.ok for answer in again) < _LEAST_FRAMES:
