@@ -28,8 +28,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=values.reference,
         default="first",
         metavar="WHICH",
-        help="first (default), the index of a frame (-1: the last), an image file, or a condition on "
-        "metadata such as 'delay<0': the mean of those frames",
+        help="first (default), mean (of the aligned frames; reads them five times), the index of a frame "
+        "(-1: the last), an image file, or a condition on metadata such as 'delay<0': the mean of those "
+        "frames",
     )
     add_metadata_flags(parser)
     add_option_flags(parser)

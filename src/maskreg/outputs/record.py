@@ -89,14 +89,24 @@ class Record:
         What identifies the run. An existing record with other settings is refused.
     overwrite : bool
         Start anew, whatever the record holds.
+    provisional : tuple of str and int, optional
+        A setting, and a number of frames: a record that differs in this setting alone and holds
+        fewer frames starts anew.
     """
 
-    def __init__(self, path: Path, settings: Settings, *, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: Settings,
+        *,
+        overwrite: bool = False,
+        provisional: tuple[str, int] | None = None,
+    ) -> None:
         self.path = path
         with _told(path):
             self._lock = _lock(path)
             try:
-                if overwrite:
+                if overwrite or (provisional and path.is_file() and _is_early(path, settings, *provisional)):
                     _remove(path)
                 self._database = _open(path, settings)
             except BaseException:
@@ -277,11 +287,30 @@ def _check_format(database: sqlite3.Connection, path: Path) -> None:
         )
 
 
+def _is_early(path: Path, settings: Settings, name: str, frames: int) -> bool:
+    """Return whether a record holds fewer than so many frames and differs in one setting alone."""
+    with closing(sqlite3.connect(path)) as database:
+        if _is_empty(database):
+            return False
+        _check_format(database, path)
+        (found,) = database.execute("SELECT COUNT(*) FROM frames").fetchone()
+        return found < frames and _changes(_settings(database), _stored(settings)) == [name]
+
+
+def _changes(old: Settings, new: Settings) -> list[str]:
+    """Return the names of what identifies a run and differs."""
+    return [name for name in {**old, **new} if name != _GROWS and old.get(name) != new.get(name)]
+
+
+def _stored(settings: Settings) -> Settings:
+    """Return settings as they come out of the record: JSON has lists for tuples."""
+    stored: Settings = json.loads(json.dumps(settings))
+    return stored
+
+
 def _check_settings(old: Settings, new: Settings, path: Path) -> None:
-    # through JSON, in which tuples are lists, as they were when they were stored
-    new = json.loads(json.dumps(new))
-    names = [name for name in {**old, **new} if name != _GROWS and old.get(name) != new.get(name)]
-    if names:
+    new = _stored(new)
+    if names := _changes(old, new):
         changes = ", ".join(f"{name}: {_shown(old.get(name))} → {_shown(new.get(name))}" for name in names)
         raise RunError(
             f"{path.parent} holds a run with other settings ({changes}); "

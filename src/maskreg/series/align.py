@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
@@ -12,9 +13,11 @@ from maskreg.options import Options
 from maskreg.series.alignment import Alignment
 from maskreg.series.closing import closed
 from maskreg.series.frames import Described, opened
+from maskreg.series.mean import mean_rows
 from maskreg.series.prepared import prepare
 from maskreg.series.progress import with_progress
 from maskreg.series.reference import ReferenceLike
+from maskreg.shifts import FrameRow
 
 
 def align(
@@ -49,10 +52,11 @@ def align(
     mask : (rows, cols) array of bool, optional
         True where pixels are valid, the same for all frames (what does not move with the image: a
         beam-block, dead pixels).
-    reference : 'first', int, path, array or condition
-        What the frames are registered to: the first frame, the frame at an index (negative ones
-        count from the end), an image file, an image, or the mean of the frames whose metadata
-        meet a condition such as ``'delay<0'`` or ``'delay<0 and scan==1'``.
+    reference : 'first', 'mean', int, path, array or condition
+        What the frames are registered to: the first frame, the mean of all the other aligned
+        frames (its place that of the first frame; five passes over the frames), the frame at an
+        index (negative ones count from the end), an image file, an image, or the mean of the
+        frames whose metadata meet a condition such as ``'delay<0'`` or ``'delay<0 and scan==1'``.
     max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing
         See `maskreg.Options`.
     pattern, metadata : optional
@@ -75,5 +79,7 @@ def align(
     with opened(described) as source:
         series = prepare(source, mask, reference, options)
         with closing(series.rows(range(len(source)), workers=workers)) as rows:
-            table = closed(with_progress(rows, total=len(source), done=0, wanted=progress), repair=repair)
-    return Alignment(table, described, series.mask)
+            found: Sequence[FrameRow] = list(with_progress(rows, total=len(source), done=0, wanted=progress))
+        if series.mean:
+            found = mean_rows(series, found, workers=workers)
+    return Alignment(closed(found, repair=repair), described, series.mask)

@@ -1,7 +1,8 @@
 """What identifies a run: everything that can change a row, and nothing else.
 
 The names of the frames are no part of it, for a series may grow; `maskreg.series.resume` compares
-those. The reference goes by its name, because its number changes when frames arrive before it.
+those. The reference goes by its name, because its number changes when frames arrive before it. The
+mean of all frames is another reference when there are others: there the names do count.
 """
 
 from __future__ import annotations
@@ -31,11 +32,24 @@ def identity(series: Prepared) -> dict[str, Any]:
         "shape": list(reference.image.shape),
         "dtype": str(reference.image.dtype),
         "metadata": _of_metadata(series.source),
-        "reference": "image" if reference.source is None else reference.source,
+        "reference": _of_reference(series),
+        **({"frames_of_the_mean": _of_names(series.source)} if series.mean else {}),
         "reference_pixels": _of_array(reference.image),
         "mask": None if mask is None else f"{100 * (1 - mask.mean()):.1f} % ignored ({_of_array(mask)})",
         **asdict(series.options),
+        "first_look": series.look.describe(),
     }
+
+
+def _of_reference(series: Prepared) -> str:
+    if series.mean:
+        return "mean"
+    return "image" if series.reference.source is None else series.reference.source
+
+
+def _of_names(source: FrameSource) -> str:
+    names = [source.name(frame) for frame in range(len(source))]
+    return f"{len(names)} ({_of_texts(names)})"
 
 
 def _of_array(array: NDArray[Any]) -> str:

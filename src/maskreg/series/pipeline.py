@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,19 +24,35 @@ def register_frames(
     reference_frame: int | None,
     workers: int | None,
 ) -> Generator[FrameRow, None, None]:
+    """Yield the row of every frame, in the order of `frames`, registered by what is in it alone."""
+
+    def registration(frame: int) -> Registration:
+        return of_the_reference() if frame == reference_frame else register(source.read(frame))
+
+    return frame_rows(source, frames, registration, workers=workers)
+
+
+def frame_rows(
+    source: FrameSource,
+    frames: Iterable[int],
+    register: Callable[[int], Registration],
+    *,
+    workers: int | None,
+    also: Mapping[str, str] | None = None,
+) -> Generator[FrameRow, None, None]:
     """Yield the row of every frame, in the order of `frames`; a bad frame is a row with its reason.
 
-    Any exception but those of reading is a bug and ends the series.
+    `register` is given the frame's index and reads it. Any exception but those of reading is a bug
+    and ends the series. `also` is added to the metadata of every row.
     """
 
     def row(frame: int) -> FrameRow:
-        return FrameRow.of(frame, source.name(frame), registration(frame), metadata_of(source, frame))
+        known = {**metadata_of(source, frame), **(also or {})}
+        return FrameRow.of(frame, source.name(frame), registration(frame), known)
 
     def registration(frame: int) -> Registration:
-        if frame == reference_frame:
-            return of_the_reference()
         try:
-            return register(source.read(frame))
+            return register(frame)
         except FrameShapeError as error:
             return Registration.failed(Status.BAD_SHAPE, 2, _without(source.name(frame), error))
         except FrameError as error:

@@ -19,7 +19,8 @@ from maskreg.series.condition import frames_that_meet, is_condition, mean_of
 from maskreg.shifts import source_text
 
 ReferenceLike = int | str | os.PathLike[str] | NDArray[Any]
-"""``'first'``, the index of a frame, an image file, a 2-D array or a condition such as ``'delay<0'``."""
+"""``'first'``, ``'mean'``, the index of a frame, an image file, a 2-D array or a condition such as
+``'delay<0'``."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Reference:
     name: str
 
 
+def is_mean(reference: ReferenceLike) -> bool:
+    """Return whether frames are to be registered to their own mean, which begins with the first one."""
+    return isinstance(reference, str) and reference == "mean"
+
+
 def find_reference(
     reference: ReferenceLike,
     source: FrameSource,
@@ -60,10 +66,10 @@ def find_reference(
         found = Reference(reference, None, None, "the array given as reference")
     elif isinstance(reference, str) and is_condition(reference) and not Path(reference).exists():
         found = _mean(reference, source, mask, options or Options())
-    elif isinstance(reference, str | os.PathLike) and reference != "first":
+    elif isinstance(reference, str | os.PathLike) and reference not in ("first", "mean"):
         found = Reference(read_image(reference), None, None, f"the reference {reference}")
     else:
-        found = _frame_of_series(0 if reference == "first" else reference, source)
+        found = _frame_of_series(0 if reference in ("first", "mean") else reference, source)
     _check(found, source, mask)
     return found
 
@@ -107,7 +113,8 @@ def _frame_of_series(index: Any, source: FrameSource) -> Reference:
         frame = as_index(index)
     except TypeError:
         raise InputError(
-            f"reference is {index!r}; it is 'first', the index of a frame, an image file or a 2-D array"
+            f"reference is {index!r}; it is 'first', 'mean', the index of a frame, an image file "
+            "or a 2-D array"
         ) from None
     frame = _checked_index(frame, source, "the series")
     name = f"the reference, frame {frame} ({source.name(frame)}),"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import time
 from collections.abc import Iterable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +15,16 @@ from maskreg.options import Options
 from maskreg.outputs import Entry, Record, read_record
 from maskreg.series.alignment import Alignment
 from maskreg.series.closing import closed
+from maskreg.series.first_look import LOOKED_AT
 from maskreg.series.frames import Described, opened
 from maskreg.series.identity import identity
 from maskreg.series.prepared import Prepared, prepare
-from maskreg.series.progress import with_progress
+from maskreg.series.recording import TABLE, register_what_is_missing
 from maskreg.series.reference import ReferenceLike
-from maskreg.series.resume import what_is_missing
-from maskreg.shifts import FrameRow, ShiftTable, source_text
-from maskreg.stream import available_cores
-
-log = logging.getLogger(__name__)
+from maskreg.series.rounds import Rounds
+from maskreg.shifts import FrameRow, ShiftTable
 
 RECORD = "run.sqlite"
-TABLE = "shifts.csv"
 
 
 def align_run(
@@ -78,9 +72,25 @@ def align_run(
     with opened(described) as source:
         series = prepare(source, mask, reference, options or Options())
         folder = made_folder(Path(run))
-        with Record(folder / RECORD, identity(series), overwrite=overwrite) as record:
-            _register_what_is_missing(series, record, folder, workers=workers, progress=progress)
+        with open_record(folder, series, overwrite=overwrite) as record:
+            if series.mean:
+                rounds = Rounds(series, folder, workers=workers, progress=progress, overwrite=overwrite)
+                rounds.finish(record)
+            else:
+                register_what_is_missing(
+                    series.source, series.rows, record, workers=workers, progress=progress
+                )
             return close_run(record, folder, described, series.mask, repair=repair)
+
+
+def open_record(folder: Path, series: Prepared, *, overwrite: bool) -> Record:
+    """Open the record of a run, for writing.
+
+    A run that was begun before there were frames enough for the first look starts anew when that
+    tells something: all are then registered in the same way, however the series grew.
+    """
+    provisional = ("first_look", LOOKED_AT)
+    return Record(folder / RECORD, identity(series), overwrite=overwrite, provisional=provisional)
 
 
 def close_run(
@@ -102,30 +112,6 @@ def read_run(run: str | os.PathLike[str]) -> tuple[dict[str, Any], ShiftTable]:
 def is_run(path: str | os.PathLike[str]) -> bool:
     """Return whether `path` is a run folder."""
     return (Path(path) / RECORD).is_file()
-
-
-def _register_what_is_missing(
-    series: Prepared, record: Record, folder: Path, *, workers: int | None, progress: bool
-) -> None:
-    total = len(series.source)
-    sources = [source_text(series.source.name(frame)) for frame in range(total)]
-    done = record.statuses()
-    todo = what_is_missing(sources, done)
-    record.number(sources)
-    if done:
-        log.info("%d of %d frames are done already", total - len(todo), total)
-    if not todo:
-        return
-    (folder / TABLE).unlink(missing_ok=True)  # a table is that of the whole series, or it is not there
-    log.debug("to do: %d frames, %d at once", len(todo), workers or available_cores())
-    begin = time.monotonic()
-    with closing(series.rows(todo, workers=workers)) as rows:
-        for row in with_progress(rows, total=total, done=total - len(todo), wanted=progress):
-            record.write(row.frame, row.source, row.registration, row.metadata)
-            if not row.registration.ok:
-                log.debug("frame %d (%s) is %s", row.frame, row.source, row.registration.status.label)
-    seconds = time.monotonic() - begin
-    log.info("%d frames in %.1f s (%.1f a second)", len(todo), seconds, len(todo) / seconds)
 
 
 def _table(entries: Iterable[Entry], *, repair: bool) -> ShiftTable:

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,12 @@ from maskreg.options import Options
 from maskreg.outputs import FileState, Record
 from maskreg.registration import Status
 from maskreg.series.alignment import Alignment
-from maskreg.series.identity import identity
+from maskreg.series.first_look import LOOKED_AT, take_first_look
 from maskreg.series.pipeline import register_frames
 from maskreg.series.prepared import Prepared, prepare
-from maskreg.series.reference import ReferenceLike, read_image
-from maskreg.series.run import RECORD, TABLE, close_run, made_folder
+from maskreg.series.recording import TABLE
+from maskreg.series.reference import ReferenceLike, is_mean, read_image
+from maskreg.series.run import close_run, made_folder, open_record
 from maskreg.series.watch.alarms import Alarm, Alarms
 from maskreg.series.watch.arrivals import Arrivals, Stamp, comes_before, in_order
 from maskreg.series.watch.arrived import ArrivedFrames
@@ -100,13 +102,17 @@ def watch_run(
             series = session.wait_for_reference(mask, image, options or Options())
             try:
                 return session.work(series, workers=workers, overwrite=overwrite, repair=repair)
-            except _ReferenceChangedError as change:
-                log.warning("%s: the reference is another one now, all frames are registered anew", change)
+            except _BeginAnewError as change:
+                log.log(change.level, "%s, all frames are registered anew", change)
                 overwrite = True
 
 
-class _ReferenceChangedError(Exception):
-    """The first frame of the series is another one than before."""
+class _BeginAnewError(Exception):
+    """What all frames depend on is another one than before."""
+
+    def __init__(self, change: str, level: int = logging.WARNING) -> None:
+        super().__init__(change)
+        self.level = level
 
 
 class _Session:
@@ -131,6 +137,7 @@ class _Session:
         self._last_work = time.monotonic()
         self._first = ""  # the file that the reference comes from, if it is a frame of the series
         self._names: dict[str, list[str]] = {}  # the sources of every file that is in the record
+        self._leading: list[str] = []  # files that hold the first frames, as far as they are known
         self._frames = 0  # how many frames were put into the record
 
     def wait_for_reference(
@@ -142,10 +149,11 @@ class _Session:
             self._look()
             first = self._arrivals.first()
             if first is not None and first in self._arrivals.ready():
+                self._leading = self._arrivals.ready()[:LOOKED_AT]
                 self._arrivals.take(first)
                 self._first = first
                 try:
-                    return self._prepared(first, mask, reference, options)
+                    return self._looked(self._prepared(first, mask, reference, options))
                 except FrameError as error:
                     problem = error
                     log.warning("%s; waiting for it to be written anew", error)
@@ -154,7 +162,7 @@ class _Session:
 
     def work(self, series: Prepared, *, workers: int | None, overwrite: bool, repair: bool) -> Alignment:
         """Register what arrives, until nothing does, and return the table."""
-        with Record(self._run / RECORD, identity(series), overwrite=overwrite) as record:
+        with open_record(self._run, series, overwrite=overwrite) as record:
             self._resume(record)
             (self._run / TABLE).unlink(missing_ok=True)
             registrar = series.registrar()
@@ -162,6 +170,7 @@ class _Session:
                 while not self._is_idle():
                     while batch := self._batch(series):
                         self._register(batch, series, registrar, record, workers)
+                        self._look_again(batch, series)
                         self._look(wait=False)
                     self._look()
             except KeyboardInterrupt:
@@ -179,6 +188,24 @@ class _Session:
         valid = mask(image) if callable(mask) else mask
         source = ArrivedFrames([path], root, image.shape)
         return prepare(source, valid, "first" if reference is None else reference, options)
+
+    def _looked(self, series: Prepared) -> Prepared:
+        """Return the series with the first look at the leading files, as `align` would take it."""
+        files = [self._folder.path / name for name in self._leading]
+        source = ArrivedFrames(files, self._folder.path, series.reference.image.shape)
+        look = take_first_look(source, series.mask, series.reference, series.options)
+        return replace(series, look=look)
+
+    def _look_again(self, batch: list[str], series: Prepared) -> None:
+        """Begin anew if files that were just registered are of the first ones, and tell something else."""
+        known = in_order({*self._leading, *batch})
+        self._leading = [name for name in known if (self._folder.path / name).exists()][:LOOKED_AT]
+        if not set(batch) & set(self._leading):
+            return
+        found, before = self._looked(series).look.describe(), series.look.describe()
+        if found != before:
+            level = logging.INFO if before is None else logging.WARNING
+            raise _BeginAnewError(f"the first {LOOKED_AT} frames tell: {found or 'nothing'}", level)
 
     def _resume(self, record: Record) -> None:
         """Take note of what is in the record."""
@@ -221,7 +248,7 @@ class _Session:
         if series.reference.frame is not None:
             for name in names:
                 if comes_before(name, self._first) or (name == self._first and name in self._names):
-                    raise _ReferenceChangedError(name)
+                    raise _BeginAnewError(f"{name}: the reference is another one now")
         return names
 
     def _register(
@@ -295,6 +322,11 @@ def _image(reference: ReferenceLike) -> NDArray[Any] | None:
         raise InputError(
             f"reference is {reference}: which frame has this number is known at the end only; "
             "take 'first' or an image file"
+        )
+    if is_mean(reference):
+        raise InputError(
+            "reference is 'mean': the mean of a series is known at its end only; "
+            "watch with 'first', then align the folder to its mean in another run folder"
         )
     return None if reference == "first" else read_image(reference)
 

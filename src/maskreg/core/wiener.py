@@ -1,0 +1,58 @@
+"""Which part of a noisy gradient is signal: a Wiener filter for every neighbourhood and direction.
+
+Around each pixel the gradients G make a matrix T, the local mean of G G^T, of which the part N is
+noise. The filtered gradient is K G, K = (T - N) T^-1 with negative eigenvalues cut to zero: where
+there is nothing but noise G vanishes, and along a ring, where only one direction has a gradient,
+the other one does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.ndimage
+from numpy.typing import NDArray
+
+TRUNCATE = 4.0
+"""Gaussians end at this many sigma."""
+
+WINDOW_PX = 4.0
+"""Sigma of the neighbourhood, px; at least `WINDOW_WIDTHS` widths of the low-pass."""
+
+WINDOW_WIDTHS = 2.0
+
+CAUTION = 1.3
+"""The noise is taken so much larger: what merely looks like signal costs more than what is lost."""
+
+
+def signal_matrix(
+    gradient: NDArray[np.float32], noise: NDArray[np.float32], width: float
+) -> NDArray[np.float32]:
+    """Return K as its elements (row row, row col, col col), (3, rows, cols).
+
+    Parameters
+    ----------
+    gradient : (2, rows, cols) ndarray
+        G; zero where it is not used.
+    noise : (rows, cols) ndarray
+        Variance of either component of the noise in G; zero where G is not used.
+    width : float
+        Of the low-pass that G has seen, sigma in px.
+    """
+    window = max(WINDOW_PX, WINDOW_WIDTHS * width)
+    rows, cross, cols, below = (
+        scipy.ndimage.gaussian_filter(field, window, mode="nearest", truncate=TRUNCATE)
+        for field in (gradient[0] ** 2, gradient[0] * gradient[1], gradient[1] ** 2, CAUTION * noise)
+    )
+    middle, half = (rows + cols) / 2, (rows - cols) / 2
+    radius = np.hypot(half, cross)
+    along, across = (
+        np.clip(1 - below / np.maximum(value, 1e-30), 0, 1) for value in (middle + radius, middle - radius)
+    )
+    mean, spread = (along + across) / 2, (along - across) / (2 * np.maximum(radius, 1e-30))
+    return np.stack([mean + spread * half, spread * cross, mean - spread * half]).astype(np.float32)
+
+
+def apply_matrix(matrix: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the product of symmetric matrices (3, rows, cols) and vectors (2, rows, cols)."""
+    first, second = vectors
+    return np.stack([matrix[0] * first + matrix[1] * second, matrix[1] * first + matrix[2] * second])

@@ -1,0 +1,169 @@
+"""What a series tells of its detector before the first row: gain, pedestal, and what never moves.
+
+It is read off the reference and the first `LOOKED_AT` frames by index, and off nothing else, and
+only when there are so many: a run, a resumed run and a growing one agree. What the user says of
+the detector wins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import asdict, astuple, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskreg.errors import FrameError
+from maskreg.frames import FrameSource
+from maskreg.options import Options
+from maskreg.registration import Registration, Status
+from maskreg.series.reference import Reference
+
+if TYPE_CHECKING:
+    from maskreg.core.aligned import AlignedFrames, Pattern
+    from maskreg.core.photon_transfer import PhotonTransfer
+    from maskreg.core.static import Static
+
+log = logging.getLogger(__name__)
+
+LOOKED_AT = 16
+"""So many frames are looked at; a series of fewer is registered as the options say."""
+
+DIGITS = 6
+"""What is told of the detector is told to so many digits: what the record says of it is all there is."""
+
+NEAR_ZERO_PX = 1.5
+"""What never moves is found within this of no shift."""
+
+
+@dataclass(frozen=True)
+class FirstLook:
+    """What the first frames told.
+
+    Attributes
+    ----------
+    options : Options
+        Those of the user, with gain, offset and read noise where the frames told them.
+    detector : PhotonTransfer or None
+        As read off the frames.
+    static : Static or None
+        What never moves, in grey values above the offset.
+    pattern : Pattern or None
+        What moves, where something static was found.
+    """
+
+    options: Options
+    detector: PhotonTransfer | None = None
+    static: Static | None = None
+    pattern: Pattern | None = None
+
+    def corrected(self, frame: NDArray[Any]) -> NDArray[Any]:
+        """Return a frame without what never moves; as it is if nothing was found."""
+        if self.static is None:
+            return frame
+        clean = self.static.corrected(self._values(frame)) + np.float32(self.options.offset or 0.0)
+        return np.where(np.ma.getmaskarray(frame), np.float32(np.nan), clean)
+
+    def judged(
+        self, found: Registration, frame: NDArray[Any], mask: NDArray[np.bool_] | None
+    ) -> Registration:
+        """Return the registration of a frame, or that it holds nothing but what never moves."""
+        if self.static is None or self.pattern is None or found.status not in (Status.OK, Status.WEAK):
+            return found
+        if found.ok and np.abs(found.shift).max() > NEAR_ZERO_PX:
+            return found
+        values = self._values(frame)
+        valid = np.isfinite(values) & ~np.ma.getmaskarray(frame)
+        valid &= True if mask is None else mask
+        values = np.where(valid, values, np.float32(0))
+        if found.ok and self.pattern.shown_by(self.static.corrected(values), valid, found.shift):
+            return found
+        spreads = self.static.shows_in(values, valid)
+        if not self.static.is_sure(spreads):
+            return found
+        return replace(
+            Registration.failed(Status.STATIC, 2, f"it stands out by {spreads:.0f} standard deviations"),
+            significance=found.significance,
+        )
+
+    def describe(self) -> str | None:
+        """Return what was found in words, with a fingerprint; None where nothing was."""
+        parts = []
+        if self.detector is not None:
+            told = self.detector
+            parts.append(
+                f"gain {told.gain:.{DIGITS}g} e/count, offset {told.offset:.{DIGITS}g} counts, "
+                f"read noise {told.read_noise:.{DIGITS}g} e"
+            )
+        if self.static is not None:
+            size = f"{100 * self.static.strength:.2g} %" if self.static.multiplies else "something added"
+            digest = hashlib.sha256(self.static.factor.tobytes() + self.static.added.tobytes())
+            parts.append(f"static structure, {size} ({digest.hexdigest()[:16]})")
+        return "; ".join(parts) or None
+
+    def _values(self, frame: NDArray[Any]) -> NDArray[np.float32]:
+        return (np.ma.getdata(frame) - np.float64(self.options.offset or 0.0)).astype(np.float32)
+
+
+def take_first_look(
+    source: FrameSource, mask: NDArray[np.bool_] | None, reference: Reference, options: Options
+) -> FirstLook:
+    """Look at the first frames of a series of integers; other data tell neither counts nor zero."""
+    from maskreg.core.photon_transfer import PhotonTransfer, photon_transfer
+    from maskreg.core.static import find_static
+
+    known = any(value is not None for value in (options.gain, options.offset, options.read_noise))
+    if len(source) < LOOKED_AT or reference.image.dtype.kind not in "ui" or source.dtype.kind not in "ui":
+        return FirstLook(options)
+    aligned = _aligned(source, mask, reference, options)
+    if aligned is None:
+        return FirstLook(options)
+    detector = None if known else photon_transfer(aligned)
+    if detector is not None:
+        detector = PhotonTransfer(*(float(f"{value:.{DIGITS}g}") for value in astuple(detector)))
+        options = replace(options, **asdict(detector))
+    if not known and detector is None and reference.image.dtype.kind != "u":
+        return FirstLook(options)
+    lit = aligned.less(options.offset or 0.0)
+    static = find_static(lit)
+    if static is None:
+        look = FirstLook(options, detector)
+    else:
+        # a corrected frame holds no integers any more: what they count is said
+        options = replace(
+            options,
+            gain=options.gain or 1.0,
+            offset=options.offset or 0.0,
+            read_noise=options.read_noise or 0.0,
+        )
+        look = FirstLook(options, detector, static, lit.pattern(static.corrected))
+    if (told := look.describe()) is not None:
+        log.info("from the first %d frames: %s", len(aligned), told)
+    return look
+
+
+def _aligned(
+    source: FrameSource, mask: NDArray[np.bool_] | None, reference: Reference, options: Options
+) -> AlignedFrames | None:
+    """Return the first frames that are ok and show the pattern of the others, roughly aligned."""
+    from maskreg.core.aligned import AlignedFrames
+    from maskreg.core.registrar import Registrar
+
+    registrar = Registrar(reference.image, mask, mask, **asdict(replace(options, exact=False)))
+    valid = np.ones(source.shape, bool) if mask is None else mask.copy()
+    frames, shifts = [], []
+    for frame in range(LOOKED_AT):
+        try:
+            image = source.read(frame)
+        except FrameError:
+            continue
+        found = None if frame == reference.frame else registrar(image)
+        if found is None or found.ok:
+            frames.append(np.ma.getdata(image).astype(np.float32))
+            shifts.append(np.zeros(2) if found is None else found.shift)
+            valid &= ~np.ma.getmaskarray(image)
+    if len(frames) < 2:
+        return None
+    return AlignedFrames(np.stack(frames), valid, np.stack(shifts)).of_one_pattern()

@@ -1,0 +1,54 @@
+"""What is missing from a record is registered and put into it, a row at a time."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from typing import Protocol
+
+from maskreg.frames import FrameSource
+from maskreg.outputs import Record
+from maskreg.series.progress import with_progress
+from maskreg.series.resume import what_is_missing
+from maskreg.shifts import FrameRow, source_text
+from maskreg.stream import available_cores
+
+log = logging.getLogger(__name__)
+
+TABLE = "shifts.csv"
+"""The table, in the folder of the record."""
+
+
+class Rows(Protocol):
+    """Registers frames given by their indices, and yields their rows."""
+
+    def __call__(self, frames: Iterable[int], *, workers: int | None) -> Generator[FrameRow, None, None]:
+        """Yield the rows in the order of `frames`."""
+
+
+def register_what_is_missing(
+    source: FrameSource, rows_of: Rows, record: Record, *, workers: int | None, progress: bool
+) -> None:
+    """Register the frames that a record does not hold yet, each safe when it is done."""
+    total = len(source)
+    sources = [source_text(source.name(frame)) for frame in range(total)]
+    done = record.statuses()
+    todo = what_is_missing(sources, done)
+    record.number(sources)
+    if done:
+        log.info("%d of %d frames are done already", total - len(todo), total)
+    if not todo:
+        return
+    # a table is that of the whole series, or it is not there
+    record.path.with_name(TABLE).unlink(missing_ok=True)
+    log.debug("to do: %d frames, %d at once", len(todo), workers or available_cores())
+    begin = time.monotonic()
+    with closing(rows_of(todo, workers=workers)) as rows:
+        for row in with_progress(rows, total=total, done=total - len(todo), wanted=progress):
+            record.write(row.frame, row.source, row.registration, row.metadata)
+            if not row.registration.ok:
+                log.debug("frame %d (%s) is %s", row.frame, row.source, row.registration.status.label)
+    seconds = time.monotonic() - begin
+    log.info("%d frames in %.1f s (%.1f a second)", len(todo), seconds, len(todo) / seconds)

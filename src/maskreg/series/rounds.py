@@ -1,0 +1,71 @@
+"""The rounds of ``reference='mean'`` in a run folder: a record for each, so that a run can go on.
+
+``round-0.sqlite`` holds the first pass, registered to the first frame, ``round-1.sqlite`` and so on
+what the rounds before the last one found; ``run.sqlite`` holds the last round and is the run. To go
+on inside a round its mean is added up again, one pass over the frames.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from maskreg.outputs import Record
+from maskreg.series.identity import identity
+from maskreg.series.mean import PLAN, ROUNDS, MeanRound
+from maskreg.series.prepared import Prepared
+from maskreg.series.recording import register_what_is_missing
+from maskreg.shifts import FrameRow
+
+log = logging.getLogger(__name__)
+
+
+class Rounds:
+    """The rounds of one run.
+
+    Parameters
+    ----------
+    series : Prepared
+    folder : Path
+        The run folder.
+    workers, progress, overwrite
+        See `maskreg.series.align_run`.
+    """
+
+    def __init__(
+        self, series: Prepared, folder: Path, *, workers: int | None, progress: bool, overwrite: bool
+    ) -> None:
+        self._series = series
+        self._folder = folder
+        self._workers = workers
+        self._progress = progress
+        self._overwrite = overwrite
+
+    def finish(self, record: Record) -> None:
+        """Do what is missing of the last round, into the record of the run, and of those before it."""
+        if len(record.statuses()) == len(self._series.source):
+            return
+        log.info(PLAN)
+        self._do(ROUNDS, self._rows(ROUNDS - 1), record)
+
+    def _rows(self, number: int) -> list[FrameRow]:
+        """Return the rows of an earlier round, done as far as it is missing."""
+        before = self._rows(number - 1) if number else None
+        path = self._folder / f"round-{number}.sqlite"
+        settings = {**identity(self._series), "round": number}
+        with Record(path, settings, overwrite=self._overwrite) as record:
+            self._do(number, before, record)
+            return [FrameRow(*entry) for entry in record.entries()]
+
+    def _do(self, number: int, before: list[FrameRow] | None, record: Record) -> None:
+        if len(record.statuses()) == len(self._series.source):
+            return
+        log.info("round %d of %d", number, ROUNDS)
+        rows = (
+            self._series.rows
+            if before is None
+            else MeanRound(self._series, before, workers=self._workers).rows
+        )
+        register_what_is_missing(
+            self._series.source, rows, record, workers=self._workers, progress=self._progress
+        )

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maskreg import Status, align
+from maskreg.frames import as_source
+from maskreg.options import Options
+from maskreg.series.prepared import prepare
+from maskreg.testing import Detector, Rings, Texture, beam_block
+
+SHAPE = (128, 128)
+DRIFTS = np.cumsum(np.random.default_rng(5).normal(0, 1.5, (20, 2)), axis=0)
+DRIFTS -= DRIFTS[0]
+
+
+def frames_of(scene, dose, *, pattern=0.0, detector=None, off=()):
+    """Return uint16 frames; those in `off` are without a beam, evenly lit."""
+    rng = np.random.default_rng(2)
+    flat = 1 + pattern * rng.normal(size=SHAPE)
+    detector = detector or Detector(dtype=np.uint16)
+    expected = [np.ones(SHAPE) if k in off else scene.render(d) for k, d in enumerate(DRIFTS)]
+    return [detector.expose(dose * flat * one, rng) for one in expected]
+
+
+def look(frames, mask, **options):
+    return prepare(as_source(frames), mask, "first", Options(**options)).look
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(0.5, 100.0), (4.0, 50.0), (0.05, 400.0)])
+def test_gain_and_pedestal_are_read_off_the_series(gain, offset):
+    detector = Detector(gain=gain, offset=offset, read_noise=0.3, dtype=np.uint16)
+    found = look(frames_of(Texture(SHAPE), 60, detector=detector), beam_block(SHAPE)).detector
+    assert found is not None
+    assert found.gain == pytest.approx(gain, rel=0.15)
+    # what counts is the variance at the mean brightness
+    brightness = offset + 60 / gain
+    assert (brightness - found.offset) / found.gain == pytest.approx(60 / gain**2, rel=0.1)
+
+
+def test_what_the_user_says_of_the_detector_wins():
+    detector = Detector(gain=0.5, offset=100.0, dtype=np.uint16)
+    frames = frames_of(Texture(SHAPE), 60, detector=detector)
+    assert look(frames, beam_block(SHAPE), gain=0.7).options.gain == 0.7
+    assert look(frames, beam_block(SHAPE), gain=0.7).detector is None
+
+
+def test_electrons_stay_electrons_and_a_clean_detector_stays_uncorrected():
+    found = look(frames_of(Texture(SHAPE), 60), beam_block(SHAPE))
+    assert found.detector is None
+    assert found.static is None
+    assert found.describe() is None
+
+
+def test_a_pattern_of_the_detector_is_found_and_frames_that_hold_nothing_else_are_static():
+    off = (6, 13, 18)
+    frames = frames_of(Texture(SHAPE), 200, pattern=0.02, off=off)
+    mask = beam_block(SHAPE)
+    found = look(frames, mask)
+    assert found.static is not None
+    assert found.static.multiplies
+    alignment = align(frames, mask)
+    assert [alignment.status[k] for k in off] == [Status.STATIC] * 3
+    assert np.isnan(alignment.shifts[list(off)]).all()
+    others = [k for k in range(len(frames)) if k not in off]
+    assert alignment.ok[others].all()
+    errors = (alignment.shifts + DRIFTS)[others[1:]] / alignment.uncertainty[others[1:]]
+    assert np.abs(errors.mean(axis=0)).max() < 2
+
+
+def test_where_nothing_moves_nothing_is_called_static():
+    rng = np.random.default_rng(0)
+    flat = 1 + 0.02 * rng.normal(size=SHAPE)
+    still = Rings(SHAPE).render()
+    frames = [rng.poisson(200 * flat * still).astype(np.uint16) for _ in range(10)]
+    assert look(frames, beam_block(SHAPE)).static is None
+    assert align(frames, beam_block(SHAPE)).ok.all()
