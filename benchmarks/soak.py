@@ -82,9 +82,9 @@ def followed(arguments, run, frames):
 
 def judge(samples):
     """Return what is not constant, from the second sample on (the first is while all is loaded)."""
-    if len(samples) < 4:
-        return ["too few samples"]
-    settled, last, problems = samples[1], samples[-1], []
+    if not samples:
+        return ["it was never seen at work"]
+    settled, last, problems = samples[min(1, len(samples) - 1)], samples[-1], []
     if last.memory > 1.15 * settled.memory + 10:
         problems.append(f"memory grew from {settled.memory:.0f} to {last.memory:.0f} MB")
     if last.files > settled.files + 2:
@@ -129,7 +129,9 @@ def main() -> int:
         print(f"{'frames':>8} {'seconds':>8} {'a second':>9} {'MB':>6} {'files':>6}")
         for now, speed in zip(found, [float("nan"), *rates(found)], strict=True):
             print(f"{now.frames:8} {now.seconds:8.1f} {speed:9.1f} {now.memory:6.0f} {now.files:6}")
-        if len(found) > 3:
+        if len(found) < 4:
+            problems.append(f"{verb}: too few samples to tell a rate from; take more frames")
+        else:
             before, after = rates([found[1], found[len(found) // 2], found[-1]])
             if after < 0.6 * before:
                 problems.append(f"{verb}: the rate fell from {before:.0f} to {after:.0f} a second")
