@@ -14,12 +14,17 @@ DRIFTS = np.cumsum(np.random.default_rng(5).normal(0, 1.5, (20, 2)), axis=0)
 DRIFTS -= DRIFTS[0]
 
 
-def frames_of(scene, dose, *, pattern=0.0, detector=None, off=()):
-    """Return uint16 frames; those in `off` are without a beam, evenly lit."""
+def frames_of(scene, dose, *, pattern=0.0, detector=None, off=(), veiled=False):
+    """Return uint16 frames; those in `off` are without a beam, evenly lit.
+
+    With `veiled` each has an intensity and a veil of its own.
+    """
     rng = np.random.default_rng(2)
     flat = 1 + pattern * rng.normal(size=SHAPE)
     detector = detector or Detector(dtype=np.uint16)
     expected = [np.ones(SHAPE) if k in off else scene.render(d) for k, d in enumerate(DRIFTS)]
+    if veiled:
+        expected = [rng.uniform(0.5, 1.5) * one + rng.uniform(0, 3) for one in expected]
     return [detector.expose(dose * flat * one, rng) for one in expected]
 
 
@@ -50,6 +55,21 @@ def test_electrons_stay_electrons_and_a_clean_detector_stays_uncorrected():
     assert found.detector is None
     assert found.static is None
     assert found.describe() is None
+
+
+@pytest.mark.parametrize("scene", [Texture(SHAPE), Rings(SHAPE)])
+def test_frames_that_differ_in_brightness_and_veil_show_no_detector(scene):
+    found = look(frames_of(scene, 100, veiled=True), beam_block(SHAPE))
+    assert found.detector is None
+    assert found.static is None
+
+
+def test_gain_and_pedestal_are_read_off_frames_that_differ_in_brightness_and_veil():
+    detector = Detector(gain=0.5, offset=100.0, dtype=np.uint16)
+    found = look(frames_of(Texture(SHAPE), 60, detector=detector, veiled=True), beam_block(SHAPE)).detector
+    assert found is not None
+    assert found.gain == pytest.approx(0.5, rel=0.1)
+    assert found.offset == pytest.approx(100, abs=10)
 
 
 def test_a_pattern_of_the_detector_is_found_and_frames_that_hold_nothing_else_are_static():

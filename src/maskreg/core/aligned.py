@@ -14,6 +14,9 @@ from maskreg.core.interpolate_frame import all_valid, interpolated
 SHOWN = 0.3
 """A frame in which the common pattern has less than this part of its usual strength shows something else."""
 
+EVENINGS = 3
+"""Rounds in which frames are made as bright as their mean, which is then made anew."""
+
 
 @dataclass(frozen=True)
 class AlignedFrames:
@@ -59,6 +62,24 @@ class AlignedFrames:
         """Return the frames less an offset."""
         return AlignedFrames(self.frames - np.float32(offset), self.mask, self.shifts)
 
+    def evened(self) -> AlignedFrames:
+        """Return the frames as bright as their mean, each by a slope and an offset of its own.
+
+        Where not all frames are valid, the mean of frames that differ would have steps.
+        """
+        frames = self.frames
+        for _ in range(EVENINGS):
+            mean, covered = self.mean(frames)
+            frames = np.stack([self._as_bright(mean, covered, k) for k in range(len(self))])
+        return AlignedFrames(frames, self.mask, self.shifts)
+
+    def _as_bright(
+        self, mean: NDArray[np.float32], covered: NDArray[np.bool_], k: int
+    ) -> NDArray[np.float32]:
+        model, valid = seen(mean, covered, self.shifts[k], self.mask)
+        slope, offset = line_through(model[valid], self.frames[k][valid])
+        return np.asarray((self.frames[k] - np.float32(offset)) / np.float32(slope if slope > 0 else 1.0))
+
     def of_one_pattern(self) -> AlignedFrames:
         """Return the frames without those that do not show the pattern of the others (beam off)."""
         pattern = self.pattern()
@@ -100,9 +121,7 @@ class Pattern:
     ) -> float:
         """Return the slope of a frame's values over those of the pattern at its shift."""
         model, valid = seen(self.mean, self.covered, shift, mask)
-        x, y = model[valid].astype(np.float64), frame[valid].astype(np.float64)
-        x -= x.mean() if x.size else 0.0
-        return float(x @ y / max(float(x @ x), 1e-30))
+        return line_through(model[valid], frame[valid])[0]
 
     def shown_by(
         self, frame: NDArray[np.float32], mask: NDArray[np.bool_], shift: NDArray[np.float64]
@@ -119,3 +138,13 @@ def seen(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return what a frame of this shift sees of a mean, and where."""
     return interpolated(mean, -shift), mask & all_valid(covered, -shift)
+
+
+def line_through(model: NDArray[np.float32], values: NDArray[np.float32]) -> tuple[float, float]:
+    """Return slope and offset of the values over those of a model: how bright a frame is, and its veil."""
+    if model.size == 0:
+        return 0.0, 0.0
+    x, y = model.astype(np.float64), values.astype(np.float64)
+    middle = float(x.mean())
+    slope = float((x - middle) @ y / max(float((x - middle) @ (x - middle)), 1e-30))
+    return slope, float(y.mean()) - slope * middle

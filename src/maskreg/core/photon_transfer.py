@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.aligned import AlignedFrames, seen
+from maskreg.core.aligned import AlignedFrames, line_through, seen
 
 CLASSES = 24
 """The pixels are sorted by brightness into so many classes of equal size."""
@@ -86,7 +86,7 @@ def photon_transfer(aligned: AlignedFrames) -> PhotonTransfer | None:
 
 def _curve(aligned: AlignedFrames) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and variance of the grey values in each class of brightness."""
-    mean, covered = aligned.mean()
+    mean, covered = aligned.evened().mean()
     pairs = [_pair(aligned, k, mean, covered) for k in range(len(aligned) - 1)]
     brightness = np.concatenate([b for b, _ in pairs])
     squares = np.concatenate([d for _, d in pairs])
@@ -110,15 +110,13 @@ def _pair(
     common = models[0][1] & models[1][1]
     rows = np.arange(common.shape[0]) % (1 + common.size // MOST_PIXELS) == 0
     common &= rows[:, None]
-    residuals = []
+    expected = []
     for j, (model, _) in zip((k, k + 1), models, strict=True):
-        x, y = model[common].astype(np.float64), aligned.frames[j][common].astype(np.float64)
-        if x.size == 0:
-            return np.zeros(0, np.float32), np.zeros(0)
-        slope = float((x - x.mean()) @ (y - y.mean()) / max(float((x - x.mean()) @ (x - x.mean())), 1e-30))
-        residuals.append((y - y.mean()) - slope * (x - x.mean()))
-    brightness = (models[0][0][common] + models[1][0][common]) / 2
-    return np.asarray(brightness), (residuals[0] - residuals[1]) ** 2
+        # frames differ in brightness and veil, and are as noisy as they are bright
+        slope, offset = line_through(model[common], aligned.frames[j][common])
+        expected.append(slope * model[common].astype(np.float64) + offset)
+    noise = (aligned.frames[k][common] - expected[0]) - (aligned.frames[k + 1][common] - expected[1])
+    return ((expected[0] + expected[1]) / 2).astype(np.float32), noise**2
 
 
 def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, float]:
