@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from maskreg.frames import FrameSource, open_frames
     from maskreg.options import Options
     from maskreg.registration import Registration, Rival, Status
-    from maskreg.series import Alignment, align
+    from maskreg.series import Alignment, align, open_run
+    from maskreg.series.find_mask import FoundMask, find_mask
 
 _CONTENTS = {
     "register": "maskreg.core.register",
@@ -34,6 +35,9 @@ _CONTENTS = {
     "Status": "maskreg.registration",
     "align": "maskreg.series",
     "Alignment": "maskreg.series",
+    "open_run": "maskreg.series",
+    "find_mask": "maskreg.series.find_mask",
+    "FoundMask": "maskreg.series.find_mask",
     "shift_image": "maskreg.apply.shift_image",
     "open_frames": "maskreg.frames",
     "FrameSource": "maskreg.frames",
@@ -43,6 +47,7 @@ _CONTENTS = {
 __all__ = [
     "Alignment",
     "CorrelationMap",
+    "FoundMask",
     "FrameSource",
     "Options",
     "Registrar",
@@ -52,7 +57,9 @@ __all__ = [
     "__version__",
     "align",
     "correlate",
+    "find_mask",
     "open_frames",
+    "open_run",
     "register",
     "shift_image",
 ]

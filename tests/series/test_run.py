@@ -35,7 +35,12 @@ def test_a_run_holds_what_align_answers(folder, mask, tmp_path):
     np.testing.assert_array_equal(alignment.shifts, alone.shifts)
     alone.to_csv(tmp_path / "alone.csv")
     assert (tmp_path / "run" / "shifts.csv").read_bytes() == (tmp_path / "alone.csv").read_bytes()
-    assert {file.name for file in (tmp_path / "run").iterdir()} == {"run.sqlite", "run.lock", "shifts.csv"}
+    assert {file.name for file in (tmp_path / "run").iterdir()} == {
+        "run.sqlite",
+        "run.lock",
+        "shifts.csv",
+        "inputs",
+    }
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskreg.cli import exits, values
+from maskreg.cli.calibration_flags import add_calibration_flags
 from maskreg.cli.mask_flags import add_mask_flags, mask_from
 from maskreg.cli.metadata_flags import add_metadata_flags
 from maskreg.cli.option_flags import add_option_flags, options_from
@@ -34,6 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add_metadata_flags(parser)
     add_option_flags(parser)
+    add_calibration_flags(parser)
     add_mask_flags(parser)
     how = add_run_flags(parser)
     how.add_argument("--no-progress", action="store_true", help="no progress bar")
@@ -71,6 +73,8 @@ def run(args: Namespace) -> int:
             mask,
             reference=args.reference,
             options=options,
+            dark=args.dark,
+            flat=args.flat,
             workers=args.workers,
             progress=not args.no_progress and args.verbosity == 0,
             overwrite=args.overwrite,

@@ -1,6 +1,18 @@
-"""Writing what survives: whole files under their final names, and the record of a run."""
+"""Writing what survives: whole files under their final names, images, and the record of a run."""
 
 from maskreg.outputs.atomic import atomic_write
 from maskreg.outputs.record import Entry, FileState, Record, read_record
+from maskreg.outputs.stack import Description, Layer, StackWriter, open_stack, sibling
 
-__all__ = ["Entry", "FileState", "Record", "atomic_write", "read_record"]
+__all__ = [
+    "Description",
+    "Entry",
+    "FileState",
+    "Layer",
+    "Record",
+    "StackWriter",
+    "atomic_write",
+    "open_stack",
+    "read_record",
+    "sibling",
+]

@@ -16,7 +16,7 @@ from maskreg.series.frames import Described, opened
 from maskreg.series.mean import mean_rows
 from maskreg.series.prepared import prepare
 from maskreg.series.progress import with_progress
-from maskreg.series.reference import ReferenceLike
+from maskreg.series.reference import ImageLike, ReferenceLike
 from maskreg.shifts import FrameRow
 
 
@@ -33,6 +33,8 @@ def align(
     offset: float | None = None,
     read_noise: float | None = None,
     smoothing: float | str = "auto",
+    dark: ImageLike | None = None,
+    flat: ImageLike | None = None,
     pattern: str | None = None,
     metadata: str | os.PathLike[str] | None = None,
     repair: bool = False,
@@ -59,6 +61,10 @@ def align(
         frames whose metadata meet a condition such as ``'delay<0'`` or ``'delay<0 and scan==1'``.
     max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing
         See `maskreg.Options`.
+    dark, flat : path or (rows, cols) array, optional
+        Every frame of the series becomes (frame - dark) / flat first, float32; a flat need not be
+        normalised, and where it is not positive pixels are invalid. A reference that is an image of
+        its own is taken as it is.
     pattern, metadata : optional
         Where metadata columns come from: the names of the files (``'{scan:d}_{delay:f}.tif'``), a
         CSV file. See `maskreg.open_frames`.
@@ -77,9 +83,9 @@ def align(
     options = Options(max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing)
     described = Described(frames, pattern, metadata)
     with opened(described) as source:
-        series = prepare(source, mask, reference, options)
+        series = prepare(source, mask, reference, options, dark, flat)
         with closing(series.rows(range(len(source)), workers=workers)) as rows:
             found: Sequence[FrameRow] = list(with_progress(rows, total=len(source), done=0, wanted=progress))
         if series.mean:
             found = mean_rows(series, found, workers=workers)
-    return Alignment(closed(found, repair=repair), described, series.mask)
+    return Alignment(closed(found, repair=repair), described, series.mask, series.by)

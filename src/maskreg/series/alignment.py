@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from maskreg.apply.shift_image import shift_image
-from maskreg.frames import FrameSource
+from maskreg.apply.aligned import Aligned, AlignedFrames, Moving, describe_left_out
+from maskreg.apply.merge import Merged, Merging, merge, write_merged
+from maskreg.apply.write import write_aligned
+from maskreg.errors import InputError
+from maskreg.frames.corrected import Calibration, CorrectedFrames
 from maskreg.labelled import is_labelled, labelled_like
 from maskreg.outputs import atomic_write
 from maskreg.registration import Status
 from maskreg.series.closing import jumps_of
 from maskreg.series.drift import Jump
-from maskreg.series.frames import Described, opened
-from maskreg.shifts import FrameRow, ShiftTable
+from maskreg.series.frames import Described, open_described, opened
+from maskreg.series.progress import with_progress
+from maskreg.shifts import ShiftTable
+
+log = logging.getLogger(__name__)
 
 
 class Alignment:
@@ -31,12 +40,21 @@ class Alignment:
         The series itself, as `maskreg.align` takes it.
     mask : (rows, cols) array of bool, optional
         True where pixels are valid, the same for all frames.
+    by : Calibration, optional
+        Dark and flat, taken off and divided out whenever frames are read.
     """
 
-    def __init__(self, table: ShiftTable, frames: Any, mask: NDArray[np.bool_] | None = None) -> None:
+    def __init__(
+        self,
+        table: ShiftTable,
+        frames: Any,
+        mask: NDArray[np.bool_] | None = None,
+        by: Calibration | None = None,
+    ) -> None:
         self._table = table
         self._frames = frames
         self._mask = mask
+        self._by = by
 
     def __len__(self) -> int:
         return len(self._table)
@@ -80,24 +98,197 @@ class Alignment:
         with atomic_write(path) as stream:
             self._table.to_csv(stream)
 
-    def apply(self) -> Iterator[tuple[NDArray[Any], NDArray[np.bool_]]]:
-        """Yield each frame, moved onto the reference, and its mask (True: valid), one at a time.
+    def to_json(self, path: str | os.PathLike[str]) -> None:
+        """Write the table as JSON, a list of rows in full precision, NaN as null."""
+        with atomic_write(path) as stream:
+            json.dump(self._table.to_dicts(), stream, indent=1, allow_nan=False)
+            stream.write("\n")
 
-        A frame that is not ok comes as all NaN and wholly invalid, so that counting on is safe. Frames
-        of an `xarray.DataArray` keep its coordinates.
+    @overload
+    def apply(
+        self,
+        *,
+        order: int = ...,
+        dtype: DTypeLike | None = ...,
+        fill: float | None = ...,
+        include: Collection[str] = ...,
+        workers: int | None = ...,
+    ) -> Iterator[Aligned]: ...
+
+    @overload
+    def apply(
+        self,
+        output: str | os.PathLike[str],
+        *,
+        order: int = ...,
+        dtype: DTypeLike | None = ...,
+        fill: float | None = ...,
+        include: Collection[str] = ...,
+        workers: int | None = ...,
+        overwrite: bool = ...,
+        progress: bool = ...,
+    ) -> None: ...
+
+    def apply(
+        self,
+        output: str | os.PathLike[str] | None = None,
+        *,
+        order: int = 5,
+        dtype: DTypeLike | None = None,
+        fill: float | None = None,
+        include: Collection[str] = (),
+        workers: int | None = None,
+        overwrite: bool = False,
+        progress: bool = False,
+    ) -> Iterator[Aligned] | None:
+        """Move every frame onto the reference, its mask with it: one at a time, or into a file.
+
+        A frame that is not ok comes wholly invalid, so that counting on is safe. Frames of an
+        `xarray.DataArray` that are yielded keep its coordinates.
+
+        Parameters
+        ----------
+        output : path, optional
+            Where to: ``.zarr``, ``.h5`` or ``.tif``, with the images ``frames`` and ``valid``. It
+            appears when it is whole. Without it the frames are yielded.
+        order : {5, 3, 1, 0}
+            Degree of the interpolating polynomial; 0 moves by whole pixels and changes no value.
+            A frame is interpolated once, and not at all along an axis whose shift is whole.
+        dtype : dtype, optional
+            Of the result; by default the frames' own for order 0, else float32 (float64 for wide
+            integers). For integers values are rounded to the nearest and kept within the range.
+        fill : float, optional
+            What invalid pixels hold; NaN for floats and 0 for integers unless told.
+        include : collection of str
+            Statuses whose frames are used although they are not ok, such as ``['ambiguous']``.
+        workers : int, optional
+            Threads; all cores unless told. It never changes a byte.
+        overwrite : bool
+            Replace an output of this name.
+        progress : bool
+            Show a progress bar, if stderr is a terminal.
+
+        Yields
+        ------
+        image, mask
+            (rows, cols) each, True = valid; nothing when there is an output.
         """
+        moving = Moving(order, dtype, fill, include)
+        if output is None:
+            return self._each(moving, workers)
+        with self._opened(moving) as aligned:
+            write_aligned(
+                aligned, output, workers=workers, overwrite=overwrite, watch=_bar(len(aligned), progress)
+            )
+        return None
+
+    def aligned(
+        self,
+        kind: Literal["dask", "xarray"] = "dask",
+        *,
+        order: int = 5,
+        dtype: DTypeLike | None = None,
+        fill: float | None = None,
+        include: Collection[str] = (),
+    ) -> Any:
+        """Return the aligned frames as a lazy array: nothing is read before it is computed.
+
+        Parameters
+        ----------
+        kind : {'dask', 'xarray'}
+            Two Dask arrays (n, rows, cols), frames and validity; or an xarray Dataset of both with
+            the table's columns as coordinates.
+        order, dtype, fill, include
+            See `apply`.
+
+        Raises
+        ------
+        MissingExtraError
+            When Dask or xarray are not installed.
+        """
+        from maskreg.apply import lazy
+
+        if kind not in ("dask", "xarray"):
+            raise InputError(f"kind is {kind!r}; it is 'dask' or 'xarray'")
+        # the frames stay open: the arrays may be computed at any time
+        frames = self._moved(open_described(self._frames), Moving(order, dtype, fill, include))
+        return lazy.as_dask(frames) if kind == "dask" else lazy.as_xarray(frames)
+
+    def merge(
+        self,
+        output: str | os.PathLike[str] | None = None,
+        *,
+        by: str | None = None,
+        normalise: bool = False,
+        halves: bool = False,
+        order: int = 5,
+        include: Collection[str] = (),
+        workers: int | None = None,
+        overwrite: bool = False,
+        progress: bool = False,
+    ) -> list[Merged]:
+        """Merge the aligned frames: mean, count, standard error and variance of each pixel.
+
+        Each pixel is the mean over the frames in which it is valid; frames that are not ok are left out.
+
+        Parameters
+        ----------
+        output : path, optional
+            Write ``mean``, ``count``, ``sem`` and ``var`` there (``.zarr``, ``.h5``; for ``.tif`` a file
+            each); then nothing is kept in memory, and the list is empty.
+        by : str, optional
+            A column of metadata: frames with the same value are merged, groups in ascending order.
+        normalise : bool
+            Divide each frame by its intensity relative to the reference, on the pixels valid in both;
+            the factors are written beside the output, as ``OUTPUT_factors.csv``.
+        halves : bool
+            Merge every other frame of each group too: ``mean_even``, ``mean_odd`` and so on.
+        order, include, workers, overwrite, progress
+            See `apply`.
+
+        Returns
+        -------
+        list of Merged
+            A group each, a single one without `by`.
+        """
+        how = Merging(by, normalise, halves)
+        with self._opened(Moving(order, include=include)) as aligned:
+            watch = _bar(len(aligned), progress)
+            if output is None:
+                return list(merge(aligned, how, workers=workers, watch=watch))
+            write_merged(aligned, output, how, workers=workers, overwrite=overwrite, watch=watch)
+        return []
+
+    def _each(self, moving: Moving, workers: int | None) -> Iterator[Aligned]:
         named = self._frames.frames if isinstance(self._frames, Described) else self._frames
         with opened(self._frames) as source:
-            for row in self._table:
-                image, valid = self._aligned(row, source)
+            aligned = self._moved(source, moving).stream(workers=workers)
+            for row, (image, valid) in zip(self._table, aligned, strict=True):
                 template = named[row.frame] if is_labelled(named) else None
                 yield labelled_like(template, image), labelled_like(template, valid)
 
-    def _aligned(self, row: FrameRow, source: FrameSource) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        if not row.registration.ok:
-            nothing = np.zeros(source.shape, source.dtype)
-            return shift_image(nothing, (0, 0), np.zeros(source.shape, dtype=bool))
-        return shift_image(source.read(row.frame), row.registration.shift, self._mask)
+    @contextmanager
+    def _opened(self, moving: Moving) -> Iterator[AlignedFrames]:
+        """Open the aligned frames, and say how many are used."""
+        with opened(self._frames) as source:
+            aligned = self._moved(source, moving)
+            left_out = aligned.left_out()
+            level = logging.WARNING if left_out else logging.INFO
+            log.log(level, "%s", describe_left_out(left_out, len(aligned)))
+            yield aligned
+
+    def _moved(self, source: Any, moving: Moving) -> AlignedFrames:
+        frames = source if self._by is None else CorrectedFrames(source, self._by)
+        return AlignedFrames(frames, self._table, self._mask, moving)
 
     def __repr__(self) -> str:
         return f"Alignment({self._table.describe()})"
+
+
+def _bar(total: int, wanted: bool) -> Any:
+    """Return what shows a progress bar over frames as they come."""
+
+    def watch(frames: Iterable[Any]) -> Iterable[Any]:
+        return with_progress(frames, total=total, done=0, wanted=wanted)
+
+    return watch

@@ -31,10 +31,15 @@ class Described:
 @contextmanager
 def opened(frames: Any) -> Iterator[FrameSource]:
     """Open frames (as `maskreg.align` takes them, or `Described`); close what was opened here alone."""
-    described = frames if isinstance(frames, Described) else Described(frames)
-    source = as_source(described.frames, pattern=described.pattern, metadata=described.metadata)
+    source = open_described(frames)
     try:
         yield source
     finally:
-        if not isinstance(described.frames, FrameSource):
+        if source is not (frames.frames if isinstance(frames, Described) else frames):
             source.close()
+
+
+def open_described(frames: Any) -> FrameSource:
+    """Open frames (as `maskreg.align` takes them, or `Described`), which stay open."""
+    described = frames if isinstance(frames, Described) else Described(frames)
+    return as_source(described.frames, pattern=described.pattern, metadata=described.metadata)

@@ -26,7 +26,8 @@ from maskreg.shifts.row import plain_metadata
 
 def identity(series: Prepared) -> dict[str, Any]:
     """Return the settings of a run, by the names that the user knows; contents as fingerprints."""
-    mask, reference = series.mask, series.reference
+    mask, reference, by = series.mask, series.reference, series.by
+    calibration = {"dark": None, "flat": None} if by is None else {"dark": by.dark, "flat": by.flat}
     return {
         "maskreg": __version__,
         "shape": list(reference.image.shape),
@@ -36,6 +37,7 @@ def identity(series: Prepared) -> dict[str, Any]:
         **({"frames_of_the_mean": _of_names(series.source)} if series.mean else {}),
         "reference_pixels": _of_array(reference.image),
         "mask": None if mask is None else f"{100 * (1 - mask.mean()):.1f} % ignored ({_of_array(mask)})",
+        **{name: None if image is None else _of_array(image) for name, image in calibration.items()},
         **asdict(series.options),
         "first_look": series.look.describe(),
     }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from maskreg.errors import InputError
 from maskreg.frames import FrameSource
+from maskreg.frames.corrected import Calibration, CorrectedFrames, calibration
 from maskreg.options import Options
 from maskreg.registration import Registration
 from maskreg.series.first_look import FirstLook, take_first_look
 from maskreg.series.pipeline import register_frames
-from maskreg.series.reference import Reference, ReferenceLike, find_reference, is_mean
+from maskreg.series.reference import (
+    ImageLike,
+    Reference,
+    ReferenceLike,
+    find_reference,
+    is_mean,
+    read_image,
+)
 from maskreg.shifts import FrameRow
 
 log = logging.getLogger(__name__)
@@ -29,7 +38,8 @@ class Prepared:
     `look` is what the first frames tell of the detector.
 
     With `mean` the reference, the first frame, is where the mean of the aligned frames is begun and
-    what its place means (see `maskreg.series.mean`).
+    what its place means (see `maskreg.series.mean`). With a calibration (`by`) the frames are corrected
+    ones, and the mask leaves out what it says nothing of.
     """
 
     source: FrameSource
@@ -38,6 +48,7 @@ class Prepared:
     options: Options
     look: FirstLook
     mean: bool = False
+    by: Calibration | None = None
 
     def rows(self, frames: Iterable[int], *, workers: int | None) -> Generator[FrameRow, None, None]:
         """Yield the rows of `frames`; what depends on reference and mask is computed once, first."""
@@ -65,18 +76,55 @@ class Prepared:
 
 
 def prepare(
-    source: FrameSource, mask: ArrayLike | None, reference: ReferenceLike, options: Options
+    source: FrameSource,
+    mask: ArrayLike | None,
+    reference: ReferenceLike,
+    options: Options,
+    dark: ImageLike | None = None,
+    flat: ImageLike | None = None,
 ) -> Prepared:
-    """Check mask and reference against the frames and put them together."""
+    """Check mask, calibration and reference against the frames and put them together."""
     valid = _checked_mask(mask, source)
     mean = is_mean(reference)
     if mean and not options.subpixel:
         raise InputError(
             "reference='mean' aligns frames below the pixel; it cannot be used with subpixel=False"
         )
+    by = calibration(_image(dark), _image(flat), source.shape)
+    if by is not None:
+        if options.offset is not None:
+            raise InputError(
+                f"offset is {options.offset:g} and dark or flat are given: the dark takes the pedestal off; "
+                "leave offset out (a pedestal alone is a dark with that value everywhere)"
+            )
+        source = CorrectedFrames(source, by)
+        valid = by.valid if valid is None else valid & by.valid
+        valid = None if valid.all() else valid
     found = find_reference(reference, source, valid, options)
     look = take_first_look(source, valid, found, options)
-    return Prepared(source, valid, found, options, look, mean)
+    look = replace(look, options=_of_corrected(look.options, source))
+    return Prepared(source, valid, found, options, look, mean, by)
+
+
+def _of_corrected(options: Options, source: FrameSource) -> Options:
+    """Return the options with the detector model that the correction leaves.
+
+    Corrected frames are floats, which by themselves are taken as equally noisy everywhere. When the
+    raw ones counted, they still do: without a pedestal, and each count stands for `response` times
+    as many electrons, whatever the flat was normalised to.
+    """
+    if not isinstance(source, CorrectedFrames):
+        return options
+    told = options.gain is not None or options.read_noise is not None
+    if not told and source.raw.dtype.kind != "u":
+        return options
+    return replace(options, gain=(options.gain or 1.0) * source.by.response, offset=0.0)
+
+
+def _image(image: ImageLike | None) -> NDArray[np.generic] | None:
+    if image is None:
+        return None
+    return read_image(image) if isinstance(image, str | os.PathLike) else np.asanyarray(image)
 
 
 def _checked_mask(mask: ArrayLike | None, source: FrameSource) -> NDArray[np.bool_] | None:

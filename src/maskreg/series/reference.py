@@ -18,6 +18,9 @@ from maskreg.options import Options
 from maskreg.series.condition import frames_that_meet, is_condition, mean_of
 from maskreg.shifts import source_text
 
+ImageLike = str | os.PathLike[str] | NDArray[Any]
+"""An image file or a 2-D array."""
+
 ReferenceLike = int | str | os.PathLike[str] | NDArray[Any]
 """``'first'``, ``'mean'``, the index of a frame, an image file, a 2-D array or a condition such as
 ``'delay<0'``."""

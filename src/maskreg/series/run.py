@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from maskreg.errors import RunError
 from maskreg.options import Options
@@ -18,9 +18,10 @@ from maskreg.series.closing import closed
 from maskreg.series.first_look import LOOKED_AT
 from maskreg.series.frames import Described, opened
 from maskreg.series.identity import identity
+from maskreg.series.inputs import FramesOfRun, keep_inputs, kept_calibration, kept_mask
 from maskreg.series.prepared import Prepared, prepare
 from maskreg.series.recording import TABLE, register_what_is_missing
-from maskreg.series.reference import ReferenceLike
+from maskreg.series.reference import ImageLike, ReferenceLike
 from maskreg.series.rounds import Rounds
 from maskreg.shifts import FrameRow, ShiftTable
 
@@ -34,6 +35,8 @@ def align_run(
     *,
     reference: ReferenceLike = "first",
     options: Options | None = None,
+    dark: ImageLike | None = None,
+    flat: ImageLike | None = None,
     pattern: str | None = None,
     metadata: str | os.PathLike[str] | None = None,
     workers: int | None = None,
@@ -50,7 +53,7 @@ def align_run(
 
     Parameters
     ----------
-    frames, mask, reference, pattern, metadata, workers, progress
+    frames, mask, reference, dark, flat, pattern, metadata, workers, progress
         See `maskreg.align`.
     run : path
         The run folder, made when it is not there: ``run.sqlite`` (the record) and, at the end,
@@ -70,7 +73,7 @@ def align_run(
     """
     described = Described(frames, pattern, metadata)
     with opened(described) as source:
-        series = prepare(source, mask, reference, options or Options())
+        series = prepare(source, mask, reference, options or Options(), dark, flat)
         folder = made_folder(Path(run))
         with open_record(folder, series, overwrite=overwrite) as record:
             if series.mean:
@@ -80,25 +83,26 @@ def align_run(
                 register_what_is_missing(
                     series.source, series.rows, record, workers=workers, progress=progress
                 )
-            return close_run(record, folder, described, series.mask, repair=repair)
+            return close_run(record, folder, described, series, repair=repair)
 
 
-def open_record(folder: Path, series: Prepared, *, overwrite: bool) -> Record:
-    """Open the record of a run, for writing.
+@contextmanager
+def open_record(folder: Path, series: Prepared, *, overwrite: bool) -> Iterator[Record]:
+    """Open the record of a run, for writing, and keep beside it what the run is made of.
 
     A run that was begun before there were frames enough for the first look starts anew when that
     tells something: all are then registered in the same way, however the series grew.
     """
     provisional = ("first_look", LOOKED_AT)
-    return Record(folder / RECORD, identity(series), overwrite=overwrite, provisional=provisional)
+    with Record(folder / RECORD, identity(series), overwrite=overwrite, provisional=provisional) as record:
+        keep_inputs(folder, series.source, series.mask, series.by)
+        yield record
 
 
-def close_run(
-    record: Record, folder: Path, frames: Any, mask: NDArray[np.bool_] | None, *, repair: bool
-) -> Alignment:
+def close_run(record: Record, folder: Path, frames: Any, series: Prepared, *, repair: bool) -> Alignment:
     """Make the table of a run from its record, write it, and return it."""
     record.commit()
-    alignment = Alignment(_table(record.entries(), repair=repair), frames, mask)
+    alignment = Alignment(_table(record.entries(), repair=repair), frames, series.mask, series.by)
     alignment.to_csv(folder / TABLE)
     return alignment
 
@@ -107,6 +111,29 @@ def read_run(run: str | os.PathLike[str]) -> tuple[dict[str, Any], ShiftTable]:
     """Return the settings and the table of a run folder as far as it is, also while it is written."""
     settings, entries = read_record(Path(run) / RECORD)
     return settings, _table(entries, repair=False)
+
+
+def open_run(run: str | os.PathLike[str], frames: Any = None) -> Alignment:
+    """Return the alignment that a run folder holds; it can do all that a fresh one can.
+
+    Parameters
+    ----------
+    run : path
+        The run folder; it may still be written, then what is done so far is there.
+    frames : optional
+        Where the frames are, as `maskreg.align` takes them, if they are not where they were. They are
+        found by their names, and only when they are needed.
+
+    Raises
+    ------
+    RunError
+        When there is no run; and, when frames are needed, that they cannot be found.
+    """
+    folder = Path(run)
+    settings, table = read_run(folder)
+    rows, cols = settings["shape"]
+    by = kept_calibration(folder, (rows, cols))
+    return Alignment(table, FramesOfRun(folder, table, frames), kept_mask(folder), by)
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:

@@ -299,7 +299,7 @@ class _Session:
         done = record.statuses()  # an interrupt may have come between the two
         names = [source for file in in_order(self._names) for source in self._names[file]]
         record.number([source for source in names if source in done])
-        return close_run(record, self._run, self._folder.path, series.mask, repair=repair)
+        return close_run(record, self._run, self._folder.path, series, repair=repair)
 
     def _tell(self, alarms: list[Alarm]) -> None:
         for alarm in alarms:

@@ -1,0 +1,167 @@
+"""The aligned frames of a series, made one at a time when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from maskreg.apply.shift_image import shift_image
+from maskreg.errors import InputError
+from maskreg.frames import FrameSource
+from maskreg.registration import Status
+from maskreg.shifts import FrameRow, ShiftTable
+from maskreg.stream import available_cores, ordered_map
+
+Aligned = tuple[NDArray[Any], NDArray[np.bool_]]
+"""An image and which of its pixels are valid."""
+
+
+@dataclass(frozen=True)
+class Moving:
+    """How frames are moved.
+
+    Attributes
+    ----------
+    order : {5, 3, 1, 0}
+        Degree of the interpolating polynomial; 0 moves by whole pixels and changes no value.
+    dtype : dtype, optional
+        Of the result. Default: the frames' own for order 0, else float32 for integers of up to 16
+        bits and float32, and float64 for everything else. For an integer type values are rounded
+        to the nearest (ties to even) and kept within its range.
+    fill : float, optional
+        What invalid pixels hold; NaN for floats and 0 for integers unless told.
+    include : collection of str
+        Labels of statuses whose frames are used although they are not ok.
+    """
+
+    order: int = 5
+    dtype: DTypeLike | None = None
+    fill: float | None = None
+    include: Collection[str] = field(default_factory=tuple)
+
+    def __post_init__(self) -> None:
+        if self.order not in (0, 1, 3, 5):
+            raise InputError(f"order is {self.order!r}; it must be 5, 3, 1 or 0 (whole pixels)")
+        for label in self.include:
+            _check_included(label)
+
+    def uses(self, row: FrameRow) -> bool:
+        """Whether the frame of a row is used."""
+        return row.registration.ok or row.registration.status.label in self.include
+
+    def result_dtype(self, raw: np.dtype[Any]) -> np.dtype[Any]:
+        """Return the type of the aligned frames for raw ones of type `raw`."""
+        if self.dtype is not None:
+            try:
+                dtype = np.dtype(self.dtype)
+            except TypeError:
+                raise InputError(f"dtype is {self.dtype!r}; try float32 or uint16") from None
+            if dtype.kind not in "iuf":
+                raise InputError(f"dtype is {dtype}; aligned frames are integers or floats")
+            return dtype
+        if self.order == 0:
+            return raw
+        return np.dtype(np.float32 if raw.itemsize <= 2 or raw == np.float32 else np.float64)
+
+    def result_fill(self, dtype: np.dtype[Any]) -> float:
+        """Return what invalid pixels of frames of type `dtype` hold."""
+        if self.fill is None:
+            return float("nan") if dtype.kind == "f" else 0.0
+        if dtype.kind != "f":
+            limits = np.iinfo(dtype)
+            if not (float(self.fill).is_integer() and limits.min <= self.fill <= limits.max):
+                raise InputError(
+                    f"fill is {self.fill}, which {dtype} cannot hold; "
+                    f"give a whole number from {limits.min} to {limits.max}"
+                )
+        return float(self.fill)
+
+
+class AlignedFrames:
+    """A series on its reference: a sequence of images with their masks, each made when it is asked for.
+
+    A frame that is not used (see `Moving.uses`) is wholly invalid. Many threads may ask at once.
+
+    Parameters
+    ----------
+    source : FrameSource
+        The frames.
+    table : ShiftTable
+        Their shifts.
+    mask : (rows, cols) bool, optional
+        True = valid, the same for all frames.
+    moving : Moving
+        How they are moved.
+    """
+
+    def __init__(
+        self, source: FrameSource, table: ShiftTable, mask: NDArray[np.bool_] | None, moving: Moving
+    ) -> None:
+        self.source = source
+        self.table = table
+        self.moving = moving
+        self._mask = mask
+        self.shape = tuple(source.shape)
+        self.dtype = moving.result_dtype(source.dtype)
+        self.fill = moving.result_fill(self.dtype)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, position: int) -> Aligned:
+        row = self.table[position]
+        if not self.moving.uses(row):
+            return np.full(self.shape, self.fill, self.dtype), np.zeros(self.shape, dtype=bool)
+        pixels = self.source.read(row.frame)
+        image, valid = shift_image(
+            pixels, row.registration.shift, self._mask, fill=self._carried_fill(), order=self.moving.order
+        )
+        return self._as_wanted(image, valid), valid
+
+    def __iter__(self) -> Iterator[Aligned]:
+        return (self[position] for position in range(len(self)))
+
+    def stream(self, *, workers: int | None = None) -> Iterator[Aligned]:
+        """Yield all frames in order, made by several threads at once (all cores unless told)."""
+        make: Callable[[int], Aligned] = self.__getitem__
+        return ordered_map(make, range(len(self)), workers=workers or available_cores())
+
+    def left_out(self) -> dict[Status, int]:
+        """Return how many frames are not used, by status."""
+        rows = [row for row in self.table if not self.moving.uses(row)]
+        return ShiftTable(rows).counts()
+
+    def _carried_fill(self) -> float:
+        """Return a fill that the images can hold while they are moved."""
+        return 0.0 if self.source.dtype.kind in "iu" or self.dtype.kind in "iu" else self.fill
+
+    def _as_wanted(self, image: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
+        """Return `image` in the type of the result, its invalid pixels filled."""
+        if self.dtype.kind != "f" and image.dtype != self.dtype:
+            limits = np.iinfo(self.dtype)
+            image = np.clip(np.rint(image), limits.min, limits.max)
+        result = image.astype(self.dtype, copy=False)
+        result[~valid] = self.fill
+        return result
+
+
+def describe_left_out(left_out: dict[Status, int], total: int) -> str:
+    """Return one line: how many of `total` frames are used, and what became of the others."""
+    missing = sum(left_out.values())
+    if not missing:
+        return f"all {total} frames are used"
+    counts = ", ".join(f"{count} {status.label}" for status, count in left_out.items())
+    return f"{total - missing} of {total} frames are used; left out are {counts}"
+
+
+def _check_included(label: str) -> None:
+    """Refuse a status that is none, or whose frames have no shift to be moved by."""
+    possible = [status.label for status in Status if status.keeps_shift and not status.ok]
+    if label not in possible:
+        known = label in [status.label for status in Status]
+        why = "such frames are used anyway, or have no shift" if known else "there is no such status"
+        raise InputError(f"include is {label!r}: {why}; it is one of {', '.join(possible)}")

@@ -1,0 +1,79 @@
+"""Write the aligned frames of a series and which of their pixels are valid."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from typing import Any, cast
+
+import numpy as np
+
+from maskreg.apply.aligned import Aligned, AlignedFrames
+from maskreg.outputs import Description, Layer, open_stack
+from maskreg.shifts import ShiftTable
+
+Watch = Callable[[Iterable[Aligned]], Iterable[Aligned]]
+
+
+def write_aligned(
+    aligned: AlignedFrames,
+    output: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    overwrite: bool = False,
+    watch: Watch = iter,
+) -> None:
+    """Write ``frames`` and ``valid``, with shifts, status and metadata as values along the frames.
+
+    Parameters
+    ----------
+    aligned : AlignedFrames
+        What is written.
+    output : path
+        Its suffix says the format, see `maskreg.outputs.open_stack`.
+    workers : int, optional
+        Threads that move frames; all cores unless told. Never changes a byte.
+    overwrite : bool
+        Replace an output of this name.
+    watch : callable
+        Is given the frames as they come and hands them on (a progress bar).
+    """
+    description = Description(
+        layers=(Layer("frames", aligned.dtype), Layer("valid", np.dtype(np.bool_))),
+        shape=cast("tuple[int, int]", aligned.shape),
+        count=len(aligned),
+        coordinates=table_coordinates(aligned.table),
+        attributes={"maskreg": _how(aligned)},
+    )
+    with (
+        open_stack(output, description, overwrite=overwrite) as writer,
+        closing(cast("Any", aligned.stream(workers=workers))) as frames,
+    ):
+        for image, valid in watch(cast("Iterator[Aligned]", frames)):
+            writer.write({"frames": image, "valid": valid})
+
+
+def table_coordinates(table: ShiftTable) -> dict[str, list[Any]]:
+    """Return the columns of the table that belong to every frame, metadata too, by name."""
+    columns: dict[str, list[Any]] = {
+        "shift_row_px": [float(row.registration.shift[0]) for row in table],
+        "shift_col_px": [float(row.registration.shift[1]) for row in table],
+        "status": [row.registration.status.label for row in table],
+        "source": [row.source for row in table],
+    }
+    taken = {*columns, "frames", "valid"}
+    for key in dict.fromkeys(key for row in table for key in row.metadata):
+        name = f"metadata_{key}" if key in taken else key
+        columns[name] = [row.metadata.get(key) for row in table]
+    return columns
+
+
+def _how(aligned: AlignedFrames) -> dict[str, Any]:
+    """Return what was done to the frames, as JSON has it."""
+    fill = aligned.fill
+    return {
+        "order": aligned.moving.order,
+        "fill": "NaN" if fill != fill else fill,
+        "include": sorted(aligned.moving.include),
+    }

@@ -1,0 +1,45 @@
+"""``maskreg apply RUN -o OUT``: the aligned frames and which of their pixels are valid."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+
+from maskreg.cli import exits
+from maskreg.cli.moving_flags import add_moving_flags, add_run_flags, add_running_flags, opened_run, running
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``apply``."""
+    add_run_flags(parser)
+    add_moving_flags(parser)
+    pixels = parser.add_argument_group("pixels")
+    pixels.add_argument(
+        "--dtype",
+        metavar="TYPE",
+        help="such as float32 or uint16; integers are rounded to the nearest and kept within their range "
+        "(default: float32, float64 for wide integers; the frames' own with --whole-pixel)",
+    )
+    pixels.add_argument(
+        "--fill", type=float, metavar="N", help="what invalid pixels hold (default: NaN, 0 for integers)"
+    )
+    add_running_flags(parser)
+
+
+def run(args: Namespace) -> int:
+    """Write the aligned frames."""
+    alignment = opened_run(args)
+    alignment.apply(
+        args.output,
+        order=args.order,
+        dtype=args.dtype,
+        fill=args.fill,
+        include=args.include,
+        **running(args),
+    )
+    used = sum(
+        row.registration.ok or row.registration.status.label in args.include for row in alignment.table()
+    )
+    summary = {"frames": len(alignment), "used": used, "output": args.output}
+    print(json.dumps(summary) if args.json else f"{used} of {len(alignment)} frames aligned: {args.output}")
+    return exits.DONE if used == len(alignment) else exits.FLAGGED

@@ -1,0 +1,111 @@
+"""``maskreg mask auto INPUT -o FILE`` finds a mask; ``maskreg mask show INPUT -o FILE`` draws one."""
+
+from __future__ import annotations
+
+import json
+import logging
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maskreg.cli import exits, values
+from maskreg.cli.mask_flags import add_mask_flags, mask_from
+from maskreg.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from maskreg.frames import FrameSource
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``mask``."""
+    parser.add_argument(
+        "action",
+        choices=("auto", "show"),
+        help="auto: find what stays still while the pattern moves; show: draw a mask over a frame",
+    )
+    parser.add_argument("input", nargs="+", metavar="INPUT", help="files, a folder, or a pattern in quotes")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="auto: the mask, nonzero = valid (.tif, .png, .npy; default: INPUT_valid.tif); "
+        "show: the picture (.png; default: INPUT_mask.png)",
+    )
+    parser.add_argument("--frame", type=int, default=0, metavar="N", help="show: over which frame (0)")
+    add_mask_flags(parser)
+    parser.add_argument(
+        "--workers", type=values.workers, metavar="N", help="frames registered at once (default: all cores)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+
+
+def run(args: Namespace) -> int:
+    """Find or draw a mask."""
+    from maskreg.frames import open_frames
+
+    with open_frames(args.input) as source:
+        given = mask_from(args, source.shape, lambda: source.read(0)) if _is_given(args) else None
+        if args.action == "auto":
+            return _auto(args, source, given)
+        return _show(args, source, given)
+
+
+def _auto(args: Namespace, source: FrameSource, given: NDArray[np.bool_] | None) -> int:
+    from maskreg.masks import grow, save_mask
+    from maskreg.series.find_mask import find_mask
+
+    output = _free(args.output or _proposed(args.input[0], "valid.tif"), args.overwrite)
+    found = find_mask(source, given=given, workers=args.workers)
+    for warning in found.warnings:
+        log.warning("%s", warning)
+    mask = grow(found.mask, args.grow)
+    save_mask(output, mask)
+    summary = {
+        "output": str(output),
+        "ignored": float(1 - mask.mean()),
+        "frames": len(found.frames),
+        "drift_px": found.drift,
+        "warnings": list(found.warnings),
+    }
+    text = f"{found.describe()}\nmask (nonzero = valid): {output}"
+    print(json.dumps(summary) if args.json else text)
+    return exits.FLAGGED if found.warnings else exits.DONE
+
+
+def _show(args: Namespace, source: FrameSource, given: NDArray[np.bool_] | None) -> int:
+    from maskreg.masks import describe_mask
+    from maskreg.report import draw_mask_figure
+
+    if given is None:
+        raise UsageError("mask show needs a mask: --valid FILE, --ignore FILE, --ignore-disk R,C,RADIUS ...")
+    output = _free(args.output or _proposed(args.input[0], "mask.png"), args.overwrite)
+    name = source.name(args.frame) if 0 <= args.frame < len(source) else ""
+    draw_mask_figure(source.read(args.frame), given, title=name, path=output)
+    summary = {"output": str(output), "ignored": float(1 - given.mean())}
+    print(json.dumps(summary) if args.json else f"{describe_mask(given)}\npicture: {output}")
+    return exits.DONE
+
+
+def _is_given(args: Namespace) -> bool:
+    by_value = args.ignore_above is not None or args.ignore_below is not None
+    areas = (args.valid, args.ignore, args.ignore_rect, args.ignore_disk, args.ignore_polygon)
+    return by_value or any(areas)
+
+
+def _proposed(given: str, ending: str) -> Path:
+    """Return a name in the working folder that says what it holds: ``frames_valid.tif``."""
+    stem = Path(given.rstrip("/*?[]")).stem or "frames"
+    return Path(f"{stem}_{ending}")
+
+
+def _free(path: str | Path, overwrite: bool) -> Path:
+    file = Path(path)
+    if file.exists() and not overwrite:
+        raise RunError(f"{file} exists; take another name, or --overwrite")
+    return file

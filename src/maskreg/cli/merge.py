@@ -1,0 +1,44 @@
+"""``maskreg merge RUN -o OUT``: mean, count, standard error and variance of the aligned frames."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+
+from maskreg.cli import exits
+from maskreg.cli.moving_flags import add_moving_flags, add_run_flags, add_running_flags, opened_run, running
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``merge``."""
+    add_run_flags(parser)
+    group = parser.add_argument_group("what is merged")
+    group.add_argument("--by", metavar="COLUMN", help="frames with the same value of this metadata column")
+    group.add_argument(
+        "--normalise",
+        action="store_true",
+        help="divide each frame by its intensity relative to the reference; factors go to OUT_factors.csv",
+    )
+    group.add_argument("--halves", action="store_true", help="merge the even and the odd frames too")
+    add_moving_flags(parser)
+    add_running_flags(parser)
+
+
+def run(args: Namespace) -> int:
+    """Write the merged frames."""
+    alignment = opened_run(args)
+    alignment.merge(
+        args.output,
+        by=args.by,
+        normalise=args.normalise,
+        halves=args.halves,
+        order=args.order,
+        include=args.include,
+        **running(args),
+    )
+    used = sum(
+        row.registration.ok or row.registration.status.label in args.include for row in alignment.table()
+    )
+    summary = {"frames": len(alignment), "used": used, "output": args.output}
+    print(json.dumps(summary) if args.json else f"{used} of {len(alignment)} frames merged: {args.output}")
+    return exits.DONE if used == len(alignment) else exits.FLAGGED

@@ -1,0 +1,75 @@
+"""The flags of verbs that read a run and move its frames."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING, Any
+
+from maskreg.cli import values
+
+if TYPE_CHECKING:
+    from maskreg.series import Alignment
+
+
+def add_run_flags(parser: ArgumentParser) -> None:
+    """Add the run, the output and where the frames are."""
+    parser.add_argument("run_folder", metavar="RUN", help="a run folder, as align makes it")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="OUT.zarr, OUT.h5 or OUT.tif")
+    parser.add_argument(
+        "--input", nargs="+", metavar="INPUT", help="where the frames are, if not where they were"
+    )
+
+
+def add_moving_flags(parser: ArgumentParser) -> None:
+    """Add how frames are moved and which of them."""
+    group = parser.add_argument_group("how frames are moved")
+    order = group.add_mutually_exclusive_group()
+    order.add_argument(
+        "--order",
+        type=int,
+        choices=(5, 3, 1),
+        default=5,
+        help="degree of the interpolating polynomial (default: 5)",
+    )
+    order.add_argument(
+        "--whole-pixel",
+        dest="order",
+        action="store_const",
+        const=0,
+        help="move by the nearest whole pixels: no value is changed",
+    )
+    group.add_argument(
+        "--include",
+        action="append",
+        default=[],
+        metavar="STATUS",
+        help="use frames of this status too (ambiguous, at_limit, outlier, excluded)",
+    )
+
+
+def add_running_flags(parser: ArgumentParser) -> None:
+    """Add how it runs."""
+    how = parser.add_argument_group("how it runs (never changes a result)")
+    how.add_argument(
+        "--workers", type=values.workers, metavar="N", help="frames moved at once (default: all cores)"
+    )
+    how.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
+    how.add_argument("--no-progress", action="store_true", help="no progress bar")
+    how.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.set_defaults(when_interrupted="nothing was written; the same command starts anew")
+
+
+def opened_run(args: Namespace) -> Alignment:
+    """Return the alignment that is named."""
+    from maskreg.series import open_run
+
+    return open_run(args.run_folder, args.input)
+
+
+def running(args: Namespace) -> dict[str, Any]:
+    """Return how it runs, as keywords."""
+    return {
+        "workers": args.workers,
+        "overwrite": args.overwrite,
+        "progress": not args.no_progress and args.verbosity == 0,
+    }

@@ -1,0 +1,264 @@
+"""Find what stands still while the sample moves: beam-block, gaps, dead and hot pixels.
+
+At first every pixel is believed, so that predictions are mixtures of sample and block along the
+block's edge: there pixels contradict the moving model, the darker ones on the block's side. Those
+and the pixels that follow the sample are marks, from which a watershed over the mean image decides
+the rest. Then trust grows from what follows the sample: round by round the sample's image is made
+from trusted pixels only, pixels that contradict it are dropped, and pixels within its reach
+that agree with it are taken in, until nothing changes. So the interior of a block, which no
+drift ever uncovers, is never taken in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from maskreg.masks.moving_model import Prediction, predict
+from maskreg.masks.temporal import Temporal, smoothed_sum, temporal, window
+
+Image = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_ROUNDS = 20
+"""Most rounds of growing trust."""
+_SETTLED = 2e-4
+"""Fraction of changing pixels at which the rounds end."""
+_LEAST_FRAMES = 3
+"""In which a pixel must be predicted to be judged."""
+_PLACE_ERROR = 0.15
+"""By how much a bilinear prediction may be misplaced, px: a tolerance where the image is steep."""
+_LEVEL_ERROR = 0.02
+"""By which part of its brightness a prediction may be wrong: frames are not all equally bright."""
+_CONTRADICTION = 4.0
+"""By how many sigma, collected over neighbours, a pixel must leave the prediction."""
+_ALONE = 6.0
+"""By how many sigma a lone pixel must leave the prediction."""
+_FOLLOWS = 10.0
+"""Log-likelihood ratio, over neighbours, beyond which a pixel follows the sample."""
+_STANDS = -8.0
+"""And below which it stands still though the sample's image changes."""
+_TELLS_APART = 4.0
+"""Sigma between block and sample from which on one of the two must be nearer."""
+_DARKER = 1.5
+"""Sigma by which a pixel may be darker than predicted and still be taken in: what blocks is dark."""
+_BORDERS = (0.9, 0.5)
+"""Part of its border with moving pixels above which a region without evidence is given back: small, large."""
+_LARGE = 0.05
+"""Part of the frame from which on a region is large."""
+_OWN_SHARE = 2.0
+"""And by how many by itself."""
+_SPECK = 12
+"""Fewest pixels of a static region."""
+_NICK = 8
+"""Greatest radius of what is closed in the outline of static regions, px; no more than their own."""
+_FAINT = 3.0
+"""Width over which the contradictions of a faint block are collected, px."""
+
+
+def static_pixels(frames: NDArray[np.float32], shifts: NDArray[np.float64]) -> Mask:
+    """Return which pixels do not move with the sample.
+
+    Parameters
+    ----------
+    frames : (n, rows, cols) float32
+        A sample of the series, 3 frames or more.
+    shifts : (n, 2) float64
+        To apply to each so that all agree, px; at least one of them about a pixel from the others.
+
+    Returns
+    -------
+    (rows, cols) bool ndarray
+        True = stands still: to be ignored (unlike a mask).
+    """
+    over_time = temporal(frames)
+    defective = over_time.defective
+    trusted = _first_trust(_judge(frames, shifts, ~defective, over_time), over_time.mean, defective)
+    for _ in range(_ROUNDS):
+        judged = _judge(frames, shifts, trusted, over_time)
+        out = ~trusted & ~defective
+        entering = _agreeing(judged, over_time.mean, out)
+        after = np.where(trusted, ~judged.contradicts, entering) & ~defective
+        changed = float((after != trusted).mean())
+        trusted = after
+        if changed < _SETTLED:
+            break
+    return _tidy(~trusted) | defective
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What the moving model says of every pixel."""
+
+    seen: Mask
+    contradicts: Mask
+    follows: Mask
+    darker: Mask
+    """Contradicts, and is darker than the sample there, or stands still while the sample changes."""
+    prediction: Prediction
+    variance: Image
+    """Of `prediction.bias`, noise alone."""
+    tolerance: Image
+    """Variance of what else may be wrong with it."""
+    ratio: Image
+    """Log-likelihood ratio, moving against standing."""
+
+
+def _judge(
+    frames: NDArray[np.float32], shifts: NDArray[np.float64], trusted: Mask, over_time: Temporal
+) -> _Judged:
+    prediction = predict(frames, shifts, trusted)
+    noise = over_time.noise
+    seen = (prediction.count >= _LEAST_FRAMES) & (over_time.variance > 0)
+    variance = noise / np.maximum(prediction.count, 1) + noise * prediction.share
+    tolerance = _tolerance(prediction, seen)
+    alone = np.where(seen, prediction.bias / np.sqrt(variance + tolerance), 0)
+    ratio = _ratio(prediction, noise, seen)
+    contradicts, darker = np.abs(alone) > _ALONE, alone < -_ALONE
+    # a lone defect says nothing of its neighbours
+    size = np.abs(alone)
+    around = (9 * ndimage.uniform_filter(size, 3) - size) / 8
+    lone = (size > _ALONE) & (size > 3 * around)
+    crowd = seen & ~lone
+    near, z = _collected(prediction.bias, variance, tolerance, crowd, 1.0)
+    # smoothing must not widen a block, so a pixel has to agree by itself
+    beyond = (np.abs(z) > _CONTRADICTION) & (np.abs(alone) > _OWN_SHARE) & (z * alone > 0)
+    # a faint block shows over many pixels; its edge is where half of its depth is reached
+    wide, z_wide = _collected(prediction.bias, variance, tolerance, crowd, _FAINT)
+    depth = ndimage.maximum_filter(np.abs(wide), int(4 * _FAINT) + 1)
+    faint = depth < _TELLS_APART * np.sqrt(variance + tolerance)
+    beyond |= faint & (np.abs(z_wide) > _CONTRADICTION) & (near * np.sign(wide) > 0.5 * depth)
+    contradicts |= beyond
+    darker |= beyond & (near < 0)
+    evidence = smoothed_sum(np.where(crowd, ratio, 0), 1.2)
+    stands = (evidence < _STANDS) & (ratio < 0)
+    contradicts, darker = (contradicts | stands) & seen, darker | stands
+    follows = (evidence > _FOLLOWS) & (ratio > 0) & ~contradicts
+    return _Judged(seen, contradicts, follows, darker & seen, prediction, variance, tolerance, ratio)
+
+
+def _tolerance(prediction: Prediction, seen: Mask) -> Image:
+    level = np.where(seen, prediction.level, _averaged(prediction.level, seen, 2.0))
+    slope = np.hypot(*np.gradient(level))
+    above = level - level[seen].min() if seen.any() else np.zeros_like(level)
+    return np.asarray((_PLACE_ERROR * slope) ** 2 + (_LEVEL_ERROR * above) ** 2)
+
+
+def _ratio(prediction: Prediction, noise: Image, seen: Mask) -> Image:
+    """Return the log-likelihood ratio of following the prediction against not changing at all."""
+    # what changes in a prediction by its own noise is no change of the sample
+    own = 0.9 * prediction.count * noise * prediction.share
+    known = np.maximum(prediction.spread - own, 0)
+    scale = np.sqrt(noise * np.maximum(prediction.spread, 1e-9))
+    z, expected = prediction.together / scale, known / scale
+    return np.where(seen, np.clip(z * expected - expected**2 / 2, -50, 50), 0)
+
+
+def _collected(
+    bias: Image, variance: Image, tolerance: Image, where: Mask, sigma: float
+) -> tuple[Image, Image]:
+    """Return the bias averaged over neighbours in `where`, and by how many sigma it differs from zero."""
+    weight = where.astype(float)
+    norm = np.maximum(ndimage.gaussian_filter(weight, sigma), 1e-3)
+
+    def mean(values: Image) -> Image:
+        return np.asarray(ndimage.gaussian_filter(values * weight, sigma) / norm)
+
+    # bilinear interpolation leaves the noise of neighbours correlated: 1.5
+    noise = 1.5 * mean(variance) / np.maximum(window(sigma) * norm, 1)
+    average = np.where(where, mean(bias), 0)
+    return average, average / np.sqrt(noise + mean(tolerance) + 1e-30)
+
+
+def _first_trust(judged: _Judged, mean: Image, defective: Mask) -> Mask:
+    """Return which pixels to trust at first: a watershed from what follows and what stands."""
+    darker = np.asarray(ndimage.binary_opening(judged.darker, np.ones((2, 2))))
+    follows = judged.follows | (judged.contradicts & ~judged.darker)
+    if not darker.any():
+        return ~defective
+    marks = np.zeros(mean.shape, np.int32)
+    marks[follows & ~defective] = 1
+    marks[darker] = 2
+    moving = np.asarray(ndimage.watershed_ift(_steepness(mean, defective), marks, np.ones((3, 3), int))) == 1
+    return _given_back(moving, darker | defective) & ~defective
+
+
+def _steepness(mean: Image, defective: Mask) -> NDArray[np.uint16]:
+    """Return the slope of the mean image, its square root taken so that noise is alike everywhere."""
+    level = np.where(defective, ndimage.median_filter(mean, 7), mean)
+    root = np.sqrt(np.maximum(level - np.quantile(level, 0.001), 0) + 1)
+    slope = np.hypot(*np.gradient(ndimage.gaussian_filter(root, 1.0)))
+    unit = np.quantile(slope, 0.98) or 1.0
+    return np.asarray(np.clip(slope / unit * 4000, 0, 60000).astype(np.uint16))
+
+
+def _given_back(moving: Mask, evidence: Mask) -> Mask:
+    """Return `moving` with the regions that nothing but the watershed counts as static.
+
+    The inside of a block is surrounded by evidence, a featureless part of the sample is not.
+    """
+    regions, count = ndimage.label(~moving & ~evidence)
+    border, open_border = np.zeros(count + 1), np.zeros(count + 1)
+    for axis in (0, 1):
+        for here, there in ((slice(0, -1), slice(1, None)), (slice(1, None), slice(0, -1))):
+            region = np.moveaxis(regions, axis, 0)[here]
+            other = np.moveaxis(regions, axis, 0)[there]
+            edge = (region > 0) & (other != region)
+            is_open = edge & np.moveaxis(moving, axis, 0)[there]
+            border += np.bincount(region[edge], minlength=count + 1)
+            open_border += np.bincount(region[is_open], minlength=count + 1)
+    large = np.bincount(regions.ravel(), minlength=count + 1) > _LARGE * regions.size
+    back = open_border > np.where(large, _BORDERS[1], _BORDERS[0]) * np.maximum(border, 1)
+    back[0] = False
+    return np.asarray(moving | back[regions])
+
+
+def _agreeing(judged: _Judged, mean: Image, out: Mask) -> Mask:
+    """Return which pixels of `out` agree with the prediction, rather than with the static ones around."""
+    prediction = judged.prediction
+    strip = out & judged.seen
+    static = _averaged(mean, out, 3.0)
+    agrees = np.zeros(out.shape, dtype=bool)
+    undecided = strip.copy()
+    for sigma in (0.0, 1.0, 3.0):
+        # where block and sample differ by enough, the nearer one; else look at more neighbours at once
+        bias = _averaged(prediction.bias, strip, sigma)
+        area = max(1.0, window(sigma) / 2)
+        sd = np.sqrt(judged.variance / area + judged.tolerance)
+        gap = np.abs(prediction.level - static)
+        decided = undecided & (gap > _TELLS_APART * sd)
+        near = np.abs(bias) < 0.5 * gap
+        agrees |= decided & near
+        undecided &= ~decided
+    _, z = _collected(prediction.bias, judged.variance, judged.tolerance, strip, 3.0)
+    still = smoothed_sum(np.where(strip, judged.ratio, 0), 2.5) / 2
+    agrees |= undecided & (z > -_DARKER) & (z < 3.5) & (still > -3)
+    # a lone pixel that agrees among many that do not does so by chance
+    agrees = np.asarray(ndimage.uniform_filter((agrees | ~out).astype(float), 3)) > 0.5
+    return np.asarray(strip & ~judged.contradicts & (judged.follows | agrees))
+
+
+def _averaged(values: Image, where: Mask, sigma: float) -> Image:
+    """Return `values` averaged over neighbours in `where`; as they are for sigma 0."""
+    if sigma == 0:
+        return values
+    norm = np.maximum(ndimage.gaussian_filter(where.astype(float), sigma), 1e-6)
+    return np.asarray(ndimage.gaussian_filter(np.where(where, values, 0), sigma) / norm)
+
+
+def _tidy(static: Mask) -> Mask:
+    """Return `static` without specks (hot pixels are found by themselves), its pores and nicks closed."""
+    regions, count = ndimage.label(static, np.ones((3, 3)))
+    size = np.bincount(regions.ravel(), minlength=count + 1)
+    kept = static & (size >= _SPECK)[regions]
+    if not kept.any():
+        return np.asarray(kept)
+    depth = ndimage.distance_transform_edt(np.pad(kept, 1))
+    radius = int(np.clip(depth.max(), 3, _NICK))
+    rows, cols = np.ogrid[-radius : radius + 1, -radius : radius + 1]
+    padded = np.pad(kept, radius, mode="edge")
+    closed = ndimage.binary_closing(padded, rows**2 + cols**2 <= radius**2)
+    return np.asarray(closed)[radius:-radius, radius:-radius]

@@ -1,0 +1,160 @@
+"""What a pixel does over the frames of a series, and what noise alone would make it do.
+
+The noise is read off the series: at each brightness the quietest pixels are those on which
+nothing moves, so the lower envelope of the temporal variance against the temporal mean is the
+variance of the noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, stats
+
+Image = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_QUIET = 0.1
+"""The quantile of the variances that is taken for noise alone."""
+_LEVELS = 40
+"""Classes of brightness, each with as many pixels as the others."""
+_ENOUGH = 50
+"""Fewest pixels of a class."""
+_OUTSTANDING = 8.0
+"""By how many sigma of its mean a hot pixel exceeds its neighbours."""
+_SQUARE = 8
+"""Side of the squares by which intensities are compared, px."""
+_STILL = 0.1
+"""Part of the drift's variance below which an edge stands still."""
+_SPECKLE = 1.5
+"""Width over which evidence of change is collected, px (sigma of a Gaussian)."""
+
+
+@dataclass(frozen=True)
+class Temporal:
+    """Mean, variance and noise variance of every pixel over the frames, and how many these are."""
+
+    mean: Image
+    variance: Image
+    noise: Image
+    frames: int
+
+    @cached_property
+    def defective(self) -> Mask:
+        """The dead, hot and saturated pixels: those without noise, and lone bright ones."""
+        constant = self.variance == 0
+        return np.asarray(constant | self._hot())
+
+    def still_edges(self) -> Mask:
+        """Return where the mean image is steep and yet varies little: edges of what does not move.
+
+        An edge of slope g that moves by d varies by (g d)^2: its ratio to g^2 is the variance of
+        the drift, and nearly nothing where the edge stands still.
+        """
+        slope = np.hypot(*np.gradient(ndimage.gaussian_filter(self.mean, 1.0)))
+        excess = ndimage.gaussian_filter(np.where(self.defective, 0, self.variance - self.noise), 1.0)
+        steep = slope**2 > self.noise
+        steep &= slope > np.quantile(slope, 0.5)
+        if not steep.any():
+            return np.asarray(steep)
+        drift = excess / np.maximum(slope**2, 1e-30)
+        return np.asarray(steep & (drift < _STILL * np.quantile(drift[steep], 0.75)))
+
+    def _hot(self) -> Mask:
+        ring = np.ones((3, 3), bool)
+        ring[1, 1] = False
+        brightest = ndimage.maximum_filter(self.mean, footprint=ring)
+        around = ndimage.median_filter(self.mean, 5)
+        excess = self.mean - brightest
+        sigma = np.sqrt(np.maximum(self.noise, self.variance) / self.frames)
+        # the peak of a real spot shares its brightness with its neighbours, a hot pixel does not
+        return np.asarray((excess > _OUTSTANDING * sigma) & (excess > 0.5 * (self.mean - around)))
+
+    def changed(self, line: float) -> Mask:
+        """Return where pixels vary by more than their noise.
+
+        Parameters
+        ----------
+        line : float
+            By how many sigma, of evidence collected over neighbours.
+        """
+        z = (self.variance / self.noise - 1) * np.sqrt((self.frames - 1) / 2)
+        z[self.defective] = 0
+        return np.asarray(smoothed_sum(z, _SPECKLE) / np.sqrt(window(_SPECKLE)) > line)
+
+
+def temporal(frames: NDArray[np.float32]) -> Temporal:
+    """Return what the pixels of (frames, rows, cols) do over the frames, of which there are two or more."""
+    mean = frames.mean(axis=0, dtype=np.float64)
+    variance = np.zeros(mean.shape)
+    for frame in frames:
+        variance += (frame - mean) ** 2
+    variance /= len(frames) - 1
+    return Temporal(mean, variance, _noise(mean, variance, len(frames)), len(frames))
+
+
+def evened(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (n, rows, cols) frames brought to one intensity.
+
+    Where the source flickers, every bright pixel varies, also those of what stands still. The
+    intensity of a frame is the median, over squares of the image, of their brightness relative to
+    the mean image: spots that pass through some of the squares do not change it.
+    """
+    squares = np.stack([_squares(frame) for frame in frames])
+    mean = squares.mean(axis=0)
+    if not (mean > 0).any():
+        return frames
+    intensity = np.median(squares[:, mean > 0] / mean[mean > 0], axis=1)
+    if not (intensity > 0).all():
+        return frames
+    result: NDArray[np.float32] = (frames / intensity[:, None, None]).astype(np.float32)
+    # what never changes must not change by this either: it is known by that
+    constant = (frames == frames[0]).all(axis=0)
+    result[:, constant] = frames[:, constant]
+    return result
+
+
+def _squares(image: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the means of squares of the image, those at its far edges left out."""
+    side = max(1, min(_SQUARE, *image.shape))
+    rows, cols = (n // side for n in image.shape)
+    cut = image[: rows * side, : cols * side].reshape(rows, side, cols, side)
+    return np.asarray(cut.mean(axis=(1, 3), dtype=np.float64))
+
+
+def window(sigma: float) -> float:
+    """Return over how many pixels a Gaussian of width `sigma` effectively averages white noise."""
+    return 4 * np.pi * sigma**2
+
+
+def smoothed_sum(values: Image, sigma: float) -> Image:
+    """Return the sum of `values` over a Gaussian window; white noise comes out sqrt(window) times larger."""
+    return np.asarray(ndimage.gaussian_filter(values, sigma)) * window(sigma)
+
+
+def _noise(mean: Image, variance: Image, count: int) -> Image:
+    """Return the variance of the noise at the brightness of every pixel."""
+    varying = variance > 0
+    if not varying.any():
+        return np.ones_like(mean)
+    m, v = mean[varying], variance[varying]
+    edges = np.unique(np.quantile(m, np.linspace(0, 1, _LEVELS + 1)))
+    # a quantile of variances estimated from few frames lies below the variance itself
+    bias = stats.chi2.ppf(_QUIET, count - 1) / (count - 1)
+    curve = []
+    for low, high in pairwise(edges):
+        inside = (m >= low) & (m <= high)
+        if inside.sum() >= _ENOUGH:
+            curve.append((m[inside].mean(), np.quantile(v[inside], _QUIET) / bias))
+    if not curve:
+        return np.full_like(mean, float(np.median(v)))
+    levels, variances = np.array(curve).T
+    # noise grows with brightness: what is noisier than a brighter class moves
+    variances = np.minimum.accumulate(variances[::-1])[::-1]
+    at = np.interp(mean, levels, variances)
+    floor = max(float(np.quantile(at, 0.01)), 1e-12)
+    return np.asarray(np.maximum(at, floor))

@@ -1,0 +1,141 @@
+"""apply, merge, mask and export as a user gives them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+from maskreg.masks import load_mask
+from maskreg.series import find_mask as find_mask_module
+
+
+@pytest.fixture
+def run(maskreg, data):
+    maskreg("align", data / "frames", "--valid", data / "valid_mask.tif", "-o", data / "run", "-q")
+    return data / "run"
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".h5", ".tif"])
+def test_apply_writes_by_suffix(maskreg, run, data, suffix):
+    outcome = maskreg("apply", run, "-o", data / f"aligned{suffix}")
+    assert outcome.code == 0
+    assert outcome.out == f"6 of 6 frames aligned: {data / f'aligned{suffix}'}\n"
+    assert "maskreg: all 6 frames are used" in outcome.err
+    assert (data / f"aligned{suffix}").exists()
+    again = maskreg("apply", run, "-o", data / f"aligned{suffix}")
+    assert again.code == 1
+    assert "exists; take another name, or --overwrite" in again.err
+    assert maskreg("apply", run, "-o", data / f"aligned{suffix}", "--overwrite").code == 0
+
+
+def test_whole_pixels_keep_the_counts(maskreg, run, data, scan):
+    maskreg("apply", run, "-o", data / "a.tif", "--whole-pixel")
+    stack, valid = tifffile.imread(data / "a.tif"), tifffile.imread(data / "a_valid.tif")
+    assert stack.dtype == np.uint16
+    np.testing.assert_array_equal(stack[0][valid[0] > 0], scan.frame(0)[valid[0] > 0])
+
+
+def test_integers_on_request(maskreg, run, data):
+    outcome = maskreg("apply", run, "-o", data / "a.tif", "--dtype", "uint16", "--fill", "9", "--json")
+    assert json.loads(outcome.out) == {"frames": 6, "used": 6, "output": str(data / "a.tif")}
+    stack, valid = tifffile.imread(data / "a.tif"), tifffile.imread(data / "a_valid.tif")
+    assert stack.dtype == np.uint16
+    assert (stack[valid == 0] == 9).all()
+
+
+def test_frames_left_out_are_told_and_exit_3(maskreg, data, scan):
+    (data / "frames" / scan.names[2]).write_bytes(b"")
+    maskreg("align", data / "frames", "--valid", data / "valid_mask.tif", "-o", data / "run", "-q")
+    outcome = maskreg("merge", data / "run", "-o", data / "m.h5")
+    assert outcome.code == 3
+    assert "warning: 5 of 6 frames are used; left out are 1 unreadable" in outcome.err
+
+
+def test_merge_writes_its_images_and_factors(maskreg, run, data):
+    assert maskreg("merge", run, "-o", data / "m.tif", "--normalise", "--halves").code == 0
+    assert {path.name for path in data.glob("m_*")} == {
+        "m_factors.csv",
+        *(
+            f"m_{name}{half}.tif"
+            for name in ("mean", "count", "sem", "var")
+            for half in ("", "_even", "_odd")
+        ),
+    }
+    assert (data / "m_factors.csv").read_text().startswith("frame,source,group,factor\n0,")
+
+
+def test_frames_that_moved_are_named(maskreg, run, data):
+    (data / "frames").rename(data / "moved")
+    outcome = maskreg("merge", run, "-o", data / "m.h5")
+    assert outcome.code == 1
+    assert "say where they are: --input INPUT" in outcome.err
+    assert maskreg("merge", run, "-o", data / "m.h5", "--input", data / "moved").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["apply", "RUN", "-o", "x.jpg"], 1, "images are written as .zarr, .h5"),
+        (["apply", "RUN", "-o", "x.h5", "--include", "weak"], 1, "include is 'weak'"),
+        (["apply", "RUN", "-o", "x.h5", "--order", "2"], 2, "invalid choice"),
+        (["apply", "RUN", "-o", "x.h5", "--dtype", "uint99"], 1, "dtype is 'uint99'; try float32"),
+        (["merge", "RUN", "-o", "x.h5", "--by", "delay"], 1, "by is 'delay', which no frame"),
+        (["merge", "nowhere", "-o", "x.h5"], 1, "nowhere is no run folder"),
+        (["export", "RUN", "-o", "x.xls"], 2, "a table is written as .csv or .json, not '.xls'"),
+    ],
+)
+def test_errors_are_one_line_and_leave_nothing(maskreg, run, data, arguments, code, message, monkeypatch):
+    monkeypatch.chdir(data)
+    before = set(data.iterdir())
+    outcome = maskreg(*(run if argument == "RUN" else argument for argument in arguments), "-q")
+    assert (outcome.code, outcome.out) == (code, "")
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert set(data.iterdir()) == before
+
+
+def test_export_gives_the_table(maskreg, run, data):
+    table = (run / "shifts.csv").read_text()
+    assert maskreg("export", run).out == table
+    assert maskreg("export", run, "-o", data / "t.csv").code == 0
+    assert (data / "t.csv").read_text() == table
+    assert maskreg("export", run, "-o", data / "t.json").code == 0
+    rows = json.loads((data / "t.json").read_text())
+    assert rows == json.loads(maskreg("export", run, "--json").out)
+    assert rows[0]["status"] == "reference"
+
+
+def test_a_found_mask_says_valid_in_its_name(maskreg, data, monkeypatch):
+    monkeypatch.chdir(data)
+    mask = np.ones((192, 192), bool)
+    mask[80:100, :90] = False
+    found = find_mask_module.FoundMask(mask, tuple(range(6)), 4.2, ("look at it",))
+    monkeypatch.setattr(find_mask_module, "find_mask", lambda *_, **__: found)
+    outcome = maskreg("mask", "auto", data / "frames", "--grow", "2")
+    assert outcome.code == 3  # there is something to look at
+    assert "maskreg: warning: look at it" in outcome.err
+    assert "mask (nonzero = valid): frames_valid.tif" in outcome.out
+    written = load_mask(data / "frames_valid.tif")
+    assert written[70, 0]
+    assert not written[78:102, :90].any()
+
+
+def test_a_mask_is_drawn(maskreg, data):
+    from PIL import Image
+
+    args = ("mask", "show", data / "frames", "--valid", data / "valid_mask.tif", "-o", data / "m.png")
+    assert maskreg(*args).code == 0
+    with Image.open(data / "m.png") as picture:
+        assert picture.width > 1000
+    assert "mask show needs a mask" in maskreg("mask", "show", data / "frames").err
+
+
+def test_dark_and_flat_are_flags(maskreg, data):
+    np.save(data / "dark.npy", np.full((192, 192), 10.0))
+    common = ("align", data / "frames", "--valid", data / "valid_mask.tif", "-o", data / "run")
+    assert maskreg(*common, "--dark", data / "dark.npy").code == 0
+    assert "dark: " in maskreg(*common).err
+    assert maskreg(*common, "--dark", data / "none.npy").code == 1

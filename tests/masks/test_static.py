@@ -1,0 +1,79 @@
+"""What stands still is told from what moves, when the shifts are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maskreg.masks.static import static_pixels
+from maskreg.masks.temporal import temporal
+from maskreg.testing import Rings
+
+SIZE = 144
+
+
+def shape_of(name):
+    y, x = np.mgrid[:SIZE, :SIZE].astype(float)
+    y, x = y - 0.48 * SIZE, x - 0.53 * SIZE
+    return {
+        "rod": ~((np.abs(x - 0.05 * y) < 7) & (y < 0)),
+        "disk": np.hypot(y, x) > 16,
+        "wedge": ~(np.abs(np.degrees(np.arctan2(x, -y)) - 20) < 10),
+        "gaps": (np.abs(y - 20) > 3.1) & (np.abs(x + 30) > 3.1),
+    }[name]
+
+
+def simulated(valid, drift, rng, level=0.02, dose=40, count=20):
+    """Rings behind a dark shape, with hot and dead pixels; and the shifts to apply."""
+    t = np.linspace(0, 1, count)
+    drifts = drift * np.stack([0.8 * t + 0.2 * np.sin(9 * t), 0.25 * np.cos(7 * t) - 0.6 * t], axis=1)
+    scene = Rings((SIZE, SIZE))
+    hot = np.zeros(valid.shape, bool)
+    hot.flat[rng.choice(hot.size, 20, replace=False)] = True
+    dead = np.zeros(valid.shape, bool)
+    dead.flat[rng.choice(hot.size, 12, replace=False)] = True
+    extra = np.where(hot, rng.uniform(4, 30, valid.shape) * dose, 0)
+    frames = [rng.poisson(dose * np.where(valid, scene.render(d), level) + extra) * ~dead for d in drifts]
+    return np.array(frames, dtype=np.float32), drifts[0] - drifts, hot, dead
+
+
+def agreement(found, truth):
+    return (found & truth).sum() / (found | truth).sum()
+
+
+@pytest.mark.parametrize("drift", [1, 6])
+@pytest.mark.parametrize("name", ["rod", "disk", "wedge", "gaps"])
+def test_a_block_is_found_whatever_its_shape(name, drift):
+    valid = shape_of(name)
+    frames, shifts, hot, dead = simulated(valid, drift, np.random.default_rng(4))
+    found = static_pixels(frames, shifts)
+    assert agreement(found, ~valid | hot | dead) >= 0.8
+    assert found[hot].mean() >= 0.9
+    assert found[dead].all()
+
+
+def test_nothing_is_found_where_nothing_stands_still():
+    valid = np.ones((SIZE, SIZE), bool)
+    frames, shifts, hot, dead = simulated(valid, 6, np.random.default_rng(5))
+    found = static_pixels(frames, shifts)
+    assert found[~hot & ~dead].mean() < 0.005
+
+
+def test_dead_hot_and_saturated_pixels_need_no_shifts():
+    rng = np.random.default_rng(6)
+    frames = rng.poisson(50, (12, 40, 40)).astype(np.float32)
+    frames[:, 3, 4] = 0
+    frames[:, 9, 9] = 65535
+    frames[:, 20, 30] += 200
+    expected = np.zeros((40, 40), bool)
+    expected[[3, 9, 20], [4, 9, 30]] = True
+    np.testing.assert_array_equal(temporal(frames).defective, expected)
+
+
+def test_the_noise_is_that_of_the_quietest_pixels():
+    rng = np.random.default_rng(7)
+    level = np.linspace(5, 200, 64)[None, :] * np.ones((64, 1))
+    frames = rng.poisson(level, (40, 64, 64)).astype(np.float32)
+    frames[:, :20] += 30 * rng.normal(size=(40, 1, 1)).astype(np.float32)
+    noise = temporal(frames).noise
+    assert 0.75 < np.median(noise[20:] / level[20:]) < 1.25

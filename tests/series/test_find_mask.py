@@ -1,0 +1,114 @@
+"""The mask of a series, found from nothing but the series."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+from scipy import ndimage
+
+from maskreg import align, find_mask
+from maskreg.errors import InputError
+from maskreg.masks import load_mask
+from maskreg.testing import Rings, beam_block
+
+SHAPE = (128, 128)
+
+
+def drifting(count=16, size=8.0):
+    t = np.linspace(0, 1, count)
+    return size * np.stack([t, 0.5 * np.sin(4 * t)], axis=1)
+
+
+def frames_of(valid, drifts, seed=1, dose=60):
+    """Counts of rings behind a dark block; `valid` may be one mask or one a frame."""
+    rng, scene = np.random.default_rng(seed), Rings(SHAPE)
+    masks = np.broadcast_to(valid, (len(drifts), *SHAPE))
+    frames = [
+        rng.poisson(dose * np.where(m, scene.render(d), 0.02)) for m, d in zip(masks, drifts, strict=True)
+    ]
+    return np.array(frames, dtype=np.uint16)
+
+
+@pytest.fixture(scope="module")
+def valid():
+    return beam_block(SHAPE)
+
+
+@pytest.fixture(scope="module")
+def frames(valid):
+    return frames_of(valid, drifting())
+
+
+@pytest.fixture(scope="module")
+def found(frames):
+    return find_mask(frames, workers=1)
+
+
+def test_the_block_is_found_and_aligning_with_it_is_right(found, frames, valid):
+    both, either = (~found.mask & ~valid).sum(), (~found.mask | ~valid).sum()
+    assert both >= 0.8 * either
+    assert found.warnings == ()
+    assert 8 < found.drift < 11
+    shifts = align(frames, found.mask).shifts
+    truth = drifting()[0] - drifting()
+    assert np.sqrt(np.mean(np.sum((shifts - truth) ** 2, axis=1))) < 0.2
+
+
+def test_workers_never_change_the_mask(found, frames):
+    np.testing.assert_array_equal(find_mask(frames, workers=3).mask, found.mask)
+
+
+@pytest.mark.parametrize(
+    ("given", "warning"),
+    [
+        (lambda valid: valid, None),
+        (lambda valid: ~valid, "looks upside down"),
+        (lambda valid: np.ones(SHAPE, bool), "% of the frame uncovered that stands still"),
+    ],
+)
+def test_a_given_mask_is_judged(found, valid, given, warning, monkeypatch):
+    from maskreg.series import find_mask as module
+
+    told = module._about_given(~found.mask, given(valid))
+    assert told == [] if warning is None else warning in told[0]
+
+
+def test_a_block_that_moves_is_told():
+    early, late = (beam_block(SHAPE, "small", centre=(62, column)) for column in (62, 76))
+    drifts = drifting(20, 12)
+    masks = np.where(np.arange(20)[:, None, None] < 10, early, late)
+    warnings = find_mask(frames_of(masks, drifts)).warnings
+    assert any("the beam-block itself seems to move" in warning for warning in warnings)
+
+
+def test_where_nothing_moves_only_defects_are_found(valid):
+    still = frames_of(valid, np.zeros((8, 2)))
+    still[:, 5, 5] = 65535
+    answer = find_mask(still)
+    assert "only dead, hot and saturated pixels are found" in answer.warnings[0]
+    assert not answer.mask[5, 5]
+
+
+def test_too_few_frames_are_an_error(frames):
+    with pytest.raises(InputError, match="frames has 3 that can be read"):
+        find_mask(frames[:3])
+
+
+@pytest.mark.timeout(600)  # half a minute on an idle core
+@pytest.mark.parametrize(("name", "least"), [("xray_rings_series", 0.75), ("graphite_series", 0.5)])
+def test_real_series(shared_data, name, least):
+    folder = shared_data / name
+    frames = tifffile.imread(folder / "frames.tif")
+    ignored = ~load_mask(folder / "valid_mask.png")
+    found = find_mask(frames).mask
+    assert (~found & ignored).sum() >= least * (~found | ignored).sum()
+    hot = frames.min(axis=0) == 60000
+    assert hot.sum() > 8
+    assert (~found)[hot].mean() >= 0.8
+    truth = np.loadtxt(folder / "truth_shifts.csv", delimiter=",")
+    alignment = align(frames, found)
+    errors = np.hypot(*(alignment.shifts - truth)[alignment.ok].T)
+    assert alignment.ok.mean() > 0.95
+    assert np.sqrt(np.mean(errors**2)) <= 0.2
+    assert ndimage.label(~found)[1] < 200

@@ -1,0 +1,134 @@
+"""A run folder that is opened again can do what the alignment could that made it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from maskreg import open_run
+from maskreg.errors import RunError
+from maskreg.frames.array import ArrayFrames
+from maskreg.registration import Status
+from maskreg.series import align, align_run
+from maskreg.series import alignment as alignment_module
+
+
+class Delayed(ArrayFrames):
+    """Frames with metadata."""
+
+    def metadata(self, index):
+        return {"delay": (index % 2) - 0.5, "scan": index // 2}
+
+
+def same_frames(one, other):
+    pairs = list(zip(one.apply(), other.apply(), strict=True))
+    for (a, valid), (b, same) in pairs:
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(valid, same)
+    assert len(pairs) == 8
+
+
+@pytest.mark.parametrize("kind", ["folder", "stack"])
+def test_it_can_do_what_a_fresh_one_can(request, kind, mask, tmp_path):
+    source = request.getfixturevalue(kind)
+    fresh = align_run(source, tmp_path / "run", mask)
+    again = open_run(tmp_path / "run")
+    np.testing.assert_array_equal(again.shifts, fresh.shifts)
+    same_frames(fresh, again)
+    np.testing.assert_array_equal(again.merge()[0].mean, fresh.merge()[0].mean)
+    again.to_csv(tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "run" / "shifts.csv").read_bytes()
+    again.to_json(tmp_path / "again.json")
+    rows = json.loads((tmp_path / "again.json").read_text())
+    assert [row["shift_row_px"] for row in rows] == list(fresh.shifts[:, 0])
+
+
+def test_frames_are_found_by_name_wherever_the_run_goes(folder, mask, tmp_path):
+    fresh = list(align_run(folder, tmp_path / "run", mask).apply())
+    (tmp_path / "away").mkdir()
+    shutil.move(tmp_path / "run", tmp_path / "away" / "run")  # the frames stay: their old place is known
+    moved = list(open_run(tmp_path / "away" / "run").apply())
+    shutil.move(folder, tmp_path / "elsewhere")
+    with pytest.raises(RunError, match=r"its frames cannot be found .* say where they are: --input"):
+        next(open_run(tmp_path / "away" / "run").apply())
+    told = list(open_run(tmp_path / "away" / "run", tmp_path / "elsewhere").apply())
+    for frames in (moved, told):
+        for (a, _), (b, _) in zip(fresh, frames, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_run_and_frames_move_together(folder, tmp_path):
+    together = tmp_path / "together"
+    together.mkdir()
+    frames = folder.rename(together / "frames")
+    fresh = list(align_run(frames, together / "run").apply())
+    together.rename(tmp_path / "new")
+    for (a, _), (b, _) in zip(fresh, open_run(tmp_path / "new" / "run").apply(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_more_frames_in_the_folder_change_nothing(folder, frames, tmp_path):
+    import tifffile
+
+    fresh = list(align_run(folder, tmp_path / "run").apply())
+    tifffile.imwrite(folder / "a_new_one.tif", frames[0][:5])
+    for (a, _), (b, _) in zip(fresh, open_run(tmp_path / "run").apply(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_arrays_must_be_given_again(frames, tmp_path):
+    fresh = align_run(frames, tmp_path / "run")
+    with pytest.raises(RunError, match="they were arrays in memory"):
+        next(open_run(tmp_path / "run").apply())
+    same_frames(fresh, open_run(tmp_path / "run", frames))
+
+
+def test_what_is_no_run_says_so(tmp_path):
+    with pytest.raises(RunError, match="is no run folder"):
+        open_run(tmp_path)
+
+
+def test_metadata_group_a_merge_in_a_run_too(frames, mask, tmp_path):
+    source = Delayed(frames)
+    align_run(source, tmp_path / "run", mask)
+    groups = open_run(tmp_path / "run", source).merge(by="delay")
+    assert [group.value for group in groups] == [-0.5, 0.5]
+    assert groups[0].frames == (0, 2, 4, 6)
+    again = open_run(tmp_path / "run", source).aligned("xarray")
+    np.testing.assert_array_equal(again.scan, np.arange(8) // 2)
+
+
+def test_an_interrupted_apply_leaves_nothing_and_ends_in_the_same_bytes(frames, mask, tmp_path, monkeypatch):
+    alignment = align(frames, mask)
+    alignment.apply(tmp_path / "whole.h5")
+
+    def interrupted(aligned, output, **how):
+        original(aligned, output, **{**how, "watch": stopping})
+
+    def stopping(frames):
+        for number, frame in enumerate(frames):
+            if number == 3:
+                raise KeyboardInterrupt
+            yield frame
+
+    original = alignment_module.write_aligned
+    monkeypatch.setattr(alignment_module, "write_aligned", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        alignment.apply(tmp_path / "again.h5")
+    assert not list(tmp_path.glob("again*"))
+    monkeypatch.undo()
+    alignment.apply(tmp_path / "again.h5")
+    assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+def test_it_says_how_many_frames_are_used(frames, mask, tmp_path, caplog):
+    spoiled = [*frames]
+    spoiled[2] = np.zeros_like(frames[2])
+    with caplog.at_level("INFO", logger="maskreg"):
+        alignment = align(spoiled, mask)
+        alignment.merge()
+    assert alignment.status[2] is Status.FLAT
+    assert "7 of 8 frames are used; left out are 1 flat" in caplog.messages
