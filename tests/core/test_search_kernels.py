@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskreg.core.bands import visible_part
+from maskreg.core.bands import band_of, visible_part
 from maskreg.core.correlate import limited_lags, reference_terms
 from maskreg.core.detail import LocalPlane, detail, plain_detail
 from maskreg.core.images import checked_image, checked_pixels, every_pixel_counts
@@ -211,8 +211,8 @@ def test_a_lattice_finer_than_a_level_is_not_seen_there():
     seen = []
     for image in (fine, coarse):
         prepared = Prepared(image, MaskPyramid(np.ones(image.shape, bool)), Detector(True))
-        noise = {b: np.full((256 // b, 256 // b), 1.0 / b**2, np.float32) for b in (1, 2, 4, 8, 16)}
-        seen.append(visible_part(prepared, noise.__getitem__, (1, 2, 4, 8, 16), 4))
+        bands = {b: band_of(prepared.level(b), 1.0 / b**2) for b in (1, 2, 4, 8, 16)}
+        seen.append(visible_part(bands, 4))
     assert seen[0] < 0.03
     assert 0.5 < seen[1] <= 1
 

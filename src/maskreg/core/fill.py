@@ -9,9 +9,9 @@ refinement leaves that band out (`inner`).
 from __future__ import annotations
 
 import numpy as np
-import scipy.ndimage
 from numpy.typing import NDArray
 
+from maskreg.core.filters import gaussian
 from maskreg.core.pyramid import eroded, halved
 
 BAND = 2
@@ -19,6 +19,9 @@ BAND = 2
 
 WIDTH = 2.0
 """Sigma of the window over which the band is averaged, px."""
+
+REACH = 3.0
+"""The window ends at this many sigma."""
 
 ENOUGH = 0.02
 """A pixel is near the edge if the band is this part of its window."""
@@ -43,11 +46,10 @@ def filled(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.f
     """
     if mask.all():
         return pixels
-    box = np.ones((2 * BAND + 1,) * mask.ndim, bool)
-    band = mask & scipy.ndimage.binary_dilation(~mask, box)
+    band = mask & ~eroded(mask, BAND, beyond=True)
     source = np.where(band, pixels, np.float32(0))
-    part = scipy.ndimage.gaussian_filter(band.astype(np.float32), WIDTH, mode="constant", truncate=3)
-    mean = scipy.ndimage.gaussian_filter(source, WIDTH, mode="constant", truncate=3)
+    part = gaussian(band.astype(np.float32), WIDTH, REACH)
+    mean = gaussian(source, WIDTH, REACH)
     near = ~mask & (part > ENOUGH)
     source[near] = mean[near] / part[near]
     return np.where(mask, pixels, _filled_by_blocks(source, band | near))

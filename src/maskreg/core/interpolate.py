@@ -31,7 +31,17 @@ def lagrange_taps(place: float) -> tuple[int, NDArray[np.float64]]:
     """
     whole = int(np.floor(place))
     fraction = place - whole
+    # the products of the distances t - m to the other taps, over those of the taps among each other
+    a, b, c, d, e, f = (fraction - m for m in (-2, -1, 0, 1, 2, 3))
+    ab, cd, ef = a * b, c * d, e * f
     weights = np.array(
-        [np.prod([(fraction - m) / (k - m) for m in TAPS if m != k]) for k in TAPS], np.float64
+        [
+            -b * cd * ef / 120,
+            a * cd * ef / 24,
+            -ab * d * ef / 12,
+            ab * c * ef / 12,
+            -ab * cd * f / 24,
+            ab * cd * e / 120,
+        ]
     )
     return whole + int(TAPS[0]), weights

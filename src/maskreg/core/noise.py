@@ -4,15 +4,21 @@ White noise is read off second differences (after Immerkaer, CVIU 64, 300, 1996)
 the local brightness: a photon transfer curve from one image. Second differences show texture as
 well, at twice the distance more of it, while white noise shows the same; so where that differs,
 counts are believed to be no noisier than counting makes them.
+
+A curve of eight points does not need every pixel of a large image: rows chosen at random, and
+always the same, stand for the others.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-import scipy.ndimage
 from numpy.typing import NDArray
 
+from maskreg.core.filters import filtered, gaussian, gaussian_taps
 from maskreg.core.prepared import Prepared
+from maskreg.core.sample import sampled_rows
 
 SPARSE = 4.0
 """Below this median number of electrons in a pixel counts are sparse: most differences are zero."""
@@ -20,54 +26,115 @@ SPARSE = 4.0
 LOCAL_PX = 2.0
 """Sigma of the window in which the local brightness is taken, px."""
 
+REACH = 4.0
+"""The window ends at this many sigma."""
+
+NARROWEST = 0.3
+"""A window of a smaller sigma, in pixels of a level, holds one pixel."""
+
 CLASSES = 8
 """The pixels are sorted by local brightness into so many classes of equal size."""
 
 FEWEST = 50
 """A class of fewer second differences shows nothing."""
 
+TABLE = 4096
+"""So many values of a curve are looked up for a map."""
+
 WHITE = 1.1
 """Noise is white if second differences at twice the distance are at most so much larger."""
 
 
-def noise_map(image: Prepared) -> NDArray[np.float32]:
-    """Return the variance of each pixel's noise in `image.pixels`; zero where ignored."""
-    counting = None
-    local = _local_mean(image.pixels, image.mask)
-    if image.detector.counts:
-        counting = image.detector.noise_variance(local + image.mean)
-        if np.median(image.detector.electrons(image.raw[image.mask])) < SPARSE:
-            return np.where(image.mask, counting, 0).astype(np.float32)
-    brightness, near = _variances(image.pixels, image.mask, local, 1)
-    _, far = _variances(image.pixels, image.mask, local, 2)
+@dataclass(frozen=True)
+class NoiseCurve:
+    """The variance of a pixel's noise as a function of the local brightness, linear between points.
+
+    Attributes
+    ----------
+    brightness : (n,) ndarray of float64
+        Ascending, in the units of `Prepared.pixels`.
+    variance : (n,) ndarray of float64
+    """
+
+    brightness: NDArray[np.float64]
+    variance: NDArray[np.float64]
+
+    def mean(self, image: Prepared) -> float:
+        """Return the mean variance of the noise of the valid pixels, from a sample of rows; 0 without any."""
+        rows = sampled_rows(image.mask)
+        local = _local_mean_at(image.pixels, image.mask, rows)[image.mask[rows]]
+        return float(np.interp(local, self.brightness, self.variance).mean()) if local.size else 0.0
+
+    def map(self, image: Prepared, b: int = 1) -> NDArray[np.float32]:
+        """Return the variance of the noise of each pixel of a level; zero where ignored."""
+        from maskreg.core.filter_kernels import looked_up
+
+        level = image.level(b)
+        local = _local_mean(level.pixels, level.mask, LOCAL_PX / b)
+        at = np.linspace(self.brightness[0], self.brightness[-1], TABLE)
+        table = (np.interp(at, self.brightness, self.variance) / b**level.mask.ndim).astype(np.float32)
+        density = (TABLE - 1) / max(float(at[-1] - at[0]), 1e-30)
+        flat = looked_up(local.ravel(), level.mask.ravel(), np.float32(at[0]), np.float32(density), table)
+        return np.asarray(flat).reshape(level.mask.shape)
+
+
+def noise_curve(image: Prepared) -> NoiseCurve:
+    """Return how noisy the pixels of an image are; at least one is valid."""
+    counting = _counting(image)
+    typical = np.array([0.0 if image.typical is None else image.typical])
+    if counting is not None and image.detector.electrons(typical)[0] < SPARSE:
+        return counting
+    brightness, near = _variances(image.pixels, image.mask, 1)
+    _, far = _variances(image.pixels, image.mask, 2)
     if brightness.size == 0:  # scattered masks leave no neighbours: all variance is taken for noise
-        whole = float(np.var(image.pixels[image.mask]))
-        shown = np.full(image.pixels.shape, whole) if counting is None else np.minimum(counting, whole)
-        return np.where(image.mask, shown, 0).astype(np.float32)
-    shown = np.interp(local, brightness, near)
-    if counting is not None and not (near.size == far.size and (far <= WHITE * near).all()):
-        shown = np.minimum(shown, counting)
-    return np.where(image.mask, shown, 0).astype(np.float32)
+        shown = NoiseCurve(np.zeros(1), np.array([float(np.var(image.pixels[image.mask]))]))
+    else:
+        shown = NoiseCurve(brightness, near)
+        if near.size == far.size and (far <= WHITE * near).all():
+            return shown
+    return shown if counting is None else _lesser(shown, counting)
 
 
-def _local_mean(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    part = scipy.ndimage.gaussian_filter(mask.astype(np.float32), LOCAL_PX, mode="constant")
-    smooth = scipy.ndimage.gaussian_filter(pixels, LOCAL_PX, mode="constant")
-    return np.asarray(smooth / np.maximum(part, np.float32(1e-6)))
+def _counting(image: Prepared) -> NoiseCurve | None:
+    """Return how noisy counting makes the pixels, if they count."""
+    if not image.detector.counts:
+        return None
+    means, variances = image.detector.noise_table
+    return NoiseCurve(means - image.mean, variances)
+
+
+def _lesser(one: NoiseCurve, other: NoiseCurve) -> NoiseCurve:
+    """Return the lesser of two curves at every brightness."""
+    at = np.union1d(one.brightness, other.brightness)
+    values = [np.interp(at, curve.brightness, curve.variance) for curve in (one, other)]
+    crossed = np.flatnonzero(np.diff(np.sign(values[0] - values[1])))
+    if crossed.size:
+        gaps = np.abs(values[0] - values[1])
+        part = gaps[crossed] / (gaps[crossed] + gaps[crossed + 1])
+        at = np.union1d(at, at[crossed] + part * np.diff(at)[crossed])
+        values = [np.interp(at, curve.brightness, curve.variance) for curve in (one, other)]
+    return NoiseCurve(at, np.minimum(*values))
+
+
+def _local_mean(pixels: NDArray[np.float32], mask: NDArray[np.bool_], sigma: float) -> NDArray[np.float32]:
+    if sigma < NARROWEST:
+        return pixels
+    part = gaussian(mask.astype(np.float32), sigma, REACH)
+    return np.asarray(gaussian(pixels, sigma, REACH) / np.maximum(part, np.float32(1e-6)))
 
 
 def _variances(
-    pixels: NDArray[np.float32], mask: NDArray[np.bool_], local: NDArray[np.float32], distance: int
+    pixels: NDArray[np.float32], mask: NDArray[np.bool_], distance: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean brightness of each class, ascending, and the variance of its noise.
 
     Robust (median absolute deviation), so that edges and spots hardly count.
     """
-    values, levels, gain = _second_differences(pixels, mask, local, distance)
+    values, levels, gain = _second_differences(pixels, mask, distance)
     if values.size < FEWEST:
         return np.zeros(0), np.zeros(0)
     classes = min(CLASSES, values.size // FEWEST)
-    order = np.argsort(levels, kind="stable")
+    order = np.argsort(levels)
     means = [part.mean() for part in np.array_split(levels[order], classes)]
     spreads = [
         1.4826 * np.median(np.abs(part - np.median(part))) for part in np.array_split(values[order], classes)
@@ -76,24 +143,49 @@ def _variances(
 
 
 def _second_differences(
-    pixels: NDArray[np.float32], mask: NDArray[np.bool_], local: NDArray[np.float32], distance: int
+    pixels: NDArray[np.float32], mask: NDArray[np.bool_], distance: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Return the valid second differences along every axis, the brightness there, and their gain.
+    """Return a sample of the valid second differences along every axis, the brightness there, and their gain.
 
     The gain is their variance for white noise of unit variance.
     """
-    values, valid, levels = pixels, mask, local
-    gain = 1.0
+    far = 2 * distance
+    along = distance if len(pixels) > far else 0
+    rows = sampled_rows(mask[along : len(mask) - along])
+    levels = _local_mean_at(pixels, mask, rows + along)
+    values, valid, gain = pixels, mask, 1.0
     for axis in range(pixels.ndim):
-        length = values.shape[axis] - 2 * distance
+        length = values.shape[axis] - far
         if length < 1:
             continue
-        left, mid, right = (
-            tuple(slice(k, length + k) if a == axis else slice(None) for a in range(pixels.ndim))
-            for k in (0, distance, 2 * distance)
-        )
+        three = [
+            _along(pixels.ndim, axis, rows + k if axis == 0 else slice(k, length + k))
+            for k in (0, distance, far)
+        ]
+        left, mid, right = three
         values = 2 * values[mid] - values[left] - values[right]
         valid = valid[left] & valid[mid] & valid[right]
-        levels = levels[mid]
+        levels = levels if axis == 0 else levels[mid]
         gain *= 6.0
     return values[valid], levels[valid], gain
+
+
+def _along(ndim: int, axis: int, index: slice | NDArray[np.intp]) -> tuple[slice | NDArray[np.intp], ...]:
+    return tuple(index if k == axis else slice(None) for k in range(ndim))
+
+
+def _local_mean_at(
+    pixels: NDArray[np.float32], mask: NDArray[np.bool_], rows: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Return the local mean at some rows along the first axis."""
+    taps = gaussian_taps(LOCAL_PX, REACH)
+    sums = [np.zeros((len(rows), *pixels.shape[1:]), np.float32) for _ in range(2)]
+    for tap, offset in zip(
+        taps.astype(np.float32), range(-(len(taps) // 2), len(taps) // 2 + 1), strict=True
+    ):
+        inside = (rows + offset >= 0) & (rows + offset < len(pixels))
+        for total, values in zip(sums, (pixels, mask), strict=True):
+            total[inside] += tap * values[rows[inside] + offset]
+    for axis in range(1, pixels.ndim):
+        sums = [filtered(total, taps, axis) for total in sums]
+    return np.asarray(sums[0] / np.maximum(sums[1], np.float32(1e-6)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.pyramid import ImagePyramid, LevelImage, MaskPyramid
+from maskreg.core.sample import sampled_rows
 from maskreg.core.stabilise import Detector
 
 
@@ -53,6 +55,13 @@ class Prepared:
         else:
             self.pixels, self.mean, self.scale, self.flat = _from_values(detector, pixels, self.mask)
             self._pyramid = ImagePyramid(self.pixels, masks)
+
+    @cached_property
+    def typical(self) -> float | None:
+        """The median of the valid grey values, of a sample of rows if there are many; None without any."""
+        rows = sampled_rows(self.mask)
+        values = self.raw[rows][self.mask[rows]]
+        return float(np.median(values)) if values.size else None
 
     def level(self, b: int) -> LevelImage:
         """Return the image binned by `b`."""

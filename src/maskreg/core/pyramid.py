@@ -101,9 +101,9 @@ class ImagePyramid:
         return self._sums[b]
 
 
-def eroded(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    """Return where all pixels within `radius` (a box) are valid; beyond the border none is."""
-    out = np.pad(mask, radius)
+def eroded(mask: NDArray[np.bool_], radius: int, *, beyond: bool = False) -> NDArray[np.bool_]:
+    """Return where all pixels within `radius` (a box) are valid; `beyond` the border all or none are."""
+    out = np.pad(mask, radius, constant_values=beyond)
     for axis in range(mask.ndim):
         # runs of 2, 4, 8, ... valid pixels, then of all 2 radius + 1
         length = 1

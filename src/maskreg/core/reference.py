@@ -13,17 +13,18 @@ from threading import RLock
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.bands import visible_part
+from maskreg.core.bands import Band, band_of, seen_bands, visible_part
 from maskreg.core.fill import filled
-from maskreg.core.noise import noise_map
+from maskreg.core.noise import NoiseCurve, noise_curve
 from maskreg.core.plan import Plan, make_plan
 from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import ImagePyramid, MaskPyramid, eroded
+from maskreg.core.pyramid import MaskPyramid, eroded
 from maskreg.core.refine import NormalMatrices, normal_matrices
 from maskreg.core.search import LevelSearch
 from maskreg.core.spectra import cross, transform
 from maskreg.core.spectrum import Forecast, forecast
 from maskreg.core.template import Template, make_template
+from maskreg.core.whole import Whole
 from maskreg.options import Options
 
 TAPS_REACH = 3
@@ -50,27 +51,43 @@ class ReferenceSide:
         self.options = options
         self._lock = RLock()
         self._masked: list[MaskedSide] = []
-        self._noise: ImagePyramid | None = None
+        self._noise: dict[int, NDArray[np.float32]] = {}
+        self._wholes: dict[int, Whole] = {}
         self._forecasts: dict[int, Forecast] = {}
         self._templates: dict[tuple[int, float | None], Template] = {}
-        self._visible: dict[int, float] = {}
+        self._bands: dict[int, Band] = {}
         self._looks = [0, 0]
+
+    @cached_property
+    def noise_curve(self) -> NoiseCurve:
+        """How noisy a pixel is that is so bright."""
+        return noise_curve(self.image)
+
+    @cached_property
+    def mean_noise(self) -> float:
+        """Mean variance of the noise of a pixel, stabilised units."""
+        return self.noise_curve.mean(self.image)
 
     def noise(self, b: int) -> NDArray[np.float32]:
         """Return the variance of each pixel's noise at level `b`, stabilised units."""
         with self._lock:
-            if self._noise is None:
-                self._noise = ImagePyramid(noise_map(self.image), self.image.masks)
-            return self._noise.level(b).pixels / np.float32(b**self.image.mask.ndim)
+            if b not in self._noise:
+                self._noise[b] = self.noise_curve.map(self.image, b)
+            return self._noise[b]
+
+    def whole(self, b: int) -> Whole:
+        """Return the image at level `b` without holes."""
+        with self._lock:
+            if b not in self._wholes:
+                level = self.image.level(b)
+                self._wholes[b] = Whole(level.pixels, level.mask)
+            return self._wholes[b]
 
     def forecast(self, b: int) -> Forecast:
         """Return which low-pass refines best at level `b`, and how well, in level pixels."""
         with self._lock:
             if b not in self._forecasts:
-                level = self.image.level(b)
-                found = forecast(
-                    filled(level.pixels, level.mask), float(self.noise(b).mean(dtype=np.float64))
-                )
+                found = forecast(self.whole(b).coefficients, float(self.noise(b).mean(dtype=np.float64)))
                 smoothing = self.options.smoothing
                 self._forecasts[b] = found if isinstance(smoothing, str) else found.gaussian(smoothing / b)
             return self._forecasts[b]
@@ -87,15 +104,22 @@ class ReferenceSide:
             if (b, gaussian) not in self._templates:
                 level = self.image.level(b)
                 noise = self.noise(b) * np.float32(found.noise_scale)
-                self._templates[b, gaussian] = make_template(level.pixels, level.mask, noise, low_pass)
+                self._templates[b, gaussian] = make_template(
+                    level.pixels, level.mask, noise, low_pass, self.whole(b)
+                )
             return self._templates[b, gaussian]
+
+    def band(self, b: int) -> Band:
+        """Return the structure of the size of the pixels of level `b`, and the noise there."""
+        with self._lock:
+            if b not in self._bands:
+                noise = self.mean_noise / b**self.image.mask.ndim
+                self._bands[b] = band_of(self.image.level(b), noise)
+            return self._bands[b]
 
     def visible(self, plan: Plan, b: int) -> float:
         """Return which part of the reference's structure the search of level `b` sees."""
-        with self._lock:
-            if b not in self._visible:
-                self._visible[b] = visible_part(self.image, self.noise, plan.bins, b)
-            return self._visible[b]
+        return visible_part({a: self.band(a) for a in plan.bins if a <= seen_bands(b)}, b)
 
     def count_look(self, *, enough: bool) -> None:
         """Count a frame whose first look was enough, or was not."""

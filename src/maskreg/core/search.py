@@ -167,7 +167,7 @@ class LevelSearch:
         self.bin = b
         reference = image.level(b)
         # a step of one count in a block of b pixels
-        step = image.detector.least_step(image.raw, image.mask) / image.scale
+        step = image.detector.least_step(image.raw.dtype, image.typical) / image.scale
         averaged = b * (2 * np.sqrt(np.pi) * FAINT_BLUR_PX if faint else 1.0)
         self._quantised = (step / averaged**moving_mask.ndim) ** 2 / 12
         sigma = FAINT_BACKGROUND_PX if faint else BACKGROUND_PX

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from maskreg.core.interpolate import lagrange_taps
@@ -67,6 +66,21 @@ class LowPass:
             out *= kept_half_way(f).astype(np.float32)
         return np.asarray(out)
 
+    def weigh(self, coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the cosine transform of an image times the filter."""
+        from maskreg.core.spectrum_kernels import weighed
+
+        *others, along = cosine_frequencies(coefficients.shape)
+        *gains, gain = (kept_half_way(f).astype(np.float32) for f in (*others, along))
+        across = np.ones(1, np.float32)
+        for values in gains:
+            across = np.multiply.outer(across, values).ravel()
+        found = weighed(
+            coefficients.reshape(-1, along.size), _squares(others), across, along**2, gain,
+            self._profile(), np.float32(2 * FINER * len(self.weights)),
+        )  # fmt: skip
+        return np.asarray(found).reshape(coefficients.shape)
+
     def _profile(self) -> NDArray[np.float32]:
         """Return the filter over the radius, `FINER` values a ring."""
         rings = (np.arange(FINER * len(self.weights)) + 0.5) / FINER
@@ -104,6 +118,14 @@ def cosine_frequencies(shape: tuple[int, ...]) -> list[NDArray[np.float32]]:
     return [(np.arange(n) / (2 * n)).astype(np.float32) for n in shape]
 
 
+def _squares(frequencies: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the sum of squares of the frequencies along some axes, on their flattened grid."""
+    out = np.zeros(1, np.float32)
+    for f in frequencies:
+        out = np.add.outer(out, f**2).ravel()
+    return out
+
+
 def _radius(frequencies: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
     grid = np.meshgrid(*frequencies, indexing="ij", sparse=True)
     return np.asarray(np.sqrt(sum(f.astype(np.float32) ** 2 for f in grid)))
@@ -131,26 +153,27 @@ class Forecast:
         return replace(self, low_pass=gaussian_low_pass(width))
 
 
-def forecast(whole: NDArray[np.float32], variance: float) -> Forecast:
+def forecast(coefficients: NDArray[np.float32], variance: float) -> Forecast:
     """Return the low-pass of equation (1), and the variance of the shift that it promises.
 
     Parameters
     ----------
-    whole : ndarray of float32
-        The image, ignored pixels filled smoothly.
+    coefficients : ndarray of float32
+        Orthonormal cosine transform of the image, ignored pixels filled smoothly.
     variance : float
         Mean variance of the noise over all pixels, the filled ones (of no noise) included.
     """
-    rings = int(np.clip(min(whole.shape) // 2, *RINGS))
-    power, number = _ring_power(whole, rings)
+    shape, ndim = coefficients.shape, coefficients.ndim
+    rings = int(np.clip(min(shape) // 2, *RINGS))
+    power, number = _ring_power(coefficients, rings)
     floor = max(variance, 1e-12 * float(power.max(initial=0.0)), 1e-30)
     smooth = _falling(power, number)
     scale = float(np.clip(smooth[-1] / floor, 1 - NOISE_DOUBT, 1 + NOISE_DOUBT))
     rho = np.maximum(smooth / (scale * floor) - 1 - FAINT, 0.0)
     # twice the weights: 1 where the signal is far above the noise
     weights = 2 * rho / (1 + 2 * rho)
-    candidates = [LowPass(weights, w) for w in WIDTHS if w <= max(WIDTHS[1], min(whole.shape) / 8)]
-    sigmas = np.array([_predicted_sigma(c, rho, number, whole.ndim) for c in candidates])
+    candidates = [LowPass(weights, w) for w in WIDTHS if w <= max(WIDTHS[1], min(shape) / 8)]
+    sigmas = np.array([_predicted_sigma(c, rho, number, ndim) for c in candidates])
     steady = [LINEAR * sigma < c.width for c, sigma in zip(candidates, sigmas, strict=True)]
     best = steady.index(True) if any(steady) else int(np.argmin(sigmas / [c.width for c in candidates]))
     if not np.isfinite(sigmas[best]):
@@ -159,18 +182,38 @@ def forecast(whole: NDArray[np.float32], variance: float) -> Forecast:
     return Forecast(low_pass, float(sigmas[best]), scale)
 
 
-def _ring_power(whole: NDArray[np.float32], rings: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _ring_power(
+    coefficients: NDArray[np.float32], rings: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean power of the frequencies of each ring, and their number.
 
     White noise of variance v has power v.
     """
-    coefficients = scipy.fft.dctn(whole, norm="ortho")
-    place = _radius(cosine_frequencies(whole.shape)) * np.float32(2 * rings)
+    from maskreg.core.spectrum_kernels import power_in_rings
+
+    *others, along = cosine_frequencies(coefficients.shape)
+    total, number = power_in_rings(coefficients.reshape(-1, along.size), _squares(others), along**2, rings)
+    return _without_mean(coefficients, total, number)
+
+
+def plain_ring_power(
+    coefficients: NDArray[np.float32], rings: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what `_ring_power` does, by arrays."""
+    place = _radius(cosine_frequencies(coefficients.shape)) * np.float32(2 * rings)
     ring = np.minimum(place, rings - 1).astype(np.int32).ravel()
     number = np.bincount(ring, minlength=rings).astype(np.float64)
-    number[0] -= 1  # the mean says nothing
-    coefficients.flat[0] = 0
-    total = np.bincount(ring, coefficients.ravel().astype(np.float64) ** 2, minlength=rings)
+    squares = coefficients.ravel().astype(np.float64) ** 2
+    total = np.bincount(ring, squares, minlength=rings).astype(np.float64)
+    return _without_mean(coefficients, total, number)
+
+
+def _without_mean(
+    coefficients: NDArray[np.float32], total: NDArray[np.float64], number: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Take out frequency zero: the mean says nothing."""
+    number[0] -= 1
+    total[0] = max(0.0, total[0] - float(coefficients.flat[0]) ** 2)
     return total / np.maximum(number, 1), number
 
 

@@ -60,12 +60,12 @@ class Detector:
 
         One from a few electrons on; less below, where most pixels hold nothing.
         """
-        means, variances = self._noise_table
+        means, variances = self.noise_table
         return np.asarray(np.interp(local, means, variances))
 
     @cached_property
-    def _noise_table(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and variance of the stabilised value of Poisson counts with read noise."""
+    def noise_table(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Ascending means, and variances, of the stabilised value of Poisson counts with read noise."""
         rows = [self._moments_at(mean) for mean in np.concatenate([[1e-4], np.geomspace(1e-3, 30.0, 60)])]
         means, variances = np.transpose(rows)
         return means, variances
@@ -78,16 +78,16 @@ class Detector:
         centre = float((chance * stabilised).sum())
         return centre, float((chance * (stabilised - centre) ** 2).sum())
 
-    def least_step(self, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> float:
+    def least_step(self, dtype: np.dtype[Any], typical_value: float | None) -> float:
         """Return the typical step between neighbouring integer values, in stabilised units.
 
-        Zero for data that are not integers.
+        Zero for data that are not integers, or where nothing is valid.
         """
-        if pixels.dtype.kind not in "ui" or not mask.any():
+        if dtype.kind not in "ui" or typical_value is None:
             return 0.0
         if not self.counts:
             return 1.0
-        typical = np.array([float(np.median(pixels[mask]))])
+        typical = np.array([typical_value])
         return float((self.stabilised(typical + 1) - self.stabilised(typical))[0])
 
 

@@ -10,16 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
-import scipy.ndimage
 from numpy.typing import NDArray
 
-from maskreg.core.fill import filled, inner
-from maskreg.core.interpolation_error import SLOPE, InterpolationError, interpolation_error, slope_response
+from maskreg.core.fill import inner
+from maskreg.core.filters import filtered
+from maskreg.core.interpolation_error import SLOPE, InterpolationError, slope_response
 from maskreg.core.spectrum import LowPass, cosine_frequencies
+from maskreg.core.whole import Whole, image_of
 
 INNER_PART = 0.25
 """The pixels off the mask's edge are used alone if they are at least this part of the valid ones."""
+
+GAIN_SIDE = {1: 2**14, 2: 512, 3: 64}
+"""The gains of noise are means over so many frequencies along each of this many axes."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,14 @@ class NoiseGains:
     smooth: float
 
 
-def noise_gains(response: NDArray[np.float32]) -> NoiseGains:
-    """Return the gains of the filters, from their response at the frequencies of the cosine transform.
+def noise_gains(low_pass: LowPass, ndim: int) -> NoiseGains:
+    """Return the gains of the filters, from their response at the frequencies of a cosine transform.
 
     The slope is taken along one axis; those along the others gain as much.
     """
-    along = slope_response(cosine_frequencies(response.shape)[0]) ** 2
+    frequencies = cosine_frequencies((GAIN_SIDE[min(ndim, 3)],) * ndim)
+    response = low_pass.response(frequencies)
+    along = slope_response(frequencies[0]) ** 2
     h, hh = _summed_across(response), _summed_across(response**2)
     h[0], hh[0] = h[0] / 2, hh[0] / 2
     return NoiseGains(
@@ -110,7 +115,11 @@ def _summed_across(response: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def make_template(
-    pixels: NDArray[np.float32], mask: NDArray[np.bool_], noise: NDArray[np.float32], low_pass: LowPass
+    pixels: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    noise: NDArray[np.float32],
+    low_pass: LowPass,
+    whole: Whole | None = None,
 ) -> Template:
     """Return the template of a reference with at least one valid pixel.
 
@@ -122,15 +131,16 @@ def make_template(
     noise : ndarray of float32
         Variance of each pixel's noise.
     low_pass : LowPass
+    whole : Whole, optional
+        Of these pixels, where it is known already.
     """
-    whole = filled(pixels, mask)
+    whole = whole or Whole(pixels, mask)
     inside = inner(mask)
     if np.count_nonzero(inside) < INNER_PART * np.count_nonzero(mask):
         inside = mask  # scattered
-    response = low_pass.response(cosine_frequencies(whole.shape))
-    smooth = np.asarray(scipy.fft.idctn(scipy.fft.dctn(whole) * response), np.float32)
-    gradient = np.stack([_slope(smooth, axis) for axis in range(whole.ndim)])
-    slope = np.stack([_slope(whole, axis) for axis in range(whole.ndim)])
+    smooth = image_of(low_pass.weigh(whole.coefficients))
+    gradient = np.stack([_slope(smooth, axis) for axis in range(mask.ndim)])
+    slope = np.stack([_slope(whole.pixels, axis) for axis in range(mask.ndim)])
     return Template(
         pixels,
         inside,
@@ -139,11 +149,11 @@ def make_template(
         gradient,
         smooth,
         slope,
-        noise_gains(response),
-        interpolation_error(whole, inside, [*gradient, smooth], noise, low_pass),
+        noise_gains(low_pass, mask.ndim),
+        InterpolationError(whole.pixels, inside, (*gradient, smooth), noise, low_pass),
     )
 
 
 def _slope(image: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     """Return the derivative along one axis."""
-    return np.asarray(scipy.ndimage.correlate1d(image, SLOPE, axis, mode="nearest"))
+    return filtered(image, SLOPE, axis, nearest=True)

@@ -1,0 +1,41 @@
+"""An image without holes, and its cosine transform, whose mirrored borders make no edges."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from maskreg.core.fill import filled
+
+
+class Whole:
+    """An image whose ignored pixels are filled, for all that is read off its spectrum.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32
+        Zero where `mask` is False.
+    mask : ndarray of bool
+        Not all False.
+
+    Attributes
+    ----------
+    pixels : ndarray of float32
+        Filled.
+    """
+
+    def __init__(self, pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
+        self.pixels = filled(pixels, mask)
+
+    @cached_property
+    def coefficients(self) -> NDArray[np.float32]:
+        """The cosine transform, orthonormal: white noise of variance v has coefficients of variance v."""
+        return np.asarray(scipy.fft.dctn(self.pixels, norm="ortho"), np.float32)
+
+
+def image_of(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the image of which these are the cosine transform; they are overwritten."""
+    return np.asarray(scipy.fft.idctn(coefficients, norm="ortho", overwrite_x=True), np.float32)
