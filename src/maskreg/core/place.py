@@ -8,11 +8,12 @@ refines, it settles within what the one before left open.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.expansion import without_expansion
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import refine
@@ -94,7 +95,21 @@ def place(
         if not known.refined:
             gaussian = wider * masked.side.forecast(level).low_pass.width
             known = _stage(masked, moving, level, gaussian, known, PASSING_STEP) or known
-    return known
+    return known if coarse or not known.refined else _without_expansion(masked, moving, known)
+
+
+def _without_expansion(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
+    """Return a refined place as it is if rings expand; seen at the level above, which costs a quarter."""
+    b = min(2 * known.bin, max(masked.plan.start, known.bin))
+    lag = nearest_lag(known.shift / b)
+    rings, lever, normal = masked.side.rings(b), masked.lever(b, lag), masked.normal(b, None, lag)
+    if rings is None or lever is None or normal is None:
+        return known
+    shift, covariance = without_expansion(
+        rings, lever, normal, masked.interpolable(moving, b), masked.usable(b),
+        known.shift / b, lag, known.covariance / b**2,
+    )  # fmt: skip
+    return replace(known, shift=b * shift, covariance=b**2 * covariance)
 
 
 def stages(masked: MaskedSide, b: int) -> Iterator[tuple[int, float | None]]:

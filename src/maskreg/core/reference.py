@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.bands import Band, band_of, seen_bands, visible_part
+from maskreg.core.expansion import Lever, Rings, find_lever, find_rings
 from maskreg.core.fill import filled
 from maskreg.core.noise import NoiseCurve, noise_curve
 from maskreg.core.plan import Plan, make_plan
@@ -56,6 +57,7 @@ class ReferenceSide:
         self._forecasts: dict[int, Forecast] = {}
         self._templates: dict[tuple[int, float | None], Template] = {}
         self._bands: dict[int, Band] = {}
+        self._rings: dict[int, Rings | None] = {}
         self._looks = [0, 0]
 
     @cached_property
@@ -117,6 +119,13 @@ class ReferenceSide:
                 self._bands[b] = band_of(self.image.level(b), noise)
             return self._bands[b]
 
+    def rings(self, b: int) -> Rings | None:
+        """Return the rings that level `b` shows, or None if the pattern has no centre."""
+        with self._lock:
+            if b not in self._rings:
+                self._rings[b] = find_rings(self.template(b))
+            return self._rings[b]
+
     def visible(self, plan: Plan, b: int) -> float:
         """Return which part of the reference's structure the search of level `b` sees."""
         return visible_part({a: self.band(a) for a in plan.bins if a <= seen_bands(b)}, b)
@@ -154,6 +163,7 @@ class MaskedSide:
         self._safe: dict[tuple[int, int], NDArray[np.bool_]] = {}
         self._scattered: dict[int, bool] = {}
         self._normal: dict[tuple[int, float | None, tuple[int, ...]], NormalMatrices | None] = {}
+        self._levers: dict[tuple[int, tuple[int, ...]], Lever | None] = {}
 
     @cached_property
     def first_look(self) -> int | None:
@@ -211,8 +221,7 @@ class MaskedSide:
 
     def normal(self, b: int, gaussian: float | None, lag: tuple[int, ...]) -> NormalMatrices | None:
         """Return the normal matrices of a template at the nearest lag of a coarse grid."""
-        step = max(1, min(self.masks.level(b).shape) // LAG_STEPS)
-        near = tuple(step * round(s / step) for s in lag)
+        near = self._near(b, lag)
         with self._lock:
             if (b, gaussian, near) not in self._normal:
                 if len(self._normal) >= MOST_KEPT:
@@ -220,3 +229,22 @@ class MaskedSide:
                 found = normal_matrices(self.side.template(b, gaussian), self.usable(b), near)
                 self._normal[b, gaussian, near] = found
             return self._normal[b, gaussian, near]
+
+    def lever(self, b: int, lag: tuple[int, ...]) -> Lever | None:
+        """Return what an expansion of the rings that level `b` shows does at a lag."""
+        rings, near = self.side.rings(b), self._near(b, lag)
+        normal = self.normal(b, None, lag)
+        if rings is None or normal is None:
+            return None
+        with self._lock:
+            if (b, near) not in self._levers:
+                if len(self._levers) >= MOST_KEPT:
+                    self._levers.clear()
+                gradient = self.side.template(b).gradient
+                self._levers[b, near] = find_lever(rings, gradient, normal, self.usable(b), near)
+            return self._levers[b, near]
+
+    def _near(self, b: int, lag: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the nearest lag of a coarse grid."""
+        step = max(1, min(self.masks.level(b).shape) // LAG_STEPS)
+        return tuple(step * round(s / step) for s in lag)

@@ -121,10 +121,10 @@ def refine(
             nearest = nearest_lag(shift)
         sums = moments(template, moving, usable, shift, nearest)
         sums = _carried(sums, template.error.at(shift))
-        gain = _gain(template, sums, normal.noise)
+        gain = moving_gain(template, sums, normal.noise)
         if gain is None:
             return None
-        step = -np.linalg.solve(normal.jacobian, _projected_residual(sums, gain))
+        step = -np.linalg.solve(normal.jacobian, projected_residual(sums, gain))
         step *= min(1.0, STEP_LIMIT * template.low_pass.width / max(float(np.abs(step).max()), 1e-30))
         shift = shift + step
         if np.abs(step).max() < tolerance:
@@ -322,7 +322,7 @@ def _carried(sums: Moments, error: NDArray[np.float64]) -> Moments:
     return replace(sums, gu=sums.gu - scaled[:-1], hu=sums.hu - float(scaled[-1]))
 
 
-def _gain(template: Template, sums: Moments, noise: float) -> float | None:
+def moving_gain(template: Template, sums: Moments, noise: float) -> float | None:
     """Return the gain a of moving into reference, the reference's own noise taken off."""
     if sums.n < 3:
         return None
@@ -334,7 +334,7 @@ def _gain(template: Template, sums: Moments, noise: float) -> float | None:
     return float(reference / moving)
 
 
-def _projected_residual(sums: Moments, gain: float) -> NDArray[np.float64]:
+def projected_residual(sums: Moments, gain: float) -> NDArray[np.float64]:
     """Return the sums of G times the residual, offset solved for."""
     reference = sums.gr - sums.g * (sums.r / sums.n)
     moving = sums.gu - sums.g * (sums.u / sums.n)
