@@ -120,7 +120,7 @@ def find_lever(
         b[axis] = _product(common, gradient[axis], steep) - shared
         c[axis] = _product(common, outward, template.slope[axis]) - shared
     seen = _product(common, outward, steep) - _sum(own * (rho**2).sum(axis=0))
-    arm = np.asarray(np.linalg.solve(normal.jacobian, b), np.float64)
+    arm = normal.inverse @ b
     information = seen - float(c @ arm)
     return Lever(arm, information) if information > 0 else None
 
@@ -137,8 +137,8 @@ def without_expansion(
         return shift, covariance
     expansion = float(projected_residual(sums, gain)[0]) / lever.information
     # D sees the noise as G does
-    inverse = np.linalg.inv(normal.jacobian)
-    noise = float(np.trace(covariance)) / float(np.trace(inverse @ normal.projected @ inverse.T))
+    projected = normal.inverse @ normal.projected @ normal.inverse.T
+    noise = float(np.trace(covariance)) / float(np.trace(projected))
     variance = noise * float(np.trace(normal.projected) / np.trace(normal.jacobian)) / lever.information
     if not expansion**2 > SHOWS**2 * variance:
         return shift, covariance

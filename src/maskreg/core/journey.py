@@ -152,6 +152,9 @@ def judge(
         return Status.WEAK, f"significance {significance:.1f}, chance reaches {line:.1f}"
     if not winner.refined:
         return Status.WEAK, "noise hides where in a broad peak the place is"
+    if winner.blind.size:
+        along = ", ".join(f"{u:+.2f}" for u in _pointing_up(winner.blind[:, 0]))
+        return Status.AMBIGUOUS, f"the pattern does not tell the shift along ({along}), as parallel lines do"
     limits = side.options.limits(len(winner.shift))
     if limits is not None and (np.abs(winner.shift) > np.array(limits) + 0.5).any():
         return Status.AT_LIMIT, f"max_shift {', '.join(f'{m:g}' for m in limits)} px"
@@ -159,6 +162,11 @@ def judge(
         where = ", ".join(f"{s:+d}" for s in rival.shift)
         return Status.AMBIGUOUS, f"the other is ({where}) px, odds {np.exp(rival.gap):.1f} to 1"
     return Status.OK, ""
+
+
+def _pointing_up(direction: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a direction with the sign that makes its largest component positive."""
+    return np.asarray(direction * np.sign(direction[np.argmax(np.abs(direction))]))
 
 
 def _one_pixel_made(

@@ -59,12 +59,16 @@ class Place:
         Level of the last stage that refined it; of the first, if none did.
     refined : bool
         Whether any stage did; else noise hides where in a broad peak the place is.
+    blind : (ndim, ...) ndarray of float64
+        Orthonormal directions along which no stage could tell the shift, as along parallel lines; it
+        is as far known there as what was searched.
     """
 
     shift: NDArray[np.float64]
     covariance: NDArray[np.float64]
     bin: int
     refined: bool
+    blind: NDArray[np.float64]
 
 
 def place(
@@ -83,7 +87,8 @@ def place(
     coarse : bool
         Do not go down to finer levels: good enough to compare places of the same structure.
     """
-    known = Place(shift, np.eye(len(shift)) * float(b) ** 2, min(b, masked.plan.start), False)
+    ndim = len(shift)
+    known = Place(shift, np.eye(ndim) * float(b) ** 2, min(b, masked.plan.start), False, nowhere(ndim))
     ordered = [stage for stage in stages(masked, b) if not coarse or stage[0] >= min(b, masked.plan.start)]
     for level, gaussian in ordered:
         # what is to be refined again need not be exact
@@ -103,7 +108,7 @@ def _without_expansion(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
     b = min(2 * known.bin, max(masked.plan.start, known.bin))
     lag = nearest_lag(known.shift / b)
     rings, lever, normal = masked.side.rings(b), masked.lever(b, lag), masked.normal(b, None, lag)
-    if rings is None or lever is None or normal is None:
+    if rings is None or lever is None or normal is None or known.blind.size or normal.blind.size:
         return known
     shift, covariance = without_expansion(
         rings, lever, normal, masked.interpolable(moving, b), masked.usable(b),
@@ -152,9 +157,28 @@ def _stage(
     found = refine(template, pixels, masked.usable(b), normal, shift / b, tolerance)
     if found is None or not found.converged:
         return None
-    if np.abs(b * found.shift - known.shift).max() > CONTRADICTS * open_px + b / 2:
+    moved = normal.known @ normal.known.T @ (b * found.shift - known.shift)
+    if np.abs(moved).max() > CONTRADICTS * open_px + b / 2:
         return None
-    return Place(b * found.shift, b**2 * found.covariance, b, True)
+    along = _along_blind(masked, known, normal.blind)
+    blind = normal.blind if known.blind.size or not known.refined else nowhere(len(shift))
+    return Place(b * found.shift, b**2 * found.covariance + along, b, True, blind)
+
+
+def nowhere(ndim: int) -> NDArray[np.float64]:
+    """Return the basis of no direction."""
+    return np.empty((ndim, 0))
+
+
+def _along_blind(masked: MaskedSide, known: Place, blind: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the covariance along blind directions: of the stage before, or of all that was searched."""
+    if known.refined:
+        variances = np.diagonal(blind.T @ known.covariance @ blind)
+    else:
+        reach = masked.side.options.limits(len(blind)) or masked.side.image.mask.shape
+        # evenly likely from -reach to reach
+        variances = np.array(reach, np.float64) ** 2 @ blind**2 / 3
+    return np.asarray((blind * variances) @ blind.T)
 
 
 def _settled(

@@ -77,7 +77,7 @@ class Refinement:
     shift : (ndim,) ndarray of float64
         Px.
     covariance : (ndim, ndim) ndarray of float64
-        Px squared.
+        Px squared; nothing along the blind directions of the normal matrices.
     converged : bool
     """
 
@@ -104,7 +104,7 @@ def refine(
     usable : ndarray of bool
         Pixels of moving at which it may be interpolated.
     normal : NormalMatrices
-        At a lag near the answer.
+        At a lag near the answer. Along its blind directions the shift stays where it started.
     start : (ndim,) ndarray
         Within about a width of the low-pass of the answer, px.
     tolerance : float
@@ -124,7 +124,7 @@ def refine(
         gain = moving_gain(template, sums, normal.noise)
         if gain is None:
             return None
-        step = -np.linalg.solve(normal.jacobian, projected_residual(sums, gain))
+        step = -normal.inverse @ projected_residual(sums, gain)
         step *= min(1.0, STEP_LIMIT * template.low_pass.width / max(float(np.abs(step).max()), 1e-30))
         shift = shift + step
         if np.abs(step).max() < tolerance:
@@ -232,11 +232,19 @@ class NormalMatrices:
         images.
     noise : float
         Mean of the template's noise variance.
+    inverse : (ndim, ndim) ndarray
+        Of the Jacobian; nothing along blind directions.
+    known, blind : (ndim, ...) ndarray
+        Orthonormal directions along which the images tell the shift, at least one, and along which
+        they do not: parallel lines are blind along themselves.
     """
 
     jacobian: NDArray[np.float64]
     projected: NDArray[np.float64]
     noise: float
+    inverse: NDArray[np.float64]
+    known: NDArray[np.float64]
+    blind: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -288,7 +296,7 @@ def plain_normal_sums(template: Template, usable: NDArray[np.bool_], lag: tuple[
 def normal_matrices(
     template: Template, usable: NDArray[np.bool_], lag: tuple[int, ...]
 ) -> NormalMatrices | None:
-    """Return the matrices, the reference's own noise taken off; None where noise hides a direction.
+    """Return the matrices, the reference's own noise taken off; None where that hides all directions.
 
     The signal in G meets the noise of both images, the noise in G only that of moving: its product
     with the reference's own vanishes, the kernel being odd.
@@ -301,16 +309,34 @@ def normal_matrices(
     mean = sums.g / sums.n
     raw = sums.gd - np.outer(mean, sums.d)
     jacobian = raw - sums.v * gains.slope * eye
-    # how far the sum itself is known: a direction in which it is less than that is not known
-    doubt = DOUBT * np.sqrt(sums.vv) * gains.slope_spread + NOISE_DOUBT * sums.v * gains.slope
-    if np.linalg.eigvalsh((jacobian + jacobian.T) / 2)[0] <= doubt + 1e-9 * float(np.abs(np.trace(raw))):
-        return None
-    own = sums.vv * gains.gradient * eye
+    slopes, directions = np.linalg.eigh((jacobian + jacobian.T) / 2)
     crossed = np.outer(mean, sums.vg)
     energy = sums.vgg - crossed - crossed.T + sums.v * np.outer(mean, mean)
+    # how far each sum itself is known: noise meets noise, and the slopes of noise meet what G there is
+    meeting = np.diagonal(directions.T @ energy @ directions) / template.low_pass.width**2
+    doubt = DOUBT * np.sqrt(sums.vv * gains.slope_spread**2 + np.maximum(meeting, 0))
+    doubt += NOISE_DOUBT * sums.v * gains.slope + 1e-9 * float(np.abs(np.trace(raw)))
+    seen = slopes > doubt
+    if not seen.any():
+        return None
+    own = sums.vv * gains.gradient * eye
     values, vectors = np.linalg.eigh(energy - own)
     signal = (vectors * np.maximum(values, 0)) @ vectors.T
-    return NormalMatrices(jacobian, 2 * signal + own, sums.v / sums.n)
+    inverse, known, blind = _inverted(jacobian, int(np.count_nonzero(seen)))
+    return NormalMatrices(jacobian, 2 * signal + own, sums.v / sums.n, inverse, known, blind)
+
+
+def _inverted(
+    jacobian: NDArray[np.float64], rank: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the inverse of this rank, and the directions that it keeps and drops.
+
+    Those are singular vectors to the right: what the slopes of the reference say. The ones to the left
+    also see what filling made of G along the edge.
+    """
+    left, values, right = np.linalg.svd(jacobian)
+    inverse = (right[:rank].T / values[:rank]) @ left[:, :rank].T
+    return inverse, right[:rank].T, right[rank:].T
 
 
 def _carried(sums: Moments, error: NDArray[np.float64]) -> Moments:
@@ -354,6 +380,5 @@ def _covariance(
     # interpolation between pixels averages the noise of moving
     kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in shift]))
     shown = max(residual, 0.0) / (1 + kept)
-    inverse = np.linalg.inv(normal.jacobian)
-    covariance = inverse @ normal.projected @ inverse.T * (shown / max(normal.noise, 1e-30))
-    return np.asarray(covariance + SHORTEST_STEP**2 * np.eye(len(shift)))
+    covariance = normal.inverse @ normal.projected @ normal.inverse.T * (shown / max(normal.noise, 1e-30))
+    return np.asarray(covariance + SHORTEST_STEP**2 * normal.known @ normal.known.T)

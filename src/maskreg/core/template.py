@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 from maskreg.core.fill import inner
 from maskreg.core.filters import filtered
 from maskreg.core.interpolation_error import SLOPE, InterpolationError, slope_response
+from maskreg.core.pyramid import eroded
 from maskreg.core.spectrum import LowPass, cosine_frequencies
 from maskreg.core.whole import Whole, image_of
+
+SHORT_SLOPE = np.array([1, -8, 0, 8, -1]) / 12
+"""Derivative at the middle of five pixels, exact for polynomials to degree four."""
 
 INNER_PART = 0.25
 """The pixels off the mask's edge are used alone if they are at least this part of the valid ones."""
@@ -139,8 +143,8 @@ def make_template(
     if np.count_nonzero(inside) < INNER_PART * np.count_nonzero(mask):
         inside = mask  # scattered
     smooth = image_of(low_pass.weigh(whole.coefficients))
-    gradient = np.stack([_slope(smooth, axis) for axis in range(mask.ndim)])
-    slope = np.stack([_slope(whole.pixels, axis) for axis in range(mask.ndim)])
+    gradient = np.stack([filtered(smooth, SLOPE, axis, nearest=True) for axis in range(mask.ndim)])
+    slope = np.stack([_slope_off_filled(whole.pixels, mask, inside, axis) for axis in range(mask.ndim)])
     return Template(
         pixels,
         inside,
@@ -154,6 +158,20 @@ def make_template(
     )
 
 
-def _slope(image: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
-    """Return the derivative along one axis."""
-    return filtered(image, SLOPE, axis, nearest=True)
+def _slope_off_filled(
+    whole: NDArray[np.float32], mask: NDArray[np.bool_], inside: NDArray[np.bool_], axis: int
+) -> NDArray[np.float32]:
+    """Return the derivative along an axis; on inner pixels next to the edge by five pixels, not seven.
+
+    Seven would reach filled ones. What is filled in makes slopes along parallel lines, in G as well, and
+    their product would pass for knowledge.
+    """
+    slope = filtered(whole, SLOPE, axis, nearest=True)
+    near = list(np.nonzero(inside & ~eroded(mask, len(SLOPE) // 2)))
+    here, last = near[axis], whole.shape[axis] - 1
+    slope[tuple(near)] = sum(
+        np.float32(tap)
+        * whole[tuple(np.clip(here + k - 2, 0, last) if a == axis else at for a, at in enumerate(near))]
+        for k, tap in enumerate(SHORT_SLOPE)
+    )
+    return slope
