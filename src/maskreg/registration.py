@@ -136,3 +136,20 @@ class Registration:
             f"Registration({self.status.label}: shift=({shift}) px, sigma=({sigma}) px, "
             f"score={self.score:.3f}, significance={self.significance:.1f}, overlap={self.overlap:.2f})"
         )
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from maskreg.notebook import table_html
+
+        pairs = zip(self.shift, self.uncertainty, strict=True)
+        shift = ", ".join(f"{value:+.3f} ± {sigma:.3f}" for value, sigma in pairs)
+        rows = [("shift, px", shift if self.status.keeps_shift else "none"), ("reason", self.reason)]
+        rows += [
+            ("score", f"{self.score:.3f}"),
+            ("significance", f"{self.significance:.1f}"),
+            ("overlap", f"{self.overlap:.2f}"),
+        ]
+        if self.rival is not None:
+            where = ", ".join(f"{step:+d}" for step in self.rival.shift)
+            rows.append(("rival", f"({where}) px, log-likelihood {self.rival.gap:.1f} below"))
+        return table_html(f"Registration: {self.status.label}", rows)

@@ -16,7 +16,7 @@ from maskreg.series import read_run
 
 @pytest.fixture
 def flags(data):
-    return ("--valid", data / "valid_mask.tif", "-o", data / "run")
+    return ("--valid", data / "valid_mask.tif", "-o", data / "run", "--no-report")
 
 
 def test_a_folder_becomes_a_run(maskreg, data, flags, scan):

@@ -13,16 +13,23 @@ from maskreg.registration import Status
 from maskreg.testing import ChromiumScan
 
 ROOT = Path(__file__).parents[2]
+REPORT_AND_VIEW = (ROOT / "docs" / "reference" / "report-and-view.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted(page.relative_to(ROOT) for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LARGEST_PICTURE = 600_000
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def blocks(language, page=README):
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
 
 
-COMMANDS = [line for block in blocks("sh") for line in block.splitlines() if line]
+COMMANDS = [
+    line
+    for page in (README, REPORT_AND_VIEW)
+    for block in blocks("sh", page)
+    for line in block.splitlines()
+    if line
+]
 
 
 def test_the_python_blocks_run_one_after_another(tmp_path, monkeypatch, capsys):
@@ -36,6 +43,17 @@ def test_the_python_blocks_run_one_after_another(tmp_path, monkeypatch, capsys):
     assert names["alignment"].ok.all()
     assert capsys.readouterr().out.startswith("ok [")
     assert (tmp_path / "shifts.csv").read_text().count("\n") == 7
+
+
+def test_the_python_blocks_of_the_report_page_run(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib").use("agg")
+    ChromiumScan((192, 192), scans=1, delays=(-1.0, 0.0, 1.0, 2.0, 3.0, 5.0)).write(tmp_path / "maskreg-demo")
+    monkeypatch.chdir(tmp_path)
+    code = blocks("python", REPORT_AND_VIEW)
+    assert len(code) >= 2
+    for block in code:
+        exec(compile(block, "report-and-view.md", "exec"), {})
+    assert (tmp_path / "block_valid.tif").is_file()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -53,8 +71,9 @@ def test_the_two_commands_come_first():
     ]
 
 
-def test_the_picture_is_there_and_not_too_large():
-    picture = (ROOT / "docs" / "images" / "alignment.png").read_bytes()
+@pytest.mark.parametrize("name", ["alignment.png", "report.png", "view.png"])
+def test_the_picture_is_there_and_not_too_large(name):
+    picture = (ROOT / "docs" / "images" / name).read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert len(picture) < LARGEST_PICTURE
 

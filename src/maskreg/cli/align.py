@@ -12,6 +12,7 @@ from maskreg.cli.calibration_flags import add_calibration_flags
 from maskreg.cli.mask_flags import add_mask_flags, mask_from
 from maskreg.cli.metadata_flags import add_metadata_flags
 from maskreg.cli.option_flags import add_option_flags, options_from
+from maskreg.cli.report import REPORT, renew_report
 
 if TYPE_CHECKING:
     from maskreg.series import Alignment
@@ -53,6 +54,7 @@ def add_run_flags(parser: ArgumentParser) -> _ArgumentGroup:
         "--workers", type=values.workers, metavar="N", help="frames registered at once (default: all cores)"
     )
     how.add_argument("--overwrite", action="store_true", help="start anew (default: go on where the run was)")
+    how.add_argument("--no-report", action="store_true", help="write no report.html at the end")
     how.add_argument("--json", action="store_true", help="print the summary as JSON")
     return how
 
@@ -62,7 +64,7 @@ def run(args: Namespace) -> int:
     options = options_from(args)
 
     from maskreg.frames import open_frames
-    from maskreg.series import align_run
+    from maskreg.series import Origin, align_run
     from maskreg.series.reference import image_for_mask
 
     with open_frames(args.input, pattern=args.pattern, metadata=args.metadata) as source:
@@ -79,7 +81,9 @@ def run(args: Namespace) -> int:
             progress=not args.no_progress and args.verbosity == 0,
             overwrite=args.overwrite,
             repair=args.repair,
+            origin=Origin.here(args.input, args.command),
         )
+    renew_report(Path(args.output), wanted=not args.no_report)
     print(json.dumps(as_dict(alignment, args.output)) if args.json else as_text(alignment, args.output))
     return exits.FLAGGED if alignment.table().flagged else exits.DONE
 
@@ -116,6 +120,8 @@ def as_text(alignment: Alignment, folder: str) -> str:
     if len(flagged) > SHOWN:
         lines.append(f"and {len(flagged) - SHOWN} more that are not ok: see the columns status and reason")
     lines.append(f"table: {Path(folder) / 'shifts.csv'}")
+    if (report := Path(folder) / REPORT).is_file():
+        lines.append(f"report: {report}")
     return "\n".join(lines)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskreg.cli import exits
+from maskreg.cli.report import REPORT, renew_report
 from maskreg.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from maskreg.frames import FrameSource
-    from maskreg.series import Alignment
+    from maskreg.series import Alignment, Origin
     from maskreg.testing.chromium import ChromiumScan
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=int, default=1024, metavar="PX", help="rows and columns of a frame (1024)"
     )
+    parser.add_argument("--no-report", action="store_true", help="write no report.html")
     parser.add_argument("--no-progress", action="store_true", help="no progress bar")
     parser.set_defaults(when_interrupted="the same command starts anew")
 
@@ -50,7 +53,9 @@ def run(args: Namespace) -> int:
     with open_frames(folder / "frames") as source:
         mask = load_mask(folder / "valid_mask.tif")
         log.info("aligning them with their mask (%s), then without a mask", describe_mask(mask))
-        masked = align_run(source, folder / "run", mask, progress=progress, overwrite=True)
+        masked = align_run(
+            source, folder / "run", mask, progress=progress, overwrite=True, origin=_origin(folder)
+        )
         unmasked = align(source, progress=progress)
         truth = _truth(scan, source)
         print(f"{source.describe()}: chromium rings behind a beam-block that does not move")
@@ -58,10 +63,24 @@ def run(args: Namespace) -> int:
         print(_verdict("with the mask", masked, truth))
         print(_verdict("without a mask", unmasked, truth))
         _draw(source, masked, mask, folder / "alignment.png")
+    renew_report(folder / "run", wanted=not args.no_report)
     print(f"picture: {folder / 'alignment.png'}")
     print(f"table:   {folder / 'run' / 'shifts.csv'}")
-    print(f"Try: maskreg align {folder / 'frames'} --valid {folder / 'valid_mask.tif'} -o my-run")
+    if (report := folder / "run" / REPORT).is_file():
+        print(f"report:  {report}")
+    print(f"Try: {shlex.join(['maskreg', *_command(folder, 'my-run')])}")
     return exits.FLAGGED if masked.table().flagged else exits.DONE
+
+
+def _command(folder: Path, run: Path | str) -> list[str]:
+    """Return the arguments that align the frames of the demo with their mask."""
+    return ["align", str(folder / "frames"), "--valid", str(folder / "valid_mask.tif"), "-o", str(run)]
+
+
+def _origin(folder: Path) -> Origin:
+    from maskreg.series import Origin
+
+    return Origin.here([str(folder / "frames")], _command(folder, folder / "run"))
 
 
 def _made(folder: Path) -> Path:

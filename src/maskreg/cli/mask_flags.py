@@ -93,6 +93,11 @@ def names_common_mask(args: Namespace) -> bool:
     return any((args.valid, args.ignore, args.ignore_rect, args.ignore_disk, args.ignore_polygon))
 
 
+def names_mask(args: Namespace) -> bool:
+    """Whether any mask was asked for."""
+    return names_common_mask(args) or args.ignore_above is not None or args.ignore_below is not None
+
+
 def _shape(parse: str) -> Callable[[str], Any]:
     """Return what checks the text of a shape at once, before anything is read."""
 

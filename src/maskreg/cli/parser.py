@@ -20,6 +20,8 @@ VERBS = {
     "merge": "merge the aligned frames of a run: mean, count, standard error and variance",
     "mask": "find what stays still while the pattern moves, or draw a mask",
     "export": "write the table of a run as CSV or JSON",
+    "report": "show what became of a run, in one HTML file",
+    "view": "look at a run or at frames in a local page, and draw masks",
     "info": "tell what is in a file, a folder of frames or a run folder",
     "doctor": "tell versions, cores, missing packages and what adds them",
     "completion": "print a script that completes verbs and options in a shell",
@@ -62,6 +64,7 @@ def parse(argv: Sequence[str]) -> Namespace:
         culprit = next((argument for argument in unknown if argument.startswith("-")), unknown[0])
         raise UsageError(_about_unknown(culprit, args.parser))
     args.verbosity = args.verbose - args.quiet
+    args.command = list(argv)
     return args
 
 

@@ -36,6 +36,13 @@ def minutes(text: str) -> float:
     return 60 * seconds(text)
 
 
+def port(text: str) -> int:
+    """Return the number of a port, 0 for any that is free."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise ArgumentTypeError(f"{text!r} is no port, 1 to 65535 (0: any that is free)")
+    return int(text)
+
+
 def reference(text: str) -> int | str:
     """Return an index as a number; ``first`` and file names stay text."""
     try:

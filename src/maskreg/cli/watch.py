@@ -7,12 +7,14 @@ import logging
 import os
 import subprocess
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskreg.cli import exits, values
 from maskreg.cli.align import add_run_flags, as_dict, as_text
 from maskreg.cli.mask_flags import add_mask_flags, mask_from
 from maskreg.cli.option_flags import add_option_flags, options_from
+from maskreg.cli.report import renew_report
 
 if TYPE_CHECKING:
     from maskreg.series.watch import Alarm
@@ -62,6 +64,7 @@ def run(args: Namespace) -> int:
     """Watch a folder until nothing arrives any more, and print a summary."""
     options = options_from(args)
 
+    from maskreg.series import Origin
     from maskreg.series.watch import watch_run
     from maskreg.series.watch.run import SETTLE
 
@@ -83,7 +86,9 @@ def run(args: Namespace) -> int:
         until_idle=args.until_idle,
         silence=args.alarm_after,
         on_alarm=alarm,
+        origin=Origin.here([args.folder], args.command),
     )
+    renew_report(Path(args.output), wanted=not args.no_report)
     print(json.dumps(as_dict(alignment, args.output)) if args.json else as_text(alignment, args.output))
     return exits.FLAGGED if alignment.table().flagged else exits.DONE
 

@@ -56,6 +56,12 @@ class CorrelationMap:
     likelihood: NDArray[np.float64]
     lags: tuple[NDArray[np.intp], ...]
 
+    def plot(self, axes: Any = None) -> Any:
+        """Draw it with matplotlib, see `maskreg.plot.ncc_map`."""
+        from maskreg.plot import ncc_map
+
+        return ncc_map(self, axes)
+
 
 def correlate(
     reference: ArrayLike,

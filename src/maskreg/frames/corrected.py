@@ -121,6 +121,11 @@ class CorrectedFrames(FrameSource):
         return corrected(self.raw.load(index), self.by)
 
 
+def as_corrected(raw: FrameSource, by: Calibration | None) -> FrameSource:
+    """Return frames with their calibration applied, if there is one."""
+    return raw if by is None else CorrectedFrames(raw, by)
+
+
 def corrected(image: NDArray[Any], by: Calibration) -> NDArray[Any]:
     """Return (image - dark) / flat as float32, NaN where one is unknown; another shape is left as it is."""
     if by.valid.shape != image.shape:

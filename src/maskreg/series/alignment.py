@@ -16,8 +16,9 @@ from maskreg.apply.aligned import Aligned, AlignedFrames, Moving, describe_left_
 from maskreg.apply.merge import Merged, Merging, merge, write_merged
 from maskreg.apply.write import write_aligned
 from maskreg.errors import InputError
-from maskreg.frames.corrected import Calibration, CorrectedFrames
+from maskreg.frames.corrected import Calibration, as_corrected
 from maskreg.labelled import is_labelled, labelled_like
+from maskreg.notebook import table_html
 from maskreg.outputs import atomic_write
 from maskreg.registration import Status
 from maskreg.series.closing import jumps_of
@@ -27,6 +28,9 @@ from maskreg.series.progress import with_progress
 from maskreg.shifts import ShiftTable
 
 log = logging.getLogger(__name__)
+
+FLAGGED_SHOWN = 5
+"""Flagged frames that a notebook names."""
 
 
 class Alignment:
@@ -278,11 +282,26 @@ class Alignment:
             yield aligned
 
     def _moved(self, source: Any, moving: Moving) -> AlignedFrames:
-        frames = source if self._by is None else CorrectedFrames(source, self._by)
-        return AlignedFrames(frames, self._table, self._mask, moving)
+        return AlignedFrames(as_corrected(source, self._by), self._table, self._mask, moving)
 
     def __repr__(self) -> str:
         return f"Alignment({self._table.describe()})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the counts, how far it drifted, and the first flagged frames."""
+        ok = self.ok
+        rows = [(status.label, str(count), status.sentence) for status, count in self._table.counts().items()]
+        if ok.any():
+            farthest = float(np.hypot(*self.shifts[ok].T).max())
+            rows.append(("drift", f"{farthest:.2f} px", "the farthest of the frames that are ok"))
+        flagged = [row for row in self._table if not row.registration.ok]
+        rows += [
+            (f"frame {row.frame}", row.registration.status.label, f"{row.source}: {row.registration.reason}")
+            for row in flagged[:FLAGGED_SHOWN]
+        ]
+        if len(flagged) > FLAGGED_SHOWN:
+            rows.append(("...", f"{len(flagged) - FLAGGED_SHOWN} more", "see table()"))
+        return table_html(f"Alignment of {len(self)} frames", rows)
 
 
 def _bar(total: int, wanted: bool) -> Any:

@@ -1,8 +1,9 @@
 """What a run was made of, kept in its folder, so that the frames can be read again later.
 
-``inputs/where.json`` says where the frames are, ``inputs/valid_mask.tif`` holds the mask, and
-``inputs/dark.npy`` and ``inputs/flat.npy`` the calibration. None of it identifies the run (contents do,
-by fingerprints in the record): a run may be moved, with its frames or without.
+``inputs/where.json`` says where the frames are and what the user typed, ``inputs/valid_mask.tif`` holds
+the mask, ``inputs/reference.npy`` the reference as the frames are registered to it, ``inputs/dark.npy``
+and ``inputs/flat.npy`` the calibration. None of it identifies the run (contents do, by fingerprints in
+the record): a run may be moved, with its frames or without.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,46 +25,68 @@ from maskreg.frames import FrameSource, as_source, open_frames
 from maskreg.frames.corrected import Calibration, calibration
 from maskreg.masks import load_mask, save_mask
 from maskreg.outputs import atomic_write
+from maskreg.series.origin import Origin
+from maskreg.series.prepared import Prepared
 from maskreg.shifts import ShiftTable
 from maskreg.shifts.row import one_line
 
 FOLDER = "inputs"
+WHERE = "where.json"
+MASK = "valid_mask.tif"
+REFERENCE = "reference.npy"
 
 
-def keep_inputs(
-    run: Path, source: FrameSource, mask: NDArray[np.bool_] | None, by: Calibration | None
-) -> None:
-    """Write down in the run folder what it was made of."""
-    folder = run / FOLDER
+def keep_inputs(run: Path, series: Prepared, origin: Origin | None) -> None:
+    """Write down in the run folder what it is made of."""
+    folder, by = run / FOLDER, series.by
     folder.mkdir(exist_ok=True)
-    images = {} if by is None else {"dark.npy": by.dark, "flat.npy": by.flat}
-    for name in ("dark.npy", "flat.npy"):
-        _keep(folder / name, images.get(name))
-    if mask is None:
-        (folder / "valid_mask.tif").unlink(missing_ok=True)
+    reference = series.reference.image
+    _keep_array(folder / REFERENCE, np.ma.filled(reference, 0) if np.ma.isMA(reference) else reference)
+    _keep_array(folder / "dark.npy", None if by is None else by.dark)
+    _keep_array(folder / "flat.npy", None if by is None else by.flat)
+    if series.mask is None:
+        (folder / MASK).unlink(missing_ok=True)
     else:
-        save_mask(folder / "valid_mask.tif", mask)
-    root = None if source.root is None else source.root.absolute()
-    where = {"relative": root and Path(os.path.relpath(root, run.absolute())).as_posix()}
-    with atomic_write(folder / "where.json") as stream:
-        json.dump({**where, "absolute": root and root.as_posix()}, stream, indent=1)
+        save_mask(folder / MASK, series.mask)
+    root = None if series.source.root is None else series.source.root.absolute()
+    where = {
+        "relative": root and Path(os.path.relpath(root, run.absolute())).as_posix(),
+        "absolute": root and root.as_posix(),
+        "origin": origin and asdict(origin),
+    }
+    with atomic_write(folder / WHERE) as stream:
+        json.dump(where, stream, indent=1)
 
 
 def kept_mask(run: Path) -> NDArray[np.bool_] | None:
-    """Return the mask of a run."""
-    file = run / FOLDER / "valid_mask.tif"
+    """Return the mask of a run, True = valid; None when it has none."""
+    file = run / FOLDER / MASK
     return load_mask(file) if file.is_file() else None
 
 
-def kept_calibration(run: Path, shape: tuple[int, int]) -> Calibration | None:
-    """Return dark and flat of a run."""
-    files = [run / FOLDER / name for name in ("dark.npy", "flat.npy")]
-    dark, flat = (np.load(file) if file.is_file() else None for file in files)
-    return calibration(dark, flat, shape)
+def kept_reference(run: Path) -> NDArray[Any] | None:
+    """Return the image that the frames of a run are registered to (corrected, where they are)."""
+    return _kept_array(run / FOLDER / REFERENCE)
+
+
+def kept_calibration(run: Path, shape: Sequence[int]) -> Calibration | None:
+    """Return dark and flat of a run, whose frames have this shape."""
+    dark, flat = (_kept_array(run / FOLDER / name) for name in ("dark.npy", "flat.npy"))
+    rows, cols = shape
+    return calibration(dark, flat, (rows, cols))
+
+
+def kept_origin(run: Path) -> Origin | None:
+    """Return what the user typed to make a run; None when nobody wrote it down."""
+    told = _where(run).get("origin")
+    return Origin(**told) if told else None
 
 
 class FramesOfRun(FrameSource):
     """The frames of a run, found again by their names when the first of them is read.
+
+    The index of a frame is its number in the table; of a run that is being written there may be
+    numbers without a frame yet.
 
     Parameters
     ----------
@@ -76,21 +100,30 @@ class FramesOfRun(FrameSource):
 
     def __init__(self, run: Path, table: ShiftTable, frames: Any = None) -> None:
         self.run = run
-        self._names = [row.source for row in table]
         self._given = frames
+        self.renew(table)
+
+    def renew(self, table: ShiftTable) -> None:
+        """Take the names from a newer table of the same run."""
+        self._names = {row.frame: row.source for row in table}
 
     def __len__(self) -> int:
-        return len(self._names)
+        return max(self._names, default=0) + 1
 
     def name(self, index: int) -> str:
         """Return the frame's name in the table."""
-        return self._names[index]
+        return self._names.get(index, f"frame {index}")
 
     def _fetch(self, index: int) -> Any:
+        if index not in self._names:
+            raise FrameError(f"frame {index}: is not registered yet")
+        name = self._names[index]
+        if name not in self._found[1]:
+            del self._found  # it may have arrived since
         source, places = self._found
-        if self._names[index] not in places:
-            raise FrameError(f"{self._names[index]}: is not among the frames of the input any more")
-        return source.load(places[self._names[index]])
+        if name not in places:
+            raise FrameError(f"{name}: is not among the frames of the input any more")
+        return source.load(places[name])
 
     @cached_property
     def _found(self) -> tuple[FrameSource, dict[str, int]]:
@@ -98,7 +131,7 @@ class FramesOfRun(FrameSource):
         if self._given is not None:
             source = as_source(self._given)
             return source, {one_line(source.name(index)): index for index in range(len(source))}
-        files = list(dict.fromkeys(_file_of(name) for name in self._names))
+        files = list(dict.fromkeys(_file_of(name) for name in self._names.values()))
         problems = []
         for root in self._roots():
             try:
@@ -113,8 +146,7 @@ class FramesOfRun(FrameSource):
 
     def _roots(self) -> Sequence[Path]:
         """Return the folders in which the frames may be: where they were, from the run or from the root."""
-        file = self.run / FOLDER / "where.json"
-        where = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+        where = _where(self.run)
         if not where.get("absolute"):
             return []
         return [self.run / where["relative"], Path(where["absolute"])]
@@ -133,11 +165,33 @@ def _file_of(name: str) -> str:
     return re.sub(r"\[\d+\]$", "", name)
 
 
-def _keep(file: Path, image: NDArray[Any] | None) -> None:
-    if image is None:
+def _where(run: Path) -> dict[str, Any]:
+    """Return what is written down of where a run came from."""
+    file = run / FOLDER / WHERE
+    try:
+        told: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    except (ValueError, OSError) as error:
+        raise RunError(f"{file} cannot be read ({error}); give the command of align again") from error
+    return told
+
+
+def _keep_array(file: Path, array: NDArray[Any] | None) -> None:
+    """Write an array under its final name when it is whole; no array, no file."""
+    if array is None:
         file.unlink(missing_ok=True)
         return
     part = file.with_name(f"{file.name}.part")
-    with part.open("wb") as stream:
-        np.save(stream, image)
-    part.replace(file)
+    try:
+        with part.open("wb") as stream:
+            np.save(stream, array)
+        part.replace(file)
+    except OSError as error:
+        raise RunError(
+            f"cannot write {file}: {error.strerror or error}; make room and give the same command again"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _kept_array(file: Path) -> NDArray[Any] | None:
+    return np.load(file, allow_pickle=False) if file.is_file() else None

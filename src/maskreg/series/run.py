@@ -12,18 +12,21 @@ from numpy.typing import ArrayLike
 
 from maskreg.errors import RunError
 from maskreg.options import Options
-from maskreg.outputs import Entry, Record, read_record
+from maskreg.outputs import Entry, Record, atomic_write, read_record
 from maskreg.series.alignment import Alignment
 from maskreg.series.closing import closed
+from maskreg.series.excluded import EXCLUDED, excluding, read_excluded
 from maskreg.series.first_look import LOOKED_AT
 from maskreg.series.frames import Described, opened
 from maskreg.series.identity import identity
 from maskreg.series.inputs import FramesOfRun, keep_inputs, kept_calibration, kept_mask
+from maskreg.series.origin import Origin
 from maskreg.series.prepared import Prepared, prepare
 from maskreg.series.recording import TABLE, register_what_is_missing
 from maskreg.series.reference import ImageLike, ReferenceLike
 from maskreg.series.rounds import Rounds
 from maskreg.shifts import FrameRow, ShiftTable
+from maskreg.shifts.columns import REPAIRED_NAMES
 
 RECORD = "run.sqlite"
 
@@ -43,6 +46,7 @@ def align_run(
     progress: bool = False,
     overwrite: bool = False,
     repair: bool = False,
+    origin: Origin | None = None,
 ) -> Alignment:
     """Register every frame of a series to one reference, keeping what is done in a run folder.
 
@@ -62,9 +66,11 @@ def align_run(
         What changes the answers. A run with other options, mask or reference is refused, and one of
         which frames are missing in the input.
     overwrite : bool
-        Start anew, whatever the folder holds of a run.
+        Start anew, whatever the folder holds of a run, the list of excluded frames too.
     repair : bool
         See `maskreg.align`; it changes the table, not the record.
+    origin : Origin, optional
+        What the user typed, so that ``report`` and ``view`` can tell it.
 
     Returns
     -------
@@ -75,7 +81,7 @@ def align_run(
     with opened(described) as source:
         series = prepare(source, mask, reference, options or Options(), dark, flat)
         folder = made_folder(Path(run))
-        with open_record(folder, series, overwrite=overwrite) as record:
+        with open_record(folder, series, overwrite=overwrite, origin=origin) as record:
             if series.mean:
                 rounds = Rounds(series, folder, workers=workers, progress=progress, overwrite=overwrite)
                 rounds.finish(record)
@@ -87,7 +93,9 @@ def align_run(
 
 
 @contextmanager
-def open_record(folder: Path, series: Prepared, *, overwrite: bool) -> Iterator[Record]:
+def open_record(
+    folder: Path, series: Prepared, *, overwrite: bool, origin: Origin | None
+) -> Iterator[Record]:
     """Open the record of a run, for writing, and keep beside it what the run is made of.
 
     A run that was begun before there were frames enough for the first look starts anew when that
@@ -95,14 +103,16 @@ def open_record(folder: Path, series: Prepared, *, overwrite: bool) -> Iterator[
     """
     provisional = ("first_look", LOOKED_AT)
     with Record(folder / RECORD, identity(series), overwrite=overwrite, provisional=provisional) as record:
-        keep_inputs(folder, series.source, series.mask, series.by)
+        if overwrite:
+            (folder / EXCLUDED).unlink(missing_ok=True)
+        keep_inputs(folder, series, origin)
         yield record
 
 
 def close_run(record: Record, folder: Path, frames: Any, series: Prepared, *, repair: bool) -> Alignment:
     """Make the table of a run from its record, write it, and return it."""
     record.commit()
-    alignment = Alignment(_table(record.entries(), repair=repair), frames, series.mask, series.by)
+    alignment = Alignment(_table(record.entries(), folder, repair=repair), frames, series.mask, series.by)
     alignment.to_csv(folder / TABLE)
     return alignment
 
@@ -110,7 +120,7 @@ def close_run(record: Record, folder: Path, frames: Any, series: Prepared, *, re
 def read_run(run: str | os.PathLike[str]) -> tuple[dict[str, Any], ShiftTable]:
     """Return the settings and the table of a run folder as far as it is, also while it is written."""
     settings, entries = read_record(Path(run) / RECORD)
-    return settings, _table(entries, repair=False)
+    return settings, _table(entries, Path(run), repair=False)
 
 
 def open_run(run: str | os.PathLike[str], frames: Any = None) -> Alignment:
@@ -131,8 +141,7 @@ def open_run(run: str | os.PathLike[str], frames: Any = None) -> Alignment:
     """
     folder = Path(run)
     settings, table = read_run(folder)
-    rows, cols = settings["shape"]
-    by = kept_calibration(folder, (rows, cols))
+    by = kept_calibration(folder, settings["shape"])
     return Alignment(table, FramesOfRun(folder, table, frames), kept_mask(folder), by)
 
 
@@ -141,8 +150,21 @@ def is_run(path: str | os.PathLike[str]) -> bool:
     return (Path(path) / RECORD).is_file()
 
 
-def _table(entries: Iterable[Entry], *, repair: bool) -> ShiftTable:
-    return closed((FrameRow(*entry) for entry in entries), repair=repair)
+def _table(entries: Iterable[Entry], run: Path, *, repair: bool) -> ShiftTable:
+    """Return the closed table; frames that the user left out are no neighbours of the others."""
+    return closed(excluding((FrameRow(*entry) for entry in entries), read_excluded(run)), repair=repair)
+
+
+def write_table(run: str | os.PathLike[str]) -> None:
+    """Write the table of a complete run again, after frames were excluded or taken back."""
+    path = Path(run) / TABLE
+    if not path.is_file():
+        return  # the run goes on, and writes it at its end
+    with path.open(encoding="utf-8") as stream:
+        repair = REPAIRED_NAMES[0] in stream.readline()
+    _, entries = read_record(Path(run) / RECORD)
+    with atomic_write(path) as stream:
+        _table(entries, Path(run), repair=repair).to_csv(stream)
 
 
 def made_folder(folder: Path) -> Path:

@@ -27,6 +27,7 @@ from maskreg.outputs import FileState, Record
 from maskreg.registration import Status
 from maskreg.series.alignment import Alignment
 from maskreg.series.first_look import LOOKED_AT, take_first_look
+from maskreg.series.origin import Origin
 from maskreg.series.pipeline import register_frames
 from maskreg.series.prepared import Prepared, prepare
 from maskreg.series.recording import TABLE
@@ -64,6 +65,7 @@ def watch_run(
     until_idle: float | None = None,
     silence: float | None = None,
     on_alarm: Callable[[Alarm], None] = lambda alarm: log.warning("%s", alarm.text),
+    origin: Origin | None = None,
 ) -> Alignment:
     """Register the frames of a folder as they are written, keeping what is done in a run folder.
 
@@ -75,7 +77,7 @@ def watch_run(
     ----------
     folder : path
         Files in it are frames, or stacks that are whole when they are closed.
-    run, options, workers, overwrite, repair
+    run, options, workers, overwrite, repair, origin
         See `maskreg.series.align_run`.
     mask : (rows, cols) array of bool, or callable, optional
         True where pixels are valid; or a function that is given the reference and returns it.
@@ -98,7 +100,7 @@ def watch_run(
     with WatchedFolder(root) as watched:
         alarms = Alarms(silence, time.monotonic())
         while True:
-            session = _Session(watched, where, settle, until_idle, alarms, on_alarm)
+            session = _Session(watched, where, settle, until_idle, alarms, on_alarm, origin)
             series = session.wait_for_reference(mask, image, options or Options())
             try:
                 return session.work(series, workers=workers, overwrite=overwrite, repair=repair)
@@ -126,6 +128,7 @@ class _Session:
         until_idle: float | None,
         alarms: Alarms,
         on_alarm: Callable[[Alarm], None],
+        origin: Origin | None,
     ) -> None:
         self._folder = folder
         self._run = run
@@ -133,6 +136,7 @@ class _Session:
         self._until_idle = until_idle
         self._alarms = alarms
         self._on_alarm = on_alarm
+        self._origin = origin
         self._arrivals = Arrivals(settle)
         self._last_work = time.monotonic()
         self._first = ""  # the file that the reference comes from, if it is a frame of the series
@@ -162,7 +166,7 @@ class _Session:
 
     def work(self, series: Prepared, *, workers: int | None, overwrite: bool, repair: bool) -> Alignment:
         """Register what arrives, until nothing does, and return the table."""
-        with open_record(self._run, series, overwrite=overwrite) as record:
+        with open_record(self._run, series, overwrite=overwrite, origin=self._origin) as record:
             self._resume(record)
             (self._run / TABLE).unlink(missing_ok=True)
             registrar = series.registrar()

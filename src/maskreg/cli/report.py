@@ -1,0 +1,53 @@
+"""``maskreg report RUN``: what became of a run, as one HTML file."""
+
+from __future__ import annotations
+
+import logging
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from maskreg.cli import exits
+from maskreg.errors import MaskregError
+
+log = logging.getLogger(__name__)
+
+REPORT = "report.html"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of ``report``."""
+    parser.add_argument("folder", metavar="RUN", help="a run folder, finished or not")
+    parser.add_argument("-o", "--output", metavar="FILE", help=f"where to (default: RUN/{REPORT})")
+    parser.add_argument(
+        "--frame", type=int, metavar="N", help="show this frame before and after (default: the farthest off)"
+    )
+
+
+def run(args: Namespace) -> int:
+    """Write the report."""
+    print(f"report: {write_report(Path(args.folder), args.output, frame=args.frame)}")
+    return exits.DONE
+
+
+def renew_report(folder: Path, *, wanted: bool) -> None:
+    """Replace a report that tells of an earlier state; the work before it is done whatever becomes of it."""
+    (folder / REPORT).unlink(missing_ok=True)
+    if not wanted:
+        return
+    try:
+        write_report(folder)
+    except (MaskregError, OSError) as error:
+        log.warning("no report: %s", error)
+
+
+def write_report(folder: Path, output: str | None = None, *, frame: int | None = None) -> Path:
+    """Write the report of a run folder and return where it is."""
+    from maskreg.outputs import atomic_write
+    from maskreg.report import report_page
+    from maskreg.series.story import story_of
+
+    page = report_page(story_of(folder, frame=frame))
+    path = folder / REPORT if output is None else Path(output)
+    with atomic_write(path) as stream:
+        stream.write(page)
+    return path

@@ -1,0 +1,208 @@
+"""Gathering what a report tells about a run: its table, and pictures from its frames.
+
+Pictures are made from few frames and at the size of a screen, so that a report takes seconds
+however long the series is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskreg.apply.shift_image import shift_image
+from maskreg.core.correlate import correlate
+from maskreg.errors import InputError, MaskregError
+from maskreg.frames import FrameSource
+from maskreg.frames.corrected import as_corrected
+from maskreg.geometry import nearest_lag
+from maskreg.masks import describe_mask
+from maskreg.report import BeforeAfter, Mean, PeakMap, SeriesData, Story
+from maskreg.report.panel import binned
+from maskreg.series.closing import jumps_of
+from maskreg.series.inputs import FramesOfRun, kept_calibration, kept_mask, kept_origin, kept_reference
+from maskreg.series.origin import Origin
+from maskreg.series.repeat import command_to_repeat
+from maskreg.series.run import read_run
+from maskreg.shifts import FrameRow, ShiftTable
+
+log = logging.getLogger(__name__)
+
+PICTURE = 440
+"""Longer side of a picture, px."""
+AROUND = 16
+"""How far around the place found the correlation is shown, px."""
+SAMPLE = 48
+"""Frames that the mean is made of, spread evenly over the series."""
+
+Part = TypeVar("Part")
+
+
+def story_of(run: str | os.PathLike[str], *, frame: int | None = None) -> Story:
+    """Return what there is to tell about a run folder.
+
+    Parameters
+    ----------
+    run : path
+        A run folder, finished or not.
+    frame : int, optional
+        The frame that is shown before and after; else the ok one that had drifted farthest.
+
+    Returns
+    -------
+    Story
+        Without pictures, and with a note, where the frames cannot be read again.
+    """
+    settings, table = read_run(run)
+    origin = kept_origin(Path(run))
+    told = Story(
+        title=f"maskreg: {run_name(run)}",
+        total=int(settings.get("frames", len(table))),
+        series=SeriesData.of(table),
+        jumps=jumps_of(table),
+        settings=settings | _versions() | _opened_from(origin),
+        command=command_to_repeat(origin),
+    )
+    chosen = _chosen(table, frame)
+    by = kept_calibration(Path(run), settings["shape"])
+    try:
+        return _with_pictures(told, Path(run), as_corrected(FramesOfRun(Path(run), table), by), table, chosen)
+    except MaskregError as error:
+        return _with(told, notes=[f"No pictures: {error}"])
+
+
+def run_name(run: str | os.PathLike[str]) -> str:
+    """Return what to call a run: its folder's name, and that of the folder around it."""
+    return "/".join(Path(run).resolve().parts[-2:])
+
+
+def _with_pictures(
+    told: Story, run: Path, source: FrameSource, table: ShiftTable, chosen: FrameRow | None
+) -> Story:
+    reference, mask = kept_reference(run), kept_mask(run)
+    parts: dict[str, Any] = {}
+    if reference is not None:
+        valid = np.isfinite(reference) if mask is None else mask & np.isfinite(reference)
+        parts["unmasked"] = _small(reference, np.isfinite(reference))
+        parts["masked"] = _small(reference, valid)
+        parts["mask_text"] = "every pixel counts" if mask is None else describe_mask(mask)
+        if chosen is not None:
+            moving = source.read(chosen.frame)
+            parts["before_after"] = _before_after(reference, moving, mask, chosen)
+            parts["peak"] = _unless_too_large(lambda: _peak(reference, moving, mask, chosen))
+    parts["mean"] = _mean(source, table, mask)
+    return _with(told, **parts)
+
+
+def _with(told: Story, **parts: Any) -> Story:
+    return replace(told, **parts)
+
+
+def _chosen(table: ShiftTable, frame: int | None) -> FrameRow | None:
+    """Return the row to show: the one asked for, else the ok one that is farthest off."""
+    by_frame = {row.frame: row for row in table}
+    if frame is not None:
+        if frame not in by_frame:
+            raise InputError(f"frame is {frame}; the run has {len(table)} frames, counted from 0")
+        row = by_frame[frame]
+        if not row.registration.status.keeps_shift:
+            raise InputError(f"frame {frame} has no shift to show: {row.registration.reason}")
+        return row
+    ok = [row for row in table if row.registration.ok]
+    return max(ok, key=lambda row: float(np.hypot(*row.registration.shift)), default=None)
+
+
+def _before_after(
+    reference: NDArray[Any], moving: NDArray[Any], mask: NDArray[np.bool_] | None, row: FrameRow
+) -> BeforeAfter:
+    answer = row.registration
+    aligned, aligned_mask = shift_image(moving, answer.shift, mask)
+    valid = np.ones(reference.shape, bool) if mask is None else mask
+    shift = ", ".join(
+        f"{value:+.3f} ± {sigma:.3f}" for value, sigma in zip(answer.shift, answer.uncertainty, strict=True)
+    )
+    return BeforeAfter(
+        title=f"Frame {row.frame}, {row.source}: shift {shift} px (rows, columns), {answer.status.label}. "
+        "Both differences have one colour scale; hatched is what the mask ignores.",
+        reference=_small(reference, valid & np.isfinite(reference)),
+        before=_small(moving, valid & np.isfinite(moving)),
+        after=_small(aligned, aligned_mask),
+    )
+
+
+def _peak(
+    reference: NDArray[Any], moving: NDArray[Any], mask: NDArray[np.bool_] | None, row: FrameRow
+) -> PeakMap:
+    shift = row.registration.shift
+    lag = nearest_lag(shift)
+    found = correlate(reference, moving, mask, mask, max_shift=tuple(float(abs(s) + AROUND) for s in lag))
+    near = np.ix_(*(np.abs(axis - s) <= AROUND for axis, s in zip(found.lags, lag, strict=True)))
+    first = [int(axis[np.abs(axis - s) <= AROUND][0]) for axis, s in zip(found.lags, lag, strict=True)]
+    return PeakMap(np.asarray(found.ncc[near], dtype=np.float64), (first[0], first[1]), shift)
+
+
+def _mean(source: FrameSource, table: ShiftTable, mask: NDArray[np.bool_] | None) -> Mean | None:
+    """Return the masked mean of a sample of the aligned frames, made at the size of the picture."""
+    rows = [row for row in table if row.registration.ok]
+    if len(rows) < 2:
+        return None
+    sample = [rows[place] for place in np.unique(np.linspace(0, len(rows) - 1, SAMPLE).astype(int))]
+    scale = PICTURE / max(source.shape)
+    total, count = None, None
+    for row in sample:
+        try:
+            image = source.read(row.frame)
+        except MaskregError as error:  # it could be read when it was aligned; a picture less, no failure
+            log.warning("frame %d is not in the mean: %s", row.frame, error)
+            continue
+        valid = np.isfinite(image) if mask is None else mask & np.isfinite(image)
+        aligned, aligned_mask = shift_image(_small(image, valid), row.registration.shift * scale, order=1)
+        if total is None or count is None:
+            total, count = np.zeros(aligned.shape), np.zeros(aligned.shape)
+        total += np.where(aligned_mask, aligned, 0.0)
+        count += aligned_mask
+    if total is None or count is None:
+        return None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(count > 0, total / count, np.nan)
+    which = "all" if len(sample) == len(rows) else f"{len(sample)} of the {len(rows)}"
+    return Mean(f"Masked mean of {which} ok frames, aligned", mean, count)
+
+
+def _small(image: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return an image at the size of a picture, NaN where it is not valid."""
+    valid = valid & ~np.ma.getmaskarray(image)
+    return binned(np.asarray(np.ma.getdata(image), dtype=np.float64), valid, PICTURE)
+
+
+def _unless_too_large(make: Callable[[], Part]) -> Part | None:
+    """Return a picture, or None where there is not enough memory for it."""
+    try:
+        return make()
+    except MemoryError:
+        log.warning("no correlation map: there is not enough memory for it")
+        return None
+
+
+def _versions() -> dict[str, Any]:
+    import numba
+    import scipy
+
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "numba": numba.__version__,
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _opened_from(origin: Origin | None) -> dict[str, Any]:
+    return {} if origin is None else {"input": origin.input, "in folder": origin.folder}

@@ -1,0 +1,1 @@
+"""The live page: a face beside `cli`. A bokeh server shows a run, or frames, and edits masks."""

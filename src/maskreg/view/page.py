@@ -1,0 +1,179 @@
+"""The live page: the report's plots with frames, masks and decisions, for one browser."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from html import escape
+from importlib import resources
+from typing import Any
+
+from maskreg.errors import MaskregError
+from maskreg.registration import Status
+from maskreg.report.html import flagged_table, heading, stylesheet
+from maskreg.report.picture_plots import BLINK_MS
+from maskreg.report.series_plots import SeriesSources, drift_plot, path_plot, quality_plots
+from maskreg.report.verdict import verdict
+from maskreg.view.mask_tools import MaskTools
+from maskreg.view.picture import Picture
+from maskreg.view.subject import Subject
+from maskreg.view.trial import Trial
+from maskreg.view.widgets import when_changed, widget
+
+POLL_MS = 1000
+"""How often the run is looked at."""
+PATIENCE = 5.0
+"""Reading a run takes at most one part in so many of the server's time."""
+
+
+class Page:
+    """What one browser sees.
+
+    Parameters
+    ----------
+    subject : Subject
+        Shared by all browsers.
+    document : bokeh.document.Document
+        Filled here.
+    """
+
+    def __init__(self, subject: Subject, document: Any) -> None:
+        from bokeh.models import Button, Div
+
+        self._subject, self._document = subject, document
+        self._version, self._next_poll = subject.version, 0.0
+        self._trial = Trial(subject.options(), self._tell_trial)
+        self.heading = Div(sizing_mode="stretch_width", name="heading", stylesheets=[stylesheet()])
+        self.flagged = Div(sizing_mode="stretch_width", name="flagged", stylesheets=[stylesheet()])
+        self.trial = widget(Div, name="trial")
+        self.command = widget(Div, name="command")
+        self.leave_out = widget(Button, label="Leave this frame out", name="leave_out")
+        self.as_reference = widget(Button, label="Make it the reference", name="as_reference")
+        self.picture = Picture(subject, self._on_frame)
+        self.masks = MaskTools(subject, self.picture, self._try_mask)
+        self.sources = SeriesSources(subject.series, subject.jumps)
+        self._wire()
+        self._tell()
+        self._fill()
+        self._on_frame(self.picture.frame)
+
+    def _wire(self) -> None:
+        self.leave_out.on_click(self._toggle_excluded)
+        self.as_reference.on_click(self._tell_reference)
+        for source in (self.sources.good, self.sources.flagged):
+            when_changed(source.selected, "indices", partial(self._on_selected, source))
+        self._document.add_periodic_callback(self.picture.blinking, BLINK_MS)
+        if self._subject.run is not None:
+            self._document.add_periodic_callback(self._poll, POLL_MS)
+        self._document.on_session_destroyed(self._close)
+
+    def _close(self, session_context: Any) -> None:
+        self._trial.close()
+
+    def _fill(self) -> None:
+        from bokeh.layouts import column, row
+
+        picture, subject = self.picture, self._subject
+        decisions = [row(self.leave_out, self.as_reference, sizing_mode="stretch_width"), self.command]
+        controls = column(
+            picture.slider,
+            picture.about,
+            picture.views,
+            row(picture.blink, picture.log, picture.fit, sizing_mode="stretch_width"),
+            picture.contrast,
+            self.trial,
+            *(decisions if subject.run is not None else []),
+            sizing_mode="stretch_width",
+            name="controls",
+        )
+        roots = [self.heading, picture.figure, controls, self.masks.layout()]
+        if subject.run is not None:
+            label = subject.series.x_label
+            drift, path = drift_plot(self.sources, label), path_plot(self.sources)
+            plots = [drift, path, *quality_plots(self.sources, label, drift.x_range)]
+            for name, plot in zip(("drift", "path", "score", "overlap", "sigma"), plots, strict=True):
+                plot.name = name
+            roots += [*plots, self.flagged]
+        for root in roots:
+            self._document.add_root(root)
+        self._document.title = f"maskreg: {subject.title}"
+        self._document.template = _template()
+        self._document.template_variables.update(style=stylesheet(), has_run=subject.run is not None)
+
+    def _on_frame(self, frame: int) -> None:
+        out = self._subject.is_excluded(frame)
+        self.leave_out.label = "Take this frame back" if out else "Leave this frame out"
+        answer = self._subject.answer(frame)
+        self.leave_out.disabled = not out and (
+            answer is None or not answer.status.keeps_shift or answer.status is Status.REFERENCE
+        )
+        self.command.text = ""
+        self._try_mask()
+
+    def _on_selected(self, source: Any, new: list[int]) -> None:
+        if new:
+            self.picture.show(int(source.data["frame"][new[0]]))
+
+    def _try_mask(self) -> None:
+        """Register the frame that is shown with the mask as it is drawn; with that of a run it is known."""
+        if self._subject.run is not None and not self.masks.editor.can_undo:
+            self.trial.text = ""
+            return
+        reference, moving = self._subject.reference, self.picture.image
+        if reference is None or moving is None:
+            return
+        self.trial.text = "Registering with this mask ..."
+        self._trial.ask(reference, moving, self.masks.mask, self.picture.frame)
+
+    def _tell_trial(self, text: str) -> None:
+        self._document.add_next_tick_callback(partial(setattr, self.trial, "text", escape(text)))
+
+    def _toggle_excluded(self) -> None:
+        frame = self.picture.frame
+        try:
+            self._subject.exclude(frame, out=not self._subject.is_excluded(frame))
+        except MaskregError as error:
+            self.command.text = escape(str(error))
+            return
+        self._update()
+        self._on_frame(frame)
+
+    def _tell_reference(self) -> None:
+        command = self._subject.command_with_reference(self.picture.frame)
+        self.command.text = f"The run is made anew by<pre>{escape(command)}</pre>"
+
+    def _poll(self) -> None:
+        now = time.monotonic()
+        if now < self._next_poll:
+            return
+        try:
+            self._subject.refresh()
+        except MaskregError as error:  # it may be replaced this very moment; the next look tells
+            self.command.text = escape(str(error))
+        self._next_poll = time.monotonic() + PATIENCE * (time.monotonic() - now)
+        if self._subject.version != self._version:
+            self._update()
+
+    def _update(self) -> None:
+        self._version = self._subject.version
+        self.sources.replace(self._subject.series, self._subject.jumps)
+        self.picture.slider.end = max(1, self._subject.total - 1)
+        self._tell()
+        self.picture.tell()
+
+    def _tell(self) -> None:
+        subject = self._subject
+        if subject.run is None:
+            line = subject.source.describe()
+        else:
+            line = verdict(subject.series, len(subject.jumps), subject.total)
+        self.heading.text = heading(subject.title, line, subject.series)
+        self.flagged.text = flagged_table(subject.series)
+
+
+def _template() -> Any:
+    from bokeh.core.templates import get_env
+
+    return get_env().from_string(
+        resources.files("maskreg.view").joinpath("page.html").read_text(encoding="utf-8")
+    )

@@ -1,0 +1,170 @@
+"""What is looked at: a run folder, finished or being written, or frames without a run.
+
+It reads, and writes two things into a run folder: the list of excluded frames, and masks.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskreg.errors import RunError
+from maskreg.frames import FrameSource, open_frames
+from maskreg.frames.corrected import CorrectedFrames, as_corrected
+from maskreg.masks import save_mask
+from maskreg.masks.editing import mask_name
+from maskreg.options import Options
+from maskreg.registration import Registration
+from maskreg.report import SeriesData
+from maskreg.series import is_run, read_run
+from maskreg.series.closing import jumps_of
+from maskreg.series.drift import Jump
+from maskreg.series.excluded import EXCLUDED, read_excluded, write_excluded
+from maskreg.series.inputs import FramesOfRun, kept_calibration, kept_mask, kept_origin, kept_reference
+from maskreg.series.origin import Origin
+from maskreg.series.repeat import command_to_repeat
+from maskreg.series.run import RECORD, write_table
+from maskreg.series.story import run_name
+from maskreg.shifts import ShiftTable
+
+
+class Subject:
+    """Frames, and what is known about their shifts so far.
+
+    Parameters
+    ----------
+    title : str
+        What to call it.
+    source : FrameSource
+        The frames; of a run, by the numbers in its table.
+    origin : Origin, optional
+        What the user typed.
+    run : Path, optional
+        Its folder; None when there are only frames.
+    mask : (rows, cols) bool, optional
+        To start from, True = valid; else that of the run.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        source: FrameSource,
+        *,
+        origin: Origin | None = None,
+        run: Path | None = None,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> None:
+        self.title = title
+        self.source = source
+        self.origin = origin
+        self.run = run
+        self.table = ShiftTable(())
+        self.settings: dict[str, Any] = {}
+        self.series = SeriesData.of(())
+        self.jumps: list[Jump] = []
+        self.total = len(source)
+        self.version = 0
+        self._state: object = None
+        self._places: dict[int, int] = {}
+        if run is not None:
+            self.refresh()
+        self.mask = mask if mask is not None or run is None else kept_mask(run)
+        self.reference = source.read(0) if run is None else kept_reference(run)
+
+    def refresh(self) -> None:
+        """Read the run again if anything was written since; then `version` is another one."""
+        if self.run is None or (state := _state_of(self.run)) == self._state:
+            return
+        self.settings, self.table = read_run(self.run)
+        self._state = state
+        self.series = SeriesData.of(self.table)
+        self.jumps = jumps_of(self.table)
+        self.total = max(self.settings["frames"], len(self.table))
+        raw = self.source.raw if isinstance(self.source, CorrectedFrames) else self.source
+        if isinstance(raw, FramesOfRun):
+            raw.renew(self.table)
+        self._places = {row.frame: place for place, row in enumerate(self.table)}
+        self.version += 1
+
+    def answer(self, frame: int) -> Registration | None:
+        """Return the registration of a frame, if it is done."""
+        place = self._places.get(frame)
+        return None if place is None else self.table[place].registration
+
+    def is_excluded(self, frame: int) -> bool:
+        """Whether the user left a frame out."""
+        return self.run is not None and frame in read_excluded(self.run)
+
+    def exclude(self, frame: int, *, out: bool) -> None:
+        """Leave a frame out, or take it back; a finished table is written again."""
+        if self.run is None:
+            raise RunError("frames are left out of a run; align them first")
+        excluded = set(read_excluded(self.run))
+        write_excluded(self.run, excluded | {frame} if out else excluded - {frame})
+        write_table(self.run)
+        self.refresh()
+
+    def mask_files(self) -> list[Path]:
+        """Return the mask files that lie where `save` writes them."""
+        return sorted((self.run or Path.cwd()).glob("*_valid.tif"))
+
+    def save(self, name: str, mask: NDArray[np.bool_]) -> Path:
+        """Write a mask beside the record, or in the present folder when there is no run."""
+        path = (self.run or Path.cwd()) / mask_name(name)
+        save_mask(path, mask)
+        return path
+
+    def command_with(self, mask: Path) -> str:
+        """Return the command that aligns with a mask file."""
+        return command_to_repeat(self.origin, mask=mask) or _first_command(self.origin, "--valid", str(mask))
+
+    def command_with_reference(self, frame: int) -> str:
+        """Return the command that aligns to another frame."""
+        return command_to_repeat(self.origin, reference=frame) or _first_command(
+            self.origin, "--reference", str(frame)
+        )
+
+    def options(self) -> Options:
+        """Return the options of the run, else those by default."""
+        known = {name: self.settings[name] for name in Options.__dataclass_fields__ if name in self.settings}
+        if isinstance(known.get("max_shift"), list):
+            known["max_shift"] = tuple(known["max_shift"])
+        return Options(**known)
+
+
+def open_subject(paths: list[str], mask: NDArray[np.bool_] | None = None) -> Subject:
+    """Open what the user named: a run folder, or frames."""
+    if len(paths) == 1 and is_run(paths[0]):
+        run = Path(paths[0])
+        settings, table = read_run(run)
+        if not len(table):
+            raise RunError(f"no frame of {run} is registered yet; try again in a moment")
+        source = as_corrected(FramesOfRun(run, table), kept_calibration(run, settings["shape"]))
+        source.ensure_readable()
+        return Subject(run_name(run), source, origin=kept_origin(run), run=run, mask=mask)
+    source = open_frames(paths)
+    name = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+    return Subject(name, source, origin=Origin.here(paths), mask=mask)
+
+
+def _first_command(origin: Origin | None, *flags: str) -> str:
+    """Return a command for frames that were not aligned on the command line yet."""
+    paths = ["INPUT"] if origin is None else origin.input
+    return shlex.join(["maskreg", "align", *paths, *flags, "-o", "my-run"])
+
+
+def _state_of(run: Path) -> object:
+    """Return what changes when something is written: sizes and times of the files of the record."""
+    states: list[tuple[int, int] | None] = []
+    for name in (RECORD, f"{RECORD}-wal", EXCLUDED):
+        try:
+            found = (run / name).stat()
+        except FileNotFoundError:
+            states.append(None)
+        else:
+            states.append((found.st_mtime_ns, found.st_size))
+    return states

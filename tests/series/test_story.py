@@ -1,0 +1,100 @@
+"""What is gathered for a report: from the run folder alone, and never a failure for want of a picture."""
+
+from __future__ import annotations
+
+import shlex
+
+import numpy as np
+import pytest
+
+from maskreg.errors import InputError, RunError
+from maskreg.series import Origin, align_run
+from maskreg.series.inputs import kept_mask, kept_origin, kept_reference
+from maskreg.series.repeat import command_to_repeat
+from maskreg.series.story import story_of
+
+
+@pytest.fixture
+def run(folder, mask, tmp_path):
+    align_run(
+        folder, tmp_path / "run", mask, origin=Origin.here([str(folder)], ["align", "x y", "-o", "run"])
+    )
+    return tmp_path / "run"
+
+
+def test_it_has_all_parts_and_the_frame_that_was_farthest(run, truth, mask):
+    story = story_of(run)
+    farthest = int(np.hypot(*truth.T).argmax())
+    assert f"Frame {farthest}, f{farthest}.tif: shift -5.000" in story.before_after.title
+    assert story.peak is not None
+    assert story.mean.count.max() == 8
+    assert np.isnan(story.masked).mean() == pytest.approx(1 - mask.mean(), abs=0.02)
+    assert story.command == "maskreg align 'x y' -o run"
+    assert {"maskreg", "numpy", "reference_pixels", "input"} <= set(story.settings)
+    assert story.notes == ()
+
+
+def test_the_difference_after_is_less_than_before(run):
+    pair = story_of(run).before_after
+    before, after = (np.nanstd(image - pair.reference) for image in (pair.before, pair.after))
+    assert after < 0.3 * before
+
+
+def test_the_correlation_is_greatest_at_the_place_found(run, truth):
+    peak = story_of(run, frame=4).peak
+    greatest = np.unravel_index(np.nanargmax(peak.ncc), peak.ncc.shape)
+    np.testing.assert_array_equal(np.add(greatest, peak.first), truth[4])
+
+
+def test_a_frame_can_be_chosen_and_must_have_a_shift(run):
+    assert "Frame 2, " in story_of(run, frame=2).before_after.title
+    with pytest.raises(InputError, match="frame is 99"):
+        story_of(run, frame=99)
+
+
+def test_without_the_frames_there_are_no_pictures_but_a_note(run, folder):
+    folder.rename(folder.with_name("elsewhere"))
+    story = story_of(run)
+    assert story.before_after is None
+    assert "No pictures: " in story.notes[0]
+    (run / "inputs" / "where.json").unlink()
+    assert "cannot be found" in story_of(run).notes[0]
+
+
+def test_a_broken_note_of_where_they_are_is_told(run):
+    (run / "inputs" / "where.json").write_text("{")
+    with pytest.raises(RunError, match=r"where\.json"):
+        story_of(run)
+
+
+def test_no_run_is_told(tmp_path):
+    with pytest.raises(RunError, match="no run folder"):
+        story_of(tmp_path)
+
+
+def test_mask_reference_and_origin_of_a_run_come_back(folder, frames, mask, tmp_path):
+    origin = Origin.here([str(folder)])
+    align_run(folder, tmp_path / "run", mask, reference=frames[3], origin=origin)
+    np.testing.assert_array_equal(kept_reference(tmp_path / "run"), frames[3])
+    np.testing.assert_array_equal(kept_mask(tmp_path / "run"), mask)
+    assert kept_origin(tmp_path / "run") == origin
+
+
+@pytest.mark.parametrize(
+    ("command", "more", "expected"),
+    [
+        ("align a -o r", {"reference": 7}, "align a -o r --reference 7 --overwrite"),
+        ("align a -o r --reference 3", {"reference": 7}, "align a -o r --reference 7 --overwrite"),
+        (
+            "align a --reference=3 -o r --overwrite",
+            {"reference": 7},
+            "align a -o r --overwrite --reference 7",
+        ),
+        ("align a --valid m.tif --grow=2 -o r", {"mask": "n.tif"}, "align a -o r --valid n.tif --overwrite"),
+        ("align 'a b' -o r", {}, "align 'a b' -o r"),
+    ],
+)
+def test_the_command_to_repeat_a_run(command, more, expected):
+    origin = Origin(["a"], "/somewhere", shlex.split(command))
+    assert command_to_repeat(origin, **more) == f"maskreg {expected}"
+    assert command_to_repeat(None, **more) == ""
