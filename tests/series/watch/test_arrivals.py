@@ -82,6 +82,7 @@ class Acquisition(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.now = 0.0
+        self.writes = 0
         self.disk: dict[str, Stamp] = {}
         self.changed: dict[str, float] = {}
         self.record: dict[str, Stamp] = {}
@@ -91,7 +92,8 @@ class Acquisition(RuleBasedStateMachine):
     def write(self, name):
         """Write some more of a file."""
         size = self.disk[name].size + 1 if name in self.disk else 1
-        self.disk[name] = Stamp(size, int(self.now * 10) + size)
+        self.writes += 1  # no two writes have one time, as on a disk that counts in ns
+        self.disk[name] = Stamp(size, self.writes)
         self.changed[name] = self.now
 
     @rule(name=NAMES)
