@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,6 +78,17 @@ def test_a_long_series_is_a_small_file_that_asks_for_nothing_outside():
     assert [attrs for _, attrs in tags if "src" in attrs or "href" in attrs] == []
     assert "default-src 'none'" in page
     assert "connect-src" not in page
+
+
+def test_the_same_run_gives_the_same_bytes():
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import test_report_page as t;"
+        "sys.stdout.write(t.report_page(t.full_story(t.SeriesData.of(t.rows(9, bad={4})), 60)))"
+    )
+    command = [sys.executable, "-c", code, str(Path(__file__).parent)]
+    pages = [subprocess.run(command, capture_output=True, check=True).stdout for _ in range(2)]
+    assert len(pages[0]) > 100_000
+    assert pages[0] == pages[1]
 
 
 def test_names_with_markup_are_text_everywhere():

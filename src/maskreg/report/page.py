@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
@@ -17,6 +18,9 @@ _POLICY = (
     "style-src 'unsafe-inline'; img-src data: blob:"
 )
 """The browser itself refuses every request (bokeh makes functions from text, hence 'unsafe-eval')."""
+
+
+_RANDOM = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b")
 
 
 def report_page(story: Story) -> str:
@@ -42,7 +46,7 @@ def report_page(story: Story) -> str:
     from bokeh.resources import Resources
 
     plots = _plots(story)
-    script, parts = components(plots) if plots else ("", {})
+    script, parts = _numbered(*components(plots)) if plots else ("", {})
     code = Resources(mode="inline", components=["bokeh", "bokeh-widgets"]).render() if plots else ""
     line = verdict(story.series, len(story.jumps), story.total)
     notes = "".join(f'<p class="soft">{escape(note)}</p>' for note in story.notes)
@@ -64,6 +68,16 @@ def report_page(story: Story) -> str:
 </body>
 </html>
 """
+
+
+def _numbered(script: str, parts: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """Return the same with numbers for bokeh's random names: the same run gives the same bytes."""
+    names: dict[str, str] = {}
+
+    def number(found: re.Match[str]) -> str:
+        return names.setdefault(found[0], f"drawn-{len(names)}")
+
+    return _RANDOM.sub(number, script), {name: _RANDOM.sub(number, part) for name, part in parts.items()}
 
 
 def _plots(story: Story) -> dict[str, Any]:
