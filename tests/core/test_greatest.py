@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.fft
 import scipy.ndimage
 
 from maskreg.compat.masked import ncc_map
-from maskreg.core import greatest
+from maskreg.core import greatest, race_kernels
 from maskreg.core.greatest import CentredImage, block_sums, greatest_ncc_lag, plain_block_sums
 from maskreg.core.overlap import overlap_sums, plain_overlap_sums
 from maskreg.geometry import lag_axis, overlap_slices
@@ -135,3 +136,76 @@ def test_compiled_sums_equal_the_plain_ones(shape: tuple[int, int], b: int) -> N
             [plain.n, plain.a, plain.aa, plain.b, plain.bb, plain.ab],
             atol=1e-12,
         )
+
+
+def scattered(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """A mask of scattered pixels, a block at a corner and one inside."""
+    mask = rng.random(shape) < 0.9
+    mask[: shape[0] // 3, : shape[1] // 4] = False
+    mask[shape[0] // 2 :, shape[1] // 2 : shape[1] // 2 + 2] = False
+    return mask
+
+
+@pytest.mark.parametrize(("shape", "other"), [((17, 23), (17, 23)), ((9, 30), (21, 12)), ((1, 7), (5, 1))])
+def test_sums_by_rectangles_equal_the_direct_ones_at_every_lag(
+    shape: tuple[int, int], other: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(8)
+    a_mask, b_mask = scattered(rng, shape), scattered(rng, other)
+    a, b = np.where(a_mask, rng.normal(size=shape), 0), np.where(b_mask, rng.normal(size=other), 0)
+    holes = race_kernels.holes_2d(b_mask)
+    covered = np.zeros(other, int)
+    for top, bottom, left, right in holes:
+        covered[top:bottom, left:right] += 1
+    np.testing.assert_array_equal(covered, ~b_mask)
+    every_row = np.ones(shape[0] + 1, bool)
+    cumulated, place = race_kernels.cumulated_2d(a, a_mask, every_row)
+    for s0 in range(-other[0], shape[0] + 1):
+        for s1 in range(-other[1], shape[1] + 1):
+            got = race_kernels.under_2d(cumulated, place, holes, other, s0, s1)
+            sums = overlap_sums(a, a_mask, b, b_mask, (s0, s1))
+            np.testing.assert_allclose(got, [sums.n, sums.a, sums.aa], atol=1e-12)
+
+
+@pytest.mark.parametrize("least", [0.05, 0.4])
+def test_the_compiled_transforms_keep_the_lags_of_the_plain_ones(least: float) -> None:
+    rng = np.random.default_rng(9)
+    whole = scipy.ndimage.gaussian_filter(rng.normal(size=(90, 100)), 3) * 20
+    kept = 0
+    for start, shape in (((2, 9), (70, 80)), ((15, 3), (61, 90))):
+        cuts = whole[5:75, 5:85], whole[start[0] : start[0] + shape[0], start[1] : start[1] + shape[1]]
+        a, b = (
+            CentredImage.of(cut + rng.normal(size=cut.shape), rng.random(cut.shape) < 0.8) for cut in cuts
+        )
+        found, _ = greatest._likeliest_lags(a, b, None, least)
+        plain, _ = greatest._plain_likeliest(a, b, None, least)
+        assert (found is None) == (plain is None)
+        if found is not None and plain is not None:
+            kept += 1
+            best = by_all_lags(a, b, least)
+            assert best in found
+            assert best in plain
+    assert kept == 2
+
+
+def test_bounds_on_a_bright_background_hold() -> None:
+    """A bright middle behind a block makes the bounds loose: many lags are looked at, none is missed."""
+    rng = np.random.default_rng(10)
+    rows, cols = np.mgrid[-100:100, -100:100]
+    radius = np.hypot(rows, cols)
+    scene = 2000 * np.exp(-radius / 30) + 60 * np.exp(-(((radius - 60) / 6) ** 2))
+    mask = radius > 12
+    mask[:100, 96:104] = False
+    for shift in ((0, 0), (3, -7)):
+        moved = scipy.ndimage.shift(scene, shift, order=1, mode="nearest")
+        a, b = (CentredImage.of(rng.poisson(x), mask) for x in (scene, moved))
+        found = greatest_ncc_lag(a, b, 0.3)
+        assert found is not None
+        assert found == by_all_lags(a, b, 0.3)
+
+
+def test_threads_change_nothing() -> None:
+    a, b = pair(3, (130, 140), (130, 140))
+    alone = greatest_ncc_lag(a, b, 0.3)
+    with scipy.fft.set_workers(2):
+        assert greatest_ncc_lag(a, b, 0.3) == alone

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from maskreg.core.greatest import CentredImage, greatest_ncc_lag
+from maskreg.core.greatest import CentredImage, greatest_ncc_lag, side_by_side
 from maskreg.core.plan import window_length
 from maskreg.core.spectra import cross, transform
 from maskreg.errors import InputError, InputTypeError
@@ -31,15 +31,15 @@ def masked_shift(
     The remark says what is wrong with the answer, if anything.
     """
     dtype = float_type(reference, moving)
-    a = checked("reference_image", reference, reference_mask)
-    b = checked("moving_image", moving, moving_mask)
+    sides = ("reference_image", reference, reference_mask), ("moving_image", moving, moving_mask)
     between_centres = (np.array(moving.shape) - np.array(reference.shape)) / 2
-    if max(*reference.shape, *moving.shape) > SMALLEST_SEARCHED:
-        with scipy.fft.set_workers(available_cores()):
+    large = max(*reference.shape, *moving.shape) > SMALLEST_SEARCHED
+    with scipy.fft.set_workers(available_cores() if large else 1):
+        a, b = side_by_side(lambda side: checked(*side), sides)
+        if large:
             lag = greatest_ncc_lag(a, b, overlap_ratio)
-        if lag is not None:
-            return np.array(lag) + between_centres, ""
-    with scipy.fft.set_workers(available_cores()):
+            if lag is not None:
+                return np.array(lag) + between_centres, ""
         values = ncc_map(a, b, dtype, overlap_ratio)
     found = np.argwhere(values == values.max())
     first = [lag_axis(p, q)[0] for p, q in zip(a.mask.shape, b.mask.shape, strict=True)]

@@ -5,10 +5,11 @@ it is transformed at full resolution. The others are sums over one image under t
 Lags are taken in blocks of b; pixels that are under the mask at every lag of a block (the core), and
 those that are so at some (the shell around it), are known from images binned by b. The core bounds
 the variances from below, the shell bounds the sums, and so every lag's coefficient is bounded from
-above. The lags are summed directly, the highest bound first, until no bound reaches the best value.
+above. The lags are looked at one by one, the highest bound first, until no bound reaches the best value
+(images of two axes: `maskreg.core.race_kernels`; others are summed directly).
 
 Where many lags stay (a broad peak, masks of scattered pixels), all sums are transformed for these, in
-single precision, and those that rounding may have kept from the first place are summed directly. Two
+single precision. Those that rounding may have kept from the first place are summed directly. Two
 lags that are equal within rounding prove nothing, and the answer is None: compute all lags then.
 """
 
@@ -16,26 +17,38 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
 from maskreg.core.correlate import lag_map, reference_terms
 from maskreg.core.overlap import overlap_sums
 from maskreg.core.plan import window_length
-from maskreg.core.spectra import cross, spectra_of, transform
-from maskreg.geometry import lag_axis
+from maskreg.core.spectra import cross, cross_rows, half_transform, spectra_of, transform
+from maskreg.geometry import lag_axis, overlap_slices
 
 BLOCKS_PER_SIDE = 256
 """Images are binned to at most so many blocks along an axis."""
 
-SMALL_BIN = 8
-"""Up to this bin half as many blocks will do: what the bounds lose is less than the time they take."""
+SMALL_BIN = 4
+"""Below this bin half as many blocks will do: what the bounds lose is less than the time they take."""
+
+SINGLE = float(np.finfo(np.float32).eps)
+"""Rounding of single precision."""
 
 MOST_DIRECT = 16
 """If more lags than this would have to be summed directly, transforming all sums is as quick."""
+
+MOST_OPENED = 2**14
+"""If more lags than this would have to be looked at, transforming all sums is as quick."""
+
+MOST_LOOKED_UP = 2_000_000
+"""No more look-ups of rectangles of ignored pixels than this, for the same reason."""
 
 EQUAL = 1e-9
 """Coefficients nearer than this may be equal but for rounding: which is greater is not proven."""
@@ -73,6 +86,20 @@ class CentredImage:
         return cls(out, mask, float(flat @ flat))
 
 
+def single_precision(image: CentredImage) -> NDArray[np.float32]:
+    """Return the pixels, scaled so that their squares sum to 1."""
+    return np.multiply(image.pixels, 1 / math.sqrt(image.energy), dtype=np.float32, casting="same_kind")
+
+
+def side_by_side(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """Return what `function` makes of each item, on as many threads as transforms may use."""
+    workers = scipy.fft.get_workers()
+    if workers == 1:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(min(workers, len(items))) as pool:
+        return list(pool.map(function, items))
+
+
 def greatest_ncc_lag(reference: CentredImage, moving: CentredImage, least: float) -> tuple[int, ...] | None:
     """Return the lag of the greatest masked NCC.
 
@@ -97,6 +124,11 @@ def greatest_ncc_lag(reference: CentredImage, moving: CentredImage, least: float
         return race.among(*_likeliest_lags(reference, moving, None, least))
     products = _products(reference, moving, bounds)
     upper = bounds.upper(products.block_maxima)
+    if len(products.values.shape) == 2:
+        spans, lags = _finalists(race, products, bounds, upper)
+        if lags is None:
+            lags, _ = _likeliest_lags(reference, moving, spans, least)
+        return race.among(lags, bounds.least_overlap)
     for lag, bound in _descending(upper, products, bounds):
         if bound < race.best - EQUAL:
             return race.winner
@@ -108,11 +140,87 @@ def greatest_ncc_lag(reference: CentredImage, moving: CentredImage, least: float
     return race.winner
 
 
+def _finalists(
+    race: _Race, products: _Products, bounds: _Bounds, upper: NDArray[Any]
+) -> tuple[list[tuple[int, int]], list[tuple[int, ...]] | None]:
+    """Return the spans of lags that may be the greatest, and these lags; None for too many of them."""
+    from maskreg.core.race_kernels import cumulated_2d, holes_2d, race_2d
+
+    reference, moving = race.images
+    race.add(_likely_lag(products, bounds, upper), bounds.least_overlap)
+    rows = bounds.spans_of(upper >= race.best - EQUAL)[0]
+    holes = [holes_2d(image.mask) for image in race.images]
+    wanted = (
+        _wanted_rows(reference, moving, holes[1], rows),
+        _wanted_rows(moving, reference, holes[0], (1 - rows[1], 1 - rows[0])),
+    )
+    sides = side_by_side(
+        lambda side: (*cumulated_2d(side[0].pixels, side[0].mask, side[1]), side[2]),
+        list(zip(race.images, wanted, holes, strict=True)),
+    )
+    most = min(MOST_OPENED, MOST_LOOKED_UP // (1 + len(holes[0]) + len(holes[1])))
+    found, ncc = np.empty((MOST_OPENED, 2), np.intp), np.empty(MOST_OPENED)
+    order = np.stack(np.unravel_index(np.argsort(-upper, axis=None, kind="stable"), upper.shape), axis=1)
+    count, best = race_2d(
+        *sides[0],
+        *sides[1],
+        most,
+        race.best,
+        (reference.energy, moving.energy),
+        products.values,
+        products.scale,
+        _product_rounding(reference) * products.scale,
+        order,
+        upper,
+        bounds.covariance_slack,
+        bounds.root,
+        bounds.first,
+        bounds.bin,
+        *bounds.least_overlap,
+        EQUAL,
+        found,
+        ncc,
+    )
+    spans = bounds.spans_of(upper >= best - EQUAL)
+    lags: list[tuple[int, ...]] = [(int(i), int(j)) for i, j in found[: max(count, 0)]]
+    return spans, lags if 0 <= count <= MOST_DIRECT else None
+
+
+def _likely_lag(products: _Products, bounds: _Bounds, upper: NDArray[Any]) -> tuple[int, int]:
+    """Return the lag of the greatest product in the block of the highest bound, of two axes."""
+    i, j = (int(k) for k in np.unravel_index(int(upper.argmax()), upper.shape))
+    b, first = bounds.bin, bounds.first
+    columns = (first[1] + b * j + np.arange(b)) % products.values.shape[1]
+    block = products.values[b * i : b * i + b][:, columns]
+    row, column = (int(k) for k in np.unravel_index(int(block.argmax()), block.shape))
+    return first[0] + b * i + row, first[1] + b * j + column
+
+
+def _wanted_rows(
+    image: CentredImage, other: CentredImage, holes: NDArray[Any], lags: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Return which rows of cumulated sums the other image's borders and ignored pixels meet."""
+    rows = image.mask.shape[0]
+    edges = np.unique(np.concatenate([[0, other.mask.shape[0]], holes[:, 0], holes[:, 1]]))
+    change = np.zeros(rows + 2, int)
+    np.add.at(change, np.clip(edges + lags[0], 0, rows), 1)
+    np.add.at(change, np.clip(edges + lags[1] - 1, 0, rows) + 1, -1)
+    wanted = np.cumsum(change)[: rows + 1] > 0
+    wanted[[0, rows]] = True
+    return np.asarray(wanted)
+
+
+def _product_rounding(reference: CentredImage) -> float:
+    """Return by how much a transformed sum of products may be wrong, over the root of both energies."""
+    window_pixels = math.prod(2 * n for n in reference.mask.shape)
+    return 4 * SINGLE * math.sqrt(math.log2(max(2, window_pixels)))
+
+
 class _Race:
     """Lags that are summed directly, and the one that is ahead."""
 
     def __init__(self, reference: CentredImage, moving: CentredImage) -> None:
-        self._images = reference, moving
+        self.images = reference, moving
         self._sure: dict[tuple[int, ...], float] = {}
         self._doubtful: dict[tuple[int, ...], float] = {}
 
@@ -137,7 +245,7 @@ class _Race:
         """Sum a lag; of too little overlap it counts as 0, and where that is not known it is doubtful."""
         if lag in self._sure or lag in self._doubtful:
             return
-        a, b = self._images
+        a, b = self.images
         sums = overlap_sums(a.pixels, a.mask, b.pixels, b.mask, lag)
         low, high = least_overlap
         column = self._doubtful if low <= sums.n < high else self._sure
@@ -169,6 +277,60 @@ def _likeliest_lags(
     least : float
         See `greatest_ncc_lag`.
     """
+    if reference.mask.ndim == 2:
+        return _likeliest_2d(reference, moving, spans or _allowed_spans(reference, moving, least), least)
+    return _plain_likeliest(reference, moving, spans, least)
+
+
+def _allowed_spans(reference: CentredImage, moving: CentredImage, least: float) -> list[tuple[int, int]]:
+    """Return, for each axis, between which lags the images meet in pixels enough."""
+    shapes = list(zip(reference.mask.shape, moving.mask.shape, strict=True))
+    here, there = overlap_slices(reference.mask.shape, moving.mask.shape, (0,) * len(shapes))
+    most = min(np.count_nonzero(reference.mask), np.count_nonzero(moving.mask))
+    needed = least * float(
+        most if reference.mask is moving.mask else np.count_nonzero(reference.mask[here] & moving.mask[there])
+    )
+    area = math.prod(min(p, q) for p, q in shapes)
+    spans = []
+    for p, q in shapes:
+        # as if the other axes met in full
+        width = max(1, min(p, q, math.floor(needed * min(p, q) / area)))
+        spans.append((width - q, p - width + 1))
+    return spans
+
+
+def _likeliest_2d(
+    reference: CentredImage, moving: CentredImage, spans: list[tuple[int, int]], least: float
+) -> tuple[list[tuple[int, ...]] | None, tuple[float, float]]:
+    """Return what `_plain_likeliest` does, of images of two axes."""
+    from maskreg.core.race_kernels import likeliest_2d
+
+    shapes = zip(reference.mask.shape, moving.mask.shape, spans, strict=True)
+    window = tuple(window_length(p, q, max(-low, high - 1)) for p, q, (low, high) in shapes)
+    same = reference.mask is moving.mask
+    x, y = (single_precision(image) for image in (reference, moving))
+    masks = [image.mask.astype(np.float32) for image in (reference, moving)][: 1 if same else 2]
+    a, aa, b, bb, *m = side_by_side(
+        lambda values: half_transform(values, window), [x, x * x, y, y * y, *masks]
+    )
+    pairs = [(m[0], m[-1]), (a, m[-1]), (aa, m[-1]), (m[0], b), (m[0], bb), (a, b)]
+    maps = side_by_side(lambda pair: cross_rows(pair[0], pair[1], window, spans[0]), pairs)
+    rounding = 4 * SINGLE * math.sqrt(math.log2(max(2, math.prod(window))))
+    sizes = [float(np.count_nonzero(image.mask)) for image in (reference, moving)]
+    error = 1 + rounding * math.sqrt(sizes[0] * sizes[1])
+    found = np.empty((MOST_DIRECT, 2), np.intp)
+    low, high = spans[1]
+    kept, greatest = likeliest_2d(*maps, low, high - low, least, error, rounding, found)
+    lags: list[tuple[int, ...]] | None = None
+    if kept >= 0:
+        lags = [(int(i) + spans[0][0], int(j) + low) for i, j in found[:kept]]
+    return lags, (least * (greatest - error), least * (greatest + error))
+
+
+def _plain_likeliest(
+    reference: CentredImage, moving: CentredImage, spans: list[tuple[int, int]] | None, least: float
+) -> tuple[list[tuple[int, ...]] | None, tuple[float, float]]:
+    """Return what `_likeliest_lags` does, for any number of axes."""
     shapes = list(zip(reference.mask.shape, moving.mask.shape, strict=True))
     lags = tuple(lag_axis(p, q) for p, q in shapes)
     if spans is not None:
@@ -191,7 +353,7 @@ def _likeliest_lags(
     )
     enough = found.overlap >= least * (greatest - error) - error
     threshold = least * (greatest - error), least * (greatest + error)
-    if (found.untrusted & enough).any() or not (found.ncc > 0)[enough].any():
+    if (np.isnan(found.ncc) & enough).any() or not (found.ncc > 0)[enough].any():
         return None, threshold
     ncc = np.where(enough, np.nan_to_num(found.ncc), 0)
     # both images' squares sum to 1 in all: what is left of them in the overlap magnifies the rounding
@@ -249,85 +411,129 @@ def _block_bounds(reference: CentredImage, moving: CentredImage, least: float) -
     b, longest = 2, max(*reference.mask.shape, *moving.mask.shape)
     while longest > b * (BLOCKS_PER_SIDE // 2 if b < SMALL_BIN else BLOCKS_PER_SIDE):
         b *= 2
-    a, m = _Binned(reference, b), _Binned(moving, b)
-    window = tuple(window_length(p, q, None) for p, q in zip(a.counts.shape, m.counts.shape, strict=True))
-    lags = [np.arange(-(q - 1), p) for p, q in zip(a.counts.shape, m.counts.shape, strict=True)]
-    crop = np.ix_(*(lag % length for lag, length in zip(lags, window, strict=True)))
-
-    def at_lags(p: NDArray[Any], q: NDArray[Any]) -> NDArray[np.float64]:
-        return np.asarray(cross(p, q, window)[crop], np.float64)
-
-    fa, fm = a.transforms(window), m.transforms(window)
     # moving's mask reaches over earlier blocks as the lag grows, reference's over later ones
-    core_m, shell_m = (transform(x, window) for x in m.core_and_shell(later=False))
-    core_a, shell_a = (transform(x, window) for x in a.core_and_shell(later=True))
-    n_least = np.maximum(np.rint(at_lags(fa["counts"], core_m)), 0)
-    n_most = n_least + np.maximum(np.rint(at_lags(fa["counts"], shell_m)), 0)
+    a, m = side_by_side(lambda side: _Binned(*side), [(reference, b, True), (moving, b, False)])
+    lags = _BlockLags.of(a, m)
+    count_a, sum_a, square_a, size_a, core_a, shell_a = side_by_side(lags.of_reference, a.parts)
+    count_m, sum_m, square_m, size_m, core_m, shell_m = side_by_side(lags.of_moving, m.parts)
+    of_n = [(count_a, core_m), (count_a, shell_m), (core_a, count_m)]
+    of_a = [(sum_a, core_m), (square_a, core_m), (size_a, shell_m)]
+    of_m = [(core_a, sum_m), (core_a, square_m), (shell_a, size_m)]
+    (n, error), (more, more_error), (other, _), *found = side_by_side(lags.sums, of_n + of_a + of_m)
+    n_least = np.maximum(np.ceil(n - error), 0)
+    n_most = np.floor(n + error) + np.floor(np.maximum(more, 0) + more_error)
     same = reference.mask is moving.mask
     most_least = float(np.count_nonzero(reference.mask)) if same else float(n_least.max())
     most_most = most_least if same else float(n_most.max())
     possible = (n_most > 0) & (n_most >= least * most_least)
     if not possible.any():
         return None
-    sum_a, sum_m = at_lags(fa["sums"], core_m), at_lags(core_a, fm["sums"])
-    slack_a = np.maximum(at_lags(fa["sizes"], shell_m), 0)
-    slack_m = np.maximum(at_lags(shell_a, fm["sizes"]), 0)
-    n_of_m = np.maximum(np.rint(at_lags(core_a, fm["counts"])), 1)
-    tiny = 1e-10
-    energy_a = at_lags(fa["squares"], core_m) - sum_a**2 / np.maximum(n_least, 1) - tiny * reference.energy
-    energy_m = at_lags(core_a, fm["squares"]) - sum_m**2 / n_of_m - tiny * moving.energy
-    corners = [(sum_a + s * slack_a) * (sum_m + t * slack_m) for s in (-1, 1) for t in (-1, 1)]
+    total_a, slack_a, energy_a = _side(found[0], found[1], found[2], n_least)
+    total_m, slack_m, energy_m = _side(found[3], found[4], found[5], np.maximum(np.ceil(other - error), 0))
+    corners = [(total_a + s * slack_a) * (total_m + t * slack_m) for s in (-1, 1) for t in (-1, 1)]
     lowest = np.minimum.reduce(corners)
-    means = np.where(lowest > 0, lowest / np.maximum(n_most, 1), lowest / np.maximum(n_least, 1))
-    root = np.sqrt(np.maximum(energy_a, 0) * np.maximum(energy_m, 0))
-    window_pixels = math.prod(2 * n for n in reference.mask.shape)
-    rounding = 4 * float(np.finfo(np.float32).eps) * math.sqrt(math.log2(max(2, window_pixels)))
-    slack = -means + rounding * math.sqrt(reference.energy * moving.energy)
+    means = lowest / np.where(lowest > 0, np.maximum(n_most, 1), np.maximum(n_least, 1))
+    root = np.sqrt(energy_a * energy_m)
     if np.count_nonzero(possible & (root <= 0)) > possible.sum() / 2:
         return None
+    scale = math.sqrt(reference.energy * moving.energy)
     inside = tuple(slice(int(where.min()), int(where.max()) + 1) for where in np.nonzero(possible))
     return _Bounds(
         b,
-        tuple(int(b * lag[part.start]) for lag, part in zip(lags, inside, strict=True)),
-        slack[inside],
-        root[inside],
+        tuple(b * (first + part.start) for first, part in zip(lags.first, inside, strict=True)),
+        scale * (_product_rounding(reference) - means[inside].astype(np.float64)),
+        scale * root[inside].astype(np.float64),
         possible[inside],
         (least * most_least, least * most_most),
     )
 
 
-class _Binned:
-    """Sums over blocks of an image: of valid pixels, values, squares and absolute values.
+def _side(
+    sums: tuple[NDArray[Any], float],
+    squares: tuple[NDArray[Any], float],
+    sizes: tuple[NDArray[Any], float],
+    n: Any,
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return an image's sum over the core, by how much it may be wrong or grow, and the least energy."""
+    slack = np.maximum(sizes[0], 0) + (sizes[1] + sums[1])
+    greatest = np.abs(sums[0]) + sums[1]
+    energy = squares[0] - (squares[1] + SINGLE) - greatest * greatest / np.maximum(n, 1) * (1 + SINGLE)
+    return sums[0], slack, np.maximum(energy, 0)
 
-    A block of nothing surrounds it, so that masks can be grown by one.
+
+@dataclass(frozen=True)
+class _BlockLags:
+    """Sums of products of two binned images at every lag of whole blocks, in single precision.
+
+    Attributes
+    ----------
+    shapes : tuple of (int, int)
+        Blocks of reference and moving along each axis.
+    window : tuple of int
+    rounding : float
+        Greatest error of a sum over the norms of both factors.
     """
 
-    def __init__(self, image: CentredImage, b: int) -> None:
-        self._full = b**image.mask.ndim
-        sums = np.pad(block_sums(image.pixels, image.mask, b), [(0, 0)] + [(1, 1)] * image.mask.ndim)
-        self._sums = dict(zip(("counts", "sums", "squares", "sizes"), sums, strict=True))
+    shapes: tuple[tuple[int, int], ...]
+    window: tuple[int, ...]
+    rounding: float
+
+    @classmethod
+    def of(cls, a: _Binned, m: _Binned) -> _BlockLags:
+        """Return the lags of two binned images."""
+        shapes = tuple(zip(a.parts[0].shape, m.parts[0].shape, strict=True))
+        window = tuple(window_length(p, q, None) for p, q in shapes)
+        return cls(shapes, window, 4 * SINGLE * math.sqrt(math.log2(math.prod(window))))
 
     @property
-    def counts(self) -> NDArray[np.float64]:
-        """Valid pixels of each block."""
-        return np.asarray(self._sums["counts"])
+    def first(self) -> list[int]:
+        """The first lag along each axis."""
+        return [-(q - 1) for _, q in self.shapes]
 
-    def transforms(self, window: tuple[int, ...]) -> dict[str, NDArray[Any]]:
-        """Return the transform of each of the sums."""
-        return {name: transform(values, window) for name, values in self._sums.items()}
+    def of_reference(self, values: NDArray[np.float32]) -> tuple[NDArray[Any], float]:
+        """Return transform and norm of a reference, moved so that the first lag comes first."""
+        moved = np.zeros([p + q - 1 for p, q in self.shapes], np.float32)
+        moved[tuple(slice(q - 1, None) for _, q in self.shapes)] = values
+        return transform(moved, self.window), float(np.linalg.norm(values))
 
-    def core_and_shell(self, *, later: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return 1 where this block and its neighbours are all valid; 1 where some of them is, not all.
+    def of_moving(self, values: NDArray[np.float32]) -> tuple[NDArray[Any], float]:
+        """Return transform and norm of a moving image."""
+        return np.conj(transform(values, self.window)), float(np.linalg.norm(values))
 
-        The neighbours are the next one along each axis, or the one before.
-        """
-        every, some = self.counts == self._full, self.counts > 0
+    def sums(
+        self, pair: tuple[tuple[NDArray[Any], float], tuple[NDArray[Any], float]]
+    ) -> tuple[NDArray[np.float32], float]:
+        """Return the sum of products of reference and moving at every lag, and its greatest error."""
+        reference, moving = pair
+        values = scipy.fft.irfftn(reference[0] * moving[0], self.window, overwrite_x=True)
+        kept = values[tuple(slice(0, p + q - 1) for p, q in self.shapes)]
+        return np.ascontiguousarray(kept), self.rounding * reference[1] * moving[1]
+
+
+class _Binned:
+    """What blocks of an image hold, in single precision, the image's squares summing to 1.
+
+    A block of nothing surrounds it, so that masks can be grown by one.
+
+    Attributes
+    ----------
+    parts : list of ndarray of float32
+        Number of valid pixels, sums of values, squares and absolute values; 1 where this block and its
+        neighbours are all valid (core); 1 where some of them is, not all (shell).
+    """
+
+    def __init__(self, image: CentredImage, b: int, later: bool) -> None:
+        """Sum over blocks of `b` per axis; the neighbours are the next ones (`later`) or those before."""
+        counts, *sums = np.pad(block_sums(image.pixels, image.mask, b), [(0, 0)] + [(1, 1)] * image.mask.ndim)
+        every, some = counts == b**image.mask.ndim, counts > 0
         for axis in range(every.ndim):
             step = -1 if later else 1
             # the border of nothing makes what is rolled round harmless
             every = every & np.roll(every, step, axis)
             some = some | np.roll(some, step, axis)
-        return every.astype(np.float64), (some & ~every).astype(np.float64)
+        scale = 1 / math.sqrt(image.energy)
+        scaled = (x * factor for x, factor in zip(sums, (scale, scale**2, scale), strict=True))
+        self.parts = [x.astype(np.float32) for x in (counts, *scaled, every, some & ~every)]
 
 
 def block_sums(pixels: NDArray[np.float64], mask: NDArray[np.bool_], b: int) -> NDArray[np.float64]:
@@ -367,11 +573,15 @@ class _Products:
     Attributes
     ----------
     values : ndarray of float32
-    block_maxima : ndarray of float32
+        In units of `scale`. Two axes: as `race_kernels.block_maxima_2d` describes; else the lags in order.
+    scale : float
+        Root of the product of both energies.
+    block_maxima : ndarray of float64
     """
 
     values: NDArray[np.float32]
-    block_maxima: NDArray[np.float32]
+    scale: float
+    block_maxima: NDArray[np.float64]
 
 
 def _products(reference: CentredImage, moving: CentredImage, bounds: _Bounds) -> _Products:
@@ -382,19 +592,19 @@ def _products(reference: CentredImage, moving: CentredImage, bounds: _Bounds) ->
     window = tuple(window_length(p, q, None if p < 64 else max(-low, high)) for p, q, (low, high) in shapes)
     # the blocks at the ends may hold lags at which the images do not touch: there the window is larger
     window = tuple(max(n, high - low) for n, (low, high) in zip(window, spans, strict=True))
-    scale_a, scale_m = 1 / math.sqrt(reference.energy), 1 / math.sqrt(moving.energy)
-    values = cross(
-        transform((reference.pixels * scale_a).astype(np.float32), window),
-        transform((moving.pixels * scale_m).astype(np.float32), window),
-        window,
-    )
-    values = _unwrapped(values, spans)
-    values *= np.float32(math.sqrt(reference.energy * moving.energy))
-    maxima = values
-    for axis in range(values.ndim):
-        shape = (*maxima.shape[:axis], -1, b, *maxima.shape[axis + 1 :])
-        maxima = maxima.reshape(shape).max(axis=axis + 1)
-    return _Products(values, maxima)
+    x, y = (single_precision(image) for image in (reference, moving))
+    scale = math.sqrt(reference.energy * moving.energy)
+    if x.ndim == 2:
+        from maskreg.core.race_kernels import block_maxima_2d
+
+        values = cross_rows(half_transform(x, window), half_transform(y, window), window, spans[0])
+        maxima = block_maxima_2d(values, spans[1][0], b, bounds.possible.shape)
+    else:
+        values = maxima = _unwrapped(cross(transform(x, window), transform(y, window), window), spans)
+        for axis in range(values.ndim):
+            shape = (*maxima.shape[:axis], -1, b, *maxima.shape[axis + 1 :])
+            maxima = maxima.reshape(shape).max(axis=axis + 1)
+    return _Products(values, scale, scale * maxima.astype(np.float64))
 
 
 def _unwrapped(values: NDArray[Any], spans: list[tuple[int, int]]) -> NDArray[Any]:
@@ -427,7 +637,9 @@ def _descending(upper: NDArray[np.float64], products: _Products, bounds: _Bounds
         if flat[k] == -np.inf:
             return
         window = tuple(slice(int(i) * b, int(i) * b + b) for i in block)
-        covariance = products.values[window] + bounds.covariance_slack[block]
+        covariance = (
+            products.scale * products.values[window].astype(np.float64) + bounds.covariance_slack[block]
+        )
         root = bounds.root[block]
         for offset in np.ndindex(covariance.shape):
             value = float(covariance[offset])

@@ -49,6 +49,43 @@ def cross(reference: NDArray[Any], moving: NDArray[Any], window: tuple[int, ...]
     return np.asarray(scipy.fft.irfftn(reference * np.conj(moving), window))
 
 
+def half_transform(values: NDArray[Any], window: tuple[int, ...]) -> NDArray[Any]:
+    """Return what `transform` does of an image of two axes; its rows of padding are not transformed."""
+    return np.asarray(scipy.fft.fft(scipy.fft.rfft(values, window[1]), window[0], axis=0))
+
+
+def cross_rows(
+    reference: NDArray[Any], moving: NDArray[Any], window: tuple[int, ...], rows: tuple[int, int]
+) -> NDArray[Any]:
+    """Return what `cross` does for images of two axes and a span of row lags.
+
+    Parameters
+    ----------
+    reference, moving : ndarray
+        Transforms.
+    window : (int, int)
+    rows : (int, int)
+        The first row lag, and the one after the last: at most as many as the window has.
+
+    Returns
+    -------
+    (rows, window[1]) ndarray
+        Row lags in ascending order; the column lag s at s mod window[1].
+    """
+    from maskreg.core.race_kernels import times_conjugate_2d
+
+    height, width = window
+    columns = scipy.fft.ifft(times_conjugate_2d(reference, moving), axis=0, overwrite_x=True)
+    low, high = rows
+    parts = [(low, min(high, 0)), (max(low, 0), high)] if low < 0 else [rows]
+    out = np.empty((high - low, width), columns.real.dtype)
+    for first, end in parts:
+        if first < end:
+            at = first % height
+            out[first - low : end - low] = scipy.fft.irfft(columns[at : at + end - first], width)
+    return out
+
+
 def transformed_pair(padded: NDArray[Any], shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the transforms of two images of `shape`, each padded with zeros to the window.
 
