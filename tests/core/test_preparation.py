@@ -12,7 +12,7 @@ from maskreg.core.detail import LocalPlane, detail
 from maskreg.core.fill import filled
 from maskreg.core.images import centred
 from maskreg.core.interpolate import TAPS, lagrange_taps
-from maskreg.core.noise import noise_curve
+from maskreg.core.noise import noise_curve, sample
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import ImagePyramid, MaskPyramid, eroded, halved, plain_halved
 from maskreg.core.spectrum import gaussian_low_pass
@@ -227,7 +227,7 @@ def test_second_differences_see_the_noise_and_not_the_slope(shape):
     pixels += np.float32(0.2) * np.arange(shape[-1], dtype=np.float32)
     mask = block_mask(shape)
     image = Prepared(pixels, MaskPyramid(mask), Detector(False))
-    found = noise_curve(image).map(image)
+    found = noise_curve(image, sample(image)).map(image)
     assert (found[~mask] == 0).all()
     assert found[mask].mean() * image.scale**2 == pytest.approx(0.49, rel=0.1)
 
@@ -237,7 +237,7 @@ def test_noise_that_grows_with_brightness_is_seen_to_grow():
     brightness = np.linspace(40, 400, 256)[:, None] * np.ones((1, 256))
     counts = np.rint(100 + 2 * rng.poisson(brightness)).astype(np.uint16)  # half an electron per count
     image = Prepared(counts, MaskPyramid(np.ones(counts.shape, bool)), Detector(True))
-    found = noise_curve(image).map(image).mean(axis=1)
+    found = noise_curve(image, sample(image)).map(image).mean(axis=1)
     expected = 4 * brightness[:, 0] / (100 + 2 * brightness[:, 0])
     # the darkest and the brightest class hold one value each
     np.testing.assert_allclose(found[32:-32], expected[32:-32], rtol=0.15)

@@ -1,4 +1,4 @@
-"""Say so when kernels are compiled, which takes a while, once after each installation."""
+"""Set the compiler up, and say so when kernels are compiled, once after each installation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from numba.core import event
+from numba.core.registry import cpu_target
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +35,14 @@ _teller: _Teller | None = None
 
 
 def tell_of_compilation() -> None:
-    """Log a line when the first kernel is compiled in this process, and none if all are in the cache."""
+    """Log a line when the first kernel is compiled in this process, and none if all are in the cache.
+
+    Also let the compiler load what it needs before its first kernel, cached or not: with the import, not
+    within the first registration.
+    """
     global _teller
     if _teller is None:
         _teller = _Teller()
         event.register(COMPILES, _teller)
+        cpu_target.typing_context.refresh()
+        cpu_target.target_context.refresh()

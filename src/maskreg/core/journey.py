@@ -32,9 +32,9 @@ ONE_PIXEL = 0.8
 """A match of which one pixel makes this part is none: it says where one hot pixel meets another."""
 
 
-def registration_of(side: ReferenceSide, moving: Prepared) -> Registration:
+def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
     """Return the registration of a moving image; both images have valid pixels of some variance."""
-    masked = side.for_masks(moving.masks)
+    side = masked.side
     seen = first_look(masked, moving)
     if seen is not None:
         found = _judged(masked, moving, [seen[0]], seen[1])

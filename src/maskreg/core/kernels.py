@@ -23,6 +23,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from maskreg.core.compilation import tell_of_compilation
+
+tell_of_compilation()
+
 # reassociation lets a row's sum run in vector lanes; NaN and infinity keep their meaning
 _OPTIONS: dict[str, Any] = {
     "cache": True,

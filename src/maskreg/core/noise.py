@@ -59,10 +59,9 @@ class NoiseCurve:
     brightness: NDArray[np.float64]
     variance: NDArray[np.float64]
 
-    def mean(self, image: Prepared) -> float:
-        """Return the mean variance of the noise of the valid pixels, from a sample of rows; 0 without any."""
-        rows = sampled_rows(image.mask)
-        local = _local_mean_at(image.pixels, image.mask, rows)[image.mask[rows]]
+    def mean(self, sample: Sample) -> float:
+        """Return the mean variance of the noise of the valid pixels of a sample; 0 without any."""
+        local = sample.local[sample.mask[sample.rows]]
         return float(np.interp(local, self.brightness, self.variance).mean()) if local.size else 0.0
 
     def map(self, image: Prepared, b: int = 1) -> NDArray[np.float32]:
@@ -78,14 +77,42 @@ class NoiseCurve:
         return np.asarray(flat).reshape(level.mask.shape)
 
 
-def noise_curve(image: Prepared) -> NoiseCurve:
+@dataclass(frozen=True)
+class Sample:
+    """Rows (slices along the first axis) of an image that stand for all of it.
+
+    Attributes
+    ----------
+    pixels : ndarray of float32
+        The image, zero where ignored.
+    mask : ndarray of bool
+    rows : (n,) ndarray of int
+        So far from the border that second differences reach no further, if the image is long enough.
+    local : (n, ...) ndarray of float32
+        Local brightness there.
+    """
+
+    pixels: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    rows: NDArray[np.intp]
+    local: NDArray[np.float32]
+
+
+def sample(image: Prepared) -> Sample:
+    """Return a sample of an image."""
+    margin = min(2, (len(image.mask) - 1) // 2)
+    rows = margin + sampled_rows(image.mask[margin : len(image.mask) - margin])
+    return Sample(image.pixels, image.mask, rows, _local_mean_at(image.pixels, image.mask, rows))
+
+
+def noise_curve(image: Prepared, sample: Sample) -> NoiseCurve:
     """Return how noisy the pixels of an image are; at least one is valid."""
     counting = _counting(image)
     typical = np.array([0.0 if image.typical is None else image.typical])
     if counting is not None and image.detector.electrons(typical)[0] < SPARSE:
         return counting
-    brightness, near = _variances(image.pixels, image.mask, 1)
-    _, far = _variances(image.pixels, image.mask, 2)
+    brightness, near = _variances(sample, 1)
+    _, far = _variances(sample, 2)
     if brightness.size == 0:  # scattered masks leave no neighbours: all variance is taken for noise
         shown = NoiseCurve(np.zeros(1), np.array([float(np.var(image.pixels[image.mask]))]))
     else:
@@ -123,14 +150,12 @@ def _local_mean(pixels: NDArray[np.float32], mask: NDArray[np.bool_], sigma: flo
     return np.asarray(gaussian(pixels, sigma, REACH) / np.maximum(part, np.float32(1e-6)))
 
 
-def _variances(
-    pixels: NDArray[np.float32], mask: NDArray[np.bool_], distance: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _variances(sample: Sample, distance: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean brightness of each class, ascending, and the variance of its noise.
 
     Robust (median absolute deviation), so that edges and spots hardly count.
     """
-    values, levels, gain = _second_differences(pixels, mask, distance)
+    values, levels, gain = _second_differences(sample, distance)
     if values.size < FEWEST:
         return np.zeros(0), np.zeros(0)
     classes = min(CLASSES, values.size // FEWEST)
@@ -143,26 +168,26 @@ def _variances(
 
 
 def _second_differences(
-    pixels: NDArray[np.float32], mask: NDArray[np.bool_], distance: int
+    sample: Sample, distance: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Return a sample of the valid second differences along every axis, the brightness there, and their gain.
+    """Return the valid second differences along every axis of a sample, the brightness there, and their gain.
 
     The gain is their variance for white noise of unit variance.
     """
-    far = 2 * distance
-    along = distance if len(pixels) > far else 0
-    rows = sampled_rows(mask[along : len(mask) - along])
-    levels = _local_mean_at(pixels, mask, rows + along)
-    values, valid, gain = pixels, mask, 1.0
-    for axis in range(pixels.ndim):
-        length = values.shape[axis] - far
+    values, valid, levels, gain = sample.pixels, sample.mask, sample.local, 1.0
+    for axis in range(values.ndim):
+        length = values.shape[axis] - 2 * distance
         if length < 1:
+            values, valid = (values[sample.rows], valid[sample.rows]) if axis == 0 else (values, valid)
             continue
-        three = [
-            _along(pixels.ndim, axis, rows + k if axis == 0 else slice(k, length + k))
-            for k in (0, distance, far)
-        ]
-        left, mid, right = three
+        left, mid, right = (
+            _along(
+                values.ndim,
+                axis,
+                sample.rows + k if axis == 0 else slice(distance + k, distance + k + length),
+            )
+            for k in (-distance, 0, distance)
+        )
         values = 2 * values[mid] - values[left] - values[right]
         valid = valid[left] & valid[mid] & valid[right]
         levels = levels if axis == 0 else levels[mid]

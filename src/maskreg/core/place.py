@@ -23,9 +23,6 @@ from maskreg.geometry import nearest_lag
 NARROWING = 2.5
 """From stage to stage at one level the low-pass narrows by this factor."""
 
-FINE_ENOUGH = 3.0
-"""A level is fine enough where the best low-pass is this many of its pixels wide."""
-
 WIDEST_WINDOW = 4
 """Settling looks at most this many level pixels to each side."""
 
@@ -129,9 +126,8 @@ def stages(masked: MaskedSide, b: int) -> Iterator[tuple[int, float | None]]:
         yield level, width
         width /= NARROWING
     yield level, None
-    while level > 1 and best.low_pass.width < FINE_ENOUGH:
+    while level > 1 and side.finer_helps(level):
         level //= 2
-        best = side.forecast(level)
         yield level, None
 
 

@@ -40,7 +40,7 @@ class MaskPyramid:
     def __init__(self, mask: NDArray[np.bool_]) -> None:
         self.mask = mask
         self._lock = RLock()
-        self._counts: dict[int, NDArray[np.float32]] = {1: mask.astype(np.float32)}
+        self._counts: dict[int, NDArray[np.float32]] = {}
         self._masks: dict[int, NDArray[np.bool_]] = {1: mask}
         self._weights: dict[int, NDArray[np.float32]] = {}
 
@@ -48,7 +48,9 @@ class MaskPyramid:
         """Return how many pixels of each block of `b` per axis are valid."""
         with self._lock:
             if b not in self._counts:
-                self._counts[b] = halved(self.counts(b // 2))
+                # those of single pixels are the mask, and not kept
+                finer = self.mask.astype(np.float32) if b <= 2 else self.counts(b // 2)
+                self._counts[b] = finer if b == 1 else halved(finer)
             return self._counts[b]
 
     def level(self, b: int) -> NDArray[np.bool_]:

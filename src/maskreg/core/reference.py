@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from maskreg.core.bands import Band, band_of, seen_bands, visible_part
 from maskreg.core.expansion import Lever, Rings, find_lever, find_rings
 from maskreg.core.fill import filled
-from maskreg.core.noise import NoiseCurve, noise_curve
+from maskreg.core.noise import NoiseCurve, noise_curve, sample
 from maskreg.core.plan import Plan, make_plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid, eroded
 from maskreg.core.refine import NormalMatrices, normal_matrices
 from maskreg.core.search import LevelSearch
 from maskreg.core.spectra import cross, transform
-from maskreg.core.spectrum import Forecast, forecast
+from maskreg.core.spectrum import FAINT, Forecast, forecast
 from maskreg.core.template import Template, make_template
 from maskreg.core.whole import Whole
 from maskreg.options import Options
@@ -40,18 +40,23 @@ LAG_STEPS = 256
 VISIBLE = 0.03
 """A first look shows at least this part of the reference's structure, or it is not believed alone."""
 
+FINE_ENOUGH = 3.0
+"""A level is fine enough where the best low-pass is this many of its pixels wide."""
+
+WORTH_FINER = 0.01
+"""A finer level must lessen sigma by more than this part."""
+
 MOST_KEPT = 512
 """So many normal matrices are kept."""
 
 
 class ReferenceSide:
-    """What depends on the reference only, and the `MaskedSide` of two masks of moving."""
+    """What depends on the reference only."""
 
     def __init__(self, image: Prepared, options: Options) -> None:
         self.image = image
         self.options = options
         self._lock = RLock()
-        self._masked: list[MaskedSide] = []
         self._noise: dict[int, NDArray[np.float32]] = {}
         self._wholes: dict[int, Whole] = {}
         self._forecasts: dict[int, Forecast] = {}
@@ -61,20 +66,17 @@ class ReferenceSide:
         self._looks = [0, 0]
 
     @cached_property
-    def noise_curve(self) -> NoiseCurve:
-        """How noisy a pixel is that is so bright."""
-        return noise_curve(self.image)
-
-    @cached_property
-    def mean_noise(self) -> float:
-        """Mean variance of the noise of a pixel, stabilised units."""
-        return self.noise_curve.mean(self.image)
+    def _noise_of_pixels(self) -> tuple[NoiseCurve, float]:
+        """How noisy a pixel is that is so bright, and the mean variance of the noise of all."""
+        rows = sample(self.image)
+        curve = noise_curve(self.image, rows)
+        return curve, curve.mean(rows)
 
     def noise(self, b: int) -> NDArray[np.float32]:
         """Return the variance of each pixel's noise at level `b`, stabilised units."""
         with self._lock:
             if b not in self._noise:
-                self._noise[b] = self.noise_curve.map(self.image, b)
+                self._noise[b] = self._noise_of_pixels[0].map(self.image, b)
             return self._noise[b]
 
     def whole(self, b: int) -> Whole:
@@ -93,6 +95,18 @@ class ReferenceSide:
                 smoothing = self.options.smoothing
                 self._forecasts[b] = found if isinstance(smoothing, str) else found.gaussian(smoothing / b)
             return self._forecasts[b]
+
+    def finer_helps(self, b: int) -> bool:
+        """Return whether the level of half the bin tells the shift noticeably better than level `b`.
+
+        It does if it shows frequencies that level `b` cannot hold, or has averaged.
+        """
+        found = self.forecast(b)
+        if found.low_pass.width >= FINE_ENOUGH:
+            return False
+        band = self.band(b // 2)
+        beyond = found.faintest > 0 or band.structure > FAINT * band.noise
+        return beyond or found.binned > WORTH_FINER
 
     def template(self, b: int, gaussian: float | None = None) -> Template:
         """Return the reference prepared for refinement at level `b`.
@@ -115,7 +129,7 @@ class ReferenceSide:
         """Return the structure of the size of the pixels of level `b`, and the noise there."""
         with self._lock:
             if b not in self._bands:
-                noise = self.mean_noise / b**self.image.mask.ndim
+                noise = self._noise_of_pixels[1] / b**self.image.mask.ndim
                 self._bands[b] = band_of(self.image.level(b), noise)
             return self._bands[b]
 
@@ -140,15 +154,6 @@ class ReferenceSide:
         """For how many frames the first look was enough, and for how many it was not."""
         with self._lock:
             return self._looks[0], self._looks[1]
-
-    def for_masks(self, masks: MaskPyramid) -> MaskedSide:
-        """Return what depends on the masks of both images; kept for the first mask and the last other."""
-        with self._lock:
-            for kept in self._masked:
-                if kept.masks is masks:
-                    return kept
-            self._masked = [*self._masked[:1], MaskedSide(self, masks)]
-            return self._masked[-1]
 
 
 class MaskedSide:

@@ -36,6 +36,9 @@ DOUBT = 3.0
 NOISE_DOUBT = 0.1
 """The variance of the noise is known to this part."""
 
+INTERPOLATION_PX = 3e-3
+"""Interpolation adds less than this, px: it is taken off where steps are to be shorter."""
+
 SHORTEST_STEP = 2e-5
 """Steps shorter than this, px, are not asked for: float32 images end here."""
 
@@ -120,7 +123,8 @@ def refine(
         if np.abs(shift - nearest).max() > 1:
             nearest = nearest_lag(shift)
         sums = moments(template, moving, usable, shift, nearest)
-        sums = _carried(sums, template.error.at(shift))
+        if tolerance < INTERPOLATION_PX:
+            sums = _carried(sums, template.error.at(shift))
         gain = moving_gain(template, sums, normal.noise)
         if gain is None:
             return None

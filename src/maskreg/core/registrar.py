@@ -7,6 +7,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.images import (
     check_same_axes,
     checked_image,
@@ -17,11 +18,13 @@ from maskreg.core.images import (
 from maskreg.core.journey import registration_of
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
-from maskreg.core.reference import ReferenceSide
+from maskreg.core.reference import MaskedSide, ReferenceSide
 from maskreg.core.stabilise import Detector, detector_for
 from maskreg.errors import InputError
 from maskreg.options import Options
 from maskreg.registration import Registration, Status
+
+tell_of_compilation()
 
 
 class Registrar:
@@ -72,6 +75,7 @@ class Registrar:
         static = None if moving_mask is None else _static_mask(moving_mask, self._pixels.ndim)
         self._masks = _KnownMasks(static)
         self._sides: dict[Detector, ReferenceSide] = {}
+        self._masked: list[MaskedSide] = []
         self._lock = Lock()
 
     def __call__(self, moving: ArrayLike, moving_mask: ArrayLike | None = None) -> Registration:
@@ -112,7 +116,7 @@ class Registrar:
                 return Registration.failed(
                     Status.FLAT, pixels.ndim, f"{name} has one value in every valid pixel"
                 )
-        return registration_of(side, image)
+        return registration_of(self._masked_side(side, masks), image)
 
     @property
     def looks(self) -> tuple[int, int]:
@@ -128,10 +132,18 @@ class Registrar:
         """Return the reference's side for a detector model, made when first needed."""
         with self._lock:
             if detector not in self._sides:
-                self._sides[detector] = ReferenceSide(
-                    Prepared(self._pixels, MaskPyramid(self._mask), detector), self.options
-                )
+                masks = self._masks.like(self._mask) or MaskPyramid(self._mask)
+                self._sides[detector] = ReferenceSide(Prepared(self._pixels, masks, detector), self.options)
             return self._sides[detector]
+
+    def _masked_side(self, side: ReferenceSide, masks: MaskPyramid) -> MaskedSide:
+        """Return what depends on the masks of both images; kept for the first mask and the last other."""
+        with self._lock:
+            for kept in self._masked:
+                if kept.side is side and kept.masks is masks:
+                    return kept
+            self._masked = [*self._masked[:1], MaskedSide(side, masks)]
+            return self._masked[-1]
 
 
 class _KnownMasks:
@@ -175,6 +187,14 @@ class _KnownMasks:
                     return known
             self._last = MaskPyramid(mask)
             return self._last
+
+    def like(self, mask: NDArray[np.bool_]) -> MaskPyramid | None:
+        """Return the known mask that is equal to another one, if there is one."""
+        with self._lock:
+            for known in (self._static, self._last):
+                if known is not None and np.array_equal(known.mask, mask):
+                    return known
+            return None
 
 
 def _static_mask(mask: ArrayLike, ndim: int) -> NDArray[np.bool_]:

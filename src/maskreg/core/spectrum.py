@@ -19,6 +19,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
 from maskreg.core.interpolate import lagrange_taps
 
@@ -142,11 +143,17 @@ class Forecast:
         Predicted uncertainty of the shift along an axis, px; inf where noise is all there is.
     noise_scale : float
         By what the variance of the noise differs from what was told.
+    faintest : float
+        Signal over noise at the highest frequencies, no less than elsewhere beyond.
+    binned : float
+        The part of sigma that binning by two has added, by averaging the frequencies that are left.
     """
 
     low_pass: LowPass
     sigma: float
     noise_scale: float
+    faintest: float
+    binned: float
 
     def gaussian(self, width: float) -> Forecast:
         """Return the forecast with a Gaussian low-pass of this width instead."""
@@ -179,7 +186,7 @@ def forecast(coefficients: NDArray[np.float32], variance: float) -> Forecast:
     if not np.isfinite(sigmas[best]):
         best = len(candidates) - 1
     low_pass = candidates[best] if rho.any() else gaussian_low_pass(WIDTHS[-1])
-    return Forecast(low_pass, float(sigmas[best]), scale)
+    return Forecast(low_pass, float(sigmas[best]), scale, float(rho[-1]), _added_by_binning(rho, number))
 
 
 def _ring_power(
@@ -219,9 +226,19 @@ def _without_mean(
 
 def _falling(power: NDArray[np.float64], number: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the nearest power that falls with frequency."""
-    from scipy.optimize import isotonic_regression
-
     return np.asarray(isotonic_regression(power, weights=np.maximum(number, 1e-9), increasing=False).x)
+
+
+def _added_by_binning(rho: NDArray[np.float64], number: NDArray[np.float64]) -> float:
+    """Return by which part sigma was less before two pixels along each axis became one.
+
+    Their mean keeps cos^2(pi f / 2) of the power of a frequency f of the level, and of white noise all.
+    """
+    f = (np.arange(len(rho)) + 0.5) / (2 * len(rho))
+    known, before = (
+        float((number * f**2 * r**2 / (1 + 2 * r)).sum()) for r in (rho, rho / np.cos(np.pi * f / 2) ** 2)
+    )
+    return 1 - float(np.sqrt(known / before)) if before > 0 else 0.0
 
 
 def _predicted_sigma(

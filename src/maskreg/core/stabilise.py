@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.stats
+import scipy.special
 from numpy.typing import NDArray
 
 from maskreg.options import Options
@@ -74,7 +74,7 @@ class Detector:
         counts = np.arange(0, int(mean + 10 * np.sqrt(mean) + 10))
         nodes, weights = np.polynomial.hermite_e.hermegauss(61 if self.read_noise else 1)
         stabilised = 2 * np.sqrt(np.maximum(counts[:, None] + self.read_noise * nodes + self.pad, 0))
-        chance = scipy.stats.poisson.pmf(counts, mean)[:, None] * (weights / weights.sum())
+        chance = _poisson(counts, mean)[:, None] * (weights / weights.sum())
         centre = float((chance * stabilised).sum())
         return centre, float((chance * (stabilised - centre) ** 2).sum())
 
@@ -89,6 +89,11 @@ class Detector:
             return 1.0
         typical = np.array([typical_value])
         return float((self.stabilised(typical + 1) - self.stabilised(typical))[0])
+
+
+def _poisson(counts: NDArray[np.int_], mean: float) -> NDArray[np.float64]:
+    """Return the probability of each count; the statistics of SciPy take half a second to import."""
+    return np.asarray(np.exp(counts * np.log(mean) - mean - scipy.special.gammaln(counts + 1)))
 
 
 def detector_for(options: Options, images: list[tuple[NDArray[Any], NDArray[np.bool_]]]) -> Detector:
