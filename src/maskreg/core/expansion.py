@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.refine import NormalMatrices, moments, moving_gain, projected_residual, shifted_mask
+from maskreg.core.refine import NormalMatrices, moments, projected_residual, shifted_mask
 from maskreg.core.template import Template
 
 ACROSS = 0.2
@@ -129,12 +129,10 @@ def without_expansion(
     rings: Rings, lever: Lever, normal: NormalMatrices, moving: NDArray[np.float32],
     usable: NDArray[np.bool_], shift: NDArray[np.float64], lag: tuple[int, ...],
     covariance: NDArray[np.float64],
+    gain: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
     """Return what a refined shift and its covariance are once an expansion that shows is taken off."""
     sums = moments(rings.template, moving, usable, shift, lag)
-    gain = moving_gain(rings.template, sums, normal.noise)
-    if gain is None:
-        return shift, covariance
     expansion = float(projected_residual(sums, gain)[0]) / lever.information
     # D sees the noise as G does
     projected = normal.inverse @ normal.projected @ normal.inverse.T

@@ -18,6 +18,7 @@ from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import refine
 from maskreg.core.settle import settle
+from maskreg.core.shared_noise import scaled, seen_noise
 from maskreg.geometry import nearest_lag
 
 NARROWING = 2.5
@@ -59,6 +60,10 @@ class Place:
     blind : (ndim, ...) ndarray of float64
         Orthonormal directions along which no stage could tell the shift, as along parallel lines; it
         is as far known there as what was searched.
+    gaussian : float or None
+        Of the last stage's low-pass, level pixels.
+    gain : float
+        Of moving into reference, as the last stage found it.
     """
 
     shift: NDArray[np.float64]
@@ -66,6 +71,8 @@ class Place:
     bin: int
     refined: bool
     blind: NDArray[np.float64]
+    gaussian: float | None = None
+    gain: float = 1.0
 
 
 def place(
@@ -97,7 +104,22 @@ def place(
         if not known.refined:
             gaussian = wider * masked.side.forecast(level).low_pass.width
             known = _stage(masked, moving, level, gaussian, known, PASSING_STEP) or known
-    return known if coarse or not known.refined else _without_expansion(masked, moving, known)
+    if coarse or not known.refined:
+        return known
+    return _without_expansion(masked, moving, _with_shared_noise(masked, moving, known))
+
+
+def _with_shared_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
+    """Return a refined place with the covariance that noise has which neighbours share."""
+    b, gaussian = known.bin, known.gaussian
+    shift = known.shift / b
+    lag = nearest_lag(shift)
+    block, normal = masked.side.block(b, gaussian), masked.normal(b, gaussian, lag)
+    if block is None or normal is None:
+        return known
+    template, pixels = masked.side.template(b, gaussian), masked.interpolable(moving, b)
+    seen = seen_noise(block, template, pixels, masked.usable(b), shift, lag, known.gain)
+    return known if seen is None else replace(known, covariance=scaled(known.covariance, normal, seen))
 
 
 def _without_expansion(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
@@ -109,7 +131,7 @@ def _without_expansion(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
         return known
     shift, covariance = without_expansion(
         rings, lever, normal, masked.interpolable(moving, b), masked.usable(b),
-        known.shift / b, lag, known.covariance / b**2,
+        known.shift / b, lag, known.covariance / b**2, known.gain,
     )  # fmt: skip
     return replace(known, shift=b * shift, covariance=b**2 * covariance)
 
@@ -158,7 +180,7 @@ def _stage(
         return None
     along = _along_blind(masked, known, normal.blind)
     blind = normal.blind if known.blind.size or not known.refined else nowhere(len(shift))
-    return Place(b * found.shift, b**2 * found.covariance + along, b, True, blind)
+    return Place(b * found.shift, b**2 * found.covariance + along, b, True, blind, gaussian, found.gain)
 
 
 def nowhere(ndim: int) -> NDArray[np.float64]:

@@ -22,6 +22,7 @@ from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid, eroded
 from maskreg.core.refine import NormalMatrices, normal_matrices
 from maskreg.core.search import LevelSearch
+from maskreg.core.shared_noise import Block, find_block
 from maskreg.core.spectra import cross, transform
 from maskreg.core.spectrum import FAINT, Forecast, forecast
 from maskreg.core.template import Template, make_template
@@ -62,6 +63,7 @@ class ReferenceSide:
         self._forecasts: dict[int, Forecast] = {}
         self._templates: dict[tuple[int, float | None], Template] = {}
         self._bands: dict[int, Band] = {}
+        self._blocks: dict[tuple[int, float | None], Block | None] = {}
         self._rings: dict[int, Rings | None] = {}
         self._looks = [0, 0]
 
@@ -132,6 +134,13 @@ class ReferenceSide:
                 noise = self._noise_of_pixels[1] / b**self.image.mask.ndim
                 self._bands[b] = band_of(self.image.level(b), noise)
             return self._bands[b]
+
+    def block(self, b: int, gaussian: float | None) -> Block | None:
+        """Return where the residual of a template shows what noise neighbours share."""
+        with self._lock:
+            if (b, gaussian) not in self._blocks:
+                self._blocks[b, gaussian] = find_block(self.template(b, gaussian))
+            return self._blocks[b, gaussian]
 
     def rings(self, b: int) -> Rings | None:
         """Return the rings that level `b` shows, or None if the pattern has no centre."""

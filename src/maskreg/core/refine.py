@@ -80,13 +80,17 @@ class Refinement:
     shift : (ndim,) ndarray of float64
         Px.
     covariance : (ndim, ndim) ndarray of float64
-        Px squared; nothing along the blind directions of the normal matrices.
+        Px squared, for noise that neighbours do not share; nothing along the blind directions of the
+        normal matrices.
     converged : bool
+    gain : float
+        Of moving into reference.
     """
 
     shift: NDArray[np.float64]
     covariance: NDArray[np.float64]
     converged: bool
+    gain: float
 
 
 def refine(
@@ -125,7 +129,7 @@ def refine(
         sums = moments(template, moving, usable, shift, nearest)
         if tolerance < INTERPOLATION_PX:
             sums = _carried(sums, template.error.at(shift))
-        gain = moving_gain(template, sums, normal.noise)
+        gain = _gain(template, sums, normal.noise)
         if gain is None:
             return None
         step = -normal.inverse @ projected_residual(sums, gain)
@@ -137,7 +141,7 @@ def refine(
     covariance = _covariance(normal, sums, gain, shift)
     # what is left of the iteration must be small against what the noise leaves open
     settled = np.abs(step).max() < SMALL_STEP * np.sqrt(np.trace(covariance)) + tolerance
-    return Refinement(shift, covariance, bool(settled))
+    return Refinement(shift, covariance, bool(settled), gain)
 
 
 def moments(
@@ -352,7 +356,7 @@ def _carried(sums: Moments, error: NDArray[np.float64]) -> Moments:
     return replace(sums, gu=sums.gu - scaled[:-1], hu=sums.hu - float(scaled[-1]))
 
 
-def moving_gain(template: Template, sums: Moments, noise: float) -> float | None:
+def _gain(template: Template, sums: Moments, noise: float) -> float | None:
     """Return the gain a of moving into reference, the reference's own noise taken off."""
     if sums.n < 3:
         return None

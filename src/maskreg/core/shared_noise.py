@@ -1,0 +1,170 @@
+"""Noise that neighbours share: how much of it the gradient sees.
+
+The covariance of a refined shift takes the residual's variance for that of noise that is white. A
+detector whose point spread comes after the counting has more of its noise at low frequencies, which
+are those the gradient G sees, and interpolation takes some off the highest. How much the sum of G
+times the residual scatters follows from the residual's lagged products C(k) and those of G, Gamma(k),
+
+    var = sum over k of Gamma(k) C(k),
+
+against Gamma(0) C(0) for white noise. C is read off one block of the residual: that costs little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from maskreg.core.interpolate import lagrange_taps
+from maskreg.core.refine import NormalMatrices
+from maskreg.core.template import Template
+from maskreg.geometry import overlap_slices
+
+SIDE = {1: 2**14, 2: 128, 3: 24}
+"""Of the block, px: so many pixels tell the factor to some per cent."""
+
+REACH = 5
+"""Noise is shared over at most so many pixels along each axis."""
+
+FEWEST = 1000
+"""Of fewer pixels nothing is read off."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Where the residual is looked at, and what the gradient sees there.
+
+    Attributes
+    ----------
+    slices : tuple of slice
+        Of the template.
+    weights : (ndim, ...) ndarray of float64
+        Gamma(k) / Gamma(0) of each component of G, for k from -REACH to REACH along each axis.
+    """
+
+    slices: tuple[slice, ...]
+    weights: NDArray[np.float64]
+
+
+def find_block(template: Template) -> Block | None:
+    """Return the block with the steepest gradients; None if the template is too small to tell."""
+    shape = template.mask.shape
+    sides = [min(n, SIDE[min(len(shape), 3)]) for n in shape]
+    if min(sides) <= 2 * REACH or np.count_nonzero(template.mask) < FEWEST:
+        return None
+    energy = (template.gradient**2).sum(axis=0) * template.mask
+    slices: list[slice] = []
+    for axis, side in enumerate(sides):
+        others = tuple(k for k in range(len(shape)) if k != axis)
+        total = np.append(0.0, np.cumsum(energy.sum(axis=others, dtype=np.float64)))
+        start = int(np.argmax(total[side:] - total[:-side]))
+        slices.append(slice(start, start + side))
+        energy = np.moveaxis(np.moveaxis(energy, axis, 0)[slices[axis]], 0, axis)
+    block = tuple(slices)
+    products = np.stack([_lagged(field[block] * template.mask[block]) for field in template.gradient])
+    middle = products.reshape(len(shape), -1)[:, products[0].size // 2]
+    if not (middle > 0).all():
+        return None
+    return Block(block, products / middle.reshape((-1,) + (1,) * len(shape)))
+
+
+def seen_noise(
+    block: Block,
+    template: Template,
+    moving: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+    shift: NDArray[np.float64],
+    lag: tuple[int, ...],
+    gain: float,
+) -> NDArray[np.float64] | None:
+    """Return the variance that each component of G sees, over that of white noise of the residual's size.
+
+    None where too few pixels of the block are common.
+
+    Parameters
+    ----------
+    block : Block
+    template : Template
+    moving : ndarray of float32
+        Stabilised.
+    usable : ndarray of bool
+        Pixels of moving at which it may be interpolated.
+    shift, lag
+        The refined shift, px, and a whole-pixel one next to it, at which the usable pixels are taken.
+    gain : float
+        Of moving into reference.
+    """
+    values, inside = _interpolated(moving, block.slices, shift)
+    common = template.mask[block.slices] & _shifted(usable, block.slices, lag) & inside
+    n = int(np.count_nonzero(common))
+    if n < FEWEST:
+        return None
+    residual = template.pixels[block.slices] - np.float32(gain) * values
+    residual = np.where(common, residual - residual[common].mean(dtype=np.float64), 0).astype(np.float32)
+    products, pairs = _lagged(residual), np.maximum(_lagged(common.astype(np.float32)), 1)
+    shared = products / pairs
+    middle = float(shared[(REACH,) * residual.ndim])
+    if not middle > 0:
+        return None
+    axes = tuple(range(1, residual.ndim + 1))
+    found = (block.weights * shared).sum(axis=axes) / middle
+    # white noise as well: interpolation takes of moving's what G hardly sees
+    kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in shift]))
+    return np.asarray(np.maximum(found * (1 + kept) / 2, 0.0))
+
+
+def _interpolated(
+    image: NDArray[np.float32], block: tuple[slice, ...], shift: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return image(x - shift) for the places x of a block, and where no tap is beyond the border."""
+    places = [lagrange_taps(-float(s)) for s in shift]
+    lengths = [part.stop - part.start for part in block]
+    wanted = [
+        np.arange(part.start + first, part.stop + first + len(taps) - 1)
+        for part, (first, taps) in zip(block, places, strict=True)
+    ]
+    values = image[np.ix_(*(np.clip(w, 0, n - 1) for w, n in zip(wanted, image.shape, strict=True)))]
+    inside = np.ones(lengths, bool)
+    for axis, (n, (_, taps)) in enumerate(zip(lengths, places, strict=True)):
+        moved = np.moveaxis(values, axis, 0)
+        total = np.float32(taps[0]) * moved[:n]
+        for k in range(1, len(taps)):
+            total += np.float32(taps[k]) * moved[k : k + n]
+        values = np.moveaxis(total, 0, axis)
+        ok = (wanted[axis][:n] >= 0) & (wanted[axis][len(taps) - 1 :] < image.shape[axis])
+        np.moveaxis(inside, axis, -1)[..., ~ok] = False
+    return values, inside
+
+
+def _shifted(mask: NDArray[np.bool_], block: tuple[slice, ...], lag: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return mask(x - lag) for the places x of a block, False beyond the border."""
+    out = np.zeros([part.stop - part.start for part in block], bool)
+    here, there = overlap_slices(
+        out.shape, mask.shape, [s - part.start for part, s in zip(block, lag, strict=True)]
+    )
+    out[here] = mask[there]
+    return out
+
+
+def scaled(
+    covariance: NDArray[np.float64], normal: NormalMatrices, seen: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the covariance A^-1 M A^-T with each component of M scaled by what G sees.
+
+    What is open along blind directions stays.
+    """
+    turned = normal.inverse @ np.diag(np.sqrt(seen)) @ normal.jacobian + normal.blind @ normal.blind.T
+    return np.asarray(turned @ covariance @ turned.T)
+
+
+def _lagged(field: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the sums of field(x) field(x + k) for k from -REACH to REACH along each axis."""
+    shape = [scipy.fft.next_fast_len(n + REACH, True) for n in field.shape]
+    spectrum = scipy.fft.rfftn(field, shape)
+    products = scipy.fft.irfftn(spectrum.real**2 + spectrum.imag**2, shape)
+    for axis in range(field.ndim):
+        products = products.take(np.arange(-REACH, REACH + 1), axis, mode="wrap")
+    return np.asarray(products, np.float64)

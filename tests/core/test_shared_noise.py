@@ -1,0 +1,79 @@
+"""Noise that neighbours share, as after a point spread that comes after the counting."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from maskreg import register
+from maskreg.core.pyramid import eroded
+from maskreg.core.refine import moments, plain_moments
+from maskreg.core.shared_noise import find_block, seen_noise
+from maskreg.core.spectrum import gaussian_low_pass
+from maskreg.core.template import make_template
+from maskreg.testing import Rings, beam_block
+
+SHAPE = (160, 160)
+DRIFT = (3.4, -4.7)
+
+
+def template_of(pixels, mask, width=1.5):
+    return make_template(pixels, mask, np.ones(mask.shape, np.float32), gaussian_low_pass(width))
+
+
+@pytest.mark.parametrize("shape", [(12000,), (150, 140), (23, 25, 24)])
+@pytest.mark.parametrize("blur", [0.0, 0.7])
+def test_what_the_gradient_sees_is_how_much_its_sums_scatter(shape, blur):
+    rng = np.random.default_rng(0)
+    mask = eroded(rng.random(shape) > 1e-4, 2)
+    scene = gaussian_filter(rng.normal(size=shape), 2.0).astype(np.float32)
+    scene *= np.float32(20 / scene.std())
+    template = template_of(np.where(mask, scene, 0), mask)
+    block = find_block(template)
+    lag = (0,) * len(shape)
+    sums, residuals, seen = [], [], []
+    for _ in range(60):
+        noise = gaussian_filter(rng.normal(size=shape), blur).astype(np.float32)
+        seen.append(seen_noise(block, template, scene + noise, mask, np.zeros(len(shape)), lag, 1.0))
+        part = template.gradient[(slice(None), *block.slices)] * template.mask[block.slices]
+        sums.append((part * noise[block.slices]).reshape(len(shape), -1).sum(axis=1))
+        residuals.append(noise[block.slices].var())
+    energy = (part.reshape(len(shape), -1) ** 2).sum(axis=1)
+    shown = np.mean(np.square(sums), axis=0) / (energy * np.mean(residuals))
+    # the variance of sixty sums is known to a fifth
+    np.testing.assert_allclose(np.mean(seen, axis=0), shown, rtol=0.5)
+    assert (np.mean(seen, axis=0) > 2).all() if blur else np.allclose(np.mean(seen, axis=0), 1, atol=0.15)
+
+
+@pytest.mark.parametrize("blur", [0.0, 0.5, 1.0])
+def test_sigma_is_right_where_neighbours_share_their_noise(blur):
+    scene, mask = Rings(SHAPE), beam_block(SHAPE)
+    z = []
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        counts = [rng.poisson(100 * scene.render(d)).astype(float) for d in ((0, 0), DRIFT)]
+        frames = [np.rint(10 * gaussian_filter(one, blur)).astype(np.uint16) for one in counts]
+        found = register(*frames, mask, mask, gain=0.1)
+        assert found.ok
+        z.append((found.shift + DRIFT) / found.uncertainty)
+    # forty-eight values: their spread is known to a tenth
+    assert 0.75 < np.sqrt(np.mean(np.square(z))) < 1.35
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (3.3, -4.6), (-60.5, 20.25)])
+def test_the_block_is_what_the_whole_residual_shows_there(shift):
+    rng = np.random.default_rng(1)
+    mask, usable = rng.random((90, 100)) > 0.002, eroded(rng.random((95, 97)) > 0.002, 3)
+    template = template_of(np.where(mask, rng.normal(size=mask.shape), 0).astype(np.float32), mask)
+    moving = rng.normal(size=usable.shape).astype(np.float32)
+    lag = tuple(int(s) for s in np.rint(shift))
+    block = find_block(template)
+    assert block.slices == (slice(0, 90), slice(0, 100))
+    found = seen_noise(block, template, moving, usable, np.array(shift), lag, 0.5)
+    sums = plain_moments(template, moving, usable, np.array(shift), lag)
+    assert sums.n == moments(template, moving, usable, np.array(shift), lag).n
+    assert (found is None) == (sums.n < 1000)
+    if found is not None:
+        assert (found > 0.3).all()
+        assert (found < 3).all()
