@@ -62,23 +62,32 @@ class AlignedFrames:
         """Return the frames less an offset."""
         return AlignedFrames(self.frames - np.float32(offset), self.mask, self.shifts)
 
-    def evened(self) -> AlignedFrames:
-        """Return the frames as bright as their mean, each by a slope and an offset of its own.
+    def evened(self) -> tuple[AlignedFrames, NDArray[np.float64]]:
+        """Return the frames as bright as their mean, and the slope and offset that each of them had.
 
         Where not all frames are valid, the mean of frames that differ would have steps.
         """
         frames = self.frames
         for _ in range(EVENINGS):
-            mean, covered = self.mean(frames)
-            frames = np.stack([self._as_bright(mean, covered, k) for k in range(len(self))])
-        return AlignedFrames(frames, self.mask, self.shifts)
+            lines = self._lines(*self.mean(frames))
+            slopes, offsets = lines.astype(np.float32).T[..., None, None]
+            frames = (self.frames - offsets) / slopes
+        return AlignedFrames(frames, self.mask, self.shifts), lines
 
-    def _as_bright(
-        self, mean: NDArray[np.float32], covered: NDArray[np.bool_], k: int
-    ) -> NDArray[np.float32]:
-        model, valid = seen(mean, covered, self.shifts[k], self.mask)
-        slope, offset = line_through(model[valid], self.frames[k][valid])
-        return np.asarray((self.frames[k] - np.float32(offset)) / np.float32(slope if slope > 0 else 1.0))
+    def _lines(self, mean: NDArray[np.float32], covered: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return slope and offset of each frame over the mean, (n, 2).
+
+        The noise of the mean, in part the frame's own, changes all slopes alike: their mean is one.
+        """
+        parts = [seen(mean, covered, shift, self.mask) for shift in self.shifts]
+        both = [(m[v], f[v]) for (m, v), f in zip(parts, self.frames, strict=True)]
+        slopes = np.array([slope_over(model, values) for model, values in both])
+        slopes = slopes / slopes.mean() if (slopes > 0).all() else np.ones(len(self))
+        offsets = [
+            float(np.sum(y - k * x, dtype=np.float64)) / max(x.size, 1)
+            for k, (x, y) in zip(slopes, both, strict=True)
+        ]
+        return np.stack([slopes, offsets], axis=1)
 
     def of_one_pattern(self) -> AlignedFrames:
         """Return the frames without those that do not show the pattern of the others (beam off)."""
@@ -121,7 +130,7 @@ class Pattern:
     ) -> float:
         """Return the slope of a frame's values over those of the pattern at its shift."""
         model, valid = seen(self.mean, self.covered, shift, mask)
-        return line_through(model[valid], frame[valid])[0]
+        return slope_over(model[valid], frame[valid])
 
     def shown_by(
         self, frame: NDArray[np.float32], mask: NDArray[np.bool_], shift: NDArray[np.float64]
@@ -140,11 +149,10 @@ def seen(
     return interpolated(mean, -shift), mask & all_valid(covered, -shift)
 
 
-def line_through(model: NDArray[np.float32], values: NDArray[np.float32]) -> tuple[float, float]:
-    """Return slope and offset of the values over those of a model: how bright a frame is, and its veil."""
+def slope_over(model: NDArray[np.float32], values: NDArray[np.float32]) -> float:
+    """Return the slope of values over those of a model: how bright a frame is."""
     if model.size == 0:
-        return 0.0, 0.0
+        return 0.0
     x, y = model.astype(np.float64), values.astype(np.float64)
-    middle = float(x.mean())
-    slope = float((x - middle) @ y / max(float((x - middle) @ (x - middle)), 1e-30))
-    return slope, float(y.mean()) - slope * middle
+    x -= x.mean()
+    return float(x @ y / max(float(x @ x), 1e-30))

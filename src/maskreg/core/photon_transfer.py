@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.aligned import AlignedFrames, line_through, seen
+from maskreg.core.aligned import AlignedFrames, seen
 
 CLASSES = 24
 """The pixels are sorted by brightness into so many classes of equal size."""
@@ -86,8 +86,9 @@ def photon_transfer(aligned: AlignedFrames) -> PhotonTransfer | None:
 
 def _curve(aligned: AlignedFrames) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and variance of the grey values in each class of brightness."""
-    mean, covered = aligned.evened().mean()
-    pairs = [_pair(aligned, k, mean, covered) for k in range(len(aligned) - 1)]
+    evened, lines = aligned.evened()
+    mean, covered = evened.mean()
+    pairs = [_pair(aligned, lines, k, mean, covered) for k in range(len(aligned) - 1)]
     brightness = np.concatenate([b for b, _ in pairs])
     squares = np.concatenate([d for _, d in pairs])
     if brightness.size < FEWEST_PIXELS:
@@ -103,18 +104,22 @@ def _curve(aligned: AlignedFrames) -> tuple[NDArray[np.float64], NDArray[np.floa
 
 
 def _pair(
-    aligned: AlignedFrames, k: int, mean: NDArray[np.float32], covered: NDArray[np.bool_]
+    aligned: AlignedFrames,
+    lines: NDArray[np.float64],
+    k: int,
+    mean: NDArray[np.float32],
+    covered: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return brightness and squared difference of the residuals of frames k and k + 1."""
     models = [seen(mean, covered, aligned.shifts[j], aligned.mask) for j in (k, k + 1)]
     common = models[0][1] & models[1][1]
     rows = np.arange(common.shape[0]) % (1 + common.size // MOST_PIXELS) == 0
     common &= rows[:, None]
-    expected = []
-    for j, (model, _) in zip((k, k + 1), models, strict=True):
-        # frames differ in brightness and veil, and are as noisy as they are bright
-        slope, offset = line_through(model[common], aligned.frames[j][common])
-        expected.append(slope * model[common].astype(np.float64) + offset)
+    # frames differ in brightness and veil, and are as noisy as they are bright
+    expected = [
+        slope * model[common].astype(np.float64) + offset
+        for (slope, offset), (model, _) in zip(lines[k : k + 2], models, strict=True)
+    ]
     noise = (aligned.frames[k][common] - expected[0]) - (aligned.frames[k + 1][common] - expected[1])
     return ((expected[0] + expected[1]) / 2).astype(np.float32), noise**2
 

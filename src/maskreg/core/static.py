@@ -18,7 +18,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from maskreg.core.aligned import AlignedFrames, line_through, seen
+from maskreg.core.aligned import AlignedFrames, seen
 
 LEAST_DRIFT_PX = 2.0
 """Root mean square distance of the shifts from their mean; below it nothing can be told apart."""
@@ -102,7 +102,7 @@ def find_static(aligned: AlignedFrames) -> Static | None:
     spread = aligned.shifts - aligned.shifts.mean(axis=0) if len(aligned) else aligned.shifts
     if len(aligned) < FEWEST_FRAMES or np.sqrt((spread**2).sum(axis=1).mean()) < LEAST_DRIFT_PX:
         return None
-    aligned = aligned.evened()
+    aligned, _ = aligned.evened()
     shape = aligned.mask.shape
     nothing = Static(np.ones(shape, np.float32), np.zeros(shape, np.float32), 0.0)
     begun = [_step(aligned, nothing, multiplies=kind, sure=SURE) for kind in (True, False)]
@@ -213,11 +213,18 @@ def _residual(
         model, valid = seen(mean, covered, shift, aligned.mask)
         noise = np.maximum(model, np.float32(max(level, 1e-30)))
         x = model if multiplies else np.ones_like(model)
-        bright, offset = line_through(model[valid], image[valid])
-        rest = image - np.float32(bright) * model - np.float32(offset)
-        total += np.where(valid, x * rest / noise, 0)
+        bright = _brightness(image, model, valid)
+        total += np.where(valid, x * (image - bright * model) / noise, 0)
         weight += np.where(valid, x * x / noise, 0)
     return np.asarray(total / np.maximum(weight, np.float32(1e-30))), weight
+
+
+def _brightness(
+    image: NDArray[np.float32], model: NDArray[np.float32], valid: NDArray[np.bool_]
+) -> np.float32:
+    """Return how bright a frame is against the model."""
+    total = float(model[valid].sum(dtype=np.float64))
+    return np.float32(float(image[valid].sum(dtype=np.float64)) / total if total > 0 else 1.0)
 
 
 def _about_local(
