@@ -42,7 +42,7 @@ def main(verb: str, folder: str, run: str, log: str) -> int:
     Prepared.registrar = lambda self: stand_in(log)
     watched.INTERVAL = 0.1
     when = ["--settle", "0", "--until-idle", "0.2"] if verb == "watch" else ["--no-progress"]
-    return main([verb, folder, "-o", run, "--workers", "2", *when])
+    return main([verb, folder, "-o", run, "--workers", "2", "--no-report", *when])
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ def renew_report(folder: Path, *, wanted: bool) -> None:
         write_report(folder)
     except (MaskregError, OSError) as error:
         log.warning("no report: %s", error)
+    except Exception as error:  # days of work are not called failed for a picture
+        log.warning("no report: %r (a bug in maskreg; maskreg report --debug shows where)", error)
 
 
 def write_report(folder: Path, output: str | None = None, *, frame: int | None = None) -> Path:
