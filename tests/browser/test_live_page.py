@@ -167,6 +167,10 @@ class Gated(FrameSource):
     def name(self, index):
         return self._source.name(index)
 
+    @property
+    def root(self):
+        return self._source.root
+
     def _fetch(self, index):
         self._gate(index)
         return self._source.read(index)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from maskreg.errors import InputError, RunError
 from maskreg.registration import Status
 from maskreg.series import align_run, read_run
 from maskreg.series.excluded import read_excluded, write_excluded
 from maskreg.series.run import write_table
+from maskreg.shifts.row import name_of, source_text
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def statuses(run):
 
 def test_what_is_on_the_list_is_excluded_in_the_table_and_keeps_its_shift(run):
     before = read_run(run)[1][5].registration
-    write_excluded(run, [5])
+    write_excluded(run, ["f5.tif"])
     after = read_run(run)[1][5].registration
     assert after.status is Status.EXCLUDED
     assert after.shift.tolist() == before.shift.tolist()
@@ -33,7 +36,7 @@ def test_what_is_on_the_list_is_excluded_in_the_table_and_keeps_its_shift(run):
 
 def test_off_the_list_it_is_as_it_was_to_the_byte(run):
     before = (run / "shifts.csv").read_bytes()
-    write_excluded(run, [5, 6])
+    write_excluded(run, ["f5.tif", "f6.tif"])
     write_table(run)
     assert (run / "shifts.csv").read_bytes() != before
     write_excluded(run, [])
@@ -43,7 +46,7 @@ def test_off_the_list_it_is_as_it_was_to_the_byte(run):
 
 
 def test_the_reference_and_frames_without_a_shift_stay_what_they_are(run):
-    write_excluded(run, [0, 3, 4])
+    write_excluded(run, ["f0.tif", "f3.tif", "f4.tif"])
     found = statuses(run)
     assert found[0] is Status.REFERENCE
     assert found[3] is Status.UNREADABLE
@@ -51,23 +54,32 @@ def test_the_reference_and_frames_without_a_shift_stay_what_they_are(run):
 
 
 def test_the_same_command_keeps_the_list_and_overwrite_drops_it(run, folder):
-    write_excluded(run, [5])
+    write_excluded(run, ["f5.tif"])
     assert align_run(folder, run).status[5] is Status.EXCLUDED
     assert align_run(folder, run, overwrite=True).status[5] is Status.OK
 
 
 def test_the_list_can_be_edited_by_hand(run):
-    (run / "excluded.txt").write_text("# these are bad\n\n 4\n6 # a flash\n")
-    assert read_excluded(run) == {4, 6}
+    (run / "excluded.txt").write_text("# these are bad\n\nf4.tif\nf6.tif\n")
+    assert read_excluded(run) == {"f4.tif", "f6.tif"}
+    assert statuses(run)[4] is Status.EXCLUDED
 
 
-@pytest.mark.parametrize("line", ["four", "-1", "1.5", "²", "4, 6"])
-def test_a_line_that_is_no_index_is_told_with_its_number(run, line):
-    (run / "excluded.txt").write_text(f"1\n{line}\n")
-    with pytest.raises(RunError, match=r"excluded.txt, line 2: .* is no index of a frame"):
-        read_run(run)
+def test_a_frame_stays_left_out_when_the_series_grows_before_it(run, folder, frames):
+    write_excluded(run, ["f5.tif"])
+    tifffile.imwrite(folder / "f0a.tif", frames[1])
+    found = align_run(folder, run)
+    assert [row.source for row in found.table() if row.registration.status is Status.EXCLUDED] == ["f5.tif"]
+    assert found.table()[6].source == "f5.tif"
 
 
-def test_frames_are_counted_from_0(run):
-    with pytest.raises(InputError, match="-2"):
-        write_excluded(run, [3, -2])
+def test_a_name_on_the_list_that_is_no_frame_is_told(run, folder, caplog):
+    write_excluded(run, ["f5.tiff"])
+    align_run(folder, run)
+    assert "excluded.txt names 'f5.tiff', which is no frame of the run" in caplog.text
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=12))
+def test_a_name_in_the_table_is_that_of_the_file(name):
+    assert name_of(source_text(name)) == name

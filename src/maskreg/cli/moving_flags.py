@@ -15,6 +15,11 @@ def add_run_flags(parser: ArgumentParser) -> None:
     """Add the run, the output and where the frames are."""
     parser.add_argument("run_folder", metavar="RUN", help="a run folder, as align makes it")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="OUT.zarr, OUT.h5 or OUT.tif")
+    add_input_flag(parser)
+
+
+def add_input_flag(parser: ArgumentParser) -> None:
+    """Add where the frames of a run are."""
     parser.add_argument(
         "--input", nargs="+", metavar="INPUT", help="where the frames are, if not where they were"
     )

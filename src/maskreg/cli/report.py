@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from maskreg.cli import exits
+from maskreg.cli.moving_flags import add_input_flag
 from maskreg.errors import MaskregError
 
 log = logging.getLogger(__name__)
@@ -21,11 +23,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--frame", type=int, metavar="N", help="show this frame before and after (default: the farthest off)"
     )
+    add_input_flag(parser)
 
 
 def run(args: Namespace) -> int:
     """Write the report."""
-    print(f"report: {write_report(Path(args.folder), args.output, frame=args.frame)}")
+    path = write_report(Path(args.folder), args.output, frame=args.frame, frames=args.input)
+    print(f"report: {path}")
     return exits.DONE
 
 
@@ -42,13 +46,19 @@ def renew_report(folder: Path, *, wanted: bool) -> None:
         log.warning("no report: %r (a bug in maskreg; maskreg report --debug shows where)", error)
 
 
-def write_report(folder: Path, output: str | None = None, *, frame: int | None = None) -> Path:
+def write_report(
+    folder: Path,
+    output: str | None = None,
+    *,
+    frame: int | None = None,
+    frames: Sequence[str] | None = None,
+) -> Path:
     """Write the report of a run folder and return where it is."""
     from maskreg.outputs import atomic_write
     from maskreg.report import report_page
     from maskreg.series.story import story_of
 
-    page = report_page(story_of(folder, frame=frame))
+    page = report_page(story_of(folder, frame=frame, frames=frames))
     path = folder / REPORT if output is None else Path(output)
     with atomic_write(path) as stream:
         stream.write(page)

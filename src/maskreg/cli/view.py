@@ -8,6 +8,7 @@ from functools import partial
 
 from maskreg.cli import exits, values
 from maskreg.cli.mask_flags import add_mask_flags, mask_from, names_mask
+from maskreg.cli.moving_flags import add_input_flag
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +16,7 @@ log = logging.getLogger(__name__)
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``view``."""
     parser.add_argument(
-        "input", nargs="+", metavar="INPUT", help="a run folder, also while it is written; or frames"
+        "what", nargs="+", metavar="RUN|FRAMES", help="a run folder, also while it is written; or frames"
     )
     parser.add_argument(
         "--port",
@@ -25,6 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="the port on 127.0.0.1 (default: a free one); for a tunnel, ssh -L N:127.0.0.1:N HOST",
     )
     parser.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
+    add_input_flag(parser)
     add_mask_flags(parser)
     parser.set_defaults(when_interrupted="the page is gone")
 
@@ -40,7 +42,7 @@ def run(args: Namespace) -> int:
     from maskreg.view.server import PageServer
     from maskreg.view.subject import open_subject
 
-    subject = open_subject(args.input)
+    subject = open_subject(args.what, args.input)
     if names_mask(args):
         subject.mask = mask_from(args, subject.source.shape, lambda: subject.source.read(0))
     with subject.source:

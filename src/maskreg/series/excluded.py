@@ -1,8 +1,8 @@
 """Frames that the user leaves out: a list in the run folder, honoured whenever its table is made.
 
-``excluded.txt`` holds the index of a frame per line; what follows a ``#`` is a remark. It can be
-edited by hand. The record keeps what was measured, so a frame that is taken off the list is as it
-was before.
+``excluded.txt`` names a frame per line, as the column ``source`` of the table does (a series may grow,
+and its frames have other numbers then); a line that begins with ``# `` is a remark. It can be edited by
+hand. The record keeps what was measured, so a frame that is taken off the list is as it was before.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from maskreg.errors import InputError, RunError
+from maskreg.errors import RunError
 from maskreg.outputs import atomic_write
 from maskreg.registration import Status
 from maskreg.shifts import FrameRow
 
 EXCLUDED = "excluded.txt"
 
-_HEAD = "# Frames to leave out, the index of one per line, counted from 0.\n"
+_REMARK = "# "
+_HEAD = f"{_REMARK}Frames to leave out, one per line, as the column source of shifts.csv has them.\n"
 
 
-def read_excluded(run: str | os.PathLike[str]) -> frozenset[int]:
-    """Return the frames that are left out of a run, none when there is no list."""
+def read_excluded(run: str | os.PathLike[str]) -> frozenset[str]:
+    """Return the names of the frames that are left out of a run, none when there is no list."""
     path = Path(run) / EXCLUDED
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -31,43 +32,36 @@ def read_excluded(run: str | os.PathLike[str]) -> frozenset[int]:
         return frozenset()
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"{path} cannot be read: {error}") from error
-    return frozenset(_frames(lines, path))
+    return frozenset(line for line in lines if line.strip() and not line.startswith(_REMARK))
 
 
-def write_excluded(run: str | os.PathLike[str], frames: Iterable[int]) -> None:
-    """Write the list of the frames that are left out; no frames, no list."""
+def write_excluded(run: str | os.PathLike[str], sources: Iterable[str]) -> None:
+    """Write the list of the frames that are left out, by their names; no frames, no list."""
     path = Path(run) / EXCLUDED
-    indices = sorted(set(frames))
-    if indices and indices[0] < 0:
-        raise InputError(f"frames holds {indices[0]}; frames are counted from 0")
-    if not indices:
+    names = sorted(set(sources))
+    if not names:
         path.unlink(missing_ok=True)
         return
     with atomic_write(path) as stream:
         stream.write(_HEAD)
-        stream.writelines(f"{index}\n" for index in indices)
+        stream.writelines(f"{name}\n" for name in names)
 
 
-def excluding(rows: Iterable[FrameRow], excluded: Collection[int]) -> Iterator[FrameRow]:
+def unknown(excluded: Collection[str], rows: Iterable[FrameRow]) -> list[str]:
+    """Return what is on the list and no frame of the run: slips of the pen."""
+    return sorted(set(excluded) - {row.source for row in rows})
+
+
+def excluding(rows: Iterable[FrameRow], excluded: Collection[str]) -> Iterator[FrameRow]:
     """Yield the rows, those of excluded frames with that status.
 
     The reference stays what it is, and so does a frame without a shift: its own reason says more.
     """
     for row in rows:
         status = row.registration.status
-        if row.frame in excluded and status.keeps_shift and status is not Status.REFERENCE:
+        if row.source in excluded and status.keeps_shift and status is not Status.REFERENCE:
             was = "" if status is Status.OK else f"was {status.label}"
             left_out = replace(row.registration, status=Status.EXCLUDED, detail=was)
             yield row._replace(registration=left_out)
         else:
             yield row
-
-
-def _frames(lines: Iterable[str], path: Path) -> Iterator[int]:
-    for number, line in enumerate(lines, 1):
-        text = line.partition("#")[0].strip()
-        if not text:
-            continue
-        if not (text.isascii() and text.isdigit()):
-            raise RunError(f"{path}, line {number}: {text!r} is no index of a frame, such as 17")
-        yield int(text)

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.errors import FrameError, RunError
-from maskreg.frames import FrameSource, as_source, open_frames
+from maskreg.frames import FrameSource, as_source
 from maskreg.frames.corrected import Calibration, calibration
+from maskreg.frames.location import Location, split_location
+from maskreg.frames.registry import open_file
 from maskreg.masks import load_mask, save_mask
 from maskreg.outputs import atomic_write
 from maskreg.series.origin import Origin
 from maskreg.series.prepared import Prepared
 from maskreg.shifts import ShiftTable
-from maskreg.shifts.row import one_line
+from maskreg.shifts.row import name_of, source_text
 
 FOLDER = "inputs"
 WHERE = "where.json"
 MASK = "valid_mask.tif"
 REFERENCE = "reference.npy"
+
+OPEN = 8
+"""Files of which the places of the frames are remembered."""
+
+Named = tuple[FrameSource, dict[str, int]]
+"""Frames, and the index of each name among them."""
+
+_GONE = "is not among the frames of the input any more"
 
 
 def keep_inputs(run: Path, series: Prepared, origin: Origin | None) -> None:
@@ -83,7 +93,7 @@ def kept_origin(run: Path) -> Origin | None:
 
 
 class FramesOfRun(FrameSource):
-    """The frames of a run, found again by their names when the first of them is read.
+    """The frames of a run, found again by their names; a file is opened when a frame of it is read.
 
     The index of a frame is its number in the table; of a run that is being written there may be
     numbers without a frame yet.
@@ -101,6 +111,7 @@ class FramesOfRun(FrameSource):
     def __init__(self, run: Path, table: ShiftTable, frames: Any = None) -> None:
         self.run = run
         self._given = frames
+        self._file = lru_cache(OPEN)(self._open)
         self.renew(table)
 
     def renew(self, table: ShiftTable) -> None:
@@ -118,51 +129,53 @@ class FramesOfRun(FrameSource):
         if index not in self._names:
             raise FrameError(f"frame {index}: is not registered yet")
         name = self._names[index]
-        if name not in self._found[1]:
-            del self._found  # it may have arrived since
-        source, places = self._found
+        source, places = self._file(_file_of(name)) if self._given is None else self._elsewhere
         if name not in places:
-            raise FrameError(f"{name}: is not among the frames of the input any more")
+            raise FrameError(f"{name}: {_GONE}")
         return source.load(places[name])
 
+    def _open(self, file: str) -> Named:
+        location = _location(self._root / file)
+        if not location.path.exists():
+            raise FrameError(f"{file}: {_GONE}")
+        return _named(open_file(location, self._root))
+
     @cached_property
-    def _found(self) -> tuple[FrameSource, dict[str, int]]:
-        """The frames, and the index of each name among them."""
-        if self._given is not None:
-            source = as_source(self._given)
-            return source, {one_line(source.name(index)): index for index in range(len(source))}
-        files = list(dict.fromkeys(_file_of(name) for name in self._names.values()))
-        problems = []
-        for root in self._roots():
-            try:
-                return _relative_to(root, open_frames([root / file for file in files]))
-            except FrameError as error:
-                problems.append(error)
-        why = problems[0] if problems else "they were arrays in memory"
+    def _elsewhere(self) -> Named:
+        return _named(as_source(self._given))
+
+    @cached_property
+    def _root(self) -> Path:
+        """The folder in which the frames are: seen from the run, or where it was."""
+        where = _where(self.run)
+        absolute = where.get("absolute")
+        roots = [self.run.absolute() / str(where["relative"]), Path(absolute)] if absolute else []
+        files = dict.fromkeys(map(_file_of, self._names.values()))
+        for root in roots:
+            if any(_location(root / file).path.exists() for file in files):
+                return root
+        why = f"{absolute} does not hold them" if absolute else "they were arrays in memory"
         raise RunError(
             f"{self.run}: its frames cannot be found ({why}); say where they are: "
             "--input INPUT, or open_run(run, frames=...)"
         )
 
-    def _roots(self) -> Sequence[Path]:
-        """Return the folders in which the frames may be: where they were, from the run or from the root."""
-        where = _where(self.run)
-        if not where.get("absolute"):
-            return []
-        return [self.run / where["relative"], Path(where["absolute"])]
+
+def _named(source: FrameSource) -> Named:
+    return source, {source_text(source.name(index)): index for index in range(len(source))}
 
 
-def _relative_to(root: Path, source: FrameSource) -> tuple[FrameSource, dict[str, int]]:
-    """Return the source, and the index of each frame by its name relative to `root`."""
-    # a source names its frames relative to the folder they share, which may lie deeper
-    folder = "" if source.root is None else Path(os.path.relpath(source.root, root)).as_posix()
-    prefix = "" if folder in ("", ".") else f"{folder}/"
-    return source, {one_line(prefix + source.name(index)): index for index in range(len(source))}
+def _location(path: Path) -> Location:
+    """Return the file that a name means, and what in it: ``scan.h5::/entry/data``."""
+    if path.exists():
+        return Location(path)
+    name, inside = split_location(str(path))
+    return Location(Path(name), inside)
 
 
 def _file_of(name: str) -> str:
-    """Return the file that a frame of this name is in: ``stack.tif[3]`` is in ``stack.tif``."""
-    return re.sub(r"\[\d+\]$", "", name)
+    """Return the file that a frame is in, by its name in the table: ``stack.tif[3]`` is in ``stack.tif``."""
+    return re.sub(r"\[\d+\]$", "", name_of(name))
 
 
 def _where(run: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from maskreg.options import Options
 from maskreg.outputs import Entry, Record, atomic_write, read_record
 from maskreg.series.alignment import Alignment
 from maskreg.series.closing import closed
-from maskreg.series.excluded import EXCLUDED, excluding, read_excluded
+from maskreg.series.excluded import EXCLUDED, excluding, read_excluded, unknown
 from maskreg.series.first_look import LOOKED_AT
 from maskreg.series.frames import Described, opened
 from maskreg.series.identity import identity
@@ -27,6 +28,8 @@ from maskreg.series.reference import ImageLike, ReferenceLike
 from maskreg.series.rounds import Rounds
 from maskreg.shifts import FrameRow, ShiftTable
 from maskreg.shifts.columns import REPAIRED_NAMES
+
+log = logging.getLogger(__name__)
 
 RECORD = "run.sqlite"
 
@@ -112,7 +115,10 @@ def open_record(
 def close_run(record: Record, folder: Path, frames: Any, series: Prepared, *, repair: bool) -> Alignment:
     """Make the table of a run from its record, write it, and return it."""
     record.commit()
-    alignment = Alignment(_table(record.entries(), folder, repair=repair), frames, series.mask, series.by)
+    table = _table(record.entries(), folder, repair=repair)
+    for name in unknown(read_excluded(folder), table):
+        log.warning("%s names %r, which is no frame of the run", folder / EXCLUDED, name)
+    alignment = Alignment(table, frames, series.mask, series.by)
     alignment.to_csv(folder / TABLE)
     return alignment
 

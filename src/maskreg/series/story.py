@@ -45,7 +45,7 @@ SAMPLE = 48
 Part = TypeVar("Part")
 
 
-def story_of(run: str | os.PathLike[str], *, frame: int | None = None) -> Story:
+def story_of(run: str | os.PathLike[str], *, frame: int | None = None, frames: Any = None) -> Story:
     """Return what there is to tell about a run folder.
 
     Parameters
@@ -54,6 +54,8 @@ def story_of(run: str | os.PathLike[str], *, frame: int | None = None) -> Story:
         A run folder, finished or not.
     frame : int, optional
         The frame that is shown before and after; else the ok one that had drifted farthest.
+    frames : optional
+        Where the frames are, as `maskreg.align` takes them, if they are not where they were.
 
     Returns
     -------
@@ -72,8 +74,9 @@ def story_of(run: str | os.PathLike[str], *, frame: int | None = None) -> Story:
     )
     chosen = _chosen(table, frame)
     by = kept_calibration(Path(run), settings["shape"])
+    source = as_corrected(FramesOfRun(Path(run), table, frames), by)
     try:
-        return _with_pictures(told, Path(run), as_corrected(FramesOfRun(Path(run), table), by), table, chosen)
+        return _with_pictures(told, Path(run), source, table, chosen)
     except MaskregError as error:
         return _with(told, notes=[f"No pictures: {error}"])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
@@ -66,6 +68,14 @@ def source_text(name: str) -> str:
     A backslash is doubled: a line break in one name and the letters ``\n`` in another stay apart.
     """
     return one_line(name.replace("\\", "\\\\"))
+
+
+def name_of(source: str) -> str:
+    """Return the name that `source_text` wrote down."""
+    return re.sub(_ESCAPE, lambda found: str(ast.literal_eval(f'"{found[0]}"')), source)
+
+
+_ESCAPE = r"\\(?:[\\nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
 
 
 def one_line(text: str) -> str:

@@ -45,8 +45,6 @@ class Subject:
         What the user typed.
     run : Path, optional
         Its folder; None when there are only frames.
-    mask : (rows, cols) bool, optional
-        To start from, True = valid; else that of the run.
     """
 
     def __init__(
@@ -56,7 +54,6 @@ class Subject:
         *,
         origin: Origin | None = None,
         run: Path | None = None,
-        mask: NDArray[np.bool_] | None = None,
     ) -> None:
         self.title = title
         self.source = source
@@ -72,7 +69,7 @@ class Subject:
         self._places: dict[int, int] = {}
         if run is not None:
             self.refresh()
-        self.mask = mask if mask is not None or run is None else kept_mask(run)
+        self.mask = None if run is None else kept_mask(run)
         self.reference = source.read(0) if run is None else kept_reference(run)
 
     def refresh(self) -> None:
@@ -97,14 +94,14 @@ class Subject:
 
     def is_excluded(self, frame: int) -> bool:
         """Whether the user left a frame out."""
-        return self.run is not None and frame in read_excluded(self.run)
+        return self.run is not None and self.source.name(frame) in read_excluded(self.run)
 
     def exclude(self, frame: int, *, out: bool) -> None:
         """Leave a frame out, or take it back; a finished table is written again."""
         if self.run is None:
             raise RunError("frames are left out of a run; align them first")
-        excluded = set(read_excluded(self.run))
-        write_excluded(self.run, excluded | {frame} if out else excluded - {frame})
+        excluded, name = set(read_excluded(self.run)), self.source.name(frame)
+        write_excluded(self.run, excluded | {name} if out else excluded - {name})
         write_table(self.run)
         self.refresh()
 
@@ -136,19 +133,19 @@ class Subject:
         return Options(**known)
 
 
-def open_subject(paths: list[str], mask: NDArray[np.bool_] | None = None) -> Subject:
-    """Open what the user named: a run folder, or frames."""
+def open_subject(paths: list[str], frames: list[str] | None = None) -> Subject:
+    """Open what the user named: a run folder (whose frames may be elsewhere now), or frames."""
     if len(paths) == 1 and is_run(paths[0]):
         run = Path(paths[0])
         settings, table = read_run(run)
         if not len(table):
             raise RunError(f"no frame of {run} is registered yet; try again in a moment")
-        source = as_corrected(FramesOfRun(run, table), kept_calibration(run, settings["shape"]))
+        source = as_corrected(FramesOfRun(run, table, frames), kept_calibration(run, settings["shape"]))
         source.ensure_readable()
-        return Subject(run_name(run), source, origin=kept_origin(run), run=run, mask=mask)
+        return Subject(run_name(run), source, origin=kept_origin(run), run=run)
     source = open_frames(paths)
     name = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-    return Subject(name, source, origin=Origin.here(paths), mask=mask)
+    return Subject(name, source, origin=Origin.here(paths))
 
 
 def _first_command(origin: Origin | None, *flags: str) -> str:
