@@ -138,7 +138,7 @@ def refine(
         if np.abs(step).max() < tolerance:
             break
     assert gain is not None
-    covariance = _covariance(normal, sums, gain, shift)
+    covariance = _covariance(template, normal, sums, gain, shift)
     # what is left of the iteration must be small against what the noise leaves open
     settled = np.abs(step).max() < SMALL_STEP * np.sqrt(np.trace(covariance)) + tolerance
     return Refinement(shift, covariance, bool(settled), gain)
@@ -245,6 +245,8 @@ class NormalMatrices:
     known, blind : (ndim, ...) ndarray
         Orthonormal directions along which the images tell the shift, at least one, and along which
         they do not: parallel lines are blind along themselves.
+    sums : NormalSums
+        Of which they are made.
     """
 
     jacobian: NDArray[np.float64]
@@ -253,6 +255,7 @@ class NormalMatrices:
     inverse: NDArray[np.float64]
     known: NDArray[np.float64]
     blind: NDArray[np.float64]
+    sums: NormalSums
 
 
 @dataclass(frozen=True)
@@ -277,6 +280,12 @@ class NormalSums:
     gd: NDArray[np.float64]
     vgg: NDArray[np.float64]
     vg: NDArray[np.float64]
+
+    def noisier(self, scale: float) -> NormalSums:
+        """Return the sums where the noise has `scale` times the variance."""
+        return replace(
+            self, v=scale * self.v, vv=scale**2 * self.vv, vgg=scale * self.vgg, vg=scale * self.vg
+        )
 
 
 def normal_sums(template: Template, usable: NDArray[np.bool_], lag: tuple[int, ...]) -> NormalSums:
@@ -309,7 +318,10 @@ def normal_matrices(
     The signal in G meets the noise of both images, the noise in G only that of moving: its product
     with the reference's own vanishes, the kernel being odd.
     """
-    sums = normal_sums(template, usable, lag)
+    return _matrices(template, normal_sums(template, usable, lag))
+
+
+def _matrices(template: Template, sums: NormalSums) -> NormalMatrices | None:
     if sums.n < 3:
         return None
     gains = template.gains
@@ -331,7 +343,7 @@ def normal_matrices(
     values, vectors = np.linalg.eigh(energy - own)
     signal = (vectors * np.maximum(values, 0)) @ vectors.T
     inverse, known, blind = _inverted(jacobian, int(np.count_nonzero(seen)))
-    return NormalMatrices(jacobian, 2 * signal + own, sums.v / sums.n, inverse, known, blind)
+    return NormalMatrices(jacobian, 2 * signal + own, sums.v / sums.n, inverse, known, blind, sums)
 
 
 def _inverted(
@@ -376,7 +388,7 @@ def projected_residual(sums: Moments, gain: float) -> NDArray[np.float64]:
 
 
 def _covariance(
-    normal: NormalMatrices, sums: Moments, gain: float, shift: NDArray[np.float64]
+    template: Template, normal: NormalMatrices, sums: Moments, gain: float, shift: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the covariance of the shift, A^-1 M A^-1, with the noise that the residual shows."""
     n = sums.n
@@ -388,5 +400,11 @@ def _covariance(
     # interpolation between pixels averages the noise of moving
     kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in shift]))
     shown = max(residual, 0.0) / (1 + kept)
-    covariance = normal.inverse @ normal.projected @ normal.inverse.T * (shown / max(normal.noise, 1e-30))
+    scale = shown / max(normal.noise, 1e-30)
+    if scale > 1 + NOISE_DOUBT:
+        # a detector whose gain nobody told: more of what looks like structure is noise as well
+        found = _matrices(template, normal.sums.noisier(scale))
+        if found is not None and found.blind.shape == normal.blind.shape:
+            normal, scale = found, 1.0
+    covariance = normal.inverse @ normal.projected @ normal.inverse.T * scale
     return np.asarray(covariance + SHORTEST_STEP**2 * normal.known @ normal.known.T)
