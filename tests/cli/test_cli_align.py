@@ -51,6 +51,25 @@ def test_the_summary_as_json(maskreg, data, flags):
     assert answer["largest_shift"]["px"] > 0
 
 
+def test_a_jump_is_told_with_its_time_and_size(maskreg, tmp_path):
+    rng = np.random.default_rng(4)
+    scene = np.kron(rng.integers(50, 400, (40, 40)), np.ones((4, 4)))
+    lines = ["file,time"]
+    for number in range(16):
+        at = 30 + 5 * (number >= 9)
+        tifffile.imwrite(
+            tmp_path / f"f{number}.tif", rng.poisson(scene[at : at + 64, 40:104]).astype(np.uint16)
+        )
+        lines.append(f"f{number}.tif,{7.5 * number}")
+    (tmp_path / "times.csv").write_text("\n".join(lines) + "\n")
+    arguments = ["align", tmp_path / "*.tif", "--metadata", tmp_path / "times.csv", "--no-report"]
+    told = maskreg(*arguments, "-o", tmp_path / "run").out
+    assert "jump at frame 9 (f9.tif, time 67.5): +5.00 px down, " in told
+    (jump,) = json.loads(maskreg(*arguments, "-o", tmp_path / "run", "--json").out)["jumps"]
+    assert (jump["frame"], jump["time"]) == (9, 67.5)
+    np.testing.assert_allclose(jump["px"], [5, 0], atol=0.05)
+
+
 def test_the_same_command_again_changes_nothing(maskreg, data, flags):
     first = maskreg("align", data / "frames", *flags)
     table = (data / "run" / "shifts.csv").read_bytes()

@@ -16,6 +16,7 @@ from maskreg.cli.report import REPORT, renew_report
 
 if TYPE_CHECKING:
     from maskreg.series import Alignment
+    from maskreg.shifts import FrameRow
 
 SHOWN = 5
 """Most flagged frames that are named in the summary; the table has them all."""
@@ -98,7 +99,12 @@ def as_dict(alignment: Alignment, folder: str) -> dict[str, Any]:
         "counts": {status.label: count for status, count in table.counts().items()},
         "largest_shift": largest and {"frame": largest[0], "px": largest[1]},
         "jumps": [
-            {"frame": jump.frame, "source": table[jump.frame].source, "px": list(jump.size)}
+            {
+                "frame": jump.frame,
+                "source": table[jump.frame].source,
+                "time": _time_of(table[jump.frame]),
+                "px": list(jump.size),
+            }
             for jump in alignment.jumps
         ],
         "run": folder,
@@ -126,13 +132,26 @@ def as_text(alignment: Alignment, folder: str) -> str:
 
 
 def _about_jumps(alignment: Alignment) -> list[str]:
-    jumps = alignment.jumps
+    jumps, table = alignment.jumps, alignment.table()
     lines = [
-        f"jump at frame {jump.frame} ({alignment.table()[jump.frame].source}): "
+        f"jump at frame {jump.frame} ({table[jump.frame].source}{_at_time(table[jump.frame])}): "
         f"{jump.size[0]:+.2f} px down, {jump.size[1]:+.2f} px right"
         for jump in jumps[:SHOWN]
     ]
     return lines + ([f"and {len(jumps) - SHOWN} more jumps"] if len(jumps) > SHOWN else [])
+
+
+def _at_time(row: FrameRow) -> str:
+    time = _time_of(row)
+    return "" if time is None else f", time {time}"
+
+
+def _time_of(row: FrameRow) -> Any:
+    """Return when a frame was taken, if its metadata tell."""
+    from maskreg.frames.time_order import time_column
+
+    column = time_column([row.metadata])
+    return None if column is None else row.metadata[column]
 
 
 def _largest_shift(alignment: Alignment) -> tuple[int, float] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +30,7 @@ def order_of_time(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> li
     InputError
         When a time is neither a number nor an ISO 8601 text, or both occur.
     """
-    column = _column(rows)
+    column = time_column(rows)
     if column is None:
         return None
     times = [_time(row.get(column), column, name) for row, name in zip(rows, names, strict=True)]
@@ -46,7 +46,8 @@ def order_of_time(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> li
     return in_order + [place for place, time in enumerate(times) if time is None]
 
 
-def _column(rows: Sequence[Mapping[str, Any]]) -> str | None:
+def time_column(rows: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return the column that tells the time, None where there is none; see `TIME_COLUMNS`."""
     there = {name.lower(): name for row in rows for name in row}
     return next((there[name] for name in TIME_COLUMNS if name in there), None)
 

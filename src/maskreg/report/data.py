@@ -12,10 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.frames.time_order import time_column
 from maskreg.shifts import FrameRow
-
-TIMES = ("time", "timestamp", "time_s")
-"""Metadata columns that the drift is drawn against, where every frame has a number there."""
 
 
 class Jump(Protocol):
@@ -180,9 +178,9 @@ class Story:
 
 def _along(rows: Sequence[FrameRow], frame: NDArray[np.intp]) -> tuple[NDArray[np.float64], str]:
     """Return what the series is drawn along, and its name."""
-    for name in TIMES:
+    if (name := time_column(row.metadata for row in rows)) is not None:
         values = [row.metadata.get(name) for row in rows]
         numbers = [v for v in values if isinstance(v, int | float) and np.isfinite(v)]
-        if rows and len(numbers) == len(rows):
+        if len(numbers) == len(rows):  # dates, and a time that is missing, are no axis
             return np.array(numbers, dtype=np.float64), name
     return frame.astype(np.float64), "frame"
