@@ -72,7 +72,7 @@ def _write_into_shard(writer, number, planes) -> None:
     """Write one frame into its shard at once, as a program does that thinks of no shards."""
     for name, array in writer._arrays.items():
         array[number] = planes[name]
-    writer._written += 1
+    writer._journal.done = number + 1
 
 
 if __name__ == "__main__":

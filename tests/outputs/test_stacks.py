@@ -10,8 +10,8 @@ import pytest
 import tifffile
 from stack_writer_contract import COUNT, SHAPE, StackWriterContract
 
-from maskreg.errors import InputError
-from maskreg.outputs import Description, Layer, open_stack, zarr_stack
+from maskreg.errors import InputError, RunError
+from maskreg.outputs import Description, Layer, open_stack, stack, zarr_stack
 
 h5py = pytest.importorskip("h5py")
 zarr = pytest.importorskip("zarr")
@@ -24,7 +24,7 @@ class TestZarr(StackWriterContract):
         return zarr.open_group(path, mode="r")[layer][...]
 
     def test_shards_are_whole_and_frames_are_chunks(self, tmp_path, description, planes, monkeypatch):
-        monkeypatch.setattr(zarr_stack, "SHARD_BYTES", 2 * 4 * SHAPE[0] * SHAPE[1])
+        monkeypatch.setattr(stack, "BATCH_BYTES", 2 * 4 * SHAPE[0] * SHAPE[1])
         path = self.written(tmp_path / "out.zarr", description, planes)
         array = zarr.open_group(path, mode="r")["frames"]
         assert (array.shards, array.chunks) == ((2, *SHAPE), (1, *SHAPE))
@@ -110,6 +110,19 @@ class TestTiff(StackWriterContract):
             writer.write({"frames": np.ones((9, 9), np.float32)})
         with tifffile.TiffFile(tmp_path / "big.tif") as file:
             assert file.is_bigtiff
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".tif"])
+def test_what_the_disk_has_no_room_for_is_refused_before_it_is_begun(tmp_path, suffix, monkeypatch):
+    usage = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr("maskreg.outputs.flat_stack.shutil.disk_usage", lambda folder: usage)
+    told = Description((Layer("frames", np.dtype("f4")),), (100, 100), 7)
+    with (
+        pytest.raises(RunError, match=r"it takes 0\.00028 GB, and 1e-06 GB are free; make room"),
+        open_stack(tmp_path / f"out{suffix}", told),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_suffix_says_which_there_are(tmp_path):

@@ -13,7 +13,6 @@ from maskreg.errors import RunError
 from maskreg.frames.array import ArrayFrames
 from maskreg.registration import Status
 from maskreg.series import align, align_run
-from maskreg.series import alignment as alignment_module
 
 
 class Delayed(ArrayFrames):
@@ -99,29 +98,6 @@ def test_metadata_group_a_merge_in_a_run_too(frames, mask, tmp_path):
     assert groups[0].frames == (0, 2, 4, 6)
     again = open_run(tmp_path / "run", source).aligned("xarray")
     np.testing.assert_array_equal(again.scan, np.arange(8) // 2)
-
-
-def test_an_interrupted_apply_leaves_nothing_and_ends_in_the_same_bytes(frames, mask, tmp_path, monkeypatch):
-    alignment = align(frames, mask)
-    alignment.apply(tmp_path / "whole.h5")
-
-    def interrupted(aligned, output, **how):
-        original(aligned, output, **{**how, "watch": stopping})
-
-    def stopping(frames):
-        for number, frame in enumerate(frames):
-            if number == 3:
-                raise KeyboardInterrupt
-            yield frame
-
-    original = alignment_module.write_aligned
-    monkeypatch.setattr(alignment_module, "write_aligned", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        alignment.apply(tmp_path / "again.h5")
-    assert not list(tmp_path.glob("again*"))
-    monkeypatch.undo()
-    alignment.apply(tmp_path / "again.h5")
-    assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
 def test_it_says_how_many_frames_are_used(frames, mask, tmp_path, caplog):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import hashlib
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from maskreg._version import __version__
 from maskreg.apply.shift_image import shift_image
 from maskreg.errors import InputError
 from maskreg.frames import FrameSource
+from maskreg.frames.corrected import CorrectedFrames
 from maskreg.registration import Status
 from maskreg.shifts import FrameRow, ShiftTable
 from maskreg.stream import available_cores, ordered_map
@@ -125,10 +128,21 @@ class AlignedFrames:
     def __iter__(self) -> Iterator[Aligned]:
         return (self[position] for position in range(len(self)))
 
-    def stream(self, *, workers: int | None = None) -> Iterator[Aligned]:
-        """Yield all frames in order, made by several threads at once (all cores unless told)."""
+    def stream(self, begin: int = 0, *, workers: int | None = None) -> Generator[Aligned, None, None]:
+        """Yield the frames from `begin` on, in order, made by several threads at once (all cores if None)."""
         make: Callable[[int], Aligned] = self.__getitem__
-        return ordered_map(make, range(len(self)), workers=workers or available_cores())
+        return ordered_map(make, range(begin, len(self)), workers=workers or available_cores())
+
+    def digest(self) -> str:
+        """Return a fingerprint of what the images depend on, but for the pixels of the raw frames."""
+        how = (self.moving.order, sorted(self.moving.include), self.fill, str(self.dtype), self.shape)
+        digest = hashlib.sha256(repr((__version__, how, self.table.to_dicts())).encode())
+        if self._mask is not None:
+            digest.update(np.packbits(self._mask).tobytes())
+        if isinstance(self.source, CorrectedFrames):
+            for image in (self.source.by.dark, self.source.by.flat):
+                digest.update(b"" if image is None else image.tobytes())
+        return digest.hexdigest()
 
     def left_out(self) -> dict[Status, int]:
         """Return how many frames are not used, by status."""

@@ -9,24 +9,28 @@ group is in memory.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.apply.aligned import Aligned, AlignedFrames
 from maskreg.apply.moments import Moments
+from maskreg.apply.write import Watch, unwatched
 from maskreg.errors import InputError
 from maskreg.outputs import Description, Layer, atomic_write, open_stack, sibling
 from maskreg.registration import Status
 from maskreg.stream import available_cores, ordered_map
 
-Watch = Callable[[Iterable[Any]], Iterable[Any]]
-
 HALVES = ("even", "odd")
 """Every other frame of a group, by its place in the group: the first one is even."""
+
+_SHORTEST = 1.0
+"""Least time between two times that sums are kept, s."""
 
 
 @dataclass(frozen=True)
@@ -92,22 +96,64 @@ class Merged:
         return self.images["var"]
 
 
+class Keeper(Protocol):
+    """Keeps arrays until they are needed again, also by another process."""
+
+    def keep(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep arrays instead of those before."""
+
+    def kept(self) -> Mapping[str, NDArray[Any]] | None:
+        """Return the arrays that were kept, or None."""
+
+
 def merge(
-    aligned: AlignedFrames, how: Merging, *, workers: int | None = None, watch: Watch = iter
+    aligned: AlignedFrames,
+    how: Merging,
+    *,
+    workers: int | None = None,
+    watch: Watch = unwatched,
+    done: int = 0,
+    keeper: Keeper | None = None,
 ) -> Iterator[Merged]:
-    """Yield the merged groups, in ascending order of their values."""
+    """Yield the merged groups, in ascending order of their values.
+
+    Parameters
+    ----------
+    aligned, how, workers
+        What is merged, and how; threads that move frames, all cores unless told.
+    watch : callable
+        See `maskreg.apply.write.write_aligned`.
+    done : int
+        Groups that are left out because they are done.
+    keeper : Keeper, optional
+        Where the sums of a group are kept from time to time, and gone on with if there are any.
+    """
     groups = grouped(aligned, how.by)
     reference = _reference(aligned) if how.normalise else None
-    positions = [position for _, members in groups for position in members]
+    sums = _Sums(aligned.shape, halves=how.halves)
+    kept = keeper.kept() if keeper else None
+    if kept is not None:
+        sums.restore(kept)
+    before = sum(len(members) for _, members in groups[:done]) + sums.frames
+    positions = [position for _, members in groups for position in members][before:]
 
     def prepared(position: int) -> tuple[NDArray[Any], NDArray[np.bool_], float]:
         image, valid = aligned[position]
         factor = 1.0 if reference is None else _intensity(aligned, position, (image, valid), reference)
         return image / factor if reference is not None else image, valid, factor
 
-    frames = iter(watch(ordered_map(prepared, positions, workers=workers or available_cores())))
-    for value, members in groups:
-        yield _merged(aligned, value, members, frames, halves=how.halves)
+    pauses = _Pauses()
+    with closing(ordered_map(prepared, positions, workers=workers or available_cores())) as stream:
+        frames = iter(watch(stream, before))
+        for value, members in groups[done:]:
+            while sums.frames < len(members):
+                sums.add(*next(frames))
+                if keeper and pauses.due():
+                    keeper.keep(sums.arrays())
+                    pauses.over()
+            indices = tuple(aligned.table[position].frame for position in members)
+            yield Merged(value, indices, tuple(sums.factors), sums.images())
+            sums = _Sums(aligned.shape, halves=how.halves)
 
 
 def write_merged(
@@ -117,11 +163,12 @@ def write_merged(
     *,
     workers: int | None = None,
     overwrite: bool = False,
-    watch: Watch = iter,
+    watch: Watch = unwatched,
 ) -> int:
     """Write the merged groups and return how many there are; see `merge`.
 
-    With ``normalise`` the factors go into ``OUTPUT_factors.csv`` beside the output.
+    With ``normalise`` the factors go into ``OUTPUT_factors.csv`` beside the output. Goes on where the
+    same output was left unfinished.
     """
     groups = grouped(aligned, how.by)
     names = [name for half in _halves(how.halves) for name in _names(half)]
@@ -140,17 +187,18 @@ def write_merged(
                 "frames": [len(members) for _, members in groups],
             }
         },
+        made_of=aligned.digest(),
+        batch=1,  # a group is many frames
     )
-    lines = []
     with open_stack(output, description, overwrite=overwrite) as writer:
-        for group in merge(aligned, how, workers=workers, watch=watch):
-            writer.write(group.images)
-            lines += _factor_lines(aligned, group)
-    if how.normalise:
-        path = sibling(writer.path, "factors", ".csv")
-        with atomic_write(path) as stream:
-            stream.write("frame,source,group,factor\n")
-            stream.writelines(lines)
+        merging = merge(aligned, how, workers=workers, watch=watch, done=writer.done, keeper=writer)
+        with closing(cast("Generator[Merged]", merging)) as merged:
+            for group in merged:
+                writer.write(group.images, _factor_lines(aligned, group))
+        if how.normalise:
+            with atomic_write(sibling(writer.path, "factors", ".csv")) as stream:
+                stream.write("frame,source,group,factor\n")
+                stream.writelines(writer.notes)
     return len(groups)
 
 
@@ -187,23 +235,62 @@ def _ascending(value: Any) -> tuple[bool, float, str]:
     return is_text, 0.0 if is_text else float(value), str(value)
 
 
-def _merged(
-    aligned: AlignedFrames, value: Any, members: list[int], frames: Iterator[Any], *, halves: bool
-) -> Merged:
-    moments = {half: Moments(aligned.shape) for half in _halves(halves)}
-    factors = []
-    for place in range(len(members)):
-        image, valid, factor = next(frames)
-        for half, sums in moments.items():
-            if half in ("", HALVES[place % 2]):
-                sums.add(image, valid)
-        factors.append(factor)
-    images: dict[str, NDArray[Any]] = {}
-    for half, sums in moments.items():
-        computed = (sums.mean, sums.count, sums.standard_error, sums.variance)
-        images |= dict(zip(_names(half), computed, strict=True))
-    indices = tuple(aligned.table[position].frame for position in members)
-    return Merged(value, indices, tuple(factors), images)
+class _Sums:
+    """The sums of a group of frames, and of its halves, as far as they are."""
+
+    def __init__(self, shape: tuple[int, ...], *, halves: bool) -> None:
+        self.factors: list[float] = []
+        self._moments = {half: Moments(shape) for half in _halves(halves)}
+
+    @property
+    def frames(self) -> int:
+        """How many frames are in."""
+        return len(self.factors)
+
+    def add(self, image: NDArray[Any], valid: NDArray[np.bool_], factor: float) -> None:
+        """Take in the next frame."""
+        for half, moments in self._moments.items():
+            if half in ("", HALVES[self.frames % 2]):
+                moments.add(image, valid)
+        self.factors.append(factor)
+
+    def images(self) -> dict[str, NDArray[Any]]:
+        """Return the merged images by name."""
+        images: dict[str, NDArray[Any]] = {}
+        for half, moments in self._moments.items():
+            computed = (moments.mean, moments.count, moments.standard_error, moments.variance)
+            images |= dict(zip(_names(half), computed, strict=True))
+        return images
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything there is, to the bit."""
+        arrays: dict[str, NDArray[Any]] = {"factors": np.array(self.factors)}
+        for half, moments in self._moments.items():
+            arrays |= {f"{name}{half}": array for name, array in moments.arrays().items()}
+        return arrays
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `arrays` returned."""
+        self.factors = arrays["factors"].tolist()
+        for half, moments in self._moments.items():
+            moments.restore({name: arrays[f"{name}{half}"] for name in moments.arrays()})
+
+
+class _Pauses:
+    """When to keep sums: so seldom that it takes a twentieth of the time, and not every second."""
+
+    def __init__(self) -> None:
+        self._at = time.monotonic() + _SHORTEST
+
+    def due(self) -> bool:
+        """Return whether it is time; then the pause begins."""
+        self._began = time.monotonic()
+        return self._began >= self._at
+
+    def over(self) -> None:
+        """Say that the pause is over."""
+        now = time.monotonic()
+        self._at = now + max(_SHORTEST, 20 * (now - self._began))
 
 
 def _halves(wanted: bool) -> tuple[str, ...]:
@@ -239,10 +326,10 @@ def _intensity(aligned: AlignedFrames, position: int, frame: Aligned, reference:
     return own / other
 
 
-def _factor_lines(aligned: AlignedFrames, group: Merged) -> list[str]:
+def _factor_lines(aligned: AlignedFrames, group: Merged) -> str:
     sources = {row.frame: row.source for row in aligned.table}
     value = "" if group.value is None else group.value
-    return [
+    return "".join(
         f'{frame},"{sources[frame]}",{value},{factor:.9g}\n'
         for frame, factor in zip(group.frames, group.factors, strict=True)
-    ]
+    )

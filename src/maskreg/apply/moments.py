@@ -7,6 +7,7 @@ series gives the same bytes whatever the workers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,14 @@ class Moments:
         step = away / np.maximum(self.count, 1)
         self._mean += step
         self._squares += away * (away - step)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the sums so far."""
+        return {"count": self.count, "mean": self._mean, "squares": self._squares}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `arrays` returned."""
+        self.count, self._mean, self._squares = arrays["count"], arrays["mean"], arrays["squares"]
 
     @property
     def mean(self) -> NDArray[np.float64]:

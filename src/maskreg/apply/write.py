@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any, cast
 
 import numpy as np
 
-from maskreg.apply.aligned import Aligned, AlignedFrames
+from maskreg.apply.aligned import AlignedFrames
 from maskreg.outputs import Description, Layer, open_stack
 from maskreg.shifts import ShiftTable
 
-Watch = Callable[[Iterable[Aligned]], Iterable[Aligned]]
+Watch = Callable[[Iterable[Any], int], Iterable[Any]]
+"""Is given frames as they come, and how many are done already; hands them on (a progress bar)."""
+
+
+def unwatched(frames: Iterable[Any], done: int) -> Iterable[Any]:
+    """Hand frames on."""
+    return frames
 
 
 def write_aligned(
@@ -22,9 +28,11 @@ def write_aligned(
     *,
     workers: int | None = None,
     overwrite: bool = False,
-    watch: Watch = iter,
+    watch: Watch = unwatched,
 ) -> None:
     """Write ``frames`` and ``valid``, with shifts, status and metadata as values along the frames.
+
+    Goes on where the same output was left unfinished.
 
     Parameters
     ----------
@@ -37,7 +45,7 @@ def write_aligned(
     overwrite : bool
         Replace an output of this name.
     watch : callable
-        Is given the frames as they come and hands them on (a progress bar).
+        Is given the frames as they come and how many are done, and hands them on (a progress bar).
     """
     description = Description(
         layers=(Layer("frames", aligned.dtype), Layer("valid", np.dtype(np.bool_))),
@@ -45,12 +53,13 @@ def write_aligned(
         count=len(aligned),
         coordinates=table_coordinates(aligned.table),
         attributes={"maskreg": _how(aligned)},
+        made_of=aligned.digest(),
     )
     with (
         open_stack(output, description, overwrite=overwrite) as writer,
-        closing(cast("Any", aligned.stream(workers=workers))) as frames,
+        closing(aligned.stream(writer.done, workers=workers)) as frames,
     ):
-        for image, valid in watch(cast("Iterator[Aligned]", frames)):
+        for image, valid in watch(frames, writer.done):
             writer.write({"frames": image, "valid": valid})
 
 

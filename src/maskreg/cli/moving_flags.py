@@ -61,7 +61,7 @@ def add_running_flags(parser: ArgumentParser) -> None:
     how.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
     how.add_argument("--no-progress", action="store_true", help="no progress bar")
     how.add_argument("--json", action="store_true", help="print the summary as JSON")
-    parser.set_defaults(when_interrupted="nothing was written; the same command starts anew")
+    parser.set_defaults(when_interrupted="the same command goes on where it was")
 
 
 def opened_run(args: Namespace) -> Alignment:

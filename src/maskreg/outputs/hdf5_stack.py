@@ -3,54 +3,50 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskreg.errors import MissingExtraError
-from maskreg.outputs.stack import Layer, StackWriter, part_of
+from maskreg.outputs.flat_stack import FlatStack, Place
+from maskreg.outputs.stack import Layer, part_of
 
 
-class Hdf5Stack(StackWriter):
-    """An HDF5 file with a dataset per layer; see `StackWriter`."""
+class Hdf5Stack(FlatStack):
+    """An HDF5 file with a dataset per layer; see `FlatStack`."""
 
-    def _open(self) -> None:
+    def _make_files(self) -> None:
         h5py = _h5py()
         told = self.description
-        self._file = h5py.File(part_of(self.path), "w")
-        self._file.attrs.update({name: json.dumps(value) for name, value in told.attributes.items()})
-        self._datasets = {layer.name: self._dataset(layer) for layer in told.layers}
-        for name, values in told.coordinates.items():
-            column = np.asarray(values)
-            if column.dtype.kind not in "biuf":
-                texts = ["" if value is None else str(value) for value in values]
-                self._file.create_dataset(name, data=texts, dtype=h5py.string_dtype(), track_times=False)
-            else:
-                self._file.create_dataset(name, data=column, track_times=False)
+        with h5py.File(part_of(self.path), "w") as file:
+            file.attrs.update({name: json.dumps(value) for name, value in told.attributes.items()})
+            for layer in told.layers:
+                self._make_dataset(file, layer)
+            for name, values in told.coordinates.items():
+                column = np.asarray(values)
+                if column.dtype.kind not in "biuf":
+                    texts = ["" if value is None else str(value) for value in values]
+                    file.create_dataset(name, data=texts, dtype=h5py.string_dtype(), track_times=False)
+                else:
+                    file.create_dataset(name, data=column, track_times=False)
 
-    def _dataset(self, layer: Layer) -> Any:
-        told = self.description
-        # images of noise do not get smaller; a mask does, to nearly nothing
-        packed: dict[str, Any] = {}
-        if layer.dtype == np.bool_:
-            packed = {
-                "compression": "gzip",
-                "compression_opts": 1,
-                "chunks": (1,) * (told.count is not None) + told.shape,
+    def _make_dataset(self, file: Any, layer: Layer) -> None:
+        """Make a dataset that has its place in the file at once, and whose pixels come later."""
+        h5py = _h5py()
+        early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        early.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        early.set_obj_track_times(False)
+        shape = self.description.full_shape()
+        file.create_dataset(layer.name, shape, layer.dtype, dcpl=early, track_times=False)
+
+    def _places(self) -> dict[str, Place]:
+        part = part_of(self.path)
+        with _h5py().File(part, "r", locking="best-effort") as file:
+            return {
+                layer.name: Place(part, file[layer.name].id.get_offset()) for layer in self.description.layers
             }
-        return self._file.create_dataset(
-            layer.name, told.full_shape(), layer.dtype, track_times=False, **packed
-        )
-
-    def _append(self, number: int, planes: Mapping[str, NDArray[Any]]) -> None:
-        for name, dataset in self._datasets.items():
-            dataset[... if self.description.count is None else number] = planes[name]
-
-    def _finish(self) -> None:
-        self._file.close()
 
 
 def _h5py() -> ModuleType:

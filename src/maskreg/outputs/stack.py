@@ -1,17 +1,27 @@
 """The contract of every writer of images: planes come in order, and the output appears whole.
 
-A new format implements three methods, `_open`, `_append` and `_finish`, and is a line in `_WRITERS`.
-What a user may rely on (an existing output is kept unless told otherwise, nothing half-written
-has a final name, every plane that was announced is there) is done once, here.
+Planes are written in batches, and a journal says which of them are on the disk. So a writer that
+was stopped, by whatever, goes on behind its last whole batch when the same is written again, and
+ends in the same bytes.
+
+A new format implements five small methods, `_files`, `_create`, `_reopen`, `_write` and `_close`,
+and is a line in `_WRITERS`. What a user may rely on (an existing output is kept unless told
+otherwise, nothing half-written has a final name, every plane that was announced is there) is done
+once, here.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 import os
 import shutil
+import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -21,8 +31,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.errors import InputError, RunError
+from maskreg.outputs.atomic import FULL
+from maskreg.outputs.journal import Journal
+
+log = logging.getLogger(__name__)
 
 Coordinate = Sequence[Any]
+
+BATCH_BYTES = 64_000_000
+"""About so much of the largest layer makes a batch: what is held in memory, and lost when killed."""
 
 _WRITERS = {
     ".zarr": "maskreg.outputs.zarr_stack:ZarrStack",
@@ -59,6 +76,10 @@ class Description:
         By name, a value a plane: numbers or text.
     attributes : dict
         What else to keep beside the images, as JSON has it.
+    made_of : str
+        What else the images depend on and no output shows, such as a fingerprint of the mask.
+    batch : int, optional
+        How many planes are written at once; about 64 MB of them unless told.
     """
 
     layers: tuple[Layer, ...]
@@ -67,6 +88,8 @@ class Description:
     axis: str = "frame"
     coordinates: Mapping[str, Coordinate] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    made_of: str = ""
+    batch: int | None = None
 
     @property
     def planes(self) -> int:
@@ -77,14 +100,28 @@ class Description:
         """Return the shape of a layer with all its planes."""
         return self.shape if self.count is None else (self.count, *self.shape)
 
+    def planes_a_batch(self) -> int:
+        """Return how many planes are written at once."""
+        if self.batch is not None:
+            return self.batch
+        largest = self.shape[0] * self.shape[1] * max(layer.dtype.itemsize for layer in self.layers)
+        return max(1, min(self.planes, BATCH_BYTES // largest))
+
+    def digest(self) -> str:
+        """Return a fingerprint of everything that is told here: only the same may be gone on with."""
+        return hashlib.sha256(json.dumps(asdict(self), default=str).encode()).hexdigest()
+
 
 class StackWriter(ABC):
     """Writes planes of images; a context manager, after which the output has its name or is not there.
 
+    What was begun before and stopped is gone on with: the planes from `done` on are to be written.
+
     Parameters
     ----------
     path : Path
-        The output. Until it is whole everything is in ``NAME.part`` beside it.
+        The output. Until it is whole everything is in ``NAME.part`` beside it, and its journal in
+        ``NAME.part.journal``.
     description : Description
         What will be written.
     overwrite : bool
@@ -94,66 +131,167 @@ class StackWriter(ABC):
     def __init__(self, path: Path, description: Description, *, overwrite: bool = False) -> None:
         self.path = path
         self.description = description
-        self._written = 0
-        for final in self._files().values():
-            if final.exists() and not overwrite:
-                raise RunError(f"{final} exists; take another name, or --overwrite (overwrite=True)")
+        self._overwrite = overwrite
+        self._waiting: list[tuple[Mapping[str, NDArray[Any]], str]] = []
 
     @abstractmethod
-    def _open(self) -> None:
-        """Open the parts for writing."""
+    def _create(self) -> None:
+        """Make the parts, with all that is not pixels, and open them for writing."""
 
     @abstractmethod
-    def _append(self, number: int, planes: Mapping[str, NDArray[Any]]) -> None:
-        """Write the images of plane `number`, by layer."""
+    def _reopen(self, done: int) -> None:
+        """Open the parts for writing; whatever is in them from plane `done` on does not count."""
 
     @abstractmethod
-    def _finish(self) -> None:
-        """Write what is left and close the parts; called after failures too, then only to let go."""
+    def _write(self, begin: int, stacks: Mapping[str, NDArray[Any]]) -> None:
+        """Write the planes from `begin` on, (n, rows, cols) for each layer, safely onto the disk."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Close the parts; also called when they were never opened."""
 
     def _files(self) -> dict[Path, Path]:
         """Return what is written and the names it gets at the end, the most important one last."""
         return {part_of(self.path): self.path}
 
-    def write(self, planes: Mapping[str, NDArray[Any]]) -> None:
+    @property
+    def done(self) -> int:
+        """How many planes have been written, in earlier sittings too."""
+        return self._journal.done + len(self._waiting)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was said of the planes that are done, in their order."""
+        return [*self._journal.notes, *(note for _, note in self._waiting)]
+
+    def keep(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep what is needed to go on within the next plane; it is gone once that is written."""
+        with self._told():
+            new = self._scratch.with_name(f"{self._scratch.name}.new")
+            with new.open("wb") as stream:
+                np.savez(stream, allow_pickle=False, plane=self.done, **arrays)
+                stream.flush()
+                os.fsync(stream.fileno())
+            new.replace(self._scratch)
+
+    def kept(self) -> Mapping[str, NDArray[Any]] | None:
+        """Return what was kept for the next plane, or None."""
+        if not self._scratch.exists():
+            return None
+        with np.load(self._scratch) as file:
+            return dict(file) if int(file["plane"]) == self.done else None
+
+    @property
+    def _scratch(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.part.scratch")
+
+    def write(self, planes: Mapping[str, NDArray[Any]], note: str = "") -> None:
         """Write the next plane: an image (rows, cols) for every layer."""
-        self._append(self._written, planes)
-        self._written += 1
+        self._waiting.append((planes, note))
+        if len(self._waiting) == self.description.planes_a_batch():
+            self._write_batch()
 
     def __enter__(self) -> Self:
         if not self.path.absolute().parent.is_dir():  # some formats would make it
             raise RunError(f"cannot write {self.path}: there is no folder {self.path.absolute().parent}")
-        for part in self._files():
-            _remove(part)
-        try:
-            self._open()
-        except OSError as error:
-            raise RunError(f"cannot write {self.path}: {error.strerror or error}") from error
+        with self._told():
+            self._journal = Journal(self.path.with_name(f"{self.path.name}.part.journal"), self.path)
+            try:
+                self._begin()
+            except BaseException:
+                self._end(keep=self._is_begun())
+                raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        useless = False  # what is there cannot be gone on with, or is the output
         try:
-            self._finish()
             if kind is None:
-                self._name()
-        except OSError as problem:
-            raise RunError(f"cannot write {self.path}: {problem.strerror or problem}") from problem
+                self._write_batch()
+                useless = self.done != self.description.planes
+                with self._told():
+                    self._close()
+                    self._name()
+                useless = True
         finally:
-            for part in self._files():
-                _remove(part)
+            self._end(keep=not useless and self._is_begun())
+
+    def _is_begun(self) -> bool:
+        """Return whether there is something to go on with."""
+        return self._journal.done > 0 or self._scratch.exists()
+
+    def _begin(self) -> None:
+        """Open what was begun before, if it can be gone on with, or make the parts anew."""
+        told, journal, files = self.description.digest(), self._journal, self._files()
+        begun = journal.made_of == told
+        named = begun and journal.done == self.description.planes  # stopped while names were given
+        for part, final in files.items():
+            if final.exists() and not self._overwrite and not (named and not part.exists()):
+                raise RunError(f"{final} exists; take another name, or --overwrite (overwrite=True)")
+            begun = begun and (part.exists() or (named and final.exists()))
+        if begun and named:
+            return
+        if begun:
+            log.info(
+                "%s: %d of %d planes are there; going on", self.path, journal.done, self.description.planes
+            )
+            self._reopen(journal.done)
+            return
+        if journal.done:
+            log.warning("%s: what was begun is of other frames or settings, and is made anew", self.path)
+        journal.forget()
+        self._clear()
+        self._create()
+        journal.begin(told)
+
+    def _write_batch(self) -> None:
+        """Write what has come since the last batch."""
+        if not self._waiting:
+            return
+        begin, planes = self._journal.done, [planes for planes, _ in self._waiting]
+        with self._told():
+            self._write(begin, {name: np.stack([each[name] for each in planes]) for name in planes[0]})
+            self._journal.add(begin + len(planes), "".join(note for _, note in self._waiting))
+        self._waiting = []
 
     def _name(self) -> None:
         """Give the parts their names."""
-        if self._written != self.description.planes:
+        if self.done != self.description.planes:
             raise RunError(
-                f"{self.path}: {self._written} of {self.description.planes} planes came; nothing is kept"
+                f"{self.path}: {self.done} of {self.description.planes} planes came; nothing is kept"
             )
         for part, final in self._files().items():
+            if not part.exists():  # it has its name from an earlier sitting
+                continue
             if final.is_dir():  # a folder cannot be replaced by renaming another one onto it
                 _remove(final)
             part.replace(final)
+
+    def _clear(self) -> None:
+        """Remove all that is not the output."""
+        for part in (*self._files(), self._scratch, self._scratch.with_name(f"{self._scratch.name}.new")):
+            _remove(part)
+
+    def _end(self, *, keep: bool) -> None:
+        """Let go of everything, and clear away what cannot be gone on with."""
+        with self._told():
+            self._close()
+        if not keep:
+            self._clear()
+        self._journal.close(remove=not keep)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say in one line why the output cannot be written."""
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            full = getattr(error, "errno", None) in FULL or "disk is full" in str(error)
+            advice = "; make room and give the same command again" if full else ""
+            why = getattr(error, "strerror", None) or error
+            raise RunError(f"cannot write {self.path}: {why}{advice}") from error
 
 
 def open_stack(
@@ -187,6 +325,12 @@ def sibling(path: Path, name: str, suffix: str | None = None) -> Path:
 def part_of(path: Path) -> Path:
     """Return the name that `path` has while it is written."""
     return path.with_name(f"{path.name}.part")
+
+
+def to_disk(path: Path) -> None:
+    """Force what was written to a file to the disk."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 def _remove(path: Path) -> None:

@@ -8,14 +8,14 @@ The layer called ``frames`` has the file's own name, every other one adds its ow
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.outputs.stack import Layer, StackWriter, part_of, sibling
+from maskreg.outputs.flat_stack import FlatStack, Place
+from maskreg.outputs.stack import Layer, part_of, sibling
 
 MAIN_LAYER = "frames"
 
@@ -23,21 +23,31 @@ _CLASSIC_LIMIT = 4_000_000_000
 """Bytes of pixels beyond which a file is a BigTIFF; some are left for the pages' own data."""
 
 
-class TiffStack(StackWriter):
-    """A multi-page TIFF file per layer; see `StackWriter`."""
+class TiffStack(FlatStack):
+    """A multi-page TIFF file per layer; see `FlatStack`."""
 
-    def _open(self) -> None:
+    def _make_files(self) -> None:
         import tifffile
 
         told = self.description
-        pixels = told.planes * told.shape[0] * told.shape[1]
-        self._writers: dict[str, Any] = {}
         for layer in told.layers:
-            self._writers[layer.name] = tifffile.TiffWriter(
-                part_of(self._file(layer)), bigtiff=pixels * layer.dtype.itemsize > _CLASSIC_LIMIT
-            )
+            dtype = np.dtype(np.uint8) if layer.dtype == np.bool_ else layer.dtype
+            nbytes = told.planes * told.shape[0] * told.shape[1] * dtype.itemsize
+            with tifffile.TiffWriter(part_of(self._file(layer)), bigtiff=nbytes > _CLASSIC_LIMIT) as writer:
+                shape = (told.planes, *told.shape)
+                writer.write(None, shape=shape, dtype=dtype, photometric="minisblack", metadata=None)
         if told.coordinates:
             self._write_table(part_of(self._table()))
+
+    def _places(self) -> dict[str, Place]:
+        import tifffile
+
+        places = {}
+        for layer in self.description.layers:
+            part = part_of(self._file(layer))
+            with tifffile.TiffFile(part) as file:
+                places[layer.name] = Place(part, file.pages.first.dataoffsets[0])
+        return places
 
     def _files(self) -> dict[Path, Path]:
         finals = [self._file(layer) for layer in reversed(self.description.layers)]
@@ -58,12 +68,5 @@ class TiffStack(StackWriter):
             writer.writerow(columns)
             writer.writerows(zip(*columns.values(), strict=True))
 
-    def _append(self, number: int, planes: Mapping[str, NDArray[Any]]) -> None:
-        for name, writer in self._writers.items():
-            plane = planes[name]
-            pixels = np.where(plane, np.uint8(255), np.uint8(0)) if plane.dtype == np.bool_ else plane
-            writer.write(pixels, photometric="minisblack", metadata=None, contiguous=False)
-
-    def _finish(self) -> None:
-        for writer in self._writers.values():
-            writer.close()
+    def _stored(self, stack: NDArray[Any]) -> NDArray[Any]:
+        return np.where(stack, np.uint8(255), np.uint8(0)) if stack.dtype == np.bool_ else stack

@@ -1,11 +1,12 @@
 """Zarr v3 with OME-Zarr metadata, written in whole shards.
 
 A shard is one file that holds many chunks. Written frame by frame it is read, decoded and written
-again for every frame; so planes are collected until a shard is full.
+again for every frame; so a batch of planes is a shard.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from threading import Thread
@@ -16,22 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.errors import MissingExtraError
-from maskreg.outputs.stack import StackWriter, part_of
-
-SHARD_BYTES = 64_000_000
-"""About so much of a layer makes a shard, before compression; as much is held in memory."""
+from maskreg.outputs.stack import StackWriter, part_of, to_disk
 
 
 class ZarrStack(StackWriter):
     """A Zarr group with an array per layer, a chunk per plane; see `StackWriter`."""
 
-    def _open(self) -> None:
+    _arrays: Mapping[str, Any] = {}
+
+    def _create(self) -> None:
         zarr = _zarr()
         told = self.description
         self._group = zarr.open_group(part_of(self.path), mode="w-", zarr_format=3)
         self._arrays = {layer.name: self._array(layer.name, layer.dtype) for layer in told.layers}
-        self._filling: list[Mapping[str, NDArray[Any]]] = []
-        self._begin = 0
         texts = {}
         for name, values in told.coordinates.items():
             column = np.asarray(values)
@@ -49,37 +47,34 @@ class ZarrStack(StackWriter):
         axes = ("y", "x") if told.count is None else (told.axis, "y", "x")
         layout: dict[str, Any] = {"chunks": told.shape}
         if told.count is not None:
-            layout = {"chunks": (1, *told.shape), "shards": (self._planes_a_shard(), *told.shape)}
+            layout = {"chunks": (1, *told.shape), "shards": (told.planes_a_batch(), *told.shape)}
         return self._group.create_array(
             name, shape=told.full_shape(), dtype=dtype, dimension_names=axes, **layout
         )
 
-    def _planes_a_shard(self) -> int:
-        """Return how many planes a shard holds; all layers have the same, so that they are full at once."""
-        rows, cols = self.description.shape
-        largest = max(layer.dtype.itemsize for layer in self.description.layers)
-        return max(1, min(self.description.planes, SHARD_BYTES // (rows * cols * largest)))
+    def _reopen(self, done: int) -> None:
+        self._group = _zarr().open_group(part_of(self.path), mode="r+", zarr_format=3)
+        self._arrays = {layer.name: self._group[layer.name] for layer in self.description.layers}
+        for layer in self.description.layers:
+            shards = part_of(self.path) / layer.name / "c"
+            for shard in shards.glob("*"):  # one that was not finished
+                if int(shard.name) * self.description.planes_a_batch() >= done:
+                    shutil.rmtree(shard)
 
-    def _append(self, number: int, planes: Mapping[str, NDArray[Any]]) -> None:
-        self._filling.append(planes)
-        if len(self._filling) == self._planes_a_shard():
-            self._write_shard()
+    def _write(self, begin: int, stacks: Mapping[str, NDArray[Any]]) -> None:
+        single = self.description.count is None
+        for name, stack in stacks.items():
+            where, pixels = (..., stack[0]) if single else (slice(begin, begin + len(stack)), stack)
+            _to_its_end(self._arrays[name].__setitem__, where, pixels)
+            shard = part_of(self.path) / name / "c"
+            if not single:
+                shard /= str(begin // self.description.planes_a_batch())
+            for file in shard.rglob("*"):  # none where every pixel has the array's fill value
+                if file.is_file():
+                    to_disk(file)
 
-    def _write_shard(self) -> None:
-        if not self._filling:
-            return
-        end = self._begin + len(self._filling)
-        for name, array in self._arrays.items():
-            planes = [filled[name] for filled in self._filling]
-            if self.description.count is None:
-                _to_its_end(array.__setitem__, ..., planes[0])
-            else:
-                _to_its_end(array.__setitem__, slice(self._begin, end), np.stack(planes))
-        self._begin, self._filling = end, []
-
-    def _finish(self) -> None:
-        if self._written == self.description.planes:
-            self._write_shard()
+    def _close(self) -> None:
+        """Do nothing: a store holds no file open."""
 
     def _ome(self) -> dict[str, Any]:
         """Return the metadata that make every layer an image of the OME-Zarr specification, version 0.5."""

@@ -307,7 +307,7 @@ class Alignment:
 def _bar(total: int, wanted: bool) -> Any:
     """Return what shows a progress bar over frames as they come."""
 
-    def watch(frames: Iterable[Any]) -> Iterable[Any]:
-        return with_progress(frames, total=total, done=0, wanted=wanted)
+    def watch(frames: Iterable[Any], done: int) -> Iterable[Any]:
+        return with_progress(frames, total=total, done=done, wanted=wanted)
 
     return watch
