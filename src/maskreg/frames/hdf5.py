@@ -5,7 +5,7 @@ else the only one with three axes or more; else the only image. Anything less cl
 error that lists what is there.
 
 The file is opened for each frame, as `FileFrames` promises (about a millisecond); HDF5 itself
-lets one thread read at a time.
+lets one thread read at a time. Chunks that hold many frames are decoded once (`Slabs`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from maskreg.frames.file import FileFrames
 from maskreg.frames.frame import REAL_KINDS
 from maskreg.frames.navigation import Stack, as_stack, only_stack
 from maskreg.frames.plain import PREALLOCATED, check_credible
+from maskreg.frames.slabs import Slabs, Slices
 
 _DEEPEST = 12
 """Levels of groups that are searched."""
@@ -46,6 +47,7 @@ class Hdf5Frames(FileFrames):
             self._load_filters(dataset)
             self._layout = f"HDF5 dataset {self._dataset}, {_described(dataset)}"
             self._columns = columns_of(self._stack, _coordinates(dataset, self._stack))
+            self._slabs = Slabs(self._stack, dataset.chunks, dataset.dtype.itemsize, self._part)
 
     def __len__(self) -> int:
         return len(self._stack)
@@ -59,9 +61,12 @@ class Hdf5Frames(FileFrames):
         return self._layout
 
     def _fetch(self, index: int) -> NDArray[Any]:
+        return self._slabs.frame(index)
+
+    def _part(self, where: Slices) -> NDArray[Any]:
         with self._opened() as file:
-            frame: NDArray[Any] = file[self._dataset][self._stack.position(index)]
-            return frame
+            part: NDArray[Any] = file[self._dataset][where]
+            return part
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:

@@ -21,6 +21,7 @@ from maskreg.frames.file import FileFrames
 from maskreg.frames.frame import REAL_KINDS
 from maskreg.frames.navigation import Stack, as_stack, only_stack
 from maskreg.frames.plain import ALWAYS_FINE, PREALLOCATED, check_credible
+from maskreg.frames.slabs import Slabs
 
 
 class ZarrFrames(FileFrames):
@@ -36,6 +37,9 @@ class ZarrFrames(FileFrames):
         self._array = node if group is None else self._chosen(group)
         self._stack = as_stack(self._array.shape, self._array.dtype)
         self._check_size()
+        self._slabs = Slabs(
+            self._stack, self._array.chunks, self._array.dtype.itemsize, self._array.__getitem__
+        )
         beside = _group_of(self._array, group)
         self._columns = columns_of(self._stack, _coordinates(self._array, self._stack, beside))
 
@@ -56,7 +60,7 @@ class ZarrFrames(FileFrames):
         )
 
     def _fetch(self, index: int) -> NDArray[Any]:
-        return np.asarray(self._array[self._stack.position(index)])
+        return self._slabs.frame(index)
 
     def _chosen(self, group: Any) -> Any:
         if self._inside:

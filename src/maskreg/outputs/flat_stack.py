@@ -10,6 +10,7 @@ import os
 import shutil
 from abc import abstractmethod
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -53,6 +54,11 @@ class FlatStack(StackWriter):
             )
         self._make_files()
         self._reopen(0)
+
+    def _nbytes(self) -> int:
+        """Return the size of all pixels, bytes."""
+        told = self.description
+        return sum(layer.dtype.itemsize for layer in told.layers) * told.planes * prod(told.shape)
 
     def _reopen(self, done: int) -> None:
         self._at = self._places()

@@ -19,6 +19,8 @@ class Hdf5Stack(FlatStack):
     def _make_files(self) -> None:
         h5py = _h5py()
         told = self.description
+        with part_of(self.path).open("wb") as stream:
+            stream.truncate(self._nbytes())  # HDF5 crashes where a file may not become so long
         with h5py.File(part_of(self.path), "w") as file:
             file.attrs.update({name: json.dumps(value) for name, value in told.attributes.items()})
             for layer in told.layers:
