@@ -2,7 +2,7 @@
 
     python -m benchmarks.where [--size 2048] [--runs 40] [--threads 2]
 
-Processor time of one thread, the least of all runs; a step's time includes that of the steps indented
+Processor time of one thread, the median of all frames; a step's time includes that of the steps indented
 below it. Touching is a compiled loop that adds up the frame's uint16. At the end: what two threads gain
 on frames, beside what they gain on a loop that only computes.
 """
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import median
 from typing import Any
 
 from benchmarks.machine import describe, limit_threads, print_table
@@ -28,6 +29,8 @@ STEPS = [
     ("place below the pixel", "maskreg.core.journey", "decide"),
     ("  settle", "maskreg.core.place", "settle"),
     ("  refine", "maskreg.core.place", "refine"),
+    ("    passes over the pixels", "maskreg.core.refine", "moments"),
+    ("  normal matrices", "maskreg.core.reference", "MaskedSide.normal"),
     ("one pixel?", "maskreg.core.journey", "_one_pixel_made"),
     ("score and overlap", "maskreg.core.journey", "_score"),
 ]
@@ -51,24 +54,25 @@ def main() -> None:
         registrar(frame)
     touch = _touch()
     touch(frames[0])
-    bare = min(_cpu(lambda: touch(frames[0])) for _ in range(args.runs))
-    whole = min(_cpu(lambda k=k: registrar(frames[1 + k % 16])) for k in range(args.runs))
+    shown = [frames[1 + k % 16] for k in range(args.runs)]
+    bare = median(_cpu(lambda frame=frame: touch(frame)) for frame in shown)
+    whole = median(_cpu(lambda frame=frame: registrar(frame)) for frame in shown)
     rows = [["touch each pixel once", f"{1e3 * bare:.2f}", "1.0"], _row("a frame", whole, bare)]
-    spent = _watched(lambda: [registrar(frames[1 + k % 16]) for k in range(args.runs)], args.runs)
+    spent = _watched(registrar, shown)
     rows += [_row("  " + name, seconds, bare) for name, seconds in spent.items()]
     print(describe("maskreg", "numpy", "scipy", "numba"))
-    print(f"{args.size} x {args.size} uint16; processor time of one thread, least of {args.runs} frames")
+    print(f"{args.size} x {args.size} uint16; processor time of one thread, median of {args.runs} frames")
     print_table(["step", "ms", "touches"], rows)
     enough, not_enough = registrar.looks
     print(f"first look enough for {enough} of {enough + not_enough} frames")
     _print_scaling(registrar, frames, args.threads)
 
 
-def _watched(run: Callable[[], Any], runs: int) -> dict[str, float]:
-    """Return the least time that a frame spends in each step while `run` runs, steps never met left out."""
+def _watched(register: Callable[[Any], Any], frames: Sequence[Any]) -> dict[str, float]:
+    """Return the time that the median frame spends in each step, steps never met left out."""
     import importlib
 
-    spent: dict[str, list[float]] = {name: [] for name, _, _ in STEPS}
+    spent: dict[str, float] = {}
     undo = []
     for name, module, path in STEPS:
         owner: Any = importlib.import_module(module)
@@ -76,24 +80,28 @@ def _watched(run: Callable[[], Any], runs: int) -> dict[str, float]:
         for part in outer:
             owner = getattr(owner, part)
         original = getattr(owner, attribute)
-        setattr(owner, attribute, _timed(original, spent[name]))
+        setattr(owner, attribute, _timed(original, spent, name))
         undo.append((owner, attribute, original))
+    each = []
     try:
-        run()
+        for frame in frames:
+            spent.clear()
+            register(frame)
+            each.append(dict(spent))
     finally:
         for owner, attribute, original in undo:
             setattr(owner, attribute, original)
-    # a step that is met several times in a frame: so many of its least time
-    return {name: min(values) * len(values) / runs for name, values in spent.items() if values}
+    found = {name: median(one.get(name, 0.0) for one in each) for name, _, _ in STEPS}
+    return {name: seconds for name, seconds in found.items() if seconds > 0}
 
 
-def _timed(function: Callable[..., Any], spent: list[float]) -> Callable[..., Any]:
+def _timed(function: Callable[..., Any], spent: dict[str, float], name: str) -> Callable[..., Any]:
     def timed(*args: Any, **keywords: Any) -> Any:
         begin = time.thread_time()
         try:
             return function(*args, **keywords)
         finally:
-            spent.append(time.thread_time() - begin)
+            spent[name] = spent.get(name, 0.0) + time.thread_time() - begin
 
     return timed
 

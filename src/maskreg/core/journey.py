@@ -15,7 +15,6 @@ from maskreg.core.place import Place, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide, ReferenceSide
 from maskreg.core.search import LevelMap
-from maskreg.core.windows import window_sums
 from maskreg.geometry import nearest_lag, overlap_slices
 from maskreg.registration import Registration, Rival, Status
 
@@ -195,8 +194,7 @@ def _greatest_part(
 
 def _score(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> tuple[float, float]:
     """Return masked NCC of the unsmoothed images at the nearest whole-pixel lag, and the overlap there."""
-    image = masked.side.image
-    sums = window_sums(image.pixels, image.mask, moving.pixels, moving.mask, nearest_lag(shift), 0)
+    sums = moving.sums_with(masked.side.image, nearest_lag(shift))
     return float(sums.ncc.flat[0]), min(1.0, float(sums.n.flat[0]) / masked.greatest_overlap)
 
 

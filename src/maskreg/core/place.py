@@ -33,8 +33,11 @@ FAINT = 0.1
 WIDER = 4.0
 """Then the first stage is this much wider than the best."""
 
-FINAL_STEP = 0.03
-"""The last stage iterates until a step is this part of the forecast sigma."""
+NEAR = 0.25
+"""Known to this part of the last low-pass's width, a place needs no stage between."""
+
+FINAL_STEP = 0.1
+"""The last stage iterates until a step is this part of the forecast sigma; the next is a tenth of it."""
 
 PASSING_STEP = 0.03
 """The others until it is this part of a level pixel."""
@@ -97,6 +100,8 @@ def place(
     for level, gaussian in ordered:
         # what is to be refined again need not be exact
         last = (level, gaussian) == ordered[-1]
+        if not last and _near_enough(masked, known, ordered[-1][0]):
+            continue
         tolerance = FINAL_STEP * masked.side.forecast(level).sigma if last else PASSING_STEP
         known = _stage(masked, moving, level, gaussian, known, tolerance) or known
     for wider in (NARROWING, NARROWING**2):
@@ -120,6 +125,12 @@ def _with_shared_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
     template, pixels = masked.side.template(b, gaussian), masked.interpolable(moving, b)
     seen = seen_noise(block, template, pixels, masked.usable(b), shift, lag, known.gain)
     return known if seen is None else replace(known, covariance=scaled(known.covariance, normal, seen))
+
+
+def _near_enough(masked: MaskedSide, known: Place, b: int) -> bool:
+    """Whether a place is so well known that the last stage, at level `b`, may follow at once."""
+    open_px = 3 * float(np.sqrt(np.diagonal(known.covariance).max()))
+    return known.refined and open_px < NEAR * b * masked.side.forecast(b).low_pass.width
 
 
 def _without_expansion(masked: MaskedSide, moving: Prepared, known: Place) -> Place:

@@ -4,6 +4,8 @@
 kernel                        plain twin
 ============================  ==========================================
 `stabilised_2d`               `maskreg.core.stabilise.Detector.stabilised`
+`stabilised_halves_2d`        the same, and `maskreg.core.pyramid.plain_halved`
+`counted_sums_2d`             `maskreg.core.windows.plain_window_sums`, radius 0
 ============================  ==========================================
 """
 
@@ -20,39 +22,85 @@ tell_of_compilation()
 
 @njit(**_INLINED)
 def _stabilised_row(pixels, mask, slope, start, mean, out):  # type: ignore[no-untyped-def]
-    """Fill one row; return the least and the greatest valid value, -1 and 65536 if there is none."""
+    """Fill one row with stabilised values, zero where ignored."""
     zero = np.float32(0)
+    for j in range(out.size):
+        # a root of its own for each pixel is three times as fast as a table
+        root = np.sqrt(max(np.float32(pixels[j]) * slope + start, zero)) - mean
+        out[j] = root if mask[j] else zero
+
+
+@njit(**_INLINED)
+def _span_of_row(pixels, mask):  # type: ignore[no-untyped-def]
+    """Return the least and the greatest valid value, 65536 and -1 if there is none."""
     least = np.int32(65536)
     greatest = np.int32(-1)
-    for j in range(out.size):
+    for j in range(pixels.size):
         value = np.int32(pixels[j])
-        valid = np.int32(mask[j])
-        # a root of its own for each pixel is three times as fast as a table
-        root = np.sqrt(max(np.float32(value) * slope + start, zero)) - mean
-        out[j] = root if valid else zero
-        least = min(least, value if valid else np.int32(65536))
-        greatest = max(greatest, value if valid else np.int32(-1))
+        least = min(least, value if mask[j] else np.int32(65536))
+        greatest = max(greatest, value if mask[j] else np.int32(-1))
     return least, greatest
 
 
 @njit(**_OPTIONS)
 def stabilised_2d(pixels, mask, slope, start, mean):  # type: ignore[no-untyped-def]
-    """Return sqrt(slope * value + start) - mean of every valid pixel, 0 elsewhere, and its sums of 2 by 2.
+    """Return sqrt(slope * value + start) - mean of every valid pixel, 0 elsewhere.
 
-    Also the least and the greatest valid value. Pixels are unsigned integers of at most 16 bits.
+    Pixels are unsigned integers of at most 16 bits.
     """
+    out = np.empty(pixels.shape, np.float32)
+    for i in range(pixels.shape[0]):
+        _stabilised_row(pixels[i], mask[i], slope, start, mean, out[i])
+    return out
+
+
+@njit(**_OPTIONS)
+def stabilised_halves_2d(pixels, mask, slope, start, mean):  # type: ignore[no-untyped-def]
+    """Return the sums of 2 by 2 of what `stabilised_2d` returns, and the least and greatest valid value."""
     height, width = pixels.shape
-    out = np.empty((height, width), np.float32)
-    halves = np.empty((height // 2, width // 2), np.float32)
+    out = np.empty((height // 2, width // 2), np.float32)
+    p = np.empty(width, np.float32)
+    q = np.empty(width, np.float32)
     least = np.int32(65536)
     greatest = np.int32(-1)
     for i in range(height):
-        low, high = _stabilised_row(pixels[i], mask[i], slope, start, mean, out[i])
+        low, high = _span_of_row(pixels[i], mask[i])
         least = min(least, low)
         greatest = max(greatest, high)
+        _stabilised_row(pixels[i], mask[i], slope, start, mean, q if i % 2 else p)
         if i % 2:
-            # while both rows are in the cache
-            p, q, r = out[i - 1], out[i], halves[i // 2]
+            r = out[i // 2]
             for j in range(width // 2):
                 r[j] = (p[2 * j] + q[2 * j]) + (p[2 * j + 1] + q[2 * j + 1])
-    return out, halves, least, greatest
+    return out, least, greatest
+
+
+@njit(**_OPTIONS)
+def counted_sums_2d(reference, reference_mask, pixels, mask, slope, start, mean, sy, sx):  # type: ignore[no-untyped-def]
+    """Return what `maskreg.core.search_kernels.common_sums_2d` does, for counts not stabilised yet."""
+    height, width = reference.shape
+    rows, columns = pixels.shape
+    y0, y1 = max(0, sy), min(height, rows + sy)
+    x0, x1 = max(0, sx), min(width, columns + sx)
+    sums = np.zeros(6)
+    zero = np.float32(0)
+    b = np.empty(max(0, x1 - x0), np.float32)
+    for i in range(y0, y1 if x1 > x0 else y0):
+        a, m = reference[i, x0:x1], reference_mask[i, x0:x1]
+        v = mask[i - sy, x0 - sx : x1 - sx]
+        _stabilised_row(pixels[i - sy, x0 - sx : x1 - sx], v, slope, start, mean, b)
+        n, s, ss, t, tt, st = zero, zero, zero, zero, zero, zero
+        for j in range(a.size):
+            w = np.float32(m[j] & v[j])
+            x = a[j] * w
+            y = b[j] * w
+            n += w
+            s += x
+            ss += x * x
+            t += y
+            tt += y * y
+            st += x * y
+        row = (n, s, ss, t, tt, st)
+        for k in range(6):
+            sums[k] += row[k]
+    return sums

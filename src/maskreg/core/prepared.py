@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from maskreg.core.pyramid import ImagePyramid, LevelImage, MaskPyramid
 from maskreg.core.sample import sampled_rows
 from maskreg.core.stabilise import Detector
+from maskreg.core.windows import WindowSums, window_sums
 
 
 class Prepared:
@@ -33,7 +34,7 @@ class Prepared:
         As given.
     pixels : ndarray of float32
         Stabilised, mean off, zero where ignored; for data that are not counts also scaled to unit
-        variance.
+        variance. Where a coarser level will do, counts are never stabilised at full resolution.
     mean, scale : float
         What was taken off, and by what the values were divided before.
     flat : bool
@@ -50,11 +51,30 @@ class Prepared:
         if detector.counts and pixels.ndim == 2 and pixels.dtype in (np.uint8, np.uint16):
             self.scale = 1.0
             self.mean = _masked_mean(detector, pixels, self.mask) if mean is None else mean
-            self.pixels, halves, self.flat = _from_counts(detector, pixels, self.mask, self.mean)
-            self._pyramid = ImagePyramid(self.pixels, masks, halves)
+            self._terms: tuple[np.float32, ...] | None = _terms(detector, self.mean)
+            halves, self.flat = _halves_of_counts(pixels, self.mask, self._terms)
+            self._pyramid = ImagePyramid(None, masks, halves)
         else:
+            self._terms = None
             self.pixels, self.mean, self.scale, self.flat = _from_values(detector, pixels, self.mask)
             self._pyramid = ImagePyramid(self.pixels, masks)
+
+    @cached_property
+    def pixels(self) -> NDArray[np.float32]:
+        """Stabilised, mean off, zero where ignored; of counts made when first needed."""
+        from maskreg.core.prepare_kernels import stabilised_2d
+
+        assert self._terms is not None
+        return np.asarray(stabilised_2d(self.raw, self.mask, *self._terms))
+
+    def sums_with(self, reference: Prepared, lag: tuple[int, ...]) -> WindowSums:
+        """Return the sums over the pixels that are valid in both at one lag."""
+        if self._terms is None or "pixels" in self.__dict__:
+            return window_sums(reference.pixels, reference.mask, self.pixels, self.mask, lag, 0)
+        from maskreg.core.prepare_kernels import counted_sums_2d
+
+        sums = counted_sums_2d(reference.pixels, reference.mask, self.raw, self.mask, *self._terms, *lag)
+        return WindowSums(*sums.reshape(6, 1, 1))
 
     @cached_property
     def typical(self) -> float | None:
@@ -65,7 +85,7 @@ class Prepared:
 
     def level(self, b: int) -> LevelImage:
         """Return the image binned by `b`."""
-        return self._pyramid.level(b)
+        return LevelImage(self.pixels, self.mask) if b == 1 else self._pyramid.level(b)
 
 
 def _masked_mean(detector: Detector, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> float:
@@ -75,16 +95,20 @@ def _masked_mean(detector: Detector, pixels: NDArray[Any], mask: NDArray[np.bool
     return float(detector.stabilised(values).mean()) if values.size else 0.0
 
 
-def _from_counts(
-    detector: Detector, pixels: NDArray[Any], mask: NDArray[np.bool_], mean: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32], bool]:
-    """Return stabilised counts less `mean`, their sums of 2 by 2, and whether all valid ones are equal."""
-    from maskreg.core.prepare_kernels import stabilised_2d
-
+def _terms(detector: Detector, mean: float) -> tuple[np.float32, ...]:
+    """Return slope and start of what is under the root, and what is taken off the root."""
     slope, start = 4 * detector.gain, 4 * (detector.pad - detector.offset * detector.gain)
-    terms = (np.float32(value) for value in (slope, start, mean))
-    out, halves, least, greatest = stabilised_2d(np.ascontiguousarray(pixels), mask, *terms)
-    return out, halves, bool(least >= greatest)
+    return np.float32(slope), np.float32(start), np.float32(mean)
+
+
+def _halves_of_counts(
+    pixels: NDArray[Any], mask: NDArray[np.bool_], terms: tuple[np.float32, ...]
+) -> tuple[NDArray[np.float32], bool]:
+    """Return the sums of 2 by 2 of stabilised counts, and whether all valid ones are equal."""
+    from maskreg.core.prepare_kernels import stabilised_halves_2d
+
+    halves, least, greatest = stabilised_halves_2d(pixels, mask, *terms)
+    return halves, bool(least >= greatest)
 
 
 def _from_values(

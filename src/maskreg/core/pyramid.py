@@ -74,26 +74,30 @@ class ImagePyramid:
 
     Parameters
     ----------
-    pixels : ndarray of float32
-        Zero where ignored.
+    pixels : ndarray of float32 or None
+        Zero where ignored; None where no level finer than two is asked for.
     masks : MaskPyramid
     halves : ndarray of float32, optional
         The sums over blocks of two pixels along every axis, where they are known already.
     """
 
     def __init__(
-        self, pixels: NDArray[np.float32], masks: MaskPyramid, halves: NDArray[np.float32] | None = None
+        self,
+        pixels: NDArray[np.float32] | None,
+        masks: MaskPyramid,
+        halves: NDArray[np.float32] | None = None,
     ) -> None:
         self.masks = masks
         self._lock = RLock()
-        self._sums = {1: pixels} if halves is None else {1: pixels, 2: halves}
-        self._levels = {1: LevelImage(pixels, masks.mask)}
+        self._sums = {b: sums for b, sums in ((1, pixels), (2, halves)) if sums is not None}
+        self._levels: dict[int, LevelImage] = {}
 
     def level(self, b: int) -> LevelImage:
         """Return the image binned by `b`, a power of two; rows that do not fill a block are left out."""
         with self._lock:
             if b not in self._levels:
-                means = self._block_sums(b) * self.masks.weights(b)
+                sums = self._block_sums(b)
+                means = sums if b == 1 else sums * self.masks.weights(b)
                 self._levels[b] = LevelImage(means, self.masks.level(b))
             return self._levels[b]
 
