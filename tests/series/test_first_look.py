@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from maskreg import Status, align
 from maskreg.frames import as_source
+from maskreg.masks import grow
 from maskreg.options import Options
 from maskreg.series.prepared import prepare
 from maskreg.testing import Detector, Rings, Texture, beam_block
@@ -70,6 +72,20 @@ def test_gain_and_pedestal_are_read_off_frames_that_differ_in_brightness_and_vei
     assert found is not None
     assert found.gain == pytest.approx(0.5, rel=0.1)
     assert found.offset == pytest.approx(100, abs=10)
+
+
+@pytest.mark.parametrize(("tight", "warned"), [(0, True), (5, False)])
+def test_a_mask_that_leaves_a_soft_shadow_in_is_said_to_be_too_tight(caplog, tight, warned):
+    block = beam_block(SHAPE)
+    shadow = gaussian_filter(block.astype(float), 1.5)
+    rng = np.random.default_rng(4)
+    scene = Texture(SHAPE)
+    frames = [rng.poisson(100 * shadow * scene.render(2 * d)).astype(np.uint16) for d in DRIFTS]
+    look(frames, grow(block, tight))
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(said) == warned
+    if warned:
+        assert "the mask is too tight, grow it by" in said[0]
 
 
 def test_a_pattern_of_the_detector_is_found_and_frames_that_hold_nothing_else_are_static():

@@ -112,6 +112,7 @@ def take_first_look(
 ) -> FirstLook:
     """Look at the first frames of a series of integers; other data tell neither counts nor zero."""
     from maskreg.core.photon_transfer import PhotonTransfer, photon_transfer
+    from maskreg.core.rim import find_soft_rim
     from maskreg.core.static import find_static
 
     known = any(value is not None for value in (options.gain, options.offset, options.read_noise))
@@ -141,6 +142,12 @@ def take_first_look(
         look = FirstLook(options, detector, static, lit.pattern(static.corrected))
     if (told := look.describe()) is not None:
         log.info("from the first %d frames: %s", len(aligned), told)
+    if (rim := find_soft_rim(lit)) is not None:
+        log.warning(
+            "along the mask up to %.0f %% of the light is missing, as far as %d px from its edge: "
+            "the mask is too tight, grow it by %d px (grow)",
+            100 * rim.dark, rim.depth, rim.depth + 1,
+        )  # fmt: skip
     return look
 
 
