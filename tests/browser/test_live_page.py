@@ -14,6 +14,8 @@ from maskreg.cli import main
 from maskreg.frames import FrameSource, open_frames
 from maskreg.masks import load_mask
 from maskreg.series import Origin, align_run, read_run
+from maskreg.series.find_mask import find_mask
+from maskreg.series.watch import watch_run
 from maskreg.testing.chromium import ChromiumScan
 
 
@@ -155,6 +157,38 @@ def draw(page, tool):
     page.mouse.up()
 
 
+def test_a_mask_is_found_from_what_stands_still(visit, tmp_path):
+    scan = ChromiumScan((256, 256), scans=3, delays=(0.0, 1.0, 2.0, 3.0))
+    scan.write(tmp_path)
+    with serving(tmp_path / "frames", cwd=tmp_path) as url:
+        page, errors, _ = visit(url)
+        page.set_default_timeout(120_000)
+        page.locator("select").select_option("what stands still while the pattern moves (mask auto)")
+        page.get_by_text("; found from 12 frames that drift by up to").wait_for()
+        page.get_by_role("button", name="Save the mask").click()
+        page.get_by_text("(nonzero = valid)").wait_for()
+        assert errors == []
+    found = load_mask(tmp_path / "drawn_valid.tif")
+    np.testing.assert_array_equal(found, find_mask(tmp_path / "frames").mask)
+    assert 0.01 < 1 - found.mean() < 0.1
+
+
+def test_why_no_mask_was_found_is_told(visit, tmp_path):
+    ChromiumScan((128, 128), scans=1, delays=(0.0, 1.0)).write(tmp_path)
+    with serving(tmp_path / "frames", cwd=tmp_path) as url:
+        page, errors, _ = visit(url)
+        page.locator("select").select_option("what stands still while the pattern moves (mask auto)")
+        page.get_by_text("No mask was found: ").wait_for()
+        assert errors == []
+
+
+def test_the_next_flagged_frame_is_one_click_away(seen):
+    page = seen.page
+    for frame in (1, 3, 1):
+        page.get_by_role("button", name="Next flagged frame").click()
+        page.get_by_text(f"Frame {frame}", exact=True).wait_for()
+
+
 class Gated(FrameSource):
     """Frames that can be read only one after the other, when they are let through."""
 
@@ -216,3 +250,30 @@ def test_rows_arrive_while_the_run_is_written(visit, tmp_path):
             assert page.evaluate(drawn) == 8
             assert errors == []
     assert np.isfinite([row.registration.shift for row in read_run(run)[1]]).all()
+
+
+def test_rows_arrive_while_a_folder_is_watched(visit, tmp_path):
+    ChromiumScan((128, 128), scans=1, delays=(0.0, 1.0, 2.0, 3.0)).write(tmp_path)
+    names = sorted((tmp_path / "frames").iterdir())
+    arriving, run = tmp_path / "arriving", tmp_path / "run"
+    arriving.mkdir()
+
+    def arrive(some):
+        for name in some:
+            name.rename(arriving / name.name)
+
+    arrive(names[:2])
+    settings = {"until_idle": 20.0, "settle": 0.1, "workers": 1}
+    thread = threading.Thread(target=lambda: watch_run(arriving, run, **settings), daemon=True)
+    thread.start()
+    while not (run / "run.sqlite").exists() or len(read_run(run)[1]) < 2:
+        time.sleep(0.1)
+    with serving(run) as url:
+        page, errors, _ = visit(url)
+        page.get_by_text("2 of 2 frames ok").wait_for()
+        arrive(names[2:])
+        page.get_by_text("4 of 4 frames ok").wait_for()
+        page.evaluate("Bokeh.documents[0].get_model_by_name('slider').value = 3")
+        page.get_by_text("Frame 3", exact=True).wait_for()
+        assert "cannot be read" not in page.locator("b", has_text="Frame 3").locator("..").inner_text()
+        assert errors == []

@@ -28,6 +28,11 @@ def test_the_verdict_comes_first(visit, report):
     assert page.locator(".verdict").inner_text().startswith("5 of 7 frames ok; drift ")
 
 
+def test_below_it_stand_the_frames_that_are_not_ok_and_why(visit, report):
+    page = visit(report).page
+    assert page.locator(".wrong").inner_text() == "2 unreadable, frames 1, 3: the frame could not be read"
+
+
 def test_markup_in_names_is_shown_as_text(visit, report):
     page, errors, _ = visit(report)
     cells = page.locator("#flagged td:nth-child(2)").all_inner_texts()

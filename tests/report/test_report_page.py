@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maskreg.registration import Registration, Status
 from maskreg.report import BeforeAfter, Mean, PeakMap, SeriesData, Story, report_page, verdict
 from maskreg.report.columns import flagged_columns, good_columns
+from maskreg.report.html import ranges
 from maskreg.report.thinning import MOST_POINTS, thinned
 from maskreg.shifts import FrameRow
 
@@ -159,3 +162,17 @@ def test_time_is_the_axis_where_every_frame_has_one():
 def test_a_part_that_is_missing_is_left_out(part):
     page = report_page(replace(full_story(SeriesData.of(rows(20))), **{part: None}))
     assert re.search(r'<p class="verdict">20 of 20 frames ok', page)
+
+
+@given(st.sets(st.integers(0, 60)), st.integers(1, 6))
+def test_ranges_name_every_frame_or_count_it(frames, most):
+    frames = sorted(frames) or [0]
+    told, _, rest = ranges(frames, most).partition(" and ")
+    _, _, runs = told.partition(" ")
+    named = [
+        frame
+        for run in runs.split(", ")
+        for frame in range(int(run.partition("-")[0]), int(run.rpartition("-")[2]) + 1)
+    ]
+    assert named == frames[: len(named)]
+    assert len(frames) - len(named) == int(rest.removesuffix(" more") or 0)

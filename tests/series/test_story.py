@@ -6,12 +6,15 @@ import shlex
 
 import numpy as np
 import pytest
+import tifffile
 
+from maskreg import open_run
 from maskreg.errors import InputError, RunError
+from maskreg.report.panel import binned
 from maskreg.series import Origin, align_run
 from maskreg.series.inputs import kept_mask, kept_origin, kept_reference
 from maskreg.series.repeat import command_to_repeat
-from maskreg.series.story import story_of
+from maskreg.series.story import PICTURE, story_of
 
 
 @pytest.fixture
@@ -50,6 +53,23 @@ def test_a_frame_can_be_chosen_and_must_have_a_shift(run):
     assert "Frame 2, " in story_of(run, frame=2).before_after.title
     with pytest.raises(InputError, match="frame is 99"):
         story_of(run, frame=99)
+
+
+@pytest.mark.parametrize("name", ["merged.h5", "merged.zarr", "merged.tif"])
+def test_mean_and_count_of_what_merge_wrote(run, tmp_path, name):
+    (merged,) = open_run(run).merge()
+    open_run(run).merge(tmp_path / name)
+    mean = story_of(run, merged=tmp_path / name).mean
+    for shown, image in ((mean.mean, merged.mean), (mean.count, merged.count)):
+        np.testing.assert_array_equal(shown, binned(image, np.isfinite(image), PICTURE))
+    assert name in mean.title
+
+
+def test_merged_frames_of_another_shape_are_refused(run, tmp_path):
+    for kind in ("mean", "count"):
+        tifffile.imwrite(tmp_path / f"other_{kind}.tif", np.ones((5, 5)))
+    with pytest.raises(InputError, match="mean has shape"):
+        story_of(run, merged=tmp_path / "other.tif")
 
 
 def test_without_the_frames_there_are_no_pictures_but_a_note(run, folder):

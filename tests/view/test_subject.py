@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import tifffile
 
 from maskreg.errors import InputError, RunError
 from maskreg.masks import load_mask
+from maskreg.options import Options
 from maskreg.series import Origin, align_run
 from maskreg.testing.chromium import ChromiumScan
+from maskreg.view.background import Background
 from maskreg.view.subject import open_subject
-from maskreg.view.trial import Trial
+from maskreg.view.trial import tried
 
 
 @pytest.fixture
@@ -46,6 +50,7 @@ def test_frames_without_a_run(data):
 def test_it_is_read_again_only_when_something_was_written(run):
     subject = open_subject([str(run)])
     before = subject.version
+    assert not subject.is_stale()
     subject.refresh()
     assert subject.version == before
     subject.exclude(1, out=True)
@@ -74,14 +79,39 @@ def test_a_run_that_cannot_be_shown_says_why(run, data):
         open_subject([str(run)])
 
 
-def test_a_trial_tells_of_the_newest_mask_alone(data):
+def test_a_trial_tells_shift_and_uncertainty(data):
     frames = [tifffile.imread(path) for path in sorted((data / "frames").iterdir())]
-    mask = load_mask(data / "valid_mask.tif")
-    told = []
-    trial = Trial(open_subject([str(data / "frames")]).options(), told.append)
-    for frame in (0, 1, 2):
-        trial.ask(frames[0], frames[frame], mask, frame)
-    trial._thread.shutdown(wait=True)
-    assert told[-1].startswith("Frame 2 with this mask: shift ")
-    assert told[-1].count("±") == 2
-    trial.close()
+    told = tried(frames[0], frames[2], load_mask(data / "valid_mask.tif"), Options())
+    assert told.startswith("shift ")
+    assert told.count("±") == 2
+
+
+def test_of_many_wishes_the_newest_is_done_and_an_error_is_a_result():
+    begun, go_on, results = threading.Event(), threading.Event(), []
+    background = Background(lambda call: call())
+
+    def slow():
+        begun.set()
+        go_on.wait(60)
+        return "overtaken"
+
+    def impossible():
+        raise InputError("too few frames")
+
+    background.ask(slow, results.append)
+    begun.wait(60)
+    background.ask(lambda: "overtaken too", results.append)
+    background.ask(impossible, results.append)
+    go_on.set()
+    background._thread.shutdown(wait=True)
+    assert list(map(str, results)) == ["too few frames"]
+
+
+def test_what_was_asked_for_before_the_page_is_gone_is_not_delivered():
+    go_on, results = threading.Event(), []
+    background = Background(lambda call: call())
+    background.ask(lambda: go_on.wait(60), results.append)
+    background.close()
+    go_on.set()
+    background._thread.shutdown(wait=True)
+    assert results == []

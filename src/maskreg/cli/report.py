@@ -23,12 +23,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--frame", type=int, metavar="N", help="show this frame before and after (default: the farthest off)"
     )
+    parser.add_argument(
+        "--merged",
+        metavar="OUT",
+        help="show mean and count of this output of merge (default: of a sample of the frames)",
+    )
     add_input_flag(parser)
 
 
 def run(args: Namespace) -> int:
     """Write the report."""
-    path = write_report(Path(args.folder), args.output, frame=args.frame, frames=args.input)
+    path = write_report(
+        Path(args.folder), args.output, frame=args.frame, frames=args.input, merged=args.merged
+    )
     print(f"report: {path}")
     return exits.DONE
 
@@ -52,13 +59,14 @@ def write_report(
     *,
     frame: int | None = None,
     frames: Sequence[str] | None = None,
+    merged: str | None = None,
 ) -> Path:
     """Write the report of a run folder and return where it is."""
     from maskreg.outputs import atomic_write
     from maskreg.report import report_page
     from maskreg.series.story import story_of
 
-    page = report_page(story_of(folder, frame=frame, frames=frames))
+    page = report_page(story_of(folder, frame=frame, frames=frames, merged=merged))
     path = folder / REPORT if output is None else Path(output)
     with atomic_write(path) as stream:
         stream.write(page)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 from typing import Any
@@ -21,15 +20,42 @@ def stylesheet() -> str:
 
 
 def heading(title: str, line: str, series: SeriesData) -> str:
-    """Return title, verdict, and how many frames have each status."""
-    found = Counter(series.status)
-    items = "".join(
-        f'<li class="{"good" if status.ok else "bad"}" title="{escape(status.sentence)}">'
-        f"{found[status.label]} {escape(status.label)}</li>"
-        for status in Status
-        if status.label in found
+    """Return title, verdict, how many frames are ok, and which are not and what that means."""
+    frames = {status: _frames_with(status, series) for status in Status}
+    good = "".join(
+        f'<li title="{escape(status.sentence)}">{len(found)} {escape(status.label)}</li>'
+        for status, found in frames.items()
+        if found and status.ok
     )
-    return f'<h1>{escape(title)}</h1><p class="verdict">{escape(line)}</p><ul class="counts">{items}</ul>'
+    bad = "".join(
+        f"<li><b>{len(found)} {escape(status.label)}</b>, {ranges(found)}: "
+        f'<span class="soft">{escape(status.sentence)}</span></li>'
+        for status, found in frames.items()
+        if found and not status.ok
+    )
+    return (
+        f'<h1>{escape(title)}</h1><p class="verdict">{escape(line)}</p>'
+        f'<ul class="counts">{good}</ul><ul class="wrong">{bad}</ul>'
+    )
+
+
+def _frames_with(status: Status, series: SeriesData) -> list[int]:
+    pairs = zip(series.frame, series.status, strict=True)
+    return [int(frame) for frame, label in pairs if label == status.label]
+
+
+def ranges(frames: Sequence[int], most: int = 8) -> str:
+    """Return ascending numbers as "frames 3, 7-9 and 12 more"."""
+    runs: list[list[int]] = []
+    for frame in frames:
+        if runs and frame == runs[-1][-1] + 1:
+            runs[-1][1:] = [frame]
+        else:
+            runs.append([frame])
+    shown = runs[:most]
+    told = ", ".join("-".join(map(str, run)) for run in shown)
+    left = sum(frame > shown[-1][-1] for frame in frames)
+    return f"{'frame' if len(frames) == 1 else 'frames'} {told}{f' and {left} more' if left else ''}"
 
 
 def flagged_table(series: SeriesData) -> str:

@@ -115,8 +115,7 @@ def _sections(story: Story, parts: dict[str, str]) -> str:
         )
         sections.append(("Before and after", pair))
     sections += [
-        ("Where it was found, and what was left out", grid("peak", "mask")),
-        ("All frames together", grid("mean", "count")),
+        ("Place, mask, and all frames together", grid("peak", "mask", "mean", "count", kind="grid four")),
         ("Flagged frames", flagged_table(story.series)),
         ("Settings", _command(story.command) + settings_table(story.settings)),
     ]

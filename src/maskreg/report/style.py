@@ -79,5 +79,6 @@ def plain(figure: Any) -> Any:
         legend.border_line_alpha = 0
         legend.label_text_color = INK
         legend.label_text_font_size = "12px"
-        legend.padding = legend.margin = legend.spacing = 2
+        legend.padding = legend.margin = 2
+        legend.spacing = 10
     return figure

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from maskreg.apply.shift_image import shift_image
 from maskreg.core.correlate import correlate
 from maskreg.errors import InputError, MaskregError
-from maskreg.frames import FrameSource
+from maskreg.frames import FrameSource, open_frames
 from maskreg.frames.corrected import as_corrected
 from maskreg.geometry import nearest_lag
 from maskreg.masks import describe_mask
+from maskreg.outputs import sibling
 from maskreg.report import BeforeAfter, Mean, PeakMap, SeriesData, Story
 from maskreg.report.panel import binned
 from maskreg.series.closing import jumps_of
@@ -45,7 +46,13 @@ SAMPLE = 48
 Part = TypeVar("Part")
 
 
-def story_of(run: str | os.PathLike[str], *, frame: int | None = None, frames: Any = None) -> Story:
+def story_of(
+    run: str | os.PathLike[str],
+    *,
+    frame: int | None = None,
+    frames: Any = None,
+    merged: str | os.PathLike[str] | None = None,
+) -> Story:
     """Return what there is to tell about a run folder.
 
     Parameters
@@ -56,6 +63,8 @@ def story_of(run: str | os.PathLike[str], *, frame: int | None = None, frames: A
         The frame that is shown before and after; else the ok one that had drifted farthest.
     frames : optional
         Where the frames are, as `maskreg.align` takes them, if they are not where they were.
+    merged : path, optional
+        What `maskreg.Alignment.merge` wrote, to be shown instead of the mean of a sample.
 
     Returns
     -------
@@ -73,6 +82,8 @@ def story_of(run: str | os.PathLike[str], *, frame: int | None = None, frames: A
         command=command_to_repeat(origin),
     )
     chosen = _chosen(table, frame)
+    if merged is not None:
+        told = _with(told, mean=_merged(Path(merged), settings["shape"]))
     by = kept_calibration(Path(run), settings["shape"])
     source = as_corrected(FramesOfRun(Path(run), table, frames), by)
     try:
@@ -100,7 +111,7 @@ def _with_pictures(
             moving = source.read(chosen.frame)
             parts["before_after"] = _before_after(reference, moving, mask, chosen)
             parts["peak"] = _unless_too_large(lambda: _peak(reference, moving, mask, chosen))
-    parts["mean"] = _mean(source, table, mask)
+    parts["mean"] = told.mean or _mean(source, table, mask)
     return _with(told, **parts)
 
 
@@ -177,6 +188,22 @@ def _mean(source: FrameSource, table: ShiftTable, mask: NDArray[np.bool_] | None
         mean = np.where(count > 0, total / count, np.nan)
     which = "all" if len(sample) == len(rows) else f"{len(sample)} of the {len(rows)}"
     return Mean(f"Masked mean of {which} ok frames, aligned", mean, count)
+
+
+def _merged(output: Path, shape: Sequence[int]) -> Mean:
+    """Return mean and count of what `merge` wrote; of groups, those of the first."""
+    images = []
+    for name in ("mean", "count"):
+        where = sibling(output, name) if output.suffix in (".tif", ".tiff") else f"{output}::/{name}"
+        with open_frames(where) as source:
+            groups, image = len(source), source.read(0)
+        if image.shape != tuple(shape):
+            raise InputError(
+                f"{output}: {name} has shape {image.shape}, the frames of the run {tuple(shape)}"
+            )
+        images.append(_small(image, np.isfinite(image)))
+    which = "all ok frames" if groups == 1 else f"the first of {groups} groups"
+    return Mean(f"Masked mean of {which}, from {output.name}", images[0], images[1])
 
 
 def _small(image: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float64]:

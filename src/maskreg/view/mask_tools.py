@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.errors import MaskregError
 from maskreg.masks import MaskEditor, describe_mask, load_mask, mask_warning
+from maskreg.view.background import Background
 from maskreg.view.picture import Picture
 from maskreg.view.subject import Subject
 from maskreg.view.widgets import when_changed, widget
+
+if TYPE_CHECKING:
+    from maskreg.series.find_mask import FoundMask
 
 LOOK, RECTANGLE, DISK, POLYGON, BRUSH = range(5)
 TOOLS = ("Look", "Rectangle", "Disk", "Polygon", "Brush")
@@ -26,7 +30,12 @@ _HINTS = (
     "Drag.",
 )
 
-_START = ("Start from ...", "nothing ignored", "the mask of the run")
+_START = (
+    "Start from ...",
+    "nothing ignored",
+    "the mask of the run",
+    "what stands still while the pattern moves (mask auto)",
+)
 
 _CHOOSE = "tools.forEach((tool, place) => { tool.active = owners[place].includes(cb_obj.active); });"
 """Which of bokeh's tools answers the mouse: the server cannot say so, the browser can."""
@@ -42,10 +51,15 @@ class MaskTools:
         Where it is drawn.
     on_change : callable
         Called after the mask was changed.
+    background : Background
+        Where masks are searched for.
     """
 
-    def __init__(self, subject: Subject, picture: Picture, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, subject: Subject, picture: Picture, on_change: Callable[[], None], background: Background
+    ) -> None:
         self._subject, self._picture, self._on_change = subject, picture, on_change
+        self._background = background
         self.editor = MaskEditor(subject.source.shape, subject.mask)
         self._make_widgets()
         self._make_tools()
@@ -174,10 +188,26 @@ class MaskTools:
         elif name == _START[2]:
             given = self._subject.mask
             self._edit(self.editor.clear if given is None else lambda: self.editor.start_from(given))
+        elif name == _START[3]:
+            self._search()
         else:
             files = {path.name: path for path in self._subject.mask_files()}
             self._edit(lambda: self.editor.start_from(load_mask(files[name])))
         self.start.value = _START[0]
+
+    def _search(self) -> None:
+        """Find a mask beside the page: it takes from seconds to minutes."""
+        from maskreg.series.find_mask import find_mask
+
+        self.saved.text = "Looking for what stands still while the pattern moves ..."
+        self._background.ask(lambda: find_mask(self._subject.source), self._take_found)
+
+    def _take_found(self, found: FoundMask | MaskregError) -> None:
+        if isinstance(found, MaskregError):
+            self.saved.text = escape(f"No mask was found: {found}")
+            return
+        self._edit(lambda: self.editor.start_from(found.mask))
+        self.saved.text = escape(". ".join([found.describe(), *found.warnings]))
 
     def _edit(self, step: Callable[[], bool]) -> None:
         """Take a step; say what was wrong with it where the page can show it."""

@@ -35,13 +35,22 @@ class Picture:
     subject : Subject
     on_frame : callable
         Called with the index after another frame was chosen.
+    soon : callable
+        Calls a function without arguments in a moment.
     """
 
-    def __init__(self, subject: Subject, on_frame: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        on_frame: Callable[[int], None],
+        soon: Callable[[Callable[[], None]], object],
+    ) -> None:
         from bokeh.models import Button, Div, RadioButtonGroup, RangeSlider, Slider, Toggle
 
         self._subject = subject
         self._on_frame = on_frame
+        self._soon = soon
+        self._is_due = False
         self._read = lru_cache(KEPT)(subject.source.read)
         self.frame = 0
         self._mask: NDArray[np.bool_] | None = None
@@ -167,8 +176,15 @@ class Picture:
         self.figure.on_event(RangesUpdate, self._on_ranges)
 
     def _on_slider(self, frame: int) -> None:
-        if frame != self.frame:
-            self.show(int(frame))
+        if frame != self.frame and not self._is_due:
+            self._is_due = True
+            self._soon(self._catch_up)
+
+    def _catch_up(self) -> None:
+        """Show where the slider is by now; the frames that it passed are not."""
+        self._is_due = False
+        if self.slider.value != self.frame:
+            self.show(int(self.slider.value))
 
     def blinking(self) -> None:
         """Take a turn at blinking; called by the page's clock again and again."""

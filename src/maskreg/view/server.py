@@ -42,14 +42,13 @@ class PageServer:
         from bokeh.application import Application
         from bokeh.application.handlers import FunctionHandler
         from bokeh.server.server import BaseServer
-        from bokeh.server.tornado import BokehTornado
         from bokeh.server.util import bind_sockets
         from bokeh.util.token import generate_secret_key
         from tornado.httpserver import HTTPServer
         from tornado.ioloop import IOLoop
 
         self._key = generate_secret_key().encode()
-        application = BokehTornado(
+        application = _tornado()(
             {"/": Application(FunctionHandler(build))},
             secret_key=self._key,
             sign_sessions=True,
@@ -80,3 +79,15 @@ class PageServer:
             self._server.io_loop.start()
         finally:
             self._server.stop()
+
+
+def _tornado() -> Any:
+    """Return bokeh's web application, which hands out no more scripts than the page uses."""
+    from bokeh.resources import Resources
+    from bokeh.server.tornado import BokehTornado
+
+    class Tornado(BokehTornado):  # type: ignore[misc]  # bokeh is not read by mypy here
+        def resources(self, absolute_url: str | bool | None = None) -> Resources:
+            return super().resources(absolute_url).clone(components=["bokeh", "bokeh-widgets"])
+
+    return Tornado

@@ -6,6 +6,7 @@ It reads, and writes two things into a run folder: the list of excluded frames, 
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,34 @@ from maskreg.series.story import run_name
 from maskreg.shifts import ShiftTable
 
 
+@dataclass(frozen=True)
+class State:
+    """What a run holds so far.
+
+    Attributes
+    ----------
+    settings : dict
+    table : ShiftTable
+    series : SeriesData
+    jumps : list of Jump
+    stamp : object
+        Another one when something was written since.
+    """
+
+    settings: dict[str, Any]
+    table: ShiftTable
+    series: SeriesData
+    jumps: list[Jump]
+    stamp: object = None
+
+    @classmethod
+    def of(cls, run: Path) -> State:
+        """Read a run folder; it touches nothing else, so any thread may."""
+        stamp = _stamp_of(run)
+        settings, table = read_run(run)
+        return cls(settings, table, SeriesData.of(table), jumps_of(table), stamp)
+
+
 class Subject:
     """Frames, and what is known about their shifts so far.
 
@@ -48,49 +77,46 @@ class Subject:
     """
 
     def __init__(
-        self,
-        title: str,
-        source: FrameSource,
-        *,
-        origin: Origin | None = None,
-        run: Path | None = None,
+        self, title: str, source: FrameSource, *, origin: Origin | None = None, run: Path | None = None
     ) -> None:
         self.title = title
         self.source = source
         self.origin = origin
         self.run = run
-        self.table = ShiftTable(())
-        self.settings: dict[str, Any] = {}
-        self.series = SeriesData.of(())
-        self.jumps: list[Jump] = []
-        self.total = len(source)
         self.version = 0
-        self._state: object = None
-        self._places: dict[int, int] = {}
-        if run is not None:
-            self.refresh()
+        self.take(State({}, ShiftTable(()), SeriesData.of(()), []) if run is None else State.of(run))
         self.mask = None if run is None else kept_mask(run)
         self.reference = source.read(0) if run is None else kept_reference(run)
 
+    def is_stale(self) -> bool:
+        """Whether something was written into the run folder since it was read."""
+        return self.run is not None and _stamp_of(self.run) != self._state.stamp
+
     def refresh(self) -> None:
-        """Read the run again if anything was written since; then `version` is another one."""
-        if self.run is None or (state := _state_of(self.run)) == self._state:
-            return
-        self.settings, self.table = read_run(self.run)
+        """Read the run again if anything was written since."""
+        if self.run is not None and self.is_stale():
+            self.take(State.of(self.run))
+
+    def take(self, state: State) -> None:
+        """Know what was read of the run; `version` is another one then."""
         self._state = state
-        self.series = SeriesData.of(self.table)
-        self.jumps = jumps_of(self.table)
-        self.total = max(self.settings["frames"], len(self.table))
+        self.series, self.jumps = state.series, state.jumps
         raw = self.source.raw if isinstance(self.source, CorrectedFrames) else self.source
         if isinstance(raw, FramesOfRun):
-            raw.renew(self.table)
-        self._places = {row.frame: place for place, row in enumerate(self.table)}
+            raw.renew(state.table)
+        self.total = max(state.settings.get("frames", 0), len(self.source))
+        self._places = {row.frame: place for place, row in enumerate(state.table)}
         self.version += 1
 
     def answer(self, frame: int) -> Registration | None:
         """Return the registration of a frame, if it is done."""
         place = self._places.get(frame)
-        return None if place is None else self.table[place].registration
+        return None if place is None else self._state.table[place].registration
+
+    def along(self, frame: int) -> float | None:
+        """Return where a frame is in the plots along the series, if it is done."""
+        place = self._places.get(frame)
+        return None if place is None else float(self.series.x[place])
 
     def is_excluded(self, frame: int) -> bool:
         """Whether the user left a frame out."""
@@ -127,7 +153,8 @@ class Subject:
 
     def options(self) -> Options:
         """Return the options of the run, else those by default."""
-        known = {name: self.settings[name] for name in Options.__dataclass_fields__ if name in self.settings}
+        told = self._state.settings
+        known = {name: told[name] for name in Options.__dataclass_fields__ if name in told}
         if isinstance(known.get("max_shift"), list):
             known["max_shift"] = tuple(known["max_shift"])
         return Options(**known)
@@ -137,12 +164,14 @@ def open_subject(paths: list[str], frames: list[str] | None = None) -> Subject:
     """Open what the user named: a run folder (whose frames may be elsewhere now), or frames."""
     if len(paths) == 1 and is_run(paths[0]):
         run = Path(paths[0])
-        settings, table = read_run(run)
-        if not len(table):
+        reference = kept_reference(run)
+        by = None if reference is None else kept_calibration(run, reference.shape)
+        source = as_corrected(FramesOfRun(run, ShiftTable(()), frames), by)
+        subject = Subject(run_name(run), source, origin=kept_origin(run), run=run)
+        if not len(subject.series):
             raise RunError(f"no frame of {run} is registered yet; try again in a moment")
-        source = as_corrected(FramesOfRun(run, table, frames), kept_calibration(run, settings["shape"]))
         source.ensure_readable()
-        return Subject(run_name(run), source, origin=kept_origin(run), run=run)
+        return subject
     source = open_frames(paths)
     name = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
     return Subject(name, source, origin=Origin.here(paths))
@@ -154,7 +183,7 @@ def _first_command(origin: Origin | None, *flags: str) -> str:
     return shlex.join(["maskreg", "align", *paths, *flags, "-o", "my-run"])
 
 
-def _state_of(run: Path) -> object:
+def _stamp_of(run: Path) -> object:
     """Return what changes when something is written: sizes and times of the files of the record."""
     states: list[tuple[int, int] | None] = []
     for name in (RECORD, f"{RECORD}-wal", EXCLUDED):
