@@ -15,6 +15,7 @@ from maskreg.series import align_run, read_run
 from maskreg.series.watch import folder as folder_module
 from maskreg.series.watch import run as run_module
 from maskreg.series.watch import watch_run
+from maskreg.testing import Detector, Texture
 
 QUICK = {"settle": 0.1, "until_idle": 0.6, "workers": 1}
 
@@ -69,6 +70,31 @@ def test_frames_that_arrive_out_of_order_and_slowly_end_in_the_table_of_align(fo
     assert len(alignment) == 8
     assert alignment.ok.all()
     assert table(tmp_path) == whole(folder, tmp_path, mask)
+
+
+def test_what_the_first_frames_tell_of_the_detector_is_told_as_to_align(tmp_path):
+    shape = (96, 96)
+    rng = np.random.default_rng(6)
+    flat = 1 + 0.03 * rng.normal(size=shape)
+    drifts = np.cumsum(rng.normal(0, 1.5, (20, 2)), axis=0)
+    camera = Detector(gain=0.5, offset=100.0, dtype=np.uint16)
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+
+    def write():
+        for k in (0, 3, 1, 2, *range(19, 3, -1)):
+            frame = camera.expose(200 * flat * Texture(shape).render(drifts[k] - drifts[0]), rng)
+            tifffile.imwrite(inbox / f"f{k:02}.tif", frame)
+            time.sleep(0.03)
+
+    writer = written_meanwhile(write)
+    alignment = watch_run(inbox, tmp_path / "run", **QUICK)
+    writer.join()
+    assert len(alignment) == 20
+    told = read_run(tmp_path / "run")[0]["first_look"]
+    assert "e/count" in told
+    assert "static structure" in told
+    assert table(tmp_path) == whole(inbox, tmp_path)
 
 
 def test_a_writer_that_pauses_for_long_does_no_harm(folder, tmp_path):
