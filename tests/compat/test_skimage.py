@@ -89,7 +89,9 @@ def test_unmasked_answers_are_equal(shape: tuple[int, ...], dtype: str, normaliz
         shift, error, phase = phase_cross_correlation(a, b, normalization=normalization, **options)
         assert shift.dtype == expected[0].dtype
         tolerance = 2e-3 if dtype == "f4" else 1e-7
-        np.testing.assert_allclose(shift, expected[0], atol=tolerance)
+        # in single precision rounding decides between two steps that are equally high
+        step = 1 / options.get("upsample_factor", np.inf) if dtype == "f4" else 0
+        np.testing.assert_allclose(shift, expected[0], atol=max(tolerance, 1.01 * step))
         np.testing.assert_allclose([error, phase], [float(v) for v in expected[1:]], atol=tolerance)
 
 

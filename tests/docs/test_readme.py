@@ -23,6 +23,17 @@ def test_the_two_commands_come_first():
     ]
 
 
+def test_the_index_of_the_site_names_every_page():
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = [page.relative_to(ROOT / "docs").with_suffix("") for page in ROOT.glob("docs/**/*.md")]
+    listed = [
+        line
+        for block in re.findall(r"```{toctree}\n(.*?)```", index, re.DOTALL)
+        for line in block.splitlines()
+    ]
+    assert [str(page) for page in pages if page.as_posix() not in [*listed, "index"]] == []
+
+
 @pytest.mark.parametrize("name", ["alignment.png", "report.png", "view.png"])
 def test_the_picture_is_there_and_not_too_large(name):
     picture = (ROOT / "docs" / "images" / name).read_bytes()
