@@ -98,4 +98,4 @@ if __name__ == "__main__":
         main(Path(sys.argv[1]))
     else:
         with tempfile.TemporaryDirectory() as temporary:
-            main(Path(temporary) / "demo")
+            main(Path(temporary) / "maskreg-demo")

@@ -121,6 +121,12 @@ class Registration:
         """The sentence the user reads: the status's own, and what is particular to this case."""
         return f"{self.status.sentence} ({self.detail})" if self.detail else self.status.sentence
 
+    @property
+    def shift_text(self) -> str:
+        """The shift with its uncertainty for people, an axis after the other, px: ``+1.234 ± 0.021, ...``."""
+        pairs = zip(self.shift, self.uncertainty, strict=True)
+        return ", ".join(f"{value:+.3f} ± {sigma:.3f}" for value, sigma in pairs)
+
     @classmethod
     def failed(cls, status: Status, ndim: int, detail: str = "") -> Registration:
         """Return an answer that holds no shift: only a status and its reason."""
@@ -141,9 +147,10 @@ class Registration:
         """Return what a notebook shows."""
         from maskreg.notebook import table_html
 
-        pairs = zip(self.shift, self.uncertainty, strict=True)
-        shift = ", ".join(f"{value:+.3f} ± {sigma:.3f}" for value, sigma in pairs)
-        rows = [("shift, px", shift if self.status.keeps_shift else "none"), ("reason", self.reason)]
+        rows = [
+            ("shift, px", self.shift_text if self.status.keeps_shift else "none"),
+            ("reason", self.reason),
+        ]
         rows += [
             ("score", f"{self.score:.3f}"),
             ("significance", f"{self.significance:.1f}"),

@@ -127,7 +127,9 @@ def test_a_polygon_becomes_a_mask_that_align_takes(visit, scan_folder, tmp_path,
         page.get_by_role("button", name="Polygon", exact=True).click()
         draw(page, "Polygon")
         page.wait_for_function("!Bokeh.documents[0].get_model_by_name('undo').disabled")
-        page.get_by_text("Frame 0 with this mask: ").wait_for()
+        page.get_by_text("Frame 0 is the reference").wait_for()
+        page.evaluate("Bokeh.documents[0].get_model_by_name('slider').value = 4")
+        page.get_by_text("Frame 4 with this mask: shift ").wait_for()
         page.get_by_role("button", name="Save the mask").click()
         page.get_by_text("(nonzero = valid)").wait_for()
         assert (errors, requests) == ([], [])
@@ -187,6 +189,22 @@ def test_the_next_flagged_frame_is_one_click_away(seen):
     for frame in (1, 3, 1):
         page.get_by_role("button", name="Next flagged frame").click()
         page.get_by_text(f"Frame {frame}", exact=True).wait_for()
+
+
+def test_frames_without_a_run_are_shown_aligned_with_the_mask_as_it_is(visit, scan_folder, tmp_path):
+    drawn = """() => {
+        const picture = Bokeh.documents[0].get_model_by_name('picture');
+        const source = picture.renderers.find((renderer) => renderer.visible).data_source;
+        const image = source.get_column('image')[0];
+        return Array.from(image.data ?? image).filter(Number.isFinite).length;
+    }"""
+    with serving(scan_folder / "frames", cwd=tmp_path) as url:
+        page, errors, _ = visit(url)
+        page.evaluate("Bokeh.documents[0].get_model_by_name('slider').value = 4")
+        page.get_by_text("Frame 4 with this mask: shift ").wait_for()
+        page.get_by_role("button", name="Difference after").click()
+        page.wait_for_function(f"({drawn})() > 60000")
+        assert errors == []
 
 
 class Gated(FrameSource):

@@ -13,7 +13,7 @@ from maskreg.series import Origin, align_run
 from maskreg.testing.chromium import ChromiumScan
 from maskreg.view.background import Background
 from maskreg.view.subject import open_subject
-from maskreg.view.trial import tried
+from maskreg.view.trial import told, tried
 
 
 @pytest.fixture
@@ -81,9 +81,10 @@ def test_a_run_that_cannot_be_shown_says_why(run, data):
 
 def test_a_trial_tells_shift_and_uncertainty(data):
     frames = [tifffile.imread(path) for path in sorted((data / "frames").iterdir())]
-    told = tried(frames[0], frames[2], load_mask(data / "valid_mask.tif"), Options())
-    assert told.startswith("shift ")
-    assert told.count("±") == 2
+    text = told(tried(frames[0], frames[2], load_mask(data / "valid_mask.tif"), Options()))
+    assert text.startswith("shift ")
+    assert text.count("±") == 2
+    assert told(tried(frames[0], np.ones_like(frames[0]), None, Options())).startswith("flat: ")
 
 
 def test_of_many_wishes_the_newest_is_done_and_an_error_is_a_result():

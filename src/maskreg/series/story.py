@@ -139,12 +139,9 @@ def _before_after(
     answer = row.registration
     aligned, aligned_mask = shift_image(moving, answer.shift, mask)
     valid = np.ones(reference.shape, bool) if mask is None else mask
-    shift = ", ".join(
-        f"{value:+.3f} ± {sigma:.3f}" for value, sigma in zip(answer.shift, answer.uncertainty, strict=True)
-    )
     return BeforeAfter(
-        title=f"Frame {row.frame}, {row.source}: shift {shift} px (rows, columns), {answer.status.label}. "
-        "Both differences have one colour scale; hatched is what the mask ignores.",
+        title=f"Frame {row.frame}, {row.source}: shift {answer.shift_text} px (rows, columns), "
+        f"{answer.status.label}. Both differences have one colour scale; hatched is what the mask ignores.",
         reference=_small(reference, valid & np.isfinite(reference)),
         before=_small(moving, valid & np.isfinite(moving)),
         after=_small(aligned, aligned_mask),

@@ -77,10 +77,9 @@ class MaskTools:
             self.tool,
             self.hint,
             self.kind,
-            beside(self.radius, self.size),
-            beside(self.grow, self.shrink),
+            beside(self.radius, self.undo, self.redo),
+            beside(self.size, self.grow, self.shrink),
             beside(self.level, self.above, self.below),
-            beside(self.undo, self.redo),
             self.start,
             self.about,
             beside(self.name, self.save),
@@ -103,13 +102,13 @@ class MaskTools:
         size = max(self._subject.source.shape)
         self.radius = widget(Spinner, title="Brush radius, px", low=0.5, step=1, value=max(2, size // 50))
         self.size = widget(Spinner, title="Grow or shrink by, px", low=0.5, step=0.5, value=2)
-        self.grow = widget(Button, label="Grow")
-        self.shrink = widget(Button, label="Shrink")
+        self.grow = widget(Button, label="Grow", align="end")
+        self.shrink = widget(Button, label="Shrink", align="end")
         self.level = widget(Spinner, title="Value in the reference", value=self._high_value())
         self.above = widget(Button, label="All above", align="end")
         self.below = widget(Button, label="All below", align="end")
-        self.undo = widget(Button, label="Undo", name="undo")
-        self.redo = widget(Button, label="Redo")
+        self.undo = widget(Button, label="Undo", name="undo", align="end")
+        self.redo = widget(Button, label="Redo", align="end")
         self.start = widget(Select, options=self._starts(), value=_START[0])
         self.about = widget(Div, name="mask_about")
         self.name = widget(TextInput, title="Name", value="drawn_valid.tif")

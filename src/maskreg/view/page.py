@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from maskreg.errors import MaskregError
-from maskreg.registration import Status
+from maskreg.registration import Registration
 from maskreg.report.html import flagged_table, heading, stylesheet
 from maskreg.report.picture_plots import BLINK_MS
 from maskreg.report.series_plots import SeriesSources, drift_plot, path_plot, quality_plots
@@ -19,7 +19,7 @@ from maskreg.view.background import Background
 from maskreg.view.mask_tools import MaskTools
 from maskreg.view.picture import Picture
 from maskreg.view.subject import State, Subject
-from maskreg.view.trial import tried
+from maskreg.view.trial import told, tried
 from maskreg.view.widgets import when_changed, widget
 
 LOOK_MS = 1000
@@ -124,7 +124,7 @@ class Page:
         self.leave_out.label = "Take this frame back" if out else "Leave this frame out"
         answer = self._subject.answer(frame)
         self.leave_out.disabled = not out and (
-            answer is None or not answer.status.keeps_shift or answer.status is Status.REFERENCE
+            answer is None or not answer.status.keeps_shift or self._subject.is_reference(frame)
         )
         self.command.text = ""
         for here in self.here:
@@ -137,18 +137,26 @@ class Page:
 
     def _try_mask(self) -> None:
         """Register the frame that is shown with the mask as it is drawn; with that of a run it is known."""
-        if self._subject.run is not None and not self.masks.editor.can_undo:
-            self.trial.text = ""
+        subject, picture = self._subject, self.picture
+        frame, reference, moving = picture.frame, subject.reference, picture.image
+        self.trial.text = ""
+        picture.use(None)
+        if subject.run is not None and not self.masks.editor.can_undo:
             return
-        reference, moving = self._subject.reference, self.picture.image
+        if subject.is_reference(frame):
+            self.trial.text = f"Frame {frame} is the reference: another one shows what the mask does."
+            return
         if reference is None or moving is None:
             return
+
+        def take(answer: Registration | MaskregError) -> None:
+            self.trial.text = escape(f"Frame {frame} with this mask: {told(answer)}")
+            if isinstance(answer, Registration) and frame == picture.frame:
+                picture.use(answer)
+
         self.trial.text = "Registering with this mask ..."
-        mask, frame, options = self.masks.mask, self.picture.frame, self._subject.options()
-        self._trials.ask(
-            lambda: tried(reference, moving, mask, options),
-            lambda told: setattr(self.trial, "text", escape(f"Frame {frame} with this mask: {told}")),
-        )
+        mask, options = self.masks.mask, subject.options()
+        self._trials.ask(lambda: tried(reference, moving, mask, options), take)
 
     def _show_next_flagged(self) -> None:
         """Show the flagged frame after this one; after the last, the first."""

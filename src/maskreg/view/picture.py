@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.errors import MaskregError
+from maskreg.registration import Registration
 from maskreg.report.panel import contrast, symmetric_limit
 from maskreg.report.style import difference_colours, hexes, plain
 from maskreg.view.subject import Subject
@@ -51,6 +52,7 @@ class Picture:
         self._on_frame = on_frame
         self._soon = soon
         self._is_due = False
+        self._answer: Registration | None = None
         self._read = lru_cache(KEPT)(subject.source.read)
         self.frame = 0
         self._mask: NDArray[np.bool_] | None = None
@@ -81,12 +83,19 @@ class Picture:
 
     def show(self, frame: int) -> None:
         """Show another frame."""
-        self.frame = frame
+        self.frame, self._answer = frame, None
         if self.slider.value != frame:
             self.slider.value = frame
         self._draw(fit=False)
         self.tell()
         self._on_frame(frame)
+
+    def use(self, answer: Registration | None) -> None:
+        """Show the frame aligned as `answer` says, instead of as the run does; None: as the run does."""
+        if answer is not self._answer:
+            self._answer = answer
+            if VIEWS[self.views.active] in (ALIGNED, AFTER):
+                self._draw(fit=False)
 
     def show_mask(self, mask: NDArray[np.bool_]) -> None:
         """Draw what a mask ignores."""
@@ -100,10 +109,7 @@ class Picture:
         if answer is None:
             text = "not registered yet" if self._subject.run else ""
         else:
-            shift = ", ".join(
-                f"{s:+.3f} ± {u:.3f}" for s, u in zip(answer.shift, answer.uncertainty, strict=True)
-            )
-            where = f"shift {shift} px, " if answer.status.keeps_shift else ""
+            where = f"shift {answer.shift_text} px, " if answer.status.keeps_shift else ""
             why = "" if answer.ok else f": {escape(answer.reason)}"
             text = f"{where}{escape(answer.status.label)}{why}"
         problem = "" if self.image is not None else " It cannot be read."
@@ -241,7 +247,7 @@ class Picture:
             np.nan,
             np.float32,
         )
-        image, answer = self.image, self._subject.answer(self.frame)
+        image, answer = self.image, self._answer or self._subject.answer(self.frame)
         if image is None:
             return nothing
         if view in (FRAME, BEFORE):

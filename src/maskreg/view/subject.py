@@ -19,7 +19,7 @@ from maskreg.frames.corrected import CorrectedFrames, as_corrected
 from maskreg.masks import save_mask
 from maskreg.masks.editing import mask_name
 from maskreg.options import Options
-from maskreg.registration import Registration
+from maskreg.registration import Registration, Status
 from maskreg.report import SeriesData
 from maskreg.series import is_run, read_run
 from maskreg.series.closing import jumps_of
@@ -112,6 +112,11 @@ class Subject:
         """Return the registration of a frame, if it is done."""
         place = self._places.get(frame)
         return None if place is None else self._state.table[place].registration
+
+    def is_reference(self, frame: int) -> bool:
+        """Whether a frame is what the others are registered to; of frames without a run the first one is."""
+        answer = self.answer(frame)
+        return frame == 0 if self.run is None else answer is not None and answer.status is Status.REFERENCE
 
     def along(self, frame: int) -> float | None:
         """Return where a frame is in the plots along the series, if it is done."""

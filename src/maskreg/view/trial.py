@@ -8,21 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.errors import MaskregError
 from maskreg.options import Options
 from maskreg.registration import Registration
 
 
 def tried(
     reference: NDArray[Any], moving: NDArray[Any], mask: NDArray[np.bool_] | None, options: Options
-) -> str:
-    """Register a frame with a mask, and return what came of it."""
+) -> Registration:
+    """Register a frame with a mask."""
     from maskreg.core.register import register
 
-    return _told(register(reference, moving, mask, mask, **asdict(options)))
+    return register(reference, moving, mask, mask, **asdict(options))
 
 
-def _told(answer: Registration) -> str:
+def told(answer: Registration | MaskregError) -> str:
+    """Return what came of it in one line."""
+    if isinstance(answer, MaskregError):
+        return str(answer)
     if not answer.status.keeps_shift:
         return f"{answer.status.label}: {answer.reason}"
-    shift = ", ".join(f"{s:+.3f} ± {u:.3f}" for s, u in zip(answer.shift, answer.uncertainty, strict=True))
-    return f"shift {shift} px, {answer.status.label}, score {answer.score:.3f}"
+    return f"shift {answer.shift_text} px, {answer.status.label}, score {answer.score:.3f}"
