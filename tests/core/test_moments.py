@@ -31,7 +31,7 @@ def images(rng, shape, moving_shape, part=0.97):
     pixels = np.where(mask, rng.normal(size=shape), 0).astype(np.float32)
     moving = np.where(moving_mask, rng.normal(size=moving_shape), 0).astype(np.float32)
     return (
-        make_template(pixels, mask, np.ones(shape, np.float32), gaussian_low_pass(1.1)),
+        make_template(pixels, mask, np.ones(shape, np.float32), gaussian_low_pass(1.1), np.zeros(8)),
         moving,
         moving_mask,
     )
@@ -93,7 +93,9 @@ def test_a_pass_at_a_whole_shift_interpolates_nothing(shape):
         for offset in ([0] * len(shape), [min(2, max(-2, s)) for s in lag])
     )
     lag = tuple(min(2, max(-2, s)) for s in lag)
-    template = make_template(pixels, np.ones(shape, bool), np.ones(shape, np.float32), gaussian_low_pass(1.5))
+    template = make_template(
+        pixels, np.ones(shape, bool), np.ones(shape, np.float32), gaussian_low_pass(1.5), np.zeros(8)
+    )
     sums = moments(template, moving, np.ones(shape, bool), np.array(lag, float), lag)
     assert sums.n > 50
     assert sums.rr == pytest.approx(sums.ru, rel=1e-6)
@@ -144,7 +146,7 @@ for shape, other, lag, shift in [
     for name in ("n", "a", "aa", "b", "bb", "ab"):
         np.testing.assert_allclose(getattr(fast, name), getattr(plain, name), rtol=1e-5, atol=1e-3)
     compared += plain.n.min()
-    template = make_template(a, mask, np.ones(shape, np.float32), gaussian_low_pass(0.8))
+    template = make_template(a, mask, np.ones(shape, np.float32), gaussian_low_pass(0.8), np.zeros(8))
     near = tuple(int(s) for s in np.rint(shift))
     fast, plain = (f(template, b, usable, np.array(shift), near) for f in (moments, plain_moments))
     for name in ("n", "r", "u", "h", "rr", "ru", "uu", "hr", "hu", "g", "gr", "gu"):

@@ -249,7 +249,7 @@ def test_the_gains_of_the_filters_are_what_they_do_to_noise(ndim, width):
     shape = {1: (60_000,), 2: (300, 300), 3: (80, 80, 80)}[ndim]
     noise = np.random.default_rng(10).normal(size=shape).astype(np.float32)
     template = make_template(
-        noise, np.ones(shape, bool), np.ones(shape, np.float32), gaussian_low_pass(width)
+        noise, np.ones(shape, bool), np.ones(shape, np.float32), gaussian_low_pass(width), np.zeros(8)
     )
     inside = tuple(slice(12, -12) for _ in shape)
     gains = template.gains

@@ -19,7 +19,7 @@ DRIFT = (3.4, -4.7)
 
 
 def template_of(pixels, mask, width=1.5):
-    return make_template(pixels, mask, np.ones(mask.shape, np.float32), gaussian_low_pass(width))
+    return make_template(pixels, mask, np.ones(mask.shape, np.float32), gaussian_low_pass(width), np.zeros(8))
 
 
 @pytest.mark.parametrize("shape", [(12000,), (150, 140), (23, 25, 24)])

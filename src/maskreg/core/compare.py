@@ -16,7 +16,7 @@ from maskreg.core.likelihood import LEAST_UNEXPLAINED
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import Moments, moments, shifted_mask
-from maskreg.core.template import Template
+from maskreg.core.search import LevelMap
 from maskreg.core.windows import WindowSums, window_sums
 from maskreg.geometry import nearest_lag
 
@@ -66,35 +66,34 @@ def likelihood_gap(
     if n < 3 or n < COMMON_PART * max(np.count_nonzero(mask) for mask in own):
         return None
     on_common = replace(template, mask=common)
-    left, matched = [], []
+    left = []
     for shift, lag in zip((one, other), near, strict=True):
         between = moments(on_common, pixels, usable, shift / b, lag)
         around = window_sums(template.pixels, common, pixels, usable, lag, 1)
         left.append(_unexplained(between, _variance_at(around, shift / b - np.array(lag))))
-        matched.append(_matched(on_common, between, shift / b))
     gap = 0.5 * (n - 2) * float(np.log(left[1] / left[0]))
     sure = abs(gap) - CHANCE_SPREADS * _chance_gap(n, min(left))
-    return float(np.copysign(sure, gap)) if sure > 0 else _matched_gap(*matched)
+    return float(np.copysign(sure, gap)) if sure > 0 else 0.0
 
 
-def _matched(template: Template, between: Moments, shift: NDArray[np.float64]) -> float:
-    """Return how far moving matches the low-passed reference, in standard deviations of its noise."""
-    h = template.smooth[template.mask].astype(np.float64)
-    noise = float(template.noise[template.mask].mean(dtype=np.float64)) * float(((h - h.mean()) ** 2).sum())
-    product = between.hu - between.h * between.u / between.n - between.n * template.error.at(shift)[-1]
-    return float(product / np.sqrt(max(noise, 1e-30)))
+def matched_gap(level: LevelMap, one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Return by how much the log-likelihood of shift `one` surely exceeds that of `other`, as a level tells.
 
+    Where noise drowns single pixels their likelihoods tell nothing, but the map of the matched filter does:
+    its Fisher z has unit noise. The noises of two places are at most independent; the result is 0 where
+    they could make the difference.
 
-def _matched_gap(one: float, other: float) -> float:
-    """Return by how much the log-likelihood of one match surely exceeds that of the other.
-
-    Where noise drowns single pixels their likelihoods tell nothing, but the low-passed reference does:
-    for a template of unit noise the log-likelihood is half the square of the match. The noises of two
-    matches are at most independent.
+    Parameters
+    ----------
+    level : LevelMap
+        Of a search by a matched filter.
+    one, other : (ndim,) ndarray
+        Shifts, px.
     """
-    best = max(one, other)
-    sure = abs(one - other) - CHANCE_SPREADS * np.sqrt(2) - UNEVEN * abs(best)
-    return float(np.copysign(best * sure, one - other)) if sure > 0 and best > 0 else 0.0
+    heights = [level.height(shift) for shift in (one, other)]
+    best, gap = max(heights), heights[0] - heights[1]
+    sure = abs(gap) - CHANCE_SPREADS * np.sqrt(2) - UNEVEN * abs(best)
+    return float(np.copysign(best * sure, gap)) if sure > 0 and best > 0 else 0.0
 
 
 def _chance_gap(n: int, unexplained: float) -> float:

@@ -28,9 +28,6 @@ RIDGE = 1e-3
 LEAST_NOISE = 0.25
 """Noise is not evened out below this variance: a single electron must not tower over the rest."""
 
-LEAST_PART = 0.05
-"""A blurred pixel of which less is valid is not scaled up further."""
-
 REACH = 3.0
 """The window ends at this many sigma."""
 
@@ -192,35 +189,6 @@ def plain_detail(
     padded[1][corner] = out * out
     energy, whole = (float(np.sum(image.astype(np.float64) ** 2)) for image in (out, pixels))
     return Detail(out, padded, energy, whole)
-
-
-class Blur:
-    """A Gaussian mean over the valid pixels of images with one mask, for counts too few to show a pixel.
-
-    Parameters
-    ----------
-    mask : (...) ndarray of bool
-        True = valid.
-    sigma : float
-        Px.
-    """
-
-    def __init__(self, mask: NDArray[np.bool_], sigma: float) -> None:
-        self._sigma = sigma
-        part = self._filtered(mask.astype(np.float32))
-        self._weight = np.where(mask, 1 / np.maximum(part, np.float32(LEAST_PART)), 0).astype(np.float32)
-
-    def __call__(self, found: Detail) -> Detail:
-        """Return the blurred detail, of the same window."""
-        pixels = self._filtered(found.pixels) * self._weight
-        padded = np.zeros_like(found.padded)
-        corner = tuple(slice(0, n) for n in pixels.shape)
-        padded[0][corner] = pixels
-        padded[1][corner] = pixels * pixels
-        return Detail(pixels, padded, float(np.sum(pixels.astype(np.float64) ** 2)), found.whole)
-
-    def _filtered(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(scipy.ndimage.gaussian_filter(pixels, self._sigma, mode="constant", truncate=REACH))
 
 
 @lru_cache(maxsize=8)

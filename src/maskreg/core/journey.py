@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.compare import likelihood_gap
+from maskreg.core.compare import likelihood_gap, matched_gap
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.peak import Candidate, Choice, choose, most_significant
 from maskreg.core.place import Place, place
@@ -26,6 +26,9 @@ DECISIVE = 3.0
 
 SURE = 3.0
 """A place this many spreads above the line needs no finer search."""
+
+DROWNED = 0.5
+"""Where less than this part of the variance is common to both images, noise drowns their pixels."""
 
 ONE_PIXEL = 0.8
 """A match of which one pixel makes this part is none: it says where one hot pixel meets another."""
@@ -49,7 +52,30 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
                 Status.WEAK, moving.mask.ndim, "the images correlate at no shift that was searched"
             )
         return Registration.failed(Status.NO_OVERLAP, moving.mask.ndim, _why_forbidden(levels))
-    return _judged(masked, moving, levels, choose(levels))
+    return _judged(masked, moving, *chosen(masked, moving, levels))
+
+
+def chosen(masked: MaskedSide, moving: Prepared, levels: list[LevelMap]) -> tuple[list[LevelMap], Choice]:
+    """Return the levels that are believed, and their choice.
+
+    Where noise drowns single pixels, they do not tell one period of a lattice from the next; the matched
+    filter does, if a place stands out more there.
+    """
+    choice, finest = choose(levels), min(levels, key=lambda level: level.bin)
+    if not choice.alike or finest.best is None or finest.ncc[finest.best] ** 2 > DROWNED:
+        return levels, choice
+    faint = masked.search(finest.bin, faint=True)(moving)
+    if not faint.margin > max(level.margin for level in levels):
+        return levels, choice
+    return [faint], _by_height(faint, choose([faint]))
+
+
+def _by_height(faint: LevelMap, choice: Choice) -> Choice:
+    """Return the choice between places of the same structure that the height of their peaks makes."""
+    if not choice.alike:
+        return choice
+    first, second, *_ = sorted([choice.winner, *choice.alike], key=lambda c: -faint.height(c.shift))
+    return Choice(first, second, max(0.0, matched_gap(faint, first.shift, second.shift)), [])
 
 
 def first_look(masked: MaskedSide, moving: Prepared) -> tuple[LevelMap, Choice] | None:
@@ -69,7 +95,8 @@ def first_look(masked: MaskedSide, moving: Prepared) -> tuple[LevelMap, Choice] 
 def search(masked: MaskedSide, moving: Prepared, known: Sequence[LevelMap] = ()) -> list[LevelMap]:
     """Return the searched levels: the cheap ones, and finer ones while those leave a doubt.
 
-    Where all do, the same levels blurred, if a place stands out more in these: noise may drown pixels.
+    Where all do, the finest of them by a matched filter, if a place stands out more there: noise may drown
+    pixels.
     """
     before = {level.bin: level for level in known}
     found = [before.get(b) or masked.search(b)(moving) for b in masked.plan.coarse_first]
@@ -79,8 +106,8 @@ def search(masked: MaskedSide, moving: Prepared, known: Sequence[LevelMap] = ())
         found.append(masked.search(b)(moving))
     if max(level.margin for level in found) >= SURE:
         return found
-    blurred = [masked.search(level.bin, faint=True)(moving) for level in found]
-    return max(found, blurred, key=lambda levels: max(level.margin for level in levels))
+    faint = masked.search(min(level.bin for level in found), faint=True)(moving)
+    return [faint] if faint.margin > max(level.margin for level in found) else found
 
 
 def _judged(masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice: Choice) -> Registration:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.expansion import without_expansion
 from maskreg.core.prepared import Prepared
+from maskreg.core.pyramid import LevelImage
 from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import refine
 from maskreg.core.settle import settle
@@ -26,12 +27,6 @@ NARROWING = 2.5
 
 WIDEST_WINDOW = 4
 """Settling looks at most this many level pixels to each side."""
-
-FAINT = 0.1
-"""Where the forecast sigma is more than this part of the width, noise may hide the nearest whole pixel."""
-
-WIDER = 4.0
-"""Then the first stage is this much wider than the best."""
 
 NEAR = 0.25
 """Known to this part of the last low-pass's width, a place needs no stage between."""
@@ -153,8 +148,6 @@ def stages(masked: MaskedSide, b: int) -> Iterator[tuple[int, float | None]]:
     level = min(b, masked.plan.start)
     best = side.forecast(level)
     width = b / level
-    if best.sigma > FAINT * best.low_pass.width:
-        width = max(width, WIDER * best.low_pass.width)
     while width > NARROWING * best.low_pass.width:
         yield level, width
         width /= NARROWING
@@ -177,7 +170,7 @@ def _stage(
     shift = (
         known.shift
         if known.refined and open_px < b / 2
-        else _settled(masked, moving, b, known.shift, open_px)
+        else _settled(masked, moving, b, gaussian, known.shift, open_px)
     )
     normal = masked.normal(b, gaussian, nearest_lag(shift / b))
     if normal is None:
@@ -211,12 +204,22 @@ def _along_blind(masked: MaskedSide, known: Place, blind: NDArray[np.float64]) -
 
 
 def _settled(
-    masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float64], open_px: float
+    masked: MaskedSide,
+    moving: Prepared,
+    b: int,
+    gaussian: float | None,
+    shift: NDArray[np.float64],
+    open_px: float,
 ) -> NDArray[np.float64]:
-    """Return a better start at level `b` for a shift known to `open_px`, if there is one."""
+    """Return a better start for a stage, for a shift known to `open_px`, if there is one.
+
+    The low-passed reference is what moving is compared with: where noise drowns pixels, theirs would hide
+    the place.
+    """
     radius = int(np.clip(np.ceil(open_px / b), 1, WIDEST_WINDOW))
     before = nearest_lag(shift / b)
-    images = masked.side.image.level(b), moving.level(b)
+    template = masked.side.template(b, gaussian)
+    images = LevelImage(template.smooth, template.mask), moving.level(b)
     lag, vertex = settle(*images, before, masked.safe(b, radius), radius, scattered=masked.scattered(b))
     if vertex is not None:
         return np.asarray(b * (np.array(lag) + vertex))

@@ -123,7 +123,7 @@ class ReferenceSide:
                 level = self.image.level(b)
                 noise = self.noise(b) * np.float32(found.noise_scale)
                 self._templates[b, gaussian] = make_template(
-                    level.pixels, level.mask, noise, low_pass, self.whole(b)
+                    level.pixels, level.mask, noise, low_pass, found.signal, self.whole(b)
                 )
             return self._templates[b, gaussian]
 
@@ -186,7 +186,7 @@ class MaskedSide:
         return first if first is not None and self.side.visible(self.plan, first) >= VISIBLE else None
 
     def search(self, b: int, *, faint: bool = False) -> LevelSearch:
-        """Return the search at level `b`, on blurred images if it is for faint ones."""
+        """Return the search at level `b`, by a matched filter if it is for faint images."""
         with self._lock:
             if (b, faint) not in self._searches:
                 mask, side = self.masks.level(b), self.side

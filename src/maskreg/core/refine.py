@@ -33,6 +33,12 @@ STEP_LIMIT = 0.75
 DOUBT = 3.0
 """A direction whose Jacobian is within so many standard deviations of nothing is not known."""
 
+CONTRADICTED = 1.5
+"""A Jacobian contradicts what the spectrum promises if it is less by so many times its doubt."""
+
+LEAST_SHOWN = 0.4
+"""At least this part of the energy that the spectrum promises must be seen along each direction."""
+
 NOISE_DOUBT = 0.1
 """The variance of the noise is known to this part."""
 
@@ -337,13 +343,42 @@ def _matrices(template: Template, sums: NormalSums) -> NormalMatrices | None:
     doubt = DOUBT * np.sqrt(sums.vv * gains.slope_spread**2 + np.maximum(meeting, 0))
     doubt += NOISE_DOUBT * sums.v * gains.slope + 1e-9 * float(np.abs(np.trace(raw)))
     seen = slopes > doubt
-    if not seen.any():
+    shown = np.diagonal(directions.T @ energy @ directions) - sums.vv * gains.gradient
+    supposed = ~seen & _as_promised(template, sums, slopes, doubt, shown)
+    if not (seen | supposed).any():
         return None
     own = sums.vv * gains.gradient * eye
     values, vectors = np.linalg.eigh(energy - own)
     signal = (vectors * np.maximum(values, 0)) @ vectors.T
-    inverse, known, blind = _inverted(jacobian, int(np.count_nonzero(seen)))
+    for slope, u in zip(slopes[supposed], directions.T[supposed], strict=True):
+        jacobian = jacobian + np.outer(u, u) * (sums.v * template.promised.jacobian - slope)
+        lacking = sums.vv * template.promised.energy - float(u @ signal @ u)
+        signal = signal + np.outer(u, u) * max(lacking, 0.0)
+    inverse, known, blind = _inverted(jacobian, int(np.count_nonzero(seen | supposed)))
     return NormalMatrices(jacobian, 2 * signal + own, sums.v / sums.n, inverse, known, blind, sums)
+
+
+def _as_promised(
+    template: Template,
+    sums: NormalSums,
+    slopes: NDArray[np.float64],
+    doubt: NDArray[np.float64],
+    shown: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Return along which directions in doubt the Jacobian may be taken for what the spectrum promises.
+
+    That is an average over all directions and so better known. But it must not be contradicted, and the
+    low-passed gradient must show as much along each of them, which parallel lines do not along
+    themselves; its energy is known far better than the Jacobian.
+    """
+    promised = template.promised
+    enough = max(
+        DOUBT * sums.vv / np.sqrt(sums.n) * template.gains.gradient_spread,
+        LEAST_SHOWN * sums.vv * promised.energy,
+    )
+    jacobian = sums.v * promised.jacobian
+    known = (jacobian > doubt / np.sqrt(len(doubt))) & (jacobian < slopes + CONTRADICTED * doubt)
+    return np.asarray(known & (shown > enough))
 
 
 def _inverted(

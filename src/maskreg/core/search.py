@@ -9,7 +9,7 @@ exceeds `significance_line(N)` once in a thousand; the most significant level is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from threading import RLock
 from typing import Any
@@ -19,8 +19,9 @@ import scipy.special
 from numpy.typing import NDArray
 
 from maskreg.core.correlate import ReferenceTerms, limited_lags, reference_terms
-from maskreg.core.detail import Blur, Detail, LocalPlane, detail
+from maskreg.core.detail import Detail, LocalPlane, detail
 from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood
+from maskreg.core.matched import Matched
 from maskreg.core.maxima import likeliest_maxima
 from maskreg.core.plan import BACKGROUND_PX, Plan
 from maskreg.core.prepared import Prepared
@@ -36,9 +37,6 @@ STATISTICS_OVERLAP = 0.05
 
 SMOOTH = 1e-7
 """Detail of less than this part of an image's energy is what fitting planes leaves of a smooth ramp."""
-
-FAINT_BLUR_PX = 1.5
-"""Sigma of the blur of a faint search, level pixels: with all levels, every width within a factor 1.4."""
 
 FAINT_BACKGROUND_PX = 20.0
 """Sigma of the local plane that a faint search takes off, level pixels."""
@@ -72,6 +70,10 @@ class LevelMap:
         eps of the likelihood.
     line : float
         The significance that a chance place reaches once in `CHANCE`.
+    reach : int
+        Lags to each side over which a place spreads.
+    resolved : float
+        How many independent values a pixel of the filtered images is worth.
     """
 
     bin: int
@@ -84,6 +86,8 @@ class LevelMap:
     searched: NDArray[np.bool_]
     floor: float
     line: float
+    reach: int = 1
+    resolved: float = 1.0
 
     @cached_property
     def maxima(self) -> list[tuple[int, ...]]:
@@ -109,9 +113,27 @@ class LevelMap:
 
     def near(self, shift: NDArray[np.float64]) -> float:
         """Return the greatest significance at the lags around a shift in px; -inf if all are forbidden."""
-        window = tuple(slice(max(0, i - 1), i + 2) for i in self.index_of(shift))
+        window = tuple(slice(max(0, i - self.reach), i + self.reach + 1) for i in self.index_of(shift))
         greatest = float(np.fmax.reduce(self.score[window], axis=None))
         return greatest if greatest == greatest else -np.inf
+
+    def height(self, shift: NDArray[np.float64]) -> float:
+        """Return Fisher's z, of unit noise, at the top of the peak near a shift in px."""
+        index = self.index_of(shift)
+        window = tuple(slice(max(0, i - self.reach), i + self.reach + 1) for i in index)
+        near = np.where(np.isnan(self.ncc[window]), -1.0, self.ncc[window])
+        at = tuple(
+            int(w.start + i) for w, i in zip(window, np.unravel_index(near.argmax(), near.shape), strict=True)
+        )
+        top = float(near.max())
+        for axis, i in enumerate(at):
+            if 0 < i < self.ncc.shape[axis] - 1:
+                left, right = (float(self.ncc[(*at[:axis], k, *at[axis + 1 :])]) for k in (i - 1, i + 1))
+                curvature = 2 * float(near.max()) - left - right
+                if curvature > 0:
+                    top += (right - left) ** 2 / (8 * curvature)
+        n = float(self.overlap[at]) * self.resolved
+        return float(np.arctanh(np.clip(top, -1, np.sqrt(1 - self.floor))) * np.sqrt(max(n - 3, 0)))
 
     def lag(self, index: tuple[int, ...]) -> tuple[int, ...]:
         """Return the lag at an index, level pixels."""
@@ -151,7 +173,8 @@ class LevelSearch:
     options : Options
         For `max_shift` and `min_overlap`.
     faint : bool
-        Blur the detail, and keep more of the background in it: where noise drowns single pixels.
+        Filter the detail (`maskreg.core.matched`), and keep more of the background in it: where noise
+        drowns single pixels.
     """
 
     def __init__(
@@ -168,16 +191,16 @@ class LevelSearch:
         reference = image.level(b)
         # a step of one count in a block of b pixels
         step = image.detector.least_step(image.raw.dtype, image.typical) / image.scale
-        averaged = b * (2 * np.sqrt(np.pi) * FAINT_BLUR_PX if faint else 1.0)
-        self._quantised = (step / averaged**moving_mask.ndim) ** 2 / 12
         sigma = FAINT_BACKGROUND_PX if faint else BACKGROUND_PX
         plane = LocalPlane(reference.mask, sigma)
         same = moving_mask.shape == reference.mask.shape and np.array_equal(moving_mask, reference.mask)
         self._moving_plane = plane if same else LocalPlane(moving_mask, sigma)
-        self._blur = Blur(moving_mask, FAINT_BLUR_PX) if faint else None
         own = detail(reference.pixels, plane, image.detector, image.mean)
-        if faint:
-            own = Blur(reference.mask, FAINT_BLUR_PX)(own)
+        self._matched = Matched(own.pixels) if faint else None
+        kept = 1.0
+        if self._matched is not None:
+            kept, own = self._matched.kept, self._matched(own, reference.mask)
+        self._quantised = (step * kept / b**moving_mask.ndim) ** 2 / 12
         self._reference = LevelImage(np.ascontiguousarray(own.pixels), reference.mask)
         self._variance = _detail_variance(own, reference.mask)
         # the chance level comes from all lags, whatever the limits: same map, same significance
@@ -197,8 +220,8 @@ class LevelSearch:
         """Return the likelihood of every lag for a moving image."""
         image = moving.level(self.bin).pixels
         found = detail(image, self._moving_plane, moving.detector, moving.mean, self._window)
-        if self._blur is not None:
-            found = self._blur(found)
+        if self._matched is not None:
+            found = self._matched(found, self._moving_plane.mask)
         level, possible = self._level_map(found, np.float32)
         # as where one pixel outshines all others and the overlap leaves it out
         if possible > level.greatest:
@@ -217,11 +240,15 @@ class LevelSearch:
         # below that only where masks or caps leave hardly any lag: then believe the theory, not the few
         score = (scored.z - median) / max(spread, LEAST_SPREAD)
         searched = self._searched & ~np.isnan(scored.ncc)
-        line = significance_line(int(np.count_nonzero(searched)), count / 2**mask.ndim / 4)
+        lags = np.count_nonzero(searched) * (1.0 if self._matched is None else self._matched.independent)
+        line = significance_line(int(np.ceil(lags)), count / 2**mask.ndim / 4)
         images = self._reference, LevelImage(found.pixels, mask)
         level = LevelMap(
             self.bin, *images, self.lags, scored.ncc, terms.overlap, score, searched, floor, line
         )
+        if self._matched is not None:
+            reach = int(np.ceil(self._matched.width))
+            level = replace(level, reach=reach, resolved=self._matched.resolved)
         return level, scored.possible
 
     def terms(self, dtype: type) -> ReferenceTerms:

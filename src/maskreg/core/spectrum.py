@@ -32,8 +32,17 @@ NOISE_DOUBT = 0.1
 FINER = 8
 """The filter is tabulated at so many radii a ring."""
 
-FAINT = 0.04
-"""Signal of less than this part of the noise is not told from an error in the noise."""
+FAINT = 0.01
+"""Signal of less than this part of the noise is not told from an error in the noise,"""
+
+FAINT_SPREADS = 4.5
+"""nor is what is less than so many standard deviations of the mean power of all frequencies."""
+
+NOISE_FROM = 0.375
+"""Cycles/px."""
+
+BLIND_WIDTH = 3.0
+"""Sigma of the Gaussian, px, by which images are searched whose spectrum shows nothing but noise."""
 
 LINEAR = 3.0
 """A low-pass is steady if it is wider than this many predicted standard deviations of the shift."""
@@ -60,9 +69,7 @@ class LowPass:
 
     def response(self, frequencies: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
         """Return the filter on the grid of these frequencies along each axis, cycles/px."""
-        profile = self._profile()
-        place = _radius(frequencies) * np.float32(2 * FINER * len(self.weights))
-        out = profile[np.minimum(place, len(profile) - 1).astype(np.int32)]
+        out = on_grid(self._profile(), frequencies)
         for f in np.meshgrid(*frequencies, indexing="ij", sparse=True):
             out *= kept_half_way(f).astype(np.float32)
         return np.asarray(out)
@@ -84,9 +91,8 @@ class LowPass:
 
     def _profile(self) -> NDArray[np.float32]:
         """Return the filter over the radius, `FINER` values a ring."""
-        rings = (np.arange(FINER * len(self.weights)) + 0.5) / FINER
-        f = rings / (2 * len(self.weights))
-        weights = np.interp(rings, np.arange(len(self.weights)) + 0.5, self.weights)
+        weights = finer(self.weights)
+        f = (np.arange(len(weights)) + 0.5) / (2 * len(weights))
         return (weights * np.exp(-2 * (np.pi * self.gaussian * f) ** 2)).astype(np.float32)
 
     @cached_property
@@ -96,6 +102,18 @@ class LowPass:
         f = (np.arange(len(profile)) + 0.5) / (2 * len(profile))
         passed = profile * f  # a ring's length grows with its radius
         return float(np.sqrt(2 * passed.sum() / max(float((passed * (2 * np.pi * f) ** 2).sum()), 1e-30)))
+
+
+def finer(rings: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what is known at the middles of rings at `FINER` radii a ring."""
+    places = (np.arange(FINER * len(rings)) + 0.5) / FINER
+    return np.interp(places, np.arange(len(rings)) + 0.5, rings)
+
+
+def on_grid(profile: NDArray[np.float32], frequencies: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
+    """Return a function of |f|, tabulated from 0 to 0.5 cycles/px, on the grid of these frequencies."""
+    place = _radius(frequencies) * np.float32(2 * len(profile))
+    return np.asarray(profile[np.minimum(place, len(profile) - 1).astype(np.int32)])
 
 
 def gaussian_low_pass(width: float) -> LowPass:
@@ -147,6 +165,8 @@ class Forecast:
         Signal over noise at the highest frequencies, no less than elsewhere beyond.
     binned : float
         The part of sigma that binning by two has added, by averaging the frequencies that are left.
+    signal : (rings,) ndarray of float64
+        Power of the signal over that of the noise, at the rings of the low-pass.
     """
 
     low_pass: LowPass
@@ -154,6 +174,7 @@ class Forecast:
     noise_scale: float
     faintest: float
     binned: float
+    signal: NDArray[np.float64]
 
     def gaussian(self, width: float) -> Forecast:
         """Return the forecast with a Gaussian low-pass of this width instead."""
@@ -176,7 +197,7 @@ def forecast(coefficients: NDArray[np.float32], variance: float) -> Forecast:
     floor = max(variance, 1e-12 * float(power.max(initial=0.0)), 1e-30)
     smooth = _falling(power, number)
     scale = float(np.clip(smooth[-1] / floor, 1 - NOISE_DOUBT, 1 + NOISE_DOUBT))
-    rho = np.maximum(smooth / (scale * floor) - 1 - FAINT, 0.0)
+    rho = _told_from_noise(smooth / (scale * floor), number)
     # twice the weights: 1 where the signal is far above the noise
     weights = 2 * rho / (1 + 2 * rho)
     candidates = [LowPass(weights, w) for w in WIDTHS if w <= max(WIDTHS[1], min(shape) / 8)]
@@ -186,7 +207,32 @@ def forecast(coefficients: NDArray[np.float32], variance: float) -> Forecast:
     if not np.isfinite(sigmas[best]):
         best = len(candidates) - 1
     low_pass = candidates[best] if rho.any() else gaussian_low_pass(WIDTHS[-1])
-    return Forecast(low_pass, float(sigmas[best]), scale, float(rho[-1]), _added_by_binning(rho, number))
+    return Forecast(low_pass, float(sigmas[best]), scale, float(rho[-1]), _added_by_binning(rho, number), rho)
+
+
+def search_filter(coefficients: NDArray[np.float32]) -> LowPass:
+    """Return the root of the weights (1) for the search of a faint image.
+
+    The noise is what the frequencies from `NOISE_FROM` on show: a faint image shows no more there.
+
+    Parameters
+    ----------
+    coefficients : ndarray of float32
+        Orthonormal cosine transform of the image, background off.
+    """
+    power, number = _ring_power(coefficients, int(np.clip(min(coefficients.shape) // 2, *RINGS)))
+    high = slice(int(2 * NOISE_FROM * len(power)), None)
+    floor = max(float(np.average(power[high], weights=np.maximum(number[high], 1e-9))), 1e-30)
+    rho = _told_from_noise(_falling(power, number) / floor, number)
+    if not rho.any():
+        return gaussian_low_pass(BLIND_WIDTH)
+    return LowPass(np.sqrt(2 * rho / (1 + 2 * rho)), 0.0)
+
+
+def _told_from_noise(power: NDArray[np.float64], number: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the signal in a power, both in units of that of the noise."""
+    faint = max(FAINT, FAINT_SPREADS * np.sqrt(2 / max(float(number.sum()), 1)))
+    return np.asarray(np.maximum(power - 1 - faint, 0.0))
 
 
 def _ring_power(

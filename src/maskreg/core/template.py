@@ -16,7 +16,7 @@ from maskreg.core.fill import inner
 from maskreg.core.filters import filtered
 from maskreg.core.interpolation_error import SLOPE, InterpolationError, slope_response
 from maskreg.core.pyramid import eroded
-from maskreg.core.spectrum import LowPass, cosine_frequencies
+from maskreg.core.spectrum import LowPass, cosine_frequencies, finer, on_grid
 from maskreg.core.whole import Whole, image_of
 
 SHORT_SLOPE = np.array([1, -8, 0, 8, -1]) / 12
@@ -50,6 +50,8 @@ class Template:
         Gradient of the unfiltered reference.
     gains : NoiseGains
         What white noise becomes in these fields.
+    promised : Promised
+        What the spectrum promises of the gradient.
     error : InterpolationError
         What interpolation of moving adds to the sums of products with gradient and smooth.
     """
@@ -62,6 +64,7 @@ class Template:
     smooth: NDArray[np.float32]
     slope: NDArray[np.float32]
     gains: NoiseGains
+    promised: Promised
     error: InterpolationError
 
 
@@ -77,6 +80,8 @@ class NoiseGains:
         Covariance of one component with that of the unfiltered noise's gradient.
     slope_spread : float
         By how much a sum of their products over N pixels scatters, divided by sqrt(N).
+    gradient_spread : float
+        By how much a sum of squares of one component over N pixels scatters, divided by sqrt(N).
     smooth : float
         Covariance of the low-passed with the unfiltered noise.
     """
@@ -84,7 +89,24 @@ class NoiseGains:
     gradient: float
     slope: float
     slope_spread: float
+    gradient_spread: float
     smooth: float
+
+
+@dataclass(frozen=True)
+class Promised:
+    """What a signal of the forecast's spectrum, the same in all directions, gives per unit of noise.
+
+    Attributes
+    ----------
+    jacobian : float
+        Mean product of one component of G with that of the slope.
+    energy : float
+        Mean square of one component of G.
+    """
+
+    jacobian: float
+    energy: float
 
 
 def noise_gains(low_pass: LowPass, ndim: int) -> NoiseGains:
@@ -92,18 +114,34 @@ def noise_gains(low_pass: LowPass, ndim: int) -> NoiseGains:
 
     The slope is taken along one axis; those along the others gain as much.
     """
-    frequencies = cosine_frequencies((GAIN_SIDE[min(ndim, 3)],) * ndim)
+    frequencies = _gain_frequencies(ndim)
     response = low_pass.response(frequencies)
     along = slope_response(frequencies[0]) ** 2
     h, hh = _summed_across(response), _summed_across(response**2)
-    h[0], hh[0] = h[0] / 2, hh[0] / 2
     return NoiseGains(
         gradient=float((along * hh).mean()),
         slope=float((along * h).mean()),
         # the sum of products is a quadratic form of the noise, with the kernel slope * gradient
         slope_spread=float(np.sqrt(2 * (along**2 * hh).mean())),
+        gradient_spread=float(np.sqrt(2 * (along**2 * _summed_across(response**4)).mean())),
         smooth=float(h.mean()),
     )
+
+
+def promised(low_pass: LowPass, signal: NDArray[np.float64], ndim: int) -> Promised:
+    """Return what a signal gives whose power over that of the noise is known at rings of frequencies."""
+    frequencies = _gain_frequencies(ndim)
+    response = low_pass.response(frequencies)
+    power = on_grid(finer(signal).astype(np.float32), frequencies)
+    along = slope_response(frequencies[0]) ** 2
+    return Promised(
+        jacobian=float((along * _summed_across(response * power)).mean()),
+        energy=float((along * _summed_across(response**2 * power)).mean()),
+    )
+
+
+def _gain_frequencies(ndim: int) -> list[NDArray[np.float32]]:
+    return cosine_frequencies((GAIN_SIDE[min(ndim, 3)],) * ndim)
 
 
 def _summed_across(response: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -115,6 +153,7 @@ def _summed_across(response: NDArray[np.float32]) -> NDArray[np.float64]:
     out = response.astype(np.float64)
     for _ in range(response.ndim - 1):
         out = (out.sum(axis=-1) - out[..., 0] / 2) / out.shape[-1]
+    out[0] /= 2
     return out
 
 
@@ -123,6 +162,7 @@ def make_template(
     mask: NDArray[np.bool_],
     noise: NDArray[np.float32],
     low_pass: LowPass,
+    signal: NDArray[np.float64],
     whole: Whole | None = None,
 ) -> Template:
     """Return the template of a reference with at least one valid pixel.
@@ -135,6 +175,8 @@ def make_template(
     noise : ndarray of float32
         Variance of each pixel's noise.
     low_pass : LowPass
+    signal : (rings,) ndarray of float64
+        As in `maskreg.core.spectrum.Forecast`.
     whole : Whole, optional
         Of these pixels, where it is known already.
     """
@@ -154,6 +196,7 @@ def make_template(
         smooth,
         slope,
         noise_gains(low_pass, mask.ndim),
+        promised(low_pass, signal, mask.ndim),
         InterpolationError(whole.pixels, inside, (*gradient, smooth), noise, low_pass),
     )
 

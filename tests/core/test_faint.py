@@ -1,0 +1,63 @@
+"""Images of which single pixels know nothing: what is right stays right, and noise stays nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maskreg import register
+from maskreg.core.matched import Matched
+from maskreg.testing import Detector, Spots, Texture, beam_block, simulate_pair
+
+SHAPE = (256, 256)
+MASK = beam_block(SHAPE, "small")
+DETECTOR = Detector(read_noise=0.3, dtype=np.uint16)
+
+
+def registered(scene, dose, seed):
+    rng = np.random.default_rng(seed)
+    drift = rng.uniform(-20, 20, 2)
+    pair = simulate_pair(scene, drift, dose, MASK, rng, detector=DETECTOR)
+    return register(pair.reference, pair.moving, MASK, MASK), -drift
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_right_period_of_a_lattice_wins_at_a_tenth_of_an_electron_a_pixel(seed):
+    answer, shift = registered(Spots(SHAPE, seed=seed), 0.1, seed)
+    assert answer.status.keeps_shift
+    assert np.abs(answer.shift - shift).max() < 1
+
+
+def test_texture_is_placed_as_exactly_as_claimed_at_one_electron_a_pixel():
+    found = [registered(Texture(SHAPE, seed=seed), 1.0, seed) for seed in range(8)]
+    assert all(answer.ok for answer, _ in found)
+    # 0.2 px is the bound; where the Jacobian was given up it was 0.5 and more
+    assert np.median([answer.uncertainty.max() for answer, _ in found]) < 0.35
+    z = [(answer.shift - shift) / answer.uncertainty for answer, shift in found]
+    assert 0.6 < np.sqrt(np.mean(np.square(z))) < 1.5
+
+
+def test_two_faint_images_of_nothing_are_not_placed():
+    rng = np.random.default_rng(0)
+    for dose in (0.03, 0.1, 1.0):
+        for _ in range(3):
+            frames = rng.poisson(dose, (2, *SHAPE)).astype(np.uint16)
+            assert not register(*frames, MASK, MASK).ok
+
+
+def test_the_filter_of_noise_keeps_the_variance_and_the_independence_that_it_says():
+    rng = np.random.default_rng(1)
+    noise, other = rng.normal(size=(2, 512, 512)).astype(np.float32)
+    image = noise.copy()
+    image += 3 * Texture((512, 512), seed=1).render().astype(np.float32)
+    image -= image.mean()
+    matched = Matched(image)
+
+    class Found:
+        pixels, padded, whole = other, np.stack([other, other]), 1.0
+
+    filtered = matched(Found, np.ones((512, 512), bool)).pixels
+    assert filtered.var() == pytest.approx(matched.kept, rel=0.1)
+    # the mean square of the autocorrelation over all lags is one over the independent part
+    power = np.abs(np.fft.fft2(filtered)) ** 2
+    assert power.mean() ** 2 / ((power**2).mean() / 2) == pytest.approx(matched.resolved, rel=0.2)
