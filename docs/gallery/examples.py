@@ -87,11 +87,12 @@ def save(figure: Any, name: str) -> None:
     plt.close(figure)
 
 
-def panels(count: int, height: float = 3.6) -> tuple[Any, Any]:
+def panels(count: int, height: float = 3.8) -> tuple[Any, Any]:
     """Return a figure with images side by side, without ticks."""
     figure, axes = plt.subplots(
         1, count, figsize=(3.3 * count, height), dpi=90, layout="constrained", squeeze=False
     )
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.12)
     for axis in axes[0]:
         axis.set_xticks([])
         axis.set_yticks([])

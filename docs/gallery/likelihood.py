@@ -10,6 +10,7 @@ import maskreg
 
 pairs = {"ultrasound": ultrasound.pair, "clouds": clouds.pair}
 figure, axes = plt.subplots(2, 3, figsize=(10.5, 7.4), dpi=90, layout="constrained")
+figure.get_layout_engine().set(w_pad=0.06, h_pad=0.12)
 for (name, pair), (left, middle, right) in zip(pairs.items(), axes, strict=True):
     found = maskreg.correlate(*pair)
     rows, columns = found.lags

@@ -90,7 +90,7 @@ def drift_plot(sources: SeriesSources, x_label: str) -> Any:
         )
     dots += [_crosses(figure, sources, f"mark_{name}") for name, *_ in _LINES]
     figure.vspan(
-        x="x", source=sources.jumps, line_color=JUMP, line_dash=[2, 3], line_width=1.5, legend_label="jump"
+        x="x", source=sources.jumps, line_color=JUMP, line_dash="2 3", line_width=1.5, legend_label="jump"
     )
     sources.watch_legend(figure.legend[0])
     return _finished(figure, dots)
