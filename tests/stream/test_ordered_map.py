@@ -72,17 +72,19 @@ class RunnerContract:
         time.sleep(0.05)
         assert len(started) == before
 
-    def test_an_interrupt_ends_the_map_quickly(self):
+    def test_an_interrupt_ends_the_map(self):
+        started = []
+
         def task(item):
+            started.append(item)
             time.sleep(0.01)
             if item == 3:
                 raise KeyboardInterrupt
             return item
 
-        begin = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             list(self.map(task, range(1000)))
-        assert time.monotonic() - begin < 2
+        assert max(started) <= 3 + self.in_flight
 
     def test_no_thread_is_left_behind(self):
         before = threading.active_count()
@@ -119,7 +121,7 @@ class TestThreads(RunnerContract):
         next(results)
         begin = time.monotonic()
         results.close()
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 20  # the task would take 30
         release.set()
 
 
