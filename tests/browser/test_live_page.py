@@ -89,12 +89,12 @@ def test_a_frame_that_is_left_out_is_excluded_in_the_table(seen, run_folder):
     page = seen.page
     page.evaluate("Bokeh.documents[0].get_model_by_name('slider').value = 4")
     page.get_by_text("Frame 4", exact=True).wait_for()
-    page.get_by_role("button", name="Leave this frame out").click()
-    page.get_by_role("button", name="Take this frame back").wait_for()
+    page.get_by_role("button", name="Leave it out").click()
+    page.get_by_role("button", name="Take it back").wait_for()
     assert read_run(run_folder)[1][4].registration.status.label == "excluded"
     assert ",excluded,left out by the user," in (run_folder / "shifts.csv").read_text()
-    page.get_by_role("button", name="Take this frame back").click()
-    page.get_by_role("button", name="Leave this frame out").wait_for()
+    page.get_by_role("button", name="Take it back").click()
+    page.get_by_role("button", name="Leave it out").wait_for()
     assert read_run(run_folder)[1][4].registration.status.label == "ok"
 
 
@@ -102,7 +102,7 @@ def test_the_command_for_another_reference(seen):
     page = seen.page
     page.evaluate("Bokeh.documents[0].get_model_by_name('slider').value = 4")
     page.get_by_text("Frame 4", exact=True).wait_for()
-    page.get_by_role("button", name="Make it the reference").click()
+    page.get_by_role("button", name="As reference").click()
     page.get_by_text("--reference 4 --overwrite").wait_for()
 
 
@@ -187,7 +187,7 @@ def test_why_no_mask_was_found_is_told(visit, tmp_path):
 def test_the_next_flagged_frame_is_one_click_away(seen):
     page = seen.page
     for frame in (1, 3, 1):
-        page.get_by_role("button", name="Next flagged frame").click()
+        page.get_by_role("button", name="Next flagged").click()
         page.get_by_text(f"Frame {frame}", exact=True).wait_for()
 
 

@@ -51,12 +51,14 @@ class Page:
         )
         self.heading = Div(sizing_mode="stretch_width", name="heading", stylesheets=[stylesheet()])
         self.flagged = Div(sizing_mode="stretch_width", name="flagged", stylesheets=[stylesheet()])
-        self.here = [Span(dimension="height", line_color=INK, line_alpha=0.7) for _ in range(4)]
+        self.here = [
+            Span(dimension="height", line_color=INK, line_alpha=0.7, level="overlay") for _ in range(4)
+        ]
         self.trial = widget(Div, name="trial")
         self.command = widget(Div, name="command")
-        self.leave_out = widget(Button, label="Leave this frame out", name="leave_out")
-        self.as_reference = widget(Button, label="Make it the reference", name="as_reference")
-        self.next_flagged = widget(Button, label="Next flagged frame", name="next_flagged")
+        self.leave_out = widget(Button, label="Leave it out", name="leave_out")
+        self.as_reference = widget(Button, label="As reference", name="as_reference")
+        self.next_flagged = widget(Button, label="Next flagged", name="next_flagged")
         self.picture = Picture(
             subject, self._on_frame, partial(document.add_timeout_callback, timeout_milliseconds=SOON_MS)
         )
@@ -87,8 +89,7 @@ class Page:
 
         picture, subject = self.picture, self._subject
         decisions = [
-            self.next_flagged,
-            row(self.leave_out, self.as_reference, sizing_mode="stretch_width"),
+            row(self.next_flagged, self.leave_out, self.as_reference, sizing_mode="stretch_width"),
             self.command,
         ]
         controls = column(
@@ -121,7 +122,7 @@ class Page:
 
     def _on_frame(self, frame: int) -> None:
         out = self._subject.is_excluded(frame)
-        self.leave_out.label = "Take this frame back" if out else "Leave this frame out"
+        self.leave_out.label = "Take it back" if out else "Leave it out"
         answer = self._subject.answer(frame)
         self.leave_out.disabled = not out and (
             answer is None or not answer.status.keeps_shift or self._subject.is_reference(frame)
