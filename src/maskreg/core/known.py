@@ -26,11 +26,8 @@ from maskreg.core.fill import filled
 from maskreg.core.interpolate import lagrange_taps
 from maskreg.core.known_fields import Fields, Mean, Normal
 from maskreg.core.refine import SHORTEST_STEP, shifted_mask
-from maskreg.core.spectrum import LINEAR
+from maskreg.core.spectrum import LINEAR, gaussian_low_pass
 from maskreg.geometry import nearest_lag
-
-WIDTHS = (0.6, 0.8, 1.1, 1.5, 2.0, 2.8, 4.0, 5.6, 8.0)
-"""Widths of the low-pass to choose from, sigma in px."""
 
 LEAST_PART = 0.1
 """A pixel of the mean is used where at least this part of the frames, and two of them, have seen it."""
@@ -123,7 +120,7 @@ class KnownReference:
     read_noise : float
         Electrons.
     width : float, optional
-        Width of the low-pass, px; the one of the smallest forecast unless given.
+        Of a Gaussian low-pass, px; the mean's own spectrum tells the best one unless given.
     """
 
     def __init__(
@@ -146,8 +143,7 @@ class KnownReference:
         self.fields: Fields | None = None
         if covered.any():
             self.mean = _mean(halves, weights, covered, counts, read_noise)
-            tried = [Fields(self.mean, one) for one in (WIDTHS if width is None else (width,))]
-            self.fields = _best(tried, covered)
+            self.fields = _fields(self.mean, width)
             self.fields.soften()
 
     def refine(
@@ -225,15 +221,15 @@ class KnownReference:
             return self._normals[near]
 
 
-def _best(tried: list[Fields], covered: NDArray[np.bool_]) -> Fields:
-    """Return the fields of the smallest forecast, of those that are steady; the widest if none is."""
-    forecasts = [one.forecast(covered) for one in tried]
-    steady = [
-        (variance, position)
-        for position, variance in enumerate(forecasts)
-        if LINEAR * np.sqrt(variance / 2) < max(tried[position].width, 1.0)
-    ]
-    return tried[min(steady)[1] if steady else -1]
+def _fields(mean: Mean, width: float | None) -> Fields:
+    """Return the fields of the best low-pass that is steady; of the widest if none is."""
+    if width is not None:
+        return Fields(mean, gaussian_low_pass(width))
+    for low_pass in mean.low_passes():
+        fields = Fields(mean, low_pass)
+        if LINEAR * np.sqrt(fields.forecast(mean.covered) / 2) < max(fields.width, 1.0):
+            break
+    return fields
 
 
 def plain_known_sums(

@@ -8,14 +8,19 @@ twin are free of noise on average.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import scipy.fft
 import scipy.ndimage
 from numpy.typing import NDArray
 
 from maskreg.core.interpolate_frame import interpolated
 from maskreg.core.interpolation_error import SLOPE
+from maskreg.core.spectrum import WIDTHS, LowPass, known_weights
+from maskreg.core.whole import image_of
 from maskreg.core.wiener import TRUNCATE, apply_matrix, signal_matrix
 
 VARIANCE_WIDTHS = 1.5
@@ -60,6 +65,17 @@ class Mean:
     counts: bool
     read_noise: float
 
+    @cached_property
+    def coefficients(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Orthonormal cosine transforms of pixels and twin."""
+        pixels, twin = (scipy.fft.dctn(image, norm="ortho") for image in (self.pixels, self.twin))
+        return pixels.astype(np.float32), twin.astype(np.float32)
+
+    def low_passes(self) -> Iterator[LowPass]:
+        """Yield filters to choose from, the best one first; each next one is wider."""
+        weights = known_weights(*self.coefficients, float(np.median(self.weight[self.covered])))
+        yield from (LowPass(weights, width) for width in WIDTHS)
+
     @property
     def covered(self) -> NDArray[np.bool_]:
         """Where the mean is known."""
@@ -97,23 +113,24 @@ class Normal:
 
 
 class Fields:
-    """The instruments at one width of the low-pass.
+    """The instruments of one low-pass.
 
     Attributes
     ----------
     width : float
-        Sigma, px.
+        Of the low-pass, as the sigma of a Gaussian, px.
     instruments : (4, rows, cols) ndarray of float32
         P, P H and the two components of P K G (see `maskreg.core.known`).
     """
 
-    def __init__(self, mean: Mean, width: float) -> None:
-        self.width = width
+    def __init__(self, mean: Mean, low_pass: LowPass) -> None:
+        self.width = width = low_pass.width
         self._variance = _variance(mean, width)
         n = np.maximum(mean.weight, 1e-30)
         p = np.where(mean.covered, 1 / (self._variance * (1 + 1 / n)), 0).astype(np.float32)
         self._slope, self._wrong = _slopes(mean.pixels), _slopes(mean.twin)
-        gradient, false = _low(self._slope, width), _low(self._wrong, width)
+        value, noise = (image_of(low_pass.weigh(c)) for c in mean.coefficients)
+        gradient, false = _slopes(value), _slopes(noise)
         per_frame = np.where(mean.covered, self._variance / n, 0)
         shown = np.where(mean.covered, (false**2).sum(axis=0) / 2, 0)
         scale = float(shown.sum(dtype=np.float64)) / max(float(per_frame.sum(dtype=np.float64)), 1e-30)
@@ -121,11 +138,10 @@ class Fields:
         matrix = signal_matrix(inside, np.float32(scale) * per_frame.astype(np.float32), width)
         self._gradient, self._false = apply_matrix(matrix, gradient), apply_matrix(matrix, false)
         self._gradient -= _centre(p, self._gradient)
-        value = _low(mean.pixels[None], width)
-        value -= _centre(p, value)
+        value = value[None] - _centre(p, value[None])
         self._p, self._per_frame = p, per_frame
         self._shown = p * mean.twin**2
-        self._own = p * _low(mean.twin[None], width)[0] * mean.twin
+        self._own = p * noise * mean.twin
         self._softened = 1.0
         self.instruments = np.ascontiguousarray(np.concatenate([p[None], p * value, p * self._gradient]))
 

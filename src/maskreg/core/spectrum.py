@@ -235,6 +235,28 @@ def _told_from_noise(power: NDArray[np.float64], number: NDArray[np.float64]) ->
     return np.asarray(np.maximum(power - 1 - faint, 0.0))
 
 
+def known_weights(mean: NDArray[np.float32], twin: NDArray[np.float32], frames: float) -> NDArray[np.float64]:
+    """Return the weights for one frame against the mean of many.
+
+    With signal P, noise N of the mean and v of the frame, M = sum (2 pi f)^2 h^2 (P (v + N) + N v); in
+    units of the frame's noise, where v = n N for a mean of n, the covariance is least for
+
+        h = P / (P (1 + 1/n) + N).
+
+    Parameters
+    ----------
+    mean, twin : ndarray of float32
+        Orthonormal cosine transforms of the mean and of an image of its noise alone.
+    frames : float
+        n.
+    """
+    rings = int(np.clip(min(mean.shape) // 2, *RINGS))
+    power, number = _ring_power(mean, rings)
+    noise, _ = _ring_power(twin, rings)
+    signal = np.maximum(_falling(power, number) - (1 + FAINT) * noise, 0.0)
+    return np.asarray(signal / np.maximum(signal * (1 + 1 / frames) + noise, 1e-30))
+
+
 def _ring_power(
     coefficients: NDArray[np.float32], rings: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
