@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    choices = ("pairs", "noise-free", "thinning", "laboratory", "lines", "peers")
+    choices = ("pairs", "noise-free", "thinning", "laboratory", "lines", "search", "peers")
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.accuracy",
         description="How far from the truth, against how far any tool must be.",
@@ -65,7 +65,7 @@ def _arguments() -> argparse.Namespace:
     args.part = args.part or list(choices[:-1])
     from benchmarks.accuracy.cells import CELLS
 
-    if {"pairs", "peers"} & set(args.part) and not any(fnmatch(c.name, args.cells) for c in CELLS):
+    if {"pairs", "search", "peers"} & set(args.part) and not any(fnmatch(c.name, args.cells) for c in CELLS):
         parser.error(f"no cell is like {args.cells!r}; there are {', '.join(c.name for c in CELLS)}")
     return args
 

@@ -34,6 +34,8 @@ class Case:
         The least covariance any tool could have, px².
     efficient : (2,) float64
         Error of the efficient estimate on the same noise, over its sigma; see `efficient`.
+    expected : (rows, columns) float64
+        The reference without noise, electrons; for `oracle`.
     """
 
     reference: NDArray[np.uint16]
@@ -42,6 +44,7 @@ class Case:
     shift: NDArray[np.float64]
     bound: NDArray[np.float64]
     efficient: NDArray[np.float64]
+    expected: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def make_case(cell: Cell, index: int, seed: int) -> Case:
     frames = np.stack([pair.reference, pair.moving])
     hide(frames, mask, cell.dose, noise)
     bound = BOUNDS[cell.scene](scene, drift, mask, cell.dose, read_noise)
-    return Case(frames[0], frames[1], mask, -drift, bound, efficient)
+    return Case(frames[0], frames[1], mask, -drift, bound, efficient, cell.dose * scene.render())
 
 
 def run_cell(

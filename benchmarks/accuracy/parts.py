@@ -12,7 +12,8 @@ from benchmarks.accuracy import cells, laboratory, plots
 from benchmarks.accuracy.cells import CELLS, SCENES
 from benchmarks.accuracy.figures import Summary, locking, near, summarise
 from benchmarks.accuracy.noise_free import greatest_error
-from benchmarks.accuracy.pairs import Outcomes, run_cells
+from benchmarks.accuracy.oracle import oracle_answer
+from benchmarks.accuracy.pairs import Outcomes, maskreg_answer, run_cells
 from benchmarks.accuracy.peers import available
 from benchmarks.accuracy.report import Report
 from benchmarks.accuracy.stripes import ANGLES, stripes
@@ -173,6 +174,22 @@ def measure_lines(args: argparse.Namespace, report: Report) -> None:
     report.table("lines", ["across at", "status", "axis off by, deg", "long/short", "z across"], rows)
 
 
+def measure_search(args: argparse.Namespace, report: Report) -> None:
+    """Print how often faint pairs are placed, and how often they can be."""
+    chosen = [cell for cell in CELLS if cell.rmse is None and fnmatch(cell.name, args.cells)]
+    report.title("Search at low dose: pairs placed, and by a search that knows the true spectrum")
+    rows = []
+    tools = (maskreg_answer, oracle_answer)
+    measured = run_cells(chosen, args.pairs, args.workers, seed=args.seed, tools=tools)
+    for cell, (ours, oracle) in zip(chosen, measured, strict=True):
+        report.doing(f"{cell.name}: measured")
+        right, possible = near(ours), near(oracle)
+        parts = (right, right & ours.ok, ~right & ours.ok, possible)
+        rows.append([cell.name, str(len(right)), *(str(int(np.sum(part))) for part in parts)])
+    header = ["cell", "pairs", "right", "right and ok", "wrong and ok", "right, true spectrum known"]
+    report.table("search", header, rows)
+
+
 def measure_peers(args: argparse.Namespace, report: Report) -> None:
     """Print and draw every tool on the same pairs."""
     tools, missing = available()
@@ -218,6 +235,7 @@ PARTS: dict[str, Callable[[argparse.Namespace, Report], None]] = {
     "thinning": measure_thinning,
     "laboratory": measure_laboratory,
     "lines": measure_lines,
+    "search": measure_search,
     "peers": measure_peers,
 }
 """By the name on the command line."""

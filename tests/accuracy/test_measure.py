@@ -1,9 +1,11 @@
 """The measure itself: a tool that is known to be so good must be found to be so good."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from benchmarks.accuracy.cells import CELLS, Cell
-from benchmarks.accuracy.figures import locking, summarise
+from benchmarks.accuracy.figures import locking, near, summarise
 from benchmarks.accuracy.pairs import Answer, Outcomes, make_case, run_cell
 
 CELL = Cell("rings", 100, 1.08, sizes=(128,))
@@ -75,3 +77,11 @@ def test_locking_is_found_with_its_amplitude(rng):
     found = locking(outcomes(wave + 0.01 * rng.standard_normal(shift.shape), shift=shift))
     np.testing.assert_allclose(found.amplitudes, [0.004, 0.002], atol=4 * found.standard_error)
     assert found.standard_error == pytest.approx(0.01 * np.sqrt(2 / 4000), rel=0.1)
+
+
+def test_without_a_bound_two_pixels_are_the_line_of_gross_failures():
+    found = outcomes([[0.1, 0.1], [2.5, 0.0]])
+    unknown = replace(found, bound=np.full_like(found.bound, np.nan))
+    assert near(unknown).tolist() == [True, False]
+    # what noise must do is no failure
+    assert near(replace(found, bound=np.full_like(found.bound, 0.5))).tolist() == [True, True]
