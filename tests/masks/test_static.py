@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from maskreg.masks.static import static_pixels
+from maskreg.masks.static import _nearer, static_pixels
 from maskreg.masks.temporal import temporal
-from maskreg.testing import Rings
+from maskreg.testing import Rings, Spots, Texture
 
 SIZE = 144
 
@@ -23,11 +24,11 @@ def shape_of(name):
     }[name]
 
 
-def simulated(valid, drift, rng, level=0.02, dose=40, count=20):
-    """Rings behind a dark shape, with hot and dead pixels; and the shifts to apply."""
+def simulated(valid, drift, rng, level=0.02, dose=40, count=20, scene=None):
+    """A scene behind a dark shape, with hot and dead pixels; and the shifts to apply."""
     t = np.linspace(0, 1, count)
     drifts = drift * np.stack([0.8 * t + 0.2 * np.sin(9 * t), 0.25 * np.cos(7 * t) - 0.6 * t], axis=1)
-    scene = Rings((SIZE, SIZE))
+    scene = scene or Rings((SIZE, SIZE))
     hot = np.zeros(valid.shape, bool)
     hot.flat[rng.choice(hot.size, 20, replace=False)] = True
     dead = np.zeros(valid.shape, bool)
@@ -41,15 +42,53 @@ def agreement(found, truth):
     return (found & truth).sum() / (found | truth).sum()
 
 
-@pytest.mark.parametrize("drift", [1, 6])
+@pytest.mark.parametrize("scene", [Rings, Spots, Texture])
+@pytest.mark.parametrize("drift", [1, 2, 6])
 @pytest.mark.parametrize("name", ["rod", "disk", "wedge", "gaps"])
-def test_a_block_is_found_whatever_its_shape(name, drift):
+def test_a_block_is_found_whatever_its_shape(name, drift, scene):
     valid = shape_of(name)
-    frames, shifts, hot, dead = simulated(valid, drift, np.random.default_rng(4))
+    made = simulated(valid, drift, np.random.default_rng(4), scene=scene((SIZE, SIZE)))
+    frames, shifts, hot, dead = made
     found = static_pixels(frames, shifts)
     assert agreement(found, ~valid | hot | dead) >= 0.8
     assert found[hot].mean() >= 0.9
     assert found[dead].all()
+
+
+@pytest.mark.parametrize("scene", [Rings, Texture])
+@pytest.mark.parametrize("drift", [1, 6])
+@pytest.mark.parametrize("name", ["rod", "disk", "wedge", "gaps"])
+def test_a_block_that_scatters_is_found_where_it_is_not_as_bright_as_the_sample(name, drift, scene):
+    valid, rng = shape_of(name), np.random.default_rng(4)
+    scattered = 0.02 + np.abs(ndimage.gaussian_filter(rng.normal(size=valid.shape), 3))
+    frames, shifts, hot, dead = simulated(valid, drift, rng, level=scattered, scene=scene((SIZE, SIZE)))
+    assert agreement(static_pixels(frames, shifts), ~valid | hot | dead) >= 0.8
+
+
+def test_on_a_flat_image_the_nearer_mark_has_the_shorter_way():
+    rng = np.random.default_rng(3)
+    marks = rng.permutation(30 * 41).reshape(30, 41)
+    first, second = marks < 4, (marks >= 4) & (marks < 9)
+    nearer = _nearer(first, second, np.ones(marks.shape))
+    y, x = np.mgrid[:30, :41]
+
+    def away(mark):  # steps are straight or diagonal
+        places = np.argwhere(mark)
+        down, right = (np.abs(a[..., None] - b) for a, b in zip((y, x), places.T, strict=True))
+        return (np.maximum(down, right) + (np.sqrt(2) - 1) * np.minimum(down, right)).min(axis=-1)
+
+    sure = np.abs(away(first) - away(second)) > 1e-6
+    np.testing.assert_array_equal(nearer[sure], (away(first) < away(second))[sure])
+
+
+def test_a_break_in_an_edge_is_no_loophole():
+    cost = np.full((60, 60), 0.005)
+    cost[:, 29:31] = 1
+    cost[28:31, 29:31] = 0.005
+    first, second = np.zeros((2, 60, 60), bool)
+    first[:, 25] = True
+    second[:28, 33] = second[31:, 33] = True
+    np.testing.assert_array_equal(_nearer(first, second, cost)[:, 31:].any(axis=1).nonzero()[0], [])
 
 
 def test_nothing_is_found_where_nothing_stands_still():

@@ -8,6 +8,8 @@ group is in memory.
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import time
 from collections.abc import Generator, Iterator, Mapping
@@ -328,8 +330,8 @@ def _intensity(aligned: AlignedFrames, position: int, frame: Aligned, reference:
 
 def _factor_lines(aligned: AlignedFrames, group: Merged) -> str:
     sources = {row.frame: row.source for row in aligned.table}
-    value = "" if group.value is None else group.value
-    return "".join(
-        f'{frame},"{sources[frame]}",{value},{factor:.9g}\n'
-        for frame, factor in zip(group.frames, group.factors, strict=True)
-    )
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for frame, factor in zip(group.frames, group.factors, strict=True):
+        writer.writerow([frame, sources[frame], group.value, f"{factor:.9g}"])
+    return text.getvalue()

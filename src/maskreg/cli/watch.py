@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from maskreg.cli import exits, values
 from maskreg.cli.align import add_run_flags, as_dict, as_text
+from maskreg.cli.calibration_flags import add_calibration_flags
 from maskreg.cli.mask_flags import add_mask_flags, mask_from
 from maskreg.cli.option_flags import add_option_flags, options_from
 from maskreg.cli.report import renew_report
@@ -55,6 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="run this command, which finds MASKREG_ALARM and MASKREG_TEXT in its environment",
     )
     add_option_flags(parser)
+    add_calibration_flags(parser)
     add_mask_flags(parser)
     add_run_flags(parser)
     parser.set_defaults(when_interrupted="the table holds what is done, the same command goes on")
@@ -79,6 +81,8 @@ def run(args: Namespace) -> int:
         lambda image: mask_from(args, image.shape, lambda: image),
         reference=values.reference(args.reference),
         options=options,
+        dark=args.dark,
+        flat=args.flat,
         workers=args.workers,
         overwrite=args.overwrite,
         repair=args.repair,

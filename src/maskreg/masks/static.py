@@ -2,11 +2,11 @@
 
 At first every pixel is believed, so that predictions are mixtures of sample and block along the
 block's edge: there pixels contradict the moving model, the darker ones on the block's side. Those
-and the pixels that follow the sample are marks, from which a watershed over the mean image decides
-the rest. Then trust grows from what follows the sample: round by round the sample's image is made
-from trusted pixels only, pixels that contradict it are dropped, and pixels within its reach
-that agree with it are taken in, until nothing changes. So the interior of a block, which no
-drift ever uncovers, is never taken in.
+and the pixels that follow the sample are marks; every other pixel belongs to the marks to which the
+way, over the slopes of the mean image, is the shorter one. Then trust grows from what follows the
+sample: round by round the sample's image is made from trusted pixels only, pixels that contradict
+it are dropped, and pixels within its reach that agree with it are taken in, until nothing changes.
+So the interior of a block, which no drift ever uncovers, is never taken in.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, sparse
+from scipy.sparse.csgraph import dijkstra
 
 from maskreg.masks.moving_model import Prediction, predict
 from maskreg.masks.temporal import Temporal, smoothed_sum, temporal, window
@@ -45,10 +46,12 @@ _TELLS_APART = 4.0
 """Sigma between block and sample from which on one of the two must be nearer."""
 _DARKER = 1.5
 """Sigma by which a pixel may be darker than predicted and still be taken in: what blocks is dark."""
-_BORDERS = (0.9, 0.5)
-"""Part of its border with moving pixels above which a region without evidence is given back: small, large."""
-_LARGE = 0.05
-"""Part of the frame from which on a region is large."""
+_STEP = 0.005
+"""What a step over a flat pixel costs, where one over a steep edge costs 1."""
+_STEEPEST = 15.0
+"""Most that a step may cost."""
+_ACROSS = 0.75
+"""Part of the way from block to sample beyond which a pixel beside the edge is sample."""
 _OWN_SHARE = 2.0
 """And by how many by itself."""
 _SPECK = 12
@@ -174,53 +177,65 @@ def _collected(
 
 
 def _first_trust(judged: _Judged, mean: Image, defective: Mask) -> Mask:
-    """Return which pixels to trust at first: a watershed from what follows and what stands."""
-    darker = np.asarray(ndimage.binary_opening(judged.darker, np.ones((2, 2))))
-    follows = judged.follows | (judged.contradicts & ~judged.darker)
-    if not darker.any():
+    """Return which pixels to trust at first: those nearer to what moves than to what stands still."""
+    stands = np.asarray(ndimage.binary_opening(judged.darker, np.ones((2, 2))))
+    if not stands.any():
         return ~defective
-    marks = np.zeros(mean.shape, np.int32)
-    marks[follows & ~defective] = 1
-    marks[darker] = 2
-    moving = np.asarray(ndimage.watershed_ift(_steepness(mean, defective), marks, np.ones((3, 3), int))) == 1
-    return _given_back(moving, darker | defective) & ~defective
+    moves = judged.follows | (judged.contradicts & ~judged.darker) | _beside(stands, judged, mean, defective)
+    moves &= ~defective & ~stands
+    return _nearer(moves, stands, _STEP + _steepness(mean, defective)) & ~defective
 
 
-def _steepness(mean: Image, defective: Mask) -> NDArray[np.uint16]:
-    """Return the slope of the mean image, its square root taken so that noise is alike everywhere."""
+def _beside(stands: Mask, judged: _Judged, mean: Image, defective: Mask) -> Mask:
+    """Return the pixels across the edge from those that stand still: as bright as the sample is there.
+
+    Where the sample has no features nothing else would say that it moves.
+    """
+    block = _averaged(mean, stands, 2.0)
+    level = ndimage.gaussian_filter(ndimage.median_filter(mean, 3), 0.7)
+    sample = ndimage.maximum_filter(np.where(judged.seen & ~defective, level, -np.inf), 7)
+    near = ndimage.binary_dilation(stands, iterations=4) & ~ndimage.binary_dilation(stands)
+    differ = sample - block > 3 * np.sqrt(judged.variance + judged.tolerance)
+    bright = near & differ & (mean > block + _ACROSS * (sample - block)) & ~judged.darker & judged.seen
+    return np.asarray(bright & (ndimage.gaussian_filter(bright.astype(float), 1) > 0.3))
+
+
+def _nearer(first: Mask, second: Mask, cost: Image) -> Mask:
+    """Return the pixels from which the way to `first` costs less than that to `second`.
+
+    Ways go from pixel to pixel, also diagonally. A break in an edge is no loophole, as it is to a
+    watershed: it saves the step across the edge, not the way to it.
+    """
+    rows, cols = cost.shape
+    number = np.arange(rows * cols).reshape(rows, cols)
+    begins, ends, costs = [], [], []
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        here = (slice(0, rows - down), slice(max(0, -right), cols - max(0, right)))
+        there = (slice(down, rows), slice(max(0, right), cols - max(0, -right)))
+        begins.append(number[here].ravel())
+        ends.append(number[there].ravel())
+        costs.append((np.hypot(down, right) * (cost[here] + cost[there]) / 2).ravel())
+    ways = (np.concatenate(costs), (np.concatenate(begins), np.concatenate(ends)))
+    graph = sparse.coo_array(ways, shape=(rows * cols, rows * cols)).tocsr()
+    marks = np.flatnonzero(first | second)
+    found = dijkstra(graph, directed=False, indices=marks, min_only=True, return_predecessors=True)
+    nearest = found[2].reshape(rows, cols)
+    return np.asarray(first.ravel()[nearest])
+
+
+def _steepness(mean: Image, defective: Mask) -> Image:
+    """Return the slope of the mean image, 1 at its steep edges; of its root, so that noise is alike."""
     level = np.where(defective, ndimage.median_filter(mean, 7), mean)
     root = np.sqrt(np.maximum(level - np.quantile(level, 0.001), 0) + 1)
     slope = np.hypot(*np.gradient(ndimage.gaussian_filter(root, 1.0)))
-    unit = np.quantile(slope, 0.98) or 1.0
-    return np.asarray(np.clip(slope / unit * 4000, 0, 60000).astype(np.uint16))
-
-
-def _given_back(moving: Mask, evidence: Mask) -> Mask:
-    """Return `moving` with the regions that nothing but the watershed counts as static.
-
-    The inside of a block is surrounded by evidence, a featureless part of the sample is not.
-    """
-    regions, count = ndimage.label(~moving & ~evidence)
-    border, open_border = np.zeros(count + 1), np.zeros(count + 1)
-    for axis in (0, 1):
-        for here, there in ((slice(0, -1), slice(1, None)), (slice(1, None), slice(0, -1))):
-            region = np.moveaxis(regions, axis, 0)[here]
-            other = np.moveaxis(regions, axis, 0)[there]
-            edge = (region > 0) & (other != region)
-            is_open = edge & np.moveaxis(moving, axis, 0)[there]
-            border += np.bincount(region[edge], minlength=count + 1)
-            open_border += np.bincount(region[is_open], minlength=count + 1)
-    large = np.bincount(regions.ravel(), minlength=count + 1) > _LARGE * regions.size
-    back = open_border > np.where(large, _BORDERS[1], _BORDERS[0]) * np.maximum(border, 1)
-    back[0] = False
-    return np.asarray(moving | back[regions])
+    return np.asarray(np.minimum(slope / (np.quantile(slope, 0.98) or 1.0), _STEEPEST))
 
 
 def _agreeing(judged: _Judged, mean: Image, out: Mask) -> Mask:
     """Return which pixels of `out` agree with the prediction, rather than with the static ones around."""
     prediction = judged.prediction
     strip = out & judged.seen
-    static = _averaged(mean, out, 3.0)
+    static = _inside(mean, out, strip)
     agrees = np.zeros(out.shape, dtype=bool)
     undecided = strip.copy()
     for sigma in (0.0, 1.0, 3.0):
@@ -239,6 +254,13 @@ def _agreeing(judged: _Judged, mean: Image, out: Mask) -> Mask:
     # a lone pixel that agrees among many that do not does so by chance
     agrees = np.asarray(ndimage.uniform_filter((agrees | ~out).astype(float), 3)) > 0.5
     return np.asarray(strip & ~judged.contradicts & (judged.follows | agrees))
+
+
+def _inside(mean: Image, out: Mask, strip: Mask) -> Image:
+    """Return how bright it is inside what stands still, beyond the strip that is being judged."""
+    inside = out & ~strip
+    known = ndimage.gaussian_filter(inside.astype(float), 4.0) > 1e-3
+    return np.where(known, _averaged(mean, inside, 4.0), _averaged(mean, out, 3.0))
 
 
 def _averaged(values: Image, where: Mask, sigma: float) -> Image:

@@ -40,6 +40,10 @@ _SETTLED = 1e-3
 """Part of the frame below which a round changes too little for another one."""
 _LARGEST = 700
 """Frames of more rows or columns are binned while static regions are found, px."""
+_COARSE = 350
+"""And these in the rounds before the last one, in which the mask serves the registration alone."""
+_HALVES = 256
+"""And these where the two halves of the series are compared."""
 _LINES = (6.0, 3.0)
 """Sigma of change beyond which a pixel takes part in the first registration."""
 _EXPLAINED = 0.4
@@ -109,7 +113,7 @@ def find_mask(frames: Any, *, given: ArrayLike | None = None, workers: int | Non
         )
         return FoundMask(~found.static, tuple(indices), 0.0, (warning,))
     used = tuple(index for index, use in zip(indices, found.ok, strict=True) if use)
-    warnings = _about_motion(sample, workers) or _about_size(found.static)
+    warnings = _about_motion(sample, found, workers) or _about_size(found.static)
     warnings += _about_given(found.static, given)
     return FoundMask(~found.static, used, found.drift, tuple(warnings))
 
@@ -119,6 +123,7 @@ class _Found:
     """What stands still in a sample of frames, and how well these could be registered."""
 
     static: NDArray[np.bool_]
+    defective: NDArray[np.bool_]
     ok: list[bool]
     drift: float
     trouble: str = ""
@@ -132,21 +137,24 @@ def _found(sample: NDArray[np.float32], workers: int | None, rounds: int = _ROUN
     answers = _first_registrations(sample, even, over_time, workers)
     if not answers:
         nobody = [False] * len(sample)
-        return _Found(defective, nobody, 0.0, "too few frames can be registered on what changes in them")
+        return _Found(
+            defective, defective, nobody, 0.0, "too few frames can be registered on what changes in them"
+        )
     for _ in range(rounds):
         ok, shifts, drift = _placed(answers)
         if drift < _LEAST_DRIFT:
             trouble = f"what could be registered moves by only {drift:.2f} px (little drift, or few frames)"
-            return _Found(defective, ok, drift, trouble)
-        static, last = _static(even[ok], shifts, defective), static
+            return _Found(defective, defective, ok, drift, trouble)
+        static, last = _static(even[ok], shifts, defective, _COARSE), static
         again = _registered(sample, ~_widened(static), workers)
         if sum(answer.ok for answer in again) < _LEAST_FRAMES:
             break
         answers = again
         if (static != last).mean() < _SETTLED:
             break
-    ok, _, drift = _placed(answers)
-    return _Found(static, ok, drift)
+    ok, shifts, drift = _placed(answers)
+    static = _static(even[ok], shifts, defective, _LARGEST)
+    return _Found(static, defective, ok, drift)
 
 
 def _placed(answers: list[Registration]) -> tuple[list[bool], NDArray[np.float64], float]:
@@ -225,21 +233,31 @@ def _registered(
 
 
 def _static(
-    sample: NDArray[np.float32], shifts: NDArray[np.float64], defective: NDArray[np.bool_]
+    sample: NDArray[np.float32], shifts: NDArray[np.float64], defective: NDArray[np.bool_], largest: int
 ) -> NDArray[np.bool_]:
-    """Return the static pixels, regions of large frames by way of binned ones."""
-    shape = sample.shape[1:]
+    """Return the static pixels, regions of frames of more than `largest` px by way of binned ones."""
     drift = float(np.hypot(*np.ptp(shifts, axis=0)))
-    b = max(1, min(-(-max(shape) // _LARGEST), int(drift)))
+    b = _bin(sample, largest, drift)
     if b == 1:
         return static_pixels(sample, shifts) | defective
-    rows, cols = (n // b * b for n in shape)
+    small = _all_binned(sample, defective, b)
+    regions = static_pixels(small, shifts / b).repeat(b, axis=0).repeat(b, axis=1)
+    margins = [(0, n - m) for n, m in zip(defective.shape, regions.shape, strict=True)]
+    return np.asarray(np.pad(regions, margins, mode="edge") | defective)
+
+
+def _bin(sample: NDArray[np.float32], largest: int, drift: float) -> int:
+    """Return by how much to bin: to at most `largest` px, but so that the drift is a pixel at least."""
+    longest: int = max(sample.shape[1:])
+    return max(1, min(-(-longest // largest), int(drift)))
+
+
+def _all_binned(sample: NDArray[np.float32], defective: NDArray[np.bool_], b: int) -> NDArray[np.float32]:
+    """Return the frames binned by `b`, made up for what is defective in a bin."""
+    rows, cols = (n // b * b for n in defective.shape)
     small = np.stack([_binned(np.where(defective, 0, frame)[:rows, :cols], b) for frame in sample])
     weight = _binned((~defective[:rows, :cols]).astype(np.float32), b)
-    small *= np.where(weight > 0, b * b / np.maximum(weight, 1), 0).astype(np.float32)
-    regions = static_pixels(small, shifts / b).repeat(b, axis=0).repeat(b, axis=1)
-    whole = np.pad(regions, [(0, n - m) for n, m in zip(shape, regions.shape, strict=True)], mode="edge")
-    return np.asarray(whole | defective)
+    return np.asarray(small * np.where(weight > 0, b * b / np.maximum(weight, 1), 0).astype(np.float32))
 
 
 def _binned(image: NDArray[Any], b: int) -> NDArray[np.float32]:
@@ -262,12 +280,15 @@ def _about_size(static: NDArray[np.bool_]) -> list[str]:
     ]
 
 
-def _about_motion(sample: NDArray[np.float32], workers: int | None) -> list[str]:
+def _about_motion(sample: NDArray[np.float32], found: _Found, workers: int | None) -> list[str]:
     """Return a warning when the halves of the series, each by itself, disagree about what stands still."""
     middle = len(sample) // 2
     if middle < _LEAST_FRAMES:
         return []
-    halves = [_found(half, workers, rounds=2) for half in (sample[:middle], sample[middle:])]
+    b = _bin(sample, _HALVES, found.drift / 4)  # a half of the series drifts by less than all of it
+    if b > 1:
+        sample = np.rint(_all_binned(sample, found.defective, b))  # counts stay counts
+    halves = [_found(half, workers, rounds=1) for half in (sample[:middle], sample[middle:])]
     if any(half.trouble or half.drift < 1 for half in halves):
         return []
     first, second = (_regions(half.static) for half in halves)

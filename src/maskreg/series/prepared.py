@@ -101,9 +101,16 @@ def prepare(
         valid = by.valid if valid is None else valid & by.valid
         valid = None if valid.all() else valid
     found = find_reference(reference, source, valid, options)
-    look = take_first_look(source, valid, found, options)
-    look = replace(look, options=_of_corrected(look.options, source))
+    look = look_at(source, valid, found, options)
     return Prepared(source, valid, found, options, look, mean, by)
+
+
+def look_at(
+    source: FrameSource, mask: NDArray[np.bool_] | None, reference: Reference, options: Options
+) -> FirstLook:
+    """Return what the first frames of a source, raw or corrected, tell of the detector."""
+    look = take_first_look(source, mask, reference, options)
+    return replace(look, options=_of_corrected(look.options, source))
 
 
 def _of_corrected(options: Options, source: FrameSource) -> Options:

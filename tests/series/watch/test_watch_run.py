@@ -257,3 +257,15 @@ def test_a_share_that_is_lost_is_one_line_and_the_run_goes_on(folder, tmp_path, 
     away.rename(folder)
     watch_run(folder, tmp_path / "run", **QUICK)
     assert table(tmp_path) == expected
+
+
+def test_dark_and_flat_count_as_they_do_for_align(folder, mask, tmp_path):
+    rng = np.random.default_rng(5)
+    dark, flat = rng.uniform(5, 15, mask.shape), rng.uniform(0.8, 1.2, mask.shape)
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for file in sorted(folder.glob("f*.tif")):
+        (inbox / file.name).write_bytes(file.read_bytes())
+    watch_run(inbox, tmp_path / "run", mask, dark=dark, flat=flat, **QUICK)
+    assert table(tmp_path) == whole(folder, tmp_path, mask, dark=dark, flat=flat)
+    assert table(tmp_path) != whole(folder, tmp_path / "raw", mask)

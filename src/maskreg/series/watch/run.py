@@ -20,18 +20,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maskreg.errors import FrameError, InputError, RunError
+from maskreg.frames import FrameSource
+from maskreg.frames.corrected import as_corrected
 from maskreg.frames.folder import FolderFrames
 from maskreg.frames.location import Location
 from maskreg.options import Options
 from maskreg.outputs import FileState, Record
 from maskreg.registration import Status
 from maskreg.series.alignment import Alignment
-from maskreg.series.first_look import LOOKED_AT, take_first_look
+from maskreg.series.first_look import LOOKED_AT
 from maskreg.series.origin import Origin
 from maskreg.series.pipeline import register_frames
-from maskreg.series.prepared import Prepared, prepare
+from maskreg.series.prepared import Prepared, look_at, prepare
 from maskreg.series.recording import TABLE
-from maskreg.series.reference import ReferenceLike, is_mean, read_image
+from maskreg.series.reference import ImageLike, ReferenceLike, is_mean, read_image
 from maskreg.series.run import close_run, made_folder, open_record
 from maskreg.series.watch.alarms import Alarm, Alarms
 from maskreg.series.watch.arrivals import Arrivals, Stamp, comes_before, in_order
@@ -50,6 +52,9 @@ SETTLE = 2.0
 MaskLike = ArrayLike | Callable[[NDArray[Any]], ArrayLike | None] | None
 """A mask, or a function that makes one from the reference."""
 
+Prepare = Callable[[FrameSource, NDArray[Any]], Prepared]
+"""Makes a series ready to be registered, from its first frames and the image that is the reference."""
+
 
 def watch_run(
     folder: str | os.PathLike[str],
@@ -58,6 +63,8 @@ def watch_run(
     *,
     reference: ReferenceLike = "first",
     options: Options | None = None,
+    dark: ImageLike | None = None,
+    flat: ImageLike | None = None,
     workers: int | None = None,
     overwrite: bool = False,
     repair: bool = False,
@@ -77,7 +84,7 @@ def watch_run(
     ----------
     folder : path
         Files in it are frames, or stacks that are whole when they are closed.
-    run, options, workers, overwrite, repair, origin
+    run, options, dark, flat, workers, overwrite, repair, origin
         See `maskreg.series.align_run`.
     mask : (rows, cols) array of bool, or callable, optional
         True where pixels are valid; or a function that is given the reference and returns it.
@@ -101,7 +108,13 @@ def watch_run(
         alarms = Alarms(silence, time.monotonic())
         while True:
             session = _Session(watched, where, settle, until_idle, alarms, on_alarm, origin)
-            series = session.wait_for_reference(mask, image, options or Options())
+
+            def prepared(source: FrameSource, first: NDArray[Any]) -> Prepared:
+                valid = mask(first) if callable(mask) else mask
+                which = "first" if image is None else image
+                return prepare(source, valid, which, options or Options(), dark, flat)
+
+            series = session.wait_for_reference(image, prepared)
             try:
                 return session.work(series, workers=workers, overwrite=overwrite, repair=repair)
             except _BeginAnewError as change:
@@ -144,9 +157,7 @@ class _Session:
         self._leading: list[str] = []  # files that hold the first frames, as far as they are known
         self._frames = 0  # how many frames were put into the record
 
-    def wait_for_reference(
-        self, mask: MaskLike, reference: NDArray[Any] | None, options: Options
-    ) -> Prepared:
+    def wait_for_reference(self, reference: NDArray[Any] | None, prepared: Prepare) -> Prepared:
         """Return the series, ready to be registered, once a first frame is there and can be read."""
         problem: Exception = RunError(f"no frame arrived in {self._folder.path}")
         while True:
@@ -157,7 +168,7 @@ class _Session:
                 self._arrivals.take(first)
                 self._first = first
                 try:
-                    return self._looked(self._prepared(first, mask, reference, options))
+                    return self._looked(self._prepared(first, reference, prepared))
                 except FrameError as error:
                     problem = error
                     log.warning("%s; waiting for it to be written anew", error)
@@ -184,21 +195,17 @@ class _Session:
                 raise
             return self._close(record, series, repair=repair)
 
-    def _prepared(
-        self, first: str, mask: MaskLike, reference: NDArray[Any] | None, options: Options
-    ) -> Prepared:
+    def _prepared(self, first: str, reference: NDArray[Any] | None, prepared: Prepare) -> Prepared:
         path, root = self._folder.path / first, self._folder.path
         image = FolderFrames([Location(path)], root).load(0) if reference is None else reference
-        valid = mask(image) if callable(mask) else mask
-        source = ArrivedFrames([path], root, image.shape)
-        return prepare(source, valid, "first" if reference is None else reference, options)
+        return prepared(ArrivedFrames([path], root, image.shape), image)
 
     def _looked(self, series: Prepared) -> Prepared:
         """Return the series with the first look at the leading files, as `align` would take it."""
         files = [self._folder.path / name for name in self._leading]
         source = ArrivedFrames(files, self._folder.path, series.reference.image.shape)
-        look = take_first_look(source, series.mask, series.reference, series.options)
-        return replace(series, look=look)
+        corrected = as_corrected(source, series.by)
+        return replace(series, look=look_at(corrected, series.mask, series.reference, series.options))
 
     def _look_again(self, batch: list[str], series: Prepared) -> None:
         """Begin anew if files that were just registered are of the first ones, and tell something else."""
@@ -265,7 +272,7 @@ class _Session:
         done: list[FrameRow] = []
         with closing(
             register_frames(
-                source,
+                as_corrected(source, series.by),
                 range(len(source)),
                 registrar,
                 reference_frame=_position(series.reference.source, source),
