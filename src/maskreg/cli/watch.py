@@ -14,6 +14,7 @@ from maskreg.cli import exits, values
 from maskreg.cli.align import add_run_flags, as_dict, as_text
 from maskreg.cli.calibration_flags import add_calibration_flags
 from maskreg.cli.mask_flags import add_mask_flags, mask_from
+from maskreg.cli.metadata_flags import add_pattern_flag
 from maskreg.cli.option_flags import add_option_flags, options_from
 from maskreg.cli.report import renew_report
 
@@ -55,6 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="CMD",
         help="run this command, which finds MASKREG_ALARM and MASKREG_TEXT in its environment",
     )
+    add_pattern_flag(parser.add_argument_group("metadata (columns of the table)"))
     add_option_flags(parser)
     add_calibration_flags(parser)
     add_mask_flags(parser)
@@ -83,6 +85,7 @@ def run(args: Namespace) -> int:
         options=options,
         dark=args.dark,
         flat=args.flat,
+        pattern=args.pattern,
         workers=args.workers,
         overwrite=args.overwrite,
         repair=args.repair,

@@ -42,6 +42,11 @@ class NamePattern:
         # a pattern of folders fits the end of the name
         self._expression = re.compile(rf"(?:.*/)?{expression}", re.DOTALL)
 
+    @property
+    def kinds(self) -> dict[str, str]:
+        """The columns, and of which kind each is: ``d``, ``f`` or nothing."""
+        return dict(self._kinds)
+
     def columns(self, names: list[str]) -> list[dict[str, Any]]:
         """Return the metadata of each of `names`, relative paths without an index.
 

@@ -27,6 +27,9 @@ class FrameSource(ABC):
     frame alone; `shape` and `dtype` are those of the first one that can.
     """
 
+    from_names: bool = False
+    """Whether the names of the frames alone say all metadata: then more frames change none of it."""
+
     @abstractmethod
     def __len__(self) -> int:
         """Return the number of frames, unreadable ones included; at least 1."""

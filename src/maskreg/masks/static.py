@@ -50,6 +50,10 @@ _STEP = 0.005
 """What a step over a flat pixel costs, where one over a steep edge costs 1."""
 _STEEPEST = 15.0
 """Most that a step may cost."""
+_APART = 2
+"""By so many px marks of what moves are apart from those of what stands still."""
+_FEATURELESS = 10
+"""Without a pixel that follows the sample within so many px, the sample has no features there."""
 _ACROSS = 0.75
 """Part of the way from block to sample beyond which a pixel beside the edge is sample."""
 _OWN_SHARE = 2.0
@@ -182,7 +186,8 @@ def _first_trust(judged: _Judged, mean: Image, defective: Mask) -> Mask:
     if not stands.any():
         return ~defective
     moves = judged.follows | (judged.contradicts & ~judged.darker) | _beside(stands, judged, mean, defective)
-    moves &= ~defective & ~stands
+    # close to the edge a feature of the sample may seem to reach across it
+    moves &= ~defective & ~np.asarray(ndimage.binary_dilation(stands, iterations=_APART))
     return _nearer(moves, stands, _STEP + _steepness(mean, defective)) & ~defective
 
 
@@ -195,6 +200,7 @@ def _beside(stands: Mask, judged: _Judged, mean: Image, defective: Mask) -> Mask
     level = ndimage.gaussian_filter(ndimage.median_filter(mean, 3), 0.7)
     sample = ndimage.maximum_filter(np.where(judged.seen & ~defective, level, -np.inf), 7)
     near = ndimage.binary_dilation(stands, iterations=4) & ~ndimage.binary_dilation(stands)
+    near &= ndimage.distance_transform_edt(~judged.follows) > _FEATURELESS
     differ = sample - block > 3 * np.sqrt(judged.variance + judged.tolerance)
     bright = near & differ & (mean > block + _ACROSS * (sample - block)) & ~judged.darker & judged.seen
     return np.asarray(bright & (ndimage.gaussian_filter(bright.astype(float), 1) > 0.3))

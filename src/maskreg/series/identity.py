@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from maskreg._version import __version__
 from maskreg.frames import FrameSource
-from maskreg.frames.described import DescribedFrames
 from maskreg.frames.source import metadata_of
 from maskreg.series.prepared import Prepared
 from maskreg.shifts.row import plain_metadata
@@ -65,7 +64,7 @@ def _of_metadata(source: FrameSource) -> str | None:
     """Return the columns of the metadata and, where they could change, a fingerprint of their values."""
     rows = [plain_metadata(metadata_of(source, frame)) for frame in range(len(source))]
     columns = ", ".join(dict.fromkeys(column for row in rows for column in row))
-    if not columns or (isinstance(source, DescribedFrames) and source.from_names):
+    if not columns or source.from_names:
         return columns or None
     return f"{columns} ({_of_texts(map(json.dumps, rows))})"
 

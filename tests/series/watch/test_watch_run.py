@@ -269,3 +269,38 @@ def test_dark_and_flat_count_as_they_do_for_align(folder, mask, tmp_path):
     watch_run(inbox, tmp_path / "run", mask, dark=dark, flat=flat, **QUICK)
     assert table(tmp_path) == whole(folder, tmp_path, mask, dark=dark, flat=flat)
     assert table(tmp_path) != whole(folder, tmp_path / "raw", mask)
+
+
+def test_names_tell_metadata_as_they_do_for_align(folder, mask, tmp_path):
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for number, file in enumerate(sorted(folder.glob("f*.tif"))):
+        (inbox / f"s{number // 2}_{number % 2 - 0.5}ps.tif").write_bytes(file.read_bytes())
+    how = {"pattern": "s{scan:d}_{delay:f}ps.tif", "dark": np.full(mask.shape, 2.0)}
+    first = watch_run(inbox, tmp_path / "run", mask, **how, **QUICK)
+    watched = table(tmp_path)
+    assert watched == whole(inbox, tmp_path, mask, **how)
+    assert [group.value for group in first.merge(by="delay")] == [-0.5, 0.5]
+    # either goes on with a run of the other, also when more has arrived
+    (inbox / "s9_0.5ps.tif").write_bytes((folder / "f3.tif").read_bytes())
+    align_run(inbox, tmp_path / "run", mask, **how)
+    watch_run(inbox, tmp_path / "aligned", mask, **how, **QUICK)
+    assert table(tmp_path) == (tmp_path / "aligned" / "shifts.csv").read_bytes() != watched
+
+
+def test_a_name_that_does_not_fit_is_a_row_without_metadata(folder, tmp_path):
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for name in ("d1.tif", "other.tif"):
+        (inbox / name).write_bytes((folder / "f1.tif").read_bytes())
+    found = watch_run(inbox, tmp_path / "run", pattern="d{delay:d}.tif", **QUICK).table()
+    assert [dict(row.metadata) for row in found] == [{"delay": 1}, {}]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [("{time:f}.tif", "align puts frames in order"), ("{name}.tif", "take {name:d} or {name:f}")],
+)
+def test_what_names_cannot_tell_while_watching_is_refused(folder, tmp_path, pattern, message):
+    with pytest.raises(InputError, match=message):
+        watch_run(folder, tmp_path / "run", pattern=pattern, **QUICK)

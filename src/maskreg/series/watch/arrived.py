@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from maskreg.frames.folder import FolderFrames
 from maskreg.frames.location import Location
+from maskreg.frames.name_pattern import NamePattern
 
 
 class ArrivedFrames(FolderFrames):
@@ -18,11 +21,24 @@ class ArrivedFrames(FolderFrames):
         See `FolderFrames`.
     shape : tuple of int
         Rows and columns of a frame of the series, px.
+    pattern : NamePattern, optional
+        How the names of the files tell metadata. A name that does not fit tells none.
     """
 
-    def __init__(self, files: Sequence[Path], root: Path, shape: tuple[int, int]) -> None:
+    def __init__(
+        self, files: Sequence[Path], root: Path, shape: tuple[int, int], pattern: NamePattern | None = None
+    ) -> None:
         super().__init__([Location(file) for file in files], root)
         self._shape = shape
+        self._pattern = pattern
+        self.from_names = pattern is not None
+
+    def metadata(self, index: int) -> dict[str, Any]:
+        """Return what the file knows of the frame, and what its name tells."""
+        known = super().metadata(index)
+        if self._pattern is None:
+            return known
+        return {**known, **self._pattern.columns([re.sub(r"\[\d+\]$", "", self.name(index))])[0]}
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -24,6 +24,8 @@ from maskreg.frames import FrameSource
 from maskreg.frames.corrected import as_corrected
 from maskreg.frames.folder import FolderFrames
 from maskreg.frames.location import Location
+from maskreg.frames.name_pattern import NamePattern
+from maskreg.frames.time_order import TIME_COLUMNS
 from maskreg.options import Options
 from maskreg.outputs import FileState, Record
 from maskreg.registration import Status
@@ -65,6 +67,7 @@ def watch_run(
     options: Options | None = None,
     dark: ImageLike | None = None,
     flat: ImageLike | None = None,
+    pattern: str | None = None,
     workers: int | None = None,
     overwrite: bool = False,
     repair: bool = False,
@@ -91,6 +94,9 @@ def watch_run(
     reference : 'first', path or array
         'first' is the first frame by order of the names. When one arrives that comes before it,
         or it is written anew, the run starts anew.
+    pattern : str, optional
+        How file names tell metadata: ``{scan:d}_{delay:f}.tif``. Numbers only, and no time: the
+        frames are in the order of their names.
     settle : float
         How long a file must not have changed before it is read, s, unless it is known to be closed.
     until_idle : float, optional
@@ -101,13 +107,13 @@ def watch_run(
         Is given each `Alarm`.
     """
     root = _checked(Path(os.path.abspath(folder)))  # noqa: PTH100 (not resolved, as in `align`)
-    image = _image(reference)
+    image, named = _image(reference), _pattern(pattern)
     where = made_folder(Path(run))
     log.info("watching %s; Ctrl-C ends it", folder)
     with WatchedFolder(root) as watched:
         alarms = Alarms(silence, time.monotonic())
         while True:
-            session = _Session(watched, where, settle, until_idle, alarms, on_alarm, origin)
+            session = _Session(watched, where, named, settle, until_idle, alarms, on_alarm, origin)
 
             def prepared(source: FrameSource, first: NDArray[Any]) -> Prepared:
                 valid = mask(first) if callable(mask) else mask
@@ -137,6 +143,7 @@ class _Session:
         self,
         folder: WatchedFolder,
         run: Path,
+        pattern: NamePattern | None,
         settle: float,
         until_idle: float | None,
         alarms: Alarms,
@@ -145,6 +152,7 @@ class _Session:
     ) -> None:
         self._folder = folder
         self._run = run
+        self._pattern = pattern
         self._settle = settle
         self._until_idle = until_idle
         self._alarms = alarms
@@ -198,7 +206,7 @@ class _Session:
     def _prepared(self, first: str, reference: NDArray[Any] | None, prepared: Prepare) -> Prepared:
         path, root = self._folder.path / first, self._folder.path
         image = FolderFrames([Location(path)], root).load(0) if reference is None else reference
-        return prepared(ArrivedFrames([path], root, image.shape), image)
+        return prepared(ArrivedFrames([path], root, image.shape, self._pattern), image)
 
     def _looked(self, series: Prepared) -> Prepared:
         """Return the series with the first look at the leading files, as `align` would take it."""
@@ -268,7 +276,8 @@ class _Session:
         """Register the frames of some files, and tell what is alarming about them."""
         stamps = {name: self._arrivals.take(name) for name in batch}
         root = self._folder.path
-        source = ArrivedFrames([root / name for name in batch], root, series.reference.image.shape)
+        files = [root / name for name in batch]
+        source = ArrivedFrames(files, root, series.reference.image.shape, self._pattern)
         done: list[FrameRow] = []
         with closing(
             register_frames(
@@ -340,6 +349,25 @@ def _image(reference: ReferenceLike) -> NDArray[Any] | None:
             "watch with 'first', then align the folder to its mean in another run folder"
         )
     return None if reference == "first" else read_image(reference)
+
+
+def _pattern(text: str | None) -> NamePattern | None:
+    """Return the pattern of names, if all that it tells is known with a frame's arrival."""
+    if text is None:
+        return None
+    pattern = NamePattern(text)
+    for column, kind in pattern.kinds.items():
+        if column.lower() in TIME_COLUMNS:
+            raise InputError(
+                f"pattern {text!r} names a column {column!r}, by which align puts frames in order; "
+                "while watching they are in the order of their names: call it otherwise"
+            )
+        if not kind:
+            raise InputError(
+                f"pattern {text!r}: whether {{{column}}} is a number is known at the end only; "
+                f"while watching take {{{column}:d}} or {{{column}:f}}, or * for what does not matter"
+            )
+    return pattern
 
 
 def _sources(file: str, frames: int) -> list[str]:
