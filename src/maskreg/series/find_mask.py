@@ -285,21 +285,22 @@ def _about_motion(sample: NDArray[np.float32], found: _Found, workers: int | Non
     middle = len(sample) // 2
     if middle < _LEAST_FRAMES:
         return []
-    b = _bin(sample, _HALVES, found.drift / 4)  # a half of the series drifts by less than all of it
-    if b > 1:
-        sample = np.rint(_all_binned(sample, found.defective, b))  # counts stay counts
-    halves = [_found(half, workers, rounds=1) for half in (sample[:middle], sample[middle:])]
-    if any(half.trouble or half.drift < 1 for half in halves):
-        return []
-    first, second = (_regions(half.static) for half in halves)
-    if min(first.mean(), second.mean()) < _UNCOVERED:
-        return []
-    common, either = (first & second).sum(), (first | second).sum()
-    if common >= _AGREE * either:
-        return []
+    common = 0.0
+    # what the coarse look says is looked at again before anybody is alarmed; a half drifts by less than all
+    for b in dict.fromkeys((_bin(sample, _HALVES, found.drift / 4), 1)):
+        small = sample if b == 1 else np.rint(_all_binned(sample, found.defective, b))  # counts stay counts
+        halves = [_found(half, workers, rounds=2) for half in (small[:middle], small[middle:])]
+        if any(half.trouble or half.drift < 1 for half in halves):
+            return []
+        first, second = (_regions(half.static) for half in halves)
+        if min(first.mean(), second.mean()) < _UNCOVERED:
+            return []
+        common = float((first & second).sum() / (first | second).sum())
+        if common >= _AGREE:
+            return []
     return [
         "the beam-block itself seems to move: what stands still differs between the halves of the series "
-        f"({100 * common / either:.0f} % in common); find a mask for each part"
+        f"({100 * common:.0f} % in common); find a mask for each part"
     ]
 
 
