@@ -31,3 +31,7 @@ class RunError(MaskregError):
 
 class MissingExtraError(MaskregError, ImportError):
     """An optional package is needed for this and is not installed: which, and the command that adds it."""
+
+
+class ClusterError(MaskregError):
+    """The workers of a cluster cannot be reached or used: which, and why."""

@@ -12,20 +12,21 @@ import maskreg
 from maskreg.apply import merge
 from maskreg.apply.aligned import AlignedFrames
 from maskreg.outputs import stack
+from maskreg.shifts import FrameRow
 
-moved = AlignedFrames.__getitem__
+moved = AlignedFrames.of
 
 
-def slow(aligned: AlignedFrames, position: int):
+def slow(aligned: AlignedFrames, row: FrameRow):
     with open(sys.argv[4], "a", encoding="utf-8") as log:  # noqa: PTH123 (as short as can be)
-        log.write(f"{position}\n")
+        log.write(f"{row.frame}\n")
     time.sleep(0.01)
-    return moved(aligned, position)
+    return moved(aligned, row)
 
 
 if __name__ == "__main__":
     verb, run, output = sys.argv[1:4]
-    AlignedFrames.__getitem__ = slow  # type: ignore[method-assign]
+    AlignedFrames.of = slow  # type: ignore[method-assign]
     merge._SHORTEST = 0.02
     stack.BATCH_BYTES = 2 * 4 * 32 * 32
     alignment = maskreg.open_run(run)

@@ -66,7 +66,8 @@ def set_the_stage(folder: Path, text: str) -> None:
 
 
 def run(command: str, folder: Path) -> None:
-    environment = {**os.environ, "PYTHON": sys.executable, "MPLBACKEND": "agg"}
+    beside_python = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PYTHON": sys.executable, "MPLBACKEND": "agg", "PATH": beside_python}
     done = subprocess.run(
         ["bash", "-c", SHELL + command], cwd=folder, env=environment, capture_output=True, text=True
     )

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import re
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from maskreg.errors import InputError
-from maskreg.stream import available_cores, ordered_map
+from maskreg.errors import ClusterError, InputError, InputTypeError
+from maskreg.stream import Cluster, available_cores, ordered_map, workers_of
+from maskreg.stream.versions import versions
+from real_cluster import real_cluster, until
 
 
 class RunnerContract:
     """What `ordered_map` promises, whoever runs the tasks."""
 
-    workers: int
     in_flight: int
+    batch = 1
+
+    @pytest.fixture(autouse=True)
+    def who_runs_it(self):
+        self.runner = self.workers
 
     def map(self, function, items):
-        return ordered_map(function, items, workers=self.workers, in_flight=self.in_flight)
+        return ordered_map(function, items, workers=self.runner, in_flight=self.in_flight, batch=self.batch)
 
     def test_results_come_in_the_order_of_the_items(self):
         def slow_when_even(item):
@@ -56,27 +64,24 @@ class RunnerContract:
             next(results)
         assert list(results) == []
 
-    def test_closing_drops_what_has_not_started(self):
-        started = []
-
+    def test_closing_drops_what_has_not_started(self, tmp_path):
         def task(item):
-            started.append(item)
+            (tmp_path / str(item)).touch()
             time.sleep(0.01)
             return item
 
         results = self.map(task, range(1000))
         next(results)
         results.close()
-        before = len(started)
+        time.sleep(self.batch * 0.2)  # what runs on another machine runs to its end
+        before = len(list(tmp_path.iterdir()))
         assert before <= self.in_flight + 1
-        time.sleep(0.05)
-        assert len(started) == before
+        time.sleep(0.1)
+        assert len(list(tmp_path.iterdir())) == before
 
-    def test_an_interrupt_ends_the_map(self):
-        started = []
-
+    def test_an_interrupt_ends_the_map(self, tmp_path):
         def task(item):
-            started.append(item)
+            (tmp_path / str(item)).touch()
             time.sleep(0.01)
             if item == 3:
                 raise KeyboardInterrupt
@@ -84,9 +89,10 @@ class RunnerContract:
 
         with pytest.raises(KeyboardInterrupt):
             list(self.map(task, range(1000)))
-        assert max(started) <= 3 + self.in_flight
+        assert max(int(file.name) for file in tmp_path.iterdir()) <= 3 + self.in_flight
 
     def test_no_thread_is_left_behind(self):
+        list(self.map(abs, range(10)))
         before = threading.active_count()
         list(self.map(abs, range(10)))
         assert threading.active_count() == before
@@ -123,6 +129,107 @@ class TestThreads(RunnerContract):
         results.close()
         assert time.monotonic() - begin < 20  # the task would take 30
         release.set()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with (
+        real_cluster(tmp_path_factory.mktemp("cluster"), workers=2) as processes,
+        processes.client(2) as client,
+    ):
+        yield Cluster(client)
+
+
+class TestCluster(RunnerContract):
+    in_flight = 5
+
+    @pytest.fixture(autouse=True)
+    def who_runs_it(self, cluster):
+        self.runner = cluster
+
+    def test_tasks_run_in_other_processes_at_the_same_time(self, tmp_path):
+        def met(item):
+            (tmp_path / str(item)).write_text(str(os.getpid()))
+            end = time.monotonic() + 60
+            while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < end:
+                time.sleep(0.01)
+            return os.getpid()
+
+        found = set(self.map(met, range(2)))
+        assert len(found) == 2
+        assert os.getpid() not in found
+
+    def test_a_function_is_unpacked_once_a_worker(self, tmp_path):
+        class Counted:
+            def __init__(self):
+                (tmp_path / f"{os.getpid()}-{time.monotonic_ns()}").touch()
+
+            def __reduce__(self):
+                return Counted, ()
+
+            def __call__(self, item):
+                return item
+
+        assert list(self.map(Counted(), range(40))) == list(range(40))
+        unpacked = [file.name.partition("-")[0] for file in tmp_path.iterdir()]
+        assert str(os.getpid()) in unpacked
+        assert len(unpacked) == len(set(unpacked)) <= 3
+
+    def test_workers_let_go_of_a_function_when_the_map_ends(self, cluster):
+        list(self.map(abs, range(10)))
+        until(lambda: not any(cluster.client.has_what().values()))
+
+    def test_an_error_that_cannot_be_sent_says_what_it_was(self):
+        class LocalError(Exception):
+            def __init__(self, one, two):
+                super().__init__(f"{one} and {two}")
+
+        def fail(item):
+            raise LocalError("this", "that")
+
+        with pytest.raises(Exception, match="this and that"):
+            list(self.map(fail, range(3)))
+
+    def test_a_worker_that_fails_the_functions_check_is_named_with_the_reason(self):
+        class Checked:
+            def check(self):
+                raise ClusterError("it does not see /the/files")
+
+            def __call__(self, item):
+                return item
+
+        with pytest.raises(ClusterError, match=r"worker tcp://127.0.0.1:\d+ .*/the/files"):
+            list(self.map(Checked(), range(3)))
+
+    def test_a_worker_with_another_version_is_refused_and_both_are_shown(self, monkeypatch):
+        ours = versions()
+        monkeypatch.setattr("maskreg.stream.cluster.versions", lambda: {**ours, "maskreg": "0.0.0 (other)"})
+        with pytest.raises(
+            ClusterError, match=rf"maskreg {re.escape(ours['maskreg'])}; here .* 0.0.0 \(other\)"
+        ):
+            list(self.map(abs, range(3)))
+
+    def test_another_kind_of_processor_is_told(self, monkeypatch, caplog):
+        monkeypatch.setattr("maskreg.stream.cluster.processor", lambda: "pdp11")
+        assert list(self.map(abs, range(3))) == [0, 1, 2]
+        assert len([text for text in caplog.messages if "pdp11" in text and "last digits" in text]) == 1
+
+
+class TestClusterInBatches(TestCluster):
+    in_flight = 12
+    batch = 3
+
+    def test_tasks_run_in_other_processes_at_the_same_time(self, tmp_path):
+        assert os.getpid() not in set(self.map(lambda _: os.getpid(), range(20)))
+
+
+def test_threads_and_a_client_are_one_too_many(cluster):
+    assert workers_of(3, None) == 3
+    assert workers_of(None, cluster.client).client is cluster.client
+    with pytest.raises(InputError, match="workers is 3, and there is a client"):
+        workers_of(3, cluster.client)
+    with pytest.raises(InputTypeError, match="client is of type str"):
+        workers_of(None, "tcp://127.0.0.1:8786")
 
 
 @pytest.mark.parametrize(("workers", "in_flight"), [(0, None), (-1, 4), (4, 2)])

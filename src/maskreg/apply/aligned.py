@@ -116,7 +116,14 @@ class AlignedFrames:
         return len(self.table)
 
     def __getitem__(self, position: int) -> Aligned:
-        row = self.table[position]
+        return self.of(self.table[position])
+
+    def without_rows(self) -> AlignedFrames:
+        """Return these frames without their table: what another process needs, to be given rows."""
+        return AlignedFrames(self.source, ShiftTable([]), self._mask, self.moving)
+
+    def of(self, row: FrameRow) -> Aligned:
+        """Return the frame of a row."""
         if not self.moving.uses(row):
             return np.full(self.shape, self.fill, self.dtype), np.zeros(self.shape, dtype=bool)
         pixels = self.source.read(row.frame)

@@ -3,7 +3,8 @@
 Each pixel is the mean over the frames in which it is valid: what the beam-block hid in one frame
 is filled from the others, and the count says how many there were. The frames of a group are read
 one after another and the groups one after another, so each frame is read once, and no more than one
-group is in memory.
+group is in memory. Sums are made in blocks of frames (`maskreg.stream.sums`): the workers of a cluster
+add up whole blocks, join them among themselves, and write the groups.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import csv
 import io
 import os
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -24,12 +27,18 @@ from maskreg.apply.aligned import Aligned, AlignedFrames
 from maskreg.apply.moments import Moments
 from maskreg.apply.write import Watch, unwatched
 from maskreg.errors import InputError
-from maskreg.outputs import Description, Layer, atomic_write, open_stack, sibling
+from maskreg.frames.seen import sent
+from maskreg.outputs import Description, Layer, Shards, StackWriter, atomic_write, open_stack, sibling
 from maskreg.registration import Status
-from maskreg.stream import available_cores, ordered_map
+from maskreg.shifts import FrameRow
+from maskreg.stream import Cluster, Workers, ordered_map
+from maskreg.stream.sums import BlockSum, Growing, summed, sums_on_cluster
 
 HALVES = ("even", "odd")
 """Every other frame of a group, by its place in the group: the first one is even."""
+
+GROUPS_AHEAD = 4
+"""So many groups may wait to be written by workers while frames of the next are added up."""
 
 _SHORTEST = 1.0
 """Least time between two times that sums are kept, s."""
@@ -112,7 +121,7 @@ def merge(
     aligned: AlignedFrames,
     how: Merging,
     *,
-    workers: int | None = None,
+    workers: Workers = None,
     watch: Watch = unwatched,
     done: int = 0,
     keeper: Keeper | None = None,
@@ -122,7 +131,7 @@ def merge(
     Parameters
     ----------
     aligned, how, workers
-        What is merged, and how; threads that move frames, all cores unless told.
+        What is merged, and how; threads that move frames, all cores unless told, or a cluster.
     watch : callable
         See `maskreg.apply.write.write_aligned`.
     done : int
@@ -130,32 +139,32 @@ def merge(
     keeper : Keeper, optional
         Where the sums of a group are kept from time to time, and gone on with if there are any.
     """
-    groups = grouped(aligned, how.by)
-    reference = _reference(aligned) if how.normalise else None
-    sums = _Sums(aligned.shape, halves=how.halves)
+    of = _Parts(aligned, how)
+    if isinstance(workers, Cluster):
+        totals = summed(
+            of.part, of.rows[done:], of.empty, workers=workers, send=of.send, watch=_from(watch, of, done)
+        )
+        with closing(totals):
+            for place, total in enumerate(totals, start=done):
+                yield of.merged(place, total)
+        return
+    sums = Growing(of.empty)
     kept = keeper.kept() if keeper else None
     if kept is not None:
-        sums.restore(kept)
-    before = sum(len(members) for _, members in groups[:done]) + sums.frames
-    positions = [position for _, members in groups for position in members][before:]
-
-    def prepared(position: int) -> tuple[NDArray[Any], NDArray[np.bool_], float]:
-        image, valid = aligned[position]
-        factor = 1.0 if reference is None else _intensity(aligned, position, (image, valid), reference)
-        return image / factor if reference is not None else image, valid, factor
-
+        sums.restore(_parts_of(kept, of.empty))
+    before = of.frames(done) + sums.items
+    rows = [row for group in of.rows for row in group][before:]
     pauses = _Pauses()
-    with closing(ordered_map(prepared, positions, workers=workers or available_cores())) as stream:
+    with closing(ordered_map(of.part, rows, workers=workers)) as stream:
         frames = iter(watch(stream, before))
-        for value, members in groups[done:]:
-            while sums.frames < len(members):
-                sums.add(*next(frames))
+        for place in range(done, len(of.rows)):
+            while sums.items < len(of.rows[place]):
+                sums.add(next(frames))
                 if keeper and pauses.due():
-                    keeper.keep(sums.arrays())
+                    keeper.keep(_arrays_of(sums.parts()))
                     pauses.over()
-            indices = tuple(aligned.table[position].frame for position in members)
-            yield Merged(value, indices, tuple(sums.factors), sums.images())
-            sums = _Sums(aligned.shape, halves=how.halves)
+            yield of.merged(place, sums.total())
+            sums = Growing(of.empty)
 
 
 def write_merged(
@@ -163,7 +172,7 @@ def write_merged(
     output: str | os.PathLike[str],
     how: Merging,
     *,
-    workers: int | None = None,
+    workers: Workers = None,
     overwrite: bool = False,
     watch: Watch = unwatched,
 ) -> int:
@@ -192,11 +201,16 @@ def write_merged(
         made_of=aligned.digest(),
         batch=1,  # a group is many frames
     )
+    of = _Parts(aligned, how)
     with open_stack(output, description, overwrite=overwrite) as writer:
-        merging = merge(aligned, how, workers=workers, watch=watch, done=writer.done, keeper=writer)
-        with closing(cast("Generator[Merged]", merging)) as merged:
-            for group in merged:
-                writer.write(group.images, _factor_lines(aligned, group))
+        if isinstance(workers, Cluster) and (shards := writer.shards()) is not None:
+            _written_by_workers(of, writer, shards, workers, watch)
+        else:
+            begin = writer.done
+            merging = merge(aligned, how, workers=workers, watch=watch, done=begin, keeper=writer)
+            with closing(cast("Generator[Merged]", merging)) as merged:
+                for place, group in enumerate(merged, start=begin):
+                    writer.write(group.images, of.factor_lines(place, group.factors))
         if how.normalise:
             with atomic_write(sibling(writer.path, "factors", ".csv")) as stream:
                 stream.write("frame,source,group,factor\n")
@@ -237,24 +251,39 @@ def _ascending(value: Any) -> tuple[bool, float, str]:
     return is_text, 0.0 if is_text else float(value), str(value)
 
 
-class _Sums:
-    """The sums of a group of frames, and of its halves, as far as they are."""
+class GroupSum:
+    """The sum of frames of a group, and of its halves.
 
-    def __init__(self, shape: tuple[int, ...], *, halves: bool) -> None:
+    Parameters
+    ----------
+    shape : (rows, cols)
+    halves : bool
+        Whether even and odd frames are added up by themselves too.
+
+    Attributes
+    ----------
+    factors : list of float
+        Intensity of each frame.
+    """
+
+    def __init__(self, shape: tuple[int, ...], halves: bool) -> None:
         self.factors: list[float] = []
         self._moments = {half: Moments(shape) for half in _halves(halves)}
 
-    @property
-    def frames(self) -> int:
-        """How many frames are in."""
-        return len(self.factors)
-
-    def add(self, image: NDArray[Any], valid: NDArray[np.bool_], factor: float) -> None:
-        """Take in the next frame."""
+    def add(self, part: tuple[NDArray[Any], NDArray[np.bool_], float]) -> None:
+        """Take in the next frame, where it is valid, and its factor."""
+        image, valid, factor = part
         for half, moments in self._moments.items():
-            if half in ("", HALVES[self.frames % 2]):
+            if half in ("", HALVES[len(self.factors) % 2]):
                 moments.add(image, valid)
         self.factors.append(factor)
+
+    def joined(self, other: GroupSum) -> GroupSum:
+        """Return the sum of this and of one whose frames come after an even number of these."""
+        both = GroupSum((0, 0), halves=False)
+        both._moments = {half: own.joined(other._moments[half]) for half, own in self._moments.items()}
+        both.factors = self.factors + other.factors
+        return both
 
     def images(self) -> dict[str, NDArray[Any]]:
         """Return the merged images by name."""
@@ -276,6 +305,109 @@ class _Sums:
         self.factors = arrays["factors"].tolist()
         for half, moments in self._moments.items():
             moments.restore({name: arrays[f"{name}{half}"] for name in moments.arrays()})
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a frame adds to its group."""
+
+    aligned: AlignedFrames
+    reference: Aligned | None
+
+    def __call__(self, row: FrameRow) -> tuple[NDArray[Any], NDArray[np.bool_], float]:
+        """Return the frame of a row, its valid pixels, and its intensity, by which it is divided."""
+        image, valid = self.aligned.of(row)
+        if self.reference is None:
+            return image, valid, 1.0
+        factor = _intensity(row, (image, valid), self.reference)
+        return image / factor, valid, factor
+
+
+class _Parts:
+    """What is added up: the rows of every group, and what is made of each of them."""
+
+    def __init__(self, aligned: AlignedFrames, how: Merging) -> None:
+        groups = grouped(aligned, how.by)
+        self.values = [value for value, _ in groups]
+        self.rows = [[aligned.table[position] for position in members] for _, members in groups]
+        self.part = _Part(aligned.without_rows(), _reference(aligned) if how.normalise else None)
+        self.empty = partial(GroupSum, aligned.shape, how.halves)
+        self.send = partial(sent, source=aligned.source)
+
+    def frames(self, groups: int) -> int:
+        """Return how many frames the first groups have."""
+        return sum(map(len, self.rows[:groups]))
+
+    def merged(self, place: int, total: GroupSum) -> Merged:
+        """Return a group of which this is the sum."""
+        indices = tuple(row.frame for row in self.rows[place])
+        return Merged(self.values[place], indices, tuple(total.factors), total.images())
+
+    def factor_lines(self, place: int, factors: Sequence[float]) -> str:
+        """Return the lines of the table of factors for a group."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        for row, factor in zip(self.rows[place], factors, strict=True):
+            writer.writerow([row.frame, row.source, self.values[place], f"{factor:.9g}"])
+        return text.getvalue()
+
+
+def _arrays_of(parts: list[tuple[GroupSum, int] | None]) -> dict[str, NDArray[Any]]:
+    """Return sums that grow as named arrays."""
+    arrays = {"counts": np.array([0 if part is None else part[1] for part in parts])}
+    for level, part in enumerate(parts):
+        if part is not None:
+            arrays |= {f"{level}.{name}": array for name, array in part[0].arrays().items()}
+    return arrays
+
+
+def _parts_of(
+    arrays: Mapping[str, NDArray[Any]], empty: Callable[[], GroupSum]
+) -> list[tuple[GroupSum, int] | None]:
+    """Return the sums that grow from their named arrays."""
+    parts: list[tuple[GroupSum, int] | None] = []
+    for level, count in enumerate(arrays["counts"].tolist()):
+        if not count:
+            parts.append(None)
+            continue
+        total, prefix = empty(), f"{level}."
+        total.restore(
+            {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        )
+        parts.append((total, count))
+    return parts
+
+
+def _from(watch: Watch, of: _Parts, done: int) -> Callable[[Any], Any]:
+    """Return what shows frames as they come, behind those of the groups that are done."""
+    return lambda frames: watch(frames, of.frames(done))
+
+
+def _written_by_workers(
+    of: _Parts, writer: StackWriter, shards: Shards, cluster: Cluster, watch: Watch
+) -> None:
+    """Have the workers of a cluster write the groups, each by one of them."""
+    under_way: deque[tuple[int, Any]] = deque()
+    done = writer.done
+    with cluster.session(of.send(BlockSum(of.part, of.empty))) as session:
+
+        def note_the_oldest() -> None:
+            place, future = under_way.popleft()
+            writer.written(1, of.factor_lines(place, session.result(future)))
+
+        with closing(sums_on_cluster(session, of.rows[done:], _from(watch, of, done))) as totals:
+            for place, total in enumerate(totals, start=done):
+                under_way.append((place, session.submit(_write_group, shards, place, total)))
+                if len(under_way) > GROUPS_AHEAD:
+                    note_the_oldest()
+        while under_way:
+            note_the_oldest()
+
+
+def _write_group(shards: Shards, place: int, total: GroupSum) -> list[float]:
+    """Write a group and return its factors: a task of a cluster."""
+    shards.write(place, {name: image[np.newaxis] for name, image in total.images().items()})
+    return total.factors
 
 
 class _Pauses:
@@ -311,7 +443,7 @@ def _reference(aligned: AlignedFrames) -> Aligned:
     return aligned[next(p for p, row in enumerate(aligned.table) if aligned.moving.uses(row))]
 
 
-def _intensity(aligned: AlignedFrames, position: int, frame: Aligned, reference: Aligned) -> float:
+def _intensity(row: FrameRow, frame: Aligned, reference: Aligned) -> float:
     """Return the intensity of a frame over that of the reference, on the pixels valid in both.
 
     The ratio of the sums, which noise does not bias (the slope of a fit would come out too small).
@@ -321,17 +453,8 @@ def _intensity(aligned: AlignedFrames, position: int, frame: Aligned, reference:
     other = float(reference[0][common].sum(dtype=np.float64))
     if not (own > 0 and other > 0):
         raise InputError(
-            f"frame {aligned.table[position].frame} ({aligned.table[position].source}) sums up to {own:g} "
+            f"frame {row.frame} ({row.source}) sums up to {own:g} "
             f"where the reference does to {other:g}: intensities must be positive to normalise; "
             "take the pedestal off with dark, or merge without normalise"
         )
     return own / other
-
-
-def _factor_lines(aligned: AlignedFrames, group: Merged) -> str:
-    sources = {row.frame: row.source for row in aligned.table}
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    for frame, factor in zip(group.frames, group.factors, strict=True):
-        writer.writerow([frame, sources[frame], group.value, f"{factor:.9g}"])
-    return text.getvalue()

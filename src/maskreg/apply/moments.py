@@ -2,7 +2,8 @@
 
 Welford's update (Technometrics 4, 419, 1962) in float64: no large sums of squares are ever
 subtracted, so 60000 +/- 5 keeps its variance. The frames come in one fixed order, so the same
-series gives the same bytes whatever the workers.
+series gives the same bytes whatever the workers. Two such sums are joined by the pairwise formula of
+Chan, Golub and LeVeque (American Statistician 37, 242, 1983).
 """
 
 from __future__ import annotations
@@ -36,6 +37,16 @@ class Moments:
         step = away / np.maximum(self.count, 1)
         self._mean += step
         self._squares += away * (away - step)
+
+    def joined(self, other: Moments) -> Moments:
+        """Return the moments of these images and of others."""
+        both = Moments((0, 0))
+        both.count = self.count + other.count
+        part = other.count / np.maximum(both.count, 1)
+        away = other._mean - self._mean
+        both._mean = self._mean + away * part
+        both._squares = self._squares + other._squares + away * away * (self.count * part)
+        return both
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the sums so far."""

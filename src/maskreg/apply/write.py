@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from maskreg.apply.aligned import AlignedFrames
-from maskreg.outputs import Description, Layer, open_stack
-from maskreg.shifts import ShiftTable
+from maskreg.errors import InputError
+from maskreg.frames.seen import sent
+from maskreg.outputs import Description, Layer, Shards, StackWriter, open_stack
+from maskreg.shifts import FrameRow, ShiftTable
+from maskreg.stream import Cluster, Workers
 
 Watch = Callable[[Iterable[Any], int], Iterable[Any]]
 """Is given frames as they come, and how many are done already; hands them on (a progress bar)."""
@@ -26,7 +30,7 @@ def write_aligned(
     aligned: AlignedFrames,
     output: str | os.PathLike[str],
     *,
-    workers: int | None = None,
+    workers: Workers = None,
     overwrite: bool = False,
     watch: Watch = unwatched,
 ) -> None:
@@ -40,8 +44,9 @@ def write_aligned(
         What is written.
     output : path
         Its suffix says the format, see `maskreg.outputs.open_stack`.
-    workers : int, optional
-        Threads that move frames; all cores unless told. Never changes a byte.
+    workers : int or Cluster, optional
+        Threads that move frames, all cores unless told; or the cluster whose workers write whole
+        shards, which they can of Zarr only. Never changes a byte.
     overwrite : bool
         Replace an output of this name.
     watch : callable
@@ -55,12 +60,50 @@ def write_aligned(
         attributes={"maskreg": _how(aligned)},
         made_of=aligned.digest(),
     )
+    if isinstance(workers, Cluster):
+        _write_on_cluster(aligned, open_stack(output, description, overwrite=overwrite), workers, watch)
+        return
     with (
         open_stack(output, description, overwrite=overwrite) as writer,
         closing(aligned.stream(writer.done, workers=workers)) as frames,
     ):
         for image, valid in watch(frames, writer.done):
             writer.write({"frames": image, "valid": valid})
+
+
+@dataclass(frozen=True)
+class _WriteShard:
+    """Moves the frames of a shard and writes it: a task of a cluster."""
+
+    aligned: AlignedFrames
+    shards: Shards
+
+    def __call__(self, shard: tuple[int, Sequence[FrameRow]]) -> int:
+        """Write the shard of some rows, the first of which is this plane, and return how many they are."""
+        begin, rows = shard
+        images, valid = zip(*(self.aligned.of(row) for row in rows), strict=True)
+        self.shards.write(begin, {"frames": np.stack(images), "valid": np.stack(valid)})
+        return len(rows)
+
+
+def _write_on_cluster(aligned: AlignedFrames, opened: StackWriter, cluster: Cluster, watch: Watch) -> None:
+    """Have the workers of a cluster write the shards, each by one of them."""
+    shards = opened.shards()
+    if shards is None:
+        raise InputError(f"{opened.path}: one process writes such a file; workers write .zarr side by side")
+    with opened as writer:
+        task = sent(_WriteShard(aligned.without_rows(), shards), aligned.source)
+        items = [(begin, aligned.table.rows[begin:end]) for begin, end in writer.batches()]
+        with closing(cluster.map(task, items)) as written:
+            for _ in watch(_noted(writer, written), writer.done):
+                pass
+
+
+def _noted(writer: StackWriter, written: Iterable[int]) -> Iterator[None]:
+    """Take note of the planes of each shard, and yield once for each of them."""
+    for planes in written:
+        writer.written(planes)
+        yield from [None] * planes
 
 
 def table_coordinates(table: ShiftTable) -> dict[str, list[Any]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskreg.cli import exits, values
 from maskreg.cli.calibration_flags import add_calibration_flags
+from maskreg.cli.dask_flags import add_dask_flags, cluster_of
 from maskreg.cli.mask_flags import add_mask_flags, mask_from
 from maskreg.cli.metadata_flags import add_metadata_flags
 from maskreg.cli.option_flags import add_option_flags, options_from
@@ -40,6 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_calibration_flags(parser)
     add_mask_flags(parser)
     how = add_run_flags(parser)
+    add_dask_flags(how)
     how.add_argument("--no-progress", action="store_true", help="no progress bar")
     parser.set_defaults(when_interrupted="what is done is kept, the same command goes on")
 
@@ -68,7 +70,10 @@ def run(args: Namespace) -> int:
     from maskreg.series import Origin, align_run
     from maskreg.series.reference import image_for_mask
 
-    with open_frames(args.input, pattern=args.pattern, metadata=args.metadata) as source:
+    with (
+        open_frames(args.input, pattern=args.pattern, metadata=args.metadata) as source,
+        cluster_of(args) as client,
+    ):
         mask = mask_from(args, source.shape, lambda: image_for_mask(args.reference, source))
         alignment = align_run(
             source,
@@ -79,6 +84,7 @@ def run(args: Namespace) -> int:
             dark=args.dark,
             flat=args.flat,
             workers=args.workers,
+            client=client,
             progress=not args.no_progress and args.verbosity == 0,
             overwrite=args.overwrite,
             repair=args.repair,

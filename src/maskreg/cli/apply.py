@@ -6,6 +6,7 @@ import json
 from argparse import ArgumentParser, Namespace
 
 from maskreg.cli import exits
+from maskreg.cli.dask_flags import cluster_of
 from maskreg.cli.moving_flags import add_moving_flags, add_run_flags, add_running_flags, opened_run, running
 
 
@@ -29,14 +30,16 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Write the aligned frames."""
     alignment = opened_run(args)
-    alignment.apply(
-        args.output,
-        order=args.order,
-        dtype=args.dtype,
-        fill=args.fill,
-        include=args.include,
-        **running(args),
-    )
+    with cluster_of(args) as client:
+        alignment.apply(
+            args.output,
+            order=args.order,
+            dtype=args.dtype,
+            fill=args.fill,
+            include=args.include,
+            client=client,
+            **running(args),
+        )
     used = sum(
         row.registration.ok or row.registration.status.label in args.include for row in alignment.table()
     )

@@ -6,6 +6,7 @@ import json
 from argparse import ArgumentParser, Namespace
 
 from maskreg.cli import exits
+from maskreg.cli.dask_flags import cluster_of
 from maskreg.cli.moving_flags import add_moving_flags, add_run_flags, add_running_flags, opened_run, running
 
 
@@ -27,15 +28,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Write the merged frames."""
     alignment = opened_run(args)
-    alignment.merge(
-        args.output,
-        by=args.by,
-        normalise=args.normalise,
-        halves=args.halves,
-        order=args.order,
-        include=args.include,
-        **running(args),
-    )
+    with cluster_of(args) as client:
+        alignment.merge(
+            args.output,
+            by=args.by,
+            normalise=args.normalise,
+            halves=args.halves,
+            order=args.order,
+            include=args.include,
+            client=client,
+            **running(args),
+        )
     used = sum(
         row.registration.ok or row.registration.status.label in args.include for row in alignment.table()
     )

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 from maskreg.cli import values
+from maskreg.cli.dask_flags import add_dask_flags
 
 if TYPE_CHECKING:
     from maskreg.series import Alignment
@@ -58,6 +59,7 @@ def add_running_flags(parser: ArgumentParser) -> None:
     how.add_argument(
         "--workers", type=values.workers, metavar="N", help="frames moved at once (default: all cores)"
     )
+    add_dask_flags(how)
     how.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
     how.add_argument("--no-progress", action="store_true", help="no progress bar")
     how.add_argument("--json", action="store_true", help="print the summary as JSON")

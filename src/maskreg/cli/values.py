@@ -23,6 +23,15 @@ def workers(text: str) -> int:
     return int(text)
 
 
+def cluster(text: str) -> str:
+    """Return where a Dask cluster is."""
+    from maskreg.stream.connect import is_place
+
+    if not is_place(text):
+        raise ArgumentTypeError(f"{text!r} is not tcp://HOST:PORT, local:N or a scheduler file (.json)")
+    return text
+
+
 def seconds(text: str) -> float:
     """Return a time in s, zero or more."""
     (number,) = _numbers(text.replace(",", " "), "a number of seconds, such as 30")

@@ -28,6 +28,9 @@ FEWEST_LEVEL_PIXELS = 256
 BACKGROUND_PX = 5.0
 """Sigma, in level pixels, of the local plane that the search takes off (`maskreg.core.detail`)."""
 
+SECONDS_PER_PIXEL = 5e-9
+"""Time that reading and registering a frame takes, per pixel (`benchmarks/series.py`)."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -73,6 +76,11 @@ class Plan:
         """Memory that one frame in flight needs, bytes: sums and means of all levels, mask, transforms."""
         pixels = math.prod(self.moving_shape)
         return int(pixels * (2 * 4 * 4 / 3 + 1) + 4 * 10 * math.prod(self.window(self.start)))
+
+    @property
+    def seconds_per_frame(self) -> float:
+        """About the time that one thread needs for a frame, s; half or twice as much on other machines."""
+        return SECONDS_PER_PIXEL * math.prod(self.moving_shape)
 
     def __str__(self) -> str:
         return (

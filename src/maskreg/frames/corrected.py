@@ -104,6 +104,11 @@ class CorrectedFrames(FrameSource):
         """The folder that the names are relative to."""
         return self.raw.root
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder that the files are in."""
+        return self.raw.folder
+
     def metadata(self, index: int) -> dict[str, Any]:
         """Return what is known of the raw frame."""
         return self.raw.metadata(index)

@@ -49,6 +49,11 @@ class DescribedFrames(FrameSource):
         """The folder that the names are relative to."""
         return self._source.root
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder that the files are in."""
+        return self._source.folder
+
     def metadata(self, index: int) -> dict[str, Any]:
         """Return all that is known of the frame."""
         return dict(self._rows[self._order[index]])

@@ -51,6 +51,11 @@ class FrameSource(ABC):
         """The folder that the names are relative to; None when the frames are in memory."""
         return None
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder that the files are in; None when the frames are in this process alone."""
+        return self.root
+
     def metadata(self, index: int) -> dict[str, Any]:
         """Return what else is known of frame `index`, by column name."""
         return {}

@@ -2,7 +2,7 @@
 
 from maskreg.outputs.atomic import atomic_write
 from maskreg.outputs.record import Entry, FileState, Record, read_record
-from maskreg.outputs.stack import Description, Layer, StackWriter, open_stack, sibling
+from maskreg.outputs.stack import Description, Layer, Shards, StackWriter, open_stack, sibling
 
 __all__ = [
     "Description",
@@ -10,6 +10,7 @@ __all__ = [
     "FileState",
     "Layer",
     "Record",
+    "Shards",
     "StackWriter",
     "atomic_write",
     "open_stack",

@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,6 +112,13 @@ class Description:
         return hashlib.sha256(json.dumps(asdict(self), default=str).encode()).hexdigest()
 
 
+class Shards(Protocol):
+    """Batches of planes that any process may write, each batch one process; it can be sent to others."""
+
+    def write(self, begin: int, stacks: Mapping[str, NDArray[Any]]) -> None:
+        """Write the planes from `begin` on, (n, rows, cols) for each layer, safely onto the disk."""
+
+
 class StackWriter(ABC):
     """Writes planes of images; a context manager, after which the output has its name or is not there.
 
@@ -190,6 +197,23 @@ class StackWriter(ABC):
         self._waiting.append((planes, note))
         if len(self._waiting) == self.description.planes_a_batch():
             self._write_batch()
+
+    def shards(self) -> Shards | None:
+        """Return what lets other processes write whole batches; None when one process must write all.
+
+        Batches begin at `batches`; who has them written tells `written`, in their order.
+        """
+        return None
+
+    def batches(self) -> list[tuple[int, int]]:
+        """Return the first plane of each batch that is to be written, and the one behind its last."""
+        step, planes = self.description.planes_a_batch(), self.description.planes
+        return [(begin, min(begin + step, planes)) for begin in range(self.done, planes, step)]
+
+    def written(self, planes: int, note: str = "") -> None:
+        """Take note of the next planes, a batch, which another process has written."""
+        with self._told():
+            self._journal.add(self.done + planes, note)
 
     def __enter__(self) -> Self:
         if not self.path.absolute().parent.is_dir():  # some formats would make it

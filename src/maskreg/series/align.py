@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from maskreg.frames.seen import ensure_files
 from maskreg.options import Options
 from maskreg.series.alignment import Alignment
 from maskreg.series.closing import closed
@@ -18,6 +19,7 @@ from maskreg.series.prepared import prepare
 from maskreg.series.progress import with_progress
 from maskreg.series.reference import ImageLike, ReferenceLike
 from maskreg.shifts import FrameRow
+from maskreg.stream import Cluster, workers_of
 
 
 def align(
@@ -39,6 +41,7 @@ def align(
     metadata: str | os.PathLike[str] | None = None,
     repair: bool = False,
     workers: int | None = None,
+    client: Any = None,
     progress: bool = False,
 ) -> Alignment:
     """Register every frame of a series to one reference.
@@ -72,6 +75,9 @@ def align(
         Give the table columns with shifts that are interpolated where a frame is not ok.
     workers : int, optional
         How many frames are registered at once; all cores unless told. It never changes a result.
+    client : distributed.Client, optional
+        The client of a Dask cluster, whose workers then do it. They open the files themselves, under
+        the same paths; arrays in memory are refused. It never changes a result either.
     progress : bool
         Show a progress bar, if stderr is a terminal.
 
@@ -82,10 +88,13 @@ def align(
     """
     options = Options(max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing)
     described = Described(frames, pattern, metadata)
+    who = workers_of(workers, client)
     with opened(described) as source:
+        if isinstance(who, Cluster):
+            ensure_files(source)
         series = prepare(source, mask, reference, options, dark, flat)
-        with closing(series.rows(range(len(source)), workers=workers)) as rows:
+        with closing(series.rows(range(len(source)), workers=who)) as rows:
             found: Sequence[FrameRow] = list(with_progress(rows, total=len(source), done=0, wanted=progress))
         if series.mean:
-            found = mean_rows(series, found, workers=workers)
+            found = mean_rows(series, found, workers=who)
     return Alignment(closed(found, repair=repair), described, series.mask, series.by)

@@ -26,6 +26,7 @@ from maskreg.series.drift import Jump
 from maskreg.series.frames import Described, open_described, opened
 from maskreg.series.progress import with_progress
 from maskreg.shifts import ShiftTable
+from maskreg.stream import Cluster, workers_of
 
 log = logging.getLogger(__name__)
 
@@ -129,6 +130,7 @@ class Alignment:
         fill: float | None = ...,
         include: Collection[str] = ...,
         workers: int | None = ...,
+        client: Any = ...,
         overwrite: bool = ...,
         progress: bool = ...,
     ) -> None: ...
@@ -142,6 +144,7 @@ class Alignment:
         fill: float | None = None,
         include: Collection[str] = (),
         workers: int | None = None,
+        client: Any = None,
         overwrite: bool = False,
         progress: bool = False,
     ) -> Iterator[Aligned] | None:
@@ -167,6 +170,9 @@ class Alignment:
             Statuses whose frames are used although they are not ok, such as ``['ambiguous']``.
         workers : int, optional
             Threads; all cores unless told. It never changes a byte.
+        client : distributed.Client, optional
+            The client of a Dask cluster, whose workers read, move and write the frames, each whole
+            shards: the output is then ``.zarr``.
         overwrite : bool
             Replace an output of this name.
         progress : bool
@@ -178,11 +184,14 @@ class Alignment:
             (rows, cols) each, True = valid; nothing when there is an output.
         """
         moving = Moving(order, dtype, fill, include)
+        who = workers_of(workers, client)
         if output is None:
-            return self._each(moving, workers)
+            if isinstance(who, Cluster):
+                raise InputError("client needs an output: frames that are yielded are made in this process")
+            return self._each(moving, who)
         with self._opened(moving) as aligned:
             write_aligned(
-                aligned, output, workers=workers, overwrite=overwrite, watch=_bar(len(aligned), progress)
+                aligned, output, workers=who, overwrite=overwrite, watch=_bar(len(aligned), progress)
             )
         return None
 
@@ -228,6 +237,7 @@ class Alignment:
         order: int = 5,
         include: Collection[str] = (),
         workers: int | None = None,
+        client: Any = None,
         overwrite: bool = False,
         progress: bool = False,
     ) -> list[Merged]:
@@ -249,18 +259,21 @@ class Alignment:
             Merge every other frame of each group too: ``mean_even``, ``mean_odd`` and so on.
         order, include, workers, overwrite, progress
             See `apply`.
+        client : distributed.Client, optional
+            The client of a Dask cluster, whose workers add up and join blocks of frames, and write
+            the shards of a ``.zarr``; it never changes a byte.
 
         Returns
         -------
         list of Merged
             A group each, a single one without `by`.
         """
-        how = Merging(by, normalise, halves)
+        how, who = Merging(by, normalise, halves), workers_of(workers, client)
         with self._opened(Moving(order, include=include)) as aligned:
             watch = _bar(len(aligned), progress)
             if output is None:
-                return list(merge(aligned, how, workers=workers, watch=watch))
-            write_merged(aligned, output, how, workers=workers, overwrite=overwrite, watch=watch)
+                return list(merge(aligned, how, workers=who, watch=watch))
+            write_merged(aligned, output, how, workers=who, overwrite=overwrite, watch=watch)
         return []
 
     def _each(self, moving: Moving, workers: int | None) -> Iterator[Aligned]:

@@ -125,6 +125,19 @@ class FramesOfRun(FrameSource):
         """Return the frame's name in the table."""
         return self._names.get(index, f"frame {index}")
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder that the files are in now."""
+        return self._root if self._given is None else self._elsewhere[0].folder
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._given is None:
+            _ = self._root  # found here: another process may not see the run folder
+        return {name: value for name, value in self.__dict__.items() if name != "_file"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _file=lru_cache(OPEN)(self._open))
+
     def _fetch(self, index: int) -> Any:
         if index not in self._names:
             raise FrameError(f"frame {index}: is not registered yet")

@@ -10,6 +10,8 @@ A round follows from the table before it and from the frames, and from nothing e
 was interrupted adds up again and goes on with the same bits. Memory does not depend on the number
 of frames: four sums in double precision, and some twenty images in single precision.
 
+Sums are made in blocks of frames (`maskreg.stream.sums`): the same bits whoever makes them.
+
 The first frame keeps the shift zero: after each round its own shift is taken off all others. What
 is left is relative to it as well as it is known itself, and to the mean as well as the column
 sigma says.
@@ -18,26 +20,28 @@ sigma says.
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
-from threading import Lock
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
+from threading import RLock
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.errors import FrameError, InputError
+from maskreg.frames.seen import sent
 from maskreg.registration import Registration, Status
 from maskreg.series.mean_values import Values
-from maskreg.series.pipeline import frame_rows
+from maskreg.series.pipeline import Item, frame_rows
 from maskreg.series.prepared import Prepared
 from maskreg.shifts import FrameRow
-from maskreg.stream import available_cores, ordered_map
+from maskreg.stream import Workers
+from maskreg.stream.sums import summed
 
 if TYPE_CHECKING:
-    from maskreg.core.known import Known
-    from maskreg.core.known_frame import KnownFrame
+    from maskreg.core.known import Known, KnownReference
     from maskreg.core.registrar import Registrar
 
 log = logging.getLogger(__name__)
@@ -74,8 +78,8 @@ class MeanRound:
         With the first frame as its reference.
     before : sequence of FrameRow
         Of the round before, one for every frame.
-    workers : int, optional
-        How many frames are added at once; it never changes a result.
+    workers : int or Cluster, optional
+        Who adds up the frames; it never changes a result.
 
     Raises
     ------
@@ -83,109 +87,188 @@ class MeanRound:
         Fewer than `FEWEST` frames are ok.
     """
 
-    def __init__(self, series: Prepared, before: Sequence[FrameRow], *, workers: int | None) -> None:
-        from maskreg.core.known import KnownReference
-
+    def __init__(self, series: Prepared, before: Sequence[FrameRow], *, workers: Workers) -> None:
         self._series = series
         self._before = before
-        self._values = Values(series)
-        self._lock = Lock()
-        self._registrar: Registrar | None = None
-        ok = [row.frame for row in before if row.registration.ok]
+        ok = [(row.frame, row.registration.shift) for row in before if row.registration.ok]
         if len(ok) < FEWEST:
             raise InputError(
                 f"reference='mean': only {len(ok)} of {len(before)} frames are ok, a mean needs {FEWEST}; "
                 "try reference='first', or look at the mask"
             )
-        sums, weights = self._added_up(ok, workers)
-        smoothing = series.options.smoothing
-        self._known = KnownReference(
-            sums / np.maximum(weights, 1e-30),
-            weights,
-            len(ok),
-            self._values.mask,
-            counts=self._values.detector.counts,
-            read_noise=self._values.detector.read_noise,
-            width=None if isinstance(smoothing, str) else smoothing,
-        )
-        if self._known.fields is None:
+        add = _Contribution(series)
+        empty = partial(MeanSum, series.source.shape)
+        with closing(
+            summed(add, [ok], empty, workers=workers, send=partial(sent, source=series.source))
+        ) as sums:
+            total = next(sums)
+        register = RegisterToMean(series, total, None)
+        if register.known.fields is None:
             raise InputError("reference='mean': no pixel is valid in enough aligned frames; look at the mask")
-        mean = self._known.mean
-        self._mean = mean.pixels + np.float32(mean.level)
-        gauge = self._placed(series.reference.frame or 0)
+        first = series.reference.frame or 0
+        gauge = register.placed(first, before[first].registration.shift)
         if gauge is None:
             raise InputError(
                 f"reference='mean': {series.reference.name} does not match the mean of the others; "
                 "try reference='first', or leave it out"
             )
-        self._gauge = gauge
+        register.gauge = gauge
+        self._register = register
 
-    def rows(self, frames: Iterable[int], *, workers: int | None) -> Generator[FrameRow, None, None]:
+    def rows(self, frames: Sequence[int], *, workers: Workers) -> Generator[FrameRow, None, None]:
         """Yield the rows of `frames`, in their order."""
-        return frame_rows(self._series.source, frames, self._registration, workers=workers, also=RELATIVE_TO)
+        items = [(frame, self._before[frame].registration) for frame in frames]
+        return frame_rows(self._series.source, items, self._register, workers=workers, also=RELATIVE_TO)
 
-    def _added_up(
-        self, frames: list[int], workers: int | None
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return sums and weights of either half of the frames, taken in turns, on the reference's grid."""
-        sums, weights = (np.zeros((2, *self._series.source.shape)) for _ in range(2))
-        count = available_cores() if workers is None else workers
-        with closing(ordered_map(self._contribution, frames, workers=count)) as parts:
-            for position, part in enumerate(parts):
-                if part is not None:  # added in the order of the series: the same bits always
-                    image, weight = part
-                    half = position % 2
-                    sums[half] += np.where(weight > 0, image, 0)
-                    weights[half] += weight
-        return sums, weights
 
-    def _contribution(self, frame: int) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+class MeanSum:
+    """Sums and weights of either half of the frames, taken in turns, on the reference's grid.
+
+    Parameters
+    ----------
+    shape : (rows, cols)
+
+    Attributes
+    ----------
+    sums, weights : (2, rows, cols) float64
+    count : int
+        How many frames came, those without a part in it too.
+    """
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.sums, self.weights = (np.zeros((2, *shape)) for _ in range(2))
+        self.count = 0
+
+    def add(self, part: tuple[NDArray[np.float32], NDArray[np.float32]] | None) -> None:
+        """Take in a frame on the reference's grid and its weight, or one that cannot be read any more."""
+        if part is not None:
+            image, weight = part
+            half = self.count % 2
+            self.sums[half] += np.where(weight > 0, image, 0)
+            self.weights[half] += weight
+        self.count += 1
+
+    def joined(self, other: MeanSum) -> MeanSum:
+        """Return the sum of this and of one whose frames come after an even number of these."""
+        total = MeanSum((0, 0))
+        total.sums, total.weights = self.sums + other.sums, self.weights + other.weights
+        total.count = self.count + other.count
+        return total
+
+
+@dataclass(frozen=True)
+class _Contribution:
+    """What a frame adds to the mean."""
+
+    series: Prepared
+
+    @cached_property
+    def _values(self) -> Values:
+        return Values(self.series)
+
+    def __reduce__(self) -> tuple[type[_Contribution], tuple[Prepared]]:
+        return _Contribution, (self.series,)
+
+    def __call__(
+        self, placed: tuple[int, NDArray[np.float64]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
         """Return a frame on the reference's grid and its weight; None if it cannot be read any more."""
         try:
-            known, gain = self._frame(frame)
+            known, gain = self._values.frame(*placed)
         except FrameError:
             return None
         image, valid = known.contribution()
         return image, (valid / np.float32(gain)).astype(np.float32)
 
-    def _frame(self, frame: int) -> tuple[KnownFrame, float]:
-        """Return a frame where the table has it, and its gain into the first one."""
-        return self._values.frame(frame, self._before[frame].registration.shift)
 
-    def _registration(self, frame: int) -> Registration:
-        before = self._before[frame].registration
+class RegisterToMean:
+    """Registers frames of a series to their mean; it is sent without what it computes first. Thread-safe.
+
+    Parameters
+    ----------
+    series : Prepared
+    total : MeanSum
+        The mean's.
+    gauge : Known or None
+        Where the first frame lies on it; set when that is known, before frames are registered.
+    """
+
+    def __init__(self, series: Prepared, total: MeanSum, gauge: Known | None) -> None:
+        self._series = series
+        self._total = total
+        self.gauge = gauge
+        self._lock = RLock()
+        self._registrar: Registrar | None = None
+
+    def __reduce__(self) -> tuple[type[RegisterToMean], tuple[Prepared, MeanSum, Known | None]]:
+        return RegisterToMean, (self._series, self._total, self.gauge)
+
+    def __call__(self, item: Item) -> Registration:
+        """Return the registration of a frame, of which an earlier one is known."""
+        frame, before = item
+        assert before is not None
+        assert self.gauge is not None
         if frame == self._series.reference.frame:
-            return replace(before, shift=np.zeros(2), covariance=self._gauge.covariance)
+            return replace(before, shift=np.zeros(2), covariance=self.gauge.covariance)
         if before.ok:
-            found = self._placed(frame)
+            found = self.placed(frame, before.shift)
             if found is not None:
-                shift = found.shift - self._gauge.shift + 0.0
+                shift = found.shift - self.gauge.shift + 0.0
                 return replace(before, shift=shift, covariance=found.covariance)
         elif before.status not in SEARCHED:
             self._series.source.read(frame)  # what cannot be read says so again
             return before
-        return self._searched(frame)
+        return self._searched(frame, self.gauge)
 
-    def _placed(self, frame: int) -> Known | None:
-        """Return a frame's place near the one it has in the table, or None."""
-        known, gain = self._frame(frame)
+    def placed(self, frame: int, shift: NDArray[np.float64]) -> Known | None:
+        """Return a frame's place near a shift, or None."""
+        known, gain = self._ready.values.frame(frame, shift)
         image, valid = known.contribution()
         # in the units of the mean: the frame's own part has the weight 1 / gain
         own = np.float32(gain) * image, (valid / np.float32(gain)).astype(np.float32)
-        found = self._known.refine(known.filled(self._mean, gain), known.start, own)
+        found = self.known.refine(known.filled(self._ready.mean, gain), known.start, own)
         if found is None or not LEAST_AGREEMENT < gain / found.gain < 1 / LEAST_AGREEMENT:
             return None
         return found
 
-    def _searched(self, frame: int) -> Registration:
+    @property
+    def known(self) -> KnownReference:
+        """The mean, ready to register a frame against it."""
+        return self._ready.known
+
+    @property
+    def _ready(self) -> _Ready:
+        with self._lock:
+            return self._made_ready
+
+    @cached_property
+    def _made_ready(self) -> _Ready:
+        from maskreg.core.known import KnownReference
+
+        values, total = Values(self._series), self._total
+        smoothing = self._series.options.smoothing
+        known = KnownReference(
+            total.sums / np.maximum(total.weights, 1e-30),
+            total.weights,
+            total.count,
+            values.mask,
+            counts=values.detector.counts,
+            read_noise=values.detector.read_noise,
+            width=None if isinstance(smoothing, str) else smoothing,
+        )
+        mean = None if known.fields is None else known.mean.pixels + np.float32(known.mean.level)
+        return _Ready(values, known, mean)
+
+    def _searched(self, frame: int, gauge: Known) -> Registration:
         """Return the registration of a frame that is looked for at all places of the mean."""
-        found = self._search()(self._values.read(frame))
+        values = self._ready.values
+        found = self._search()(values.read(frame))
         if found.ok:
-            known, gain = self._values.frame(frame, found.shift)
-            near = self._known.refine(known.filled(self._mean, gain), known.start, None)
+            known, gain = values.frame(frame, found.shift)
+            near = self.known.refine(known.filled(self._ready.mean, gain), known.start, None)
             if near is not None:
                 found = replace(found, shift=near.shift, covariance=near.covariance)
-        return replace(found, shift=found.shift - self._gauge.shift + 0.0)
+        return replace(found, shift=found.shift - gauge.shift + 0.0)
 
     def _search(self) -> Registrar:
         """Return the registrar to the mean, made when the first frame needs it."""
@@ -193,15 +276,24 @@ class MeanRound:
 
         with self._lock:
             if self._registrar is None:
-                options = self._values.as_options()
+                values = self._ready.values
                 self._registrar = Registrar(
-                    self._values.in_counts(self._mean), self._known.mean.covered, self._series.mask,
-                    **asdict(options),
+                    values.in_counts(self._ready.mean), self.known.mean.covered, self._series.mask,
+                    **asdict(values.as_options()),
                 )  # fmt: skip
             return self._registrar
 
 
-def mean_rows(series: Prepared, rows: Sequence[FrameRow], *, workers: int | None) -> Sequence[FrameRow]:
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """What a registration to the mean needs: the frames' values, the mean with its noise, its pixels."""
+
+    values: Values
+    known: KnownReference
+    mean: Any
+
+
+def mean_rows(series: Prepared, rows: Sequence[FrameRow], *, workers: Workers) -> Sequence[FrameRow]:
     """Return the rows of a series registered to its own mean, from those of the first pass."""
     log.info(PLAN)
     every = range(len(series.source))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,56 +12,97 @@ from numpy.typing import NDArray
 
 from maskreg.errors import FrameError, FrameShapeError, RunError
 from maskreg.frames import FrameSource
+from maskreg.frames.seen import sent
 from maskreg.frames.source import metadata_of
 from maskreg.registration import Registration, Status
 from maskreg.shifts import FrameRow
-from maskreg.stream import available_cores, ordered_map
+from maskreg.stream import Cluster, Workers, ordered_map
+
+TASK_SECONDS = 1.0
+"""About so much work makes a task of a cluster: long beside what a task costs, soon done again."""
+
+MOST_FRAMES = 256
+"""Most frames of a task of a cluster."""
+
+Item = tuple[int, Registration | None]
+"""The index of a frame, and what is known of it from an earlier pass."""
 
 
 def register_frames(
     source: FrameSource,
-    frames: Iterable[int],
+    frames: Sequence[int],
     register: Callable[[NDArray[Any]], Registration],
     *,
     reference_frame: int | None,
-    workers: int | None,
+    workers: Workers,
 ) -> Generator[FrameRow, None, None]:
     """Yield the row of every frame, in the order of `frames`, registered by what is in it alone."""
-
-    def registration(frame: int) -> Registration:
-        return of_the_reference() if frame == reference_frame else register(source.read(frame))
-
-    return frame_rows(source, frames, registration, workers=workers)
+    items = [(frame, None) for frame in frames]
+    return frame_rows(source, items, _OfImage(source, register, reference_frame), workers=workers)
 
 
 def frame_rows(
     source: FrameSource,
-    frames: Iterable[int],
-    register: Callable[[int], Registration],
+    items: Sequence[Item],
+    register: Callable[[Item], Registration],
     *,
-    workers: int | None,
+    workers: Workers,
     also: Mapping[str, str] | None = None,
 ) -> Generator[FrameRow, None, None]:
-    """Yield the row of every frame, in the order of `frames`; a bad frame is a row with its reason.
+    """Yield the row of every frame, in the order of `items`; a bad frame is a row with its reason.
 
-    `register` is given the frame's index and reads it. Any exception but those of reading is a bug
-    and ends the series. `also` is added to the metadata of every row.
+    `register` reads the frame. Any exception but those of reading is a bug and ends the series.
+    `also` is added to the metadata of every row.
     """
+    answer = _Answer(source, register)
+    if isinstance(workers, Cluster):
+        batch = _frames_a_task(source.shape, len(items), workers)
+        found = ordered_map(sent(answer, source), items, workers=workers, batch=batch)
+    else:
+        found = ordered_map(answer, items, workers=workers)
+    with closing(found) as answers:
+        for (frame, _), registration in zip(items, answers, strict=True):
+            known = {**metadata_of(source, frame), **(also or {})}
+            yield FrameRow.of(frame, source.name(frame), registration, known)
 
-    def row(frame: int) -> FrameRow:
-        known = {**metadata_of(source, frame), **(also or {})}
-        return FrameRow.of(frame, source.name(frame), registration(frame), known)
 
-    def registration(frame: int) -> Registration:
+@dataclass(frozen=True)
+class _OfImage:
+    """Registers a frame by its image alone."""
+
+    source: FrameSource
+    register: Callable[[NDArray[Any]], Registration]
+    reference_frame: int | None
+
+    def __call__(self, item: Item) -> Registration:
+        frame, _ = item
+        return of_the_reference() if frame == self.reference_frame else self.register(self.source.read(frame))
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Registers a frame, whatever becomes of it."""
+
+    source: FrameSource
+    register: Callable[[Item], Registration]
+
+    def __call__(self, item: Item) -> Registration:
+        source, (frame, _) = self.source, item
         try:
-            return register(frame)
+            return self.register(item)
         except FrameShapeError as error:
             return Registration.failed(Status.BAD_SHAPE, 2, _without(source.name(frame), error))
         except FrameError as error:
             _ensure_not_lost(source)
             return Registration.failed(Status.UNREADABLE, 2, _without(source.name(frame), error))
 
-    return ordered_map(row, frames, workers=available_cores() if workers is None else workers)
+
+def _frames_a_task(shape: tuple[int, int], frames: int, cluster: Cluster) -> int:
+    """Return how many frames make a task: some time's work, but enough tasks for all threads."""
+    from maskreg.core.plan import make_plan  # here, for who reads a run needs no transforms
+
+    of_a_second = TASK_SECONDS / make_plan(shape, shape).seconds_per_frame
+    return max(1, min(int(of_a_second), MOST_FRAMES, frames // (2 * cluster.threads)))
 
 
 def _ensure_not_lost(source: FrameSource) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from maskreg.series.reference import (
     read_image,
 )
 from maskreg.shifts import FrameRow
+from maskreg.stream import Cluster, Workers
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +52,11 @@ class Prepared:
     mean: bool = False
     by: Calibration | None = None
 
-    def rows(self, frames: Iterable[int], *, workers: int | None) -> Generator[FrameRow, None, None]:
+    def rows(self, frames: Sequence[int], *, workers: Workers) -> Generator[FrameRow, None, None]:
         """Yield the rows of `frames`; what depends on reference and mask is computed once, first."""
+        register = SeriesRegistrar(self) if isinstance(workers, Cluster) else self.registrar()
         return register_frames(
-            self.source, frames, self.registrar(), reference_frame=self.reference.frame, workers=workers
+            self.source, frames, register, reference_frame=self.reference.frame, workers=workers
         )
 
     def registrar(self) -> Callable[[NDArray[Any]], Registration]:
@@ -73,6 +76,30 @@ class Prepared:
             return look.judged(registrar(look.corrected(frame)), frame, self.mask)
 
         return register
+
+
+class SeriesRegistrar:
+    """What registers images to the reference of a series; it is sent without what it computes first.
+
+    Parameters
+    ----------
+    series : Prepared
+    """
+
+    def __init__(self, series: Prepared) -> None:
+        self._series = series
+        self._lock = Lock()
+        self._register: Callable[[NDArray[Any]], Registration] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SeriesRegistrar, (self._series,)
+
+    def __call__(self, image: NDArray[Any]) -> Registration:
+        """Register an image."""
+        with self._lock:
+            if self._register is None:
+                self._register = self._series.registrar()
+        return self._register(image)
 
 
 def prepare(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from maskreg.outputs import Record
 from maskreg.series.progress import with_progress
 from maskreg.series.resume import what_is_missing
 from maskreg.shifts import FrameRow, source_text
-from maskreg.stream import available_cores
+from maskreg.stream import Cluster, Workers, available_cores
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +24,12 @@ TABLE = "shifts.csv"
 class Rows(Protocol):
     """Registers frames given by their indices, and yields their rows."""
 
-    def __call__(self, frames: Iterable[int], *, workers: int | None) -> Generator[FrameRow, None, None]:
+    def __call__(self, frames: Sequence[int], *, workers: Workers) -> Generator[FrameRow, None, None]:
         """Yield the rows in the order of `frames`."""
 
 
 def register_what_is_missing(
-    source: FrameSource, rows_of: Rows, record: Record, *, workers: int | None, progress: bool
+    source: FrameSource, rows_of: Rows, record: Record, *, workers: Workers, progress: bool
 ) -> None:
     """Register the frames that a record does not hold yet, each safe when it is done."""
     total = len(source)
@@ -43,7 +43,7 @@ def register_what_is_missing(
         return
     # a table is that of the whole series, or it is not there
     record.path.with_name(TABLE).unlink(missing_ok=True)
-    log.debug("to do: %d frames, %d at once", len(todo), workers or available_cores())
+    log.debug("to do: %d frames, %s", len(todo), _described(workers))
     begin = time.monotonic()
     with closing(rows_of(todo, workers=workers)) as rows:
         for row in with_progress(rows, total=total, done=total - len(todo), wanted=progress):
@@ -52,3 +52,9 @@ def register_what_is_missing(
                 log.debug("frame %d (%s) is %s", row.frame, row.source, row.registration.status.label)
     seconds = time.monotonic() - begin
     log.info("%d frames in %.1f s (%.1f a second)", len(todo), seconds, len(todo) / seconds)
+
+
+def _described(workers: Workers) -> str:
+    if isinstance(workers, Cluster):
+        return f"{workers.threads} at once on the workers of {workers.address}"
+    return f"{workers or available_cores()} at once"

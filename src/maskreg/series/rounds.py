@@ -16,6 +16,7 @@ from maskreg.series.mean import PLAN, ROUNDS, MeanRound
 from maskreg.series.prepared import Prepared
 from maskreg.series.recording import register_what_is_missing
 from maskreg.shifts import FrameRow
+from maskreg.stream import Workers
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Rounds:
     """
 
     def __init__(
-        self, series: Prepared, folder: Path, *, workers: int | None, progress: bool, overwrite: bool
+        self, series: Prepared, folder: Path, *, workers: Workers, progress: bool, overwrite: bool
     ) -> None:
         self._series = series
         self._folder = folder

@@ -12,6 +12,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from maskreg.errors import RunError
+from maskreg.frames.seen import ensure_files
 from maskreg.options import Options
 from maskreg.outputs import Entry, Record, atomic_write, read_record
 from maskreg.series.alignment import Alignment
@@ -28,6 +29,7 @@ from maskreg.series.reference import ImageLike, ReferenceLike
 from maskreg.series.rounds import Rounds
 from maskreg.shifts import FrameRow, ShiftTable
 from maskreg.shifts.columns import REPAIRED_NAMES
+from maskreg.stream import Cluster, workers_of
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ def align_run(
     pattern: str | None = None,
     metadata: str | os.PathLike[str] | None = None,
     workers: int | None = None,
+    client: Any = None,
     progress: bool = False,
     overwrite: bool = False,
     repair: bool = False,
@@ -60,7 +63,7 @@ def align_run(
 
     Parameters
     ----------
-    frames, mask, reference, dark, flat, pattern, metadata, workers, progress
+    frames, mask, reference, dark, flat, pattern, metadata, workers, client, progress
         See `maskreg.align`.
     run : path
         The run folder, made when it is not there: ``run.sqlite`` (the record) and, at the end,
@@ -81,17 +84,18 @@ def align_run(
         A shift for every frame, those of earlier sittings too.
     """
     described = Described(frames, pattern, metadata)
+    who = workers_of(workers, client)
     with opened(described) as source:
+        if isinstance(who, Cluster):
+            ensure_files(source)
         series = prepare(source, mask, reference, options or Options(), dark, flat)
         folder = made_folder(Path(run))
         with open_record(folder, series, overwrite=overwrite, origin=origin) as record:
             if series.mean:
-                rounds = Rounds(series, folder, workers=workers, progress=progress, overwrite=overwrite)
+                rounds = Rounds(series, folder, workers=who, progress=progress, overwrite=overwrite)
                 rounds.finish(record)
             else:
-                register_what_is_missing(
-                    series.source, series.rows, record, workers=workers, progress=progress
-                )
+                register_what_is_missing(series.source, series.rows, record, workers=who, progress=progress)
             return close_run(record, folder, described, series, repair=repair)
 
 

@@ -1,10 +1,11 @@
 """An ordered, bounded map that knows nothing of images.
 
 Results come in the order of the items, one at a time; at most `in_flight` items have been taken
-whose result has not been handed on. Who runs the tasks (this thread, several threads, later a
-cluster) never shows in the results.
+whose result has not been handed on. Who runs the tasks (this thread, several threads, the workers of
+a cluster) never shows in the results.
 """
 
-from maskreg.stream.ordered import available_cores, ordered_map
+from maskreg.stream.cluster import Cluster
+from maskreg.stream.ordered import Workers, available_cores, ordered_map, workers_of
 
-__all__ = ["available_cores", "ordered_map"]
+__all__ = ["Cluster", "Workers", "available_cores", "ordered_map", "workers_of"]
