@@ -92,6 +92,20 @@ def test_a_frame_is_planned_at_least_its_own_memory(shapes):
     assert make_plan(*shapes, exact=True).bytes_per_frame >= plan.bytes_per_frame
 
 
+@settings(derandomize=True, deadline=None)
+@given(shape_pairs(), st.integers(1, 64), st.floats(0, 1e10))
+def test_as_many_frames_at_once_are_allowed_as_fit_into_the_memory(shapes, wanted, memory):
+    plan = make_plan(*shapes)
+    workers = plan.workers_within(memory, wanted)
+    assert 1 <= workers <= wanted
+    assert workers == 1 or plan.bytes_for(workers) <= memory
+    assert workers == wanted or plan.bytes_for(workers + 1) > memory
+
+
+def test_two_frames_of_2048_squared_at_once_are_planned_within_a_gigabyte():
+    assert make_plan((2048, 2048), (2048, 2048)).bytes_for(2) < 1e9
+
+
 def test_a_large_frame_is_searched_coarse_first():
     plan = make_plan((2048, 2048), (2048, 2048))
     assert plan.bins == (1, 2, 4, 8, 16, 32, 64, 128)

@@ -93,7 +93,7 @@ def test_a_constant_is_filled_with_itself(shape):
 def test_a_block_is_the_mean_of_its_valid_pixels_if_half_of_it_is_valid(seed, shape, b, part):
     pixels, mask = image_and_mask(seed, shape, part)
     masks = MaskPyramid(mask)
-    level = ImagePyramid(pixels, masks).level(b)
+    level = ImagePyramid({1: pixels}, masks).level(b)
     assert level.pixels.dtype == np.float32
     assert level.pixels.shape == level.mask.shape == tuple(n // b for n in shape)
     np.testing.assert_array_equal(masks.level(b), level.mask)
@@ -108,7 +108,7 @@ def test_a_block_is_the_mean_of_its_valid_pixels_if_half_of_it_is_valid(seed, sh
 
 def test_the_order_in_which_levels_are_asked_for_changes_no_bit():
     pixels, mask = image_and_mask(1, (37, 52), 0.8)
-    one, other = (ImagePyramid(pixels, MaskPyramid(mask)) for _ in range(2))
+    one, other = (ImagePyramid({1: pixels}, MaskPyramid(mask)) for _ in range(2))
     up = {b: one.level(b).pixels.tobytes() for b in (1, 2, 4, 8)}
     down = {b: other.level(b).pixels.tobytes() for b in (8, 4, 1, 2)}
     assert up == down

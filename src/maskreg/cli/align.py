@@ -42,6 +42,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_mask_flags(parser)
     how = add_run_flags(parser)
     add_dask_flags(how)
+    how.add_argument(
+        "--memory",
+        type=values.megabytes,
+        metavar="MB",
+        default=1000.0,
+        help="to be used at most (default: 1000)",
+    )
     how.add_argument("--no-progress", action="store_true", help="no progress bar")
     parser.set_defaults(when_interrupted="what is done is kept, the same command goes on")
 
@@ -85,6 +92,7 @@ def run(args: Namespace) -> int:
             flat=args.flat,
             workers=args.workers,
             client=client,
+            memory=args.memory,
             progress=not args.no_progress and args.verbosity == 0,
             overwrite=args.overwrite,
             repair=args.repair,

@@ -32,6 +32,7 @@ def run(args: Namespace) -> int:
 def _of_frames(args: Namespace) -> tuple[list[str], dict[str, Any]]:
     from maskreg.frames import open_frames
     from maskreg.frames.source import metadata_of
+    from maskreg.series.memory import predicted_mb
 
     with open_frames(args.input, pattern=args.pattern, metadata=args.metadata) as source:
         last = len(source) - 1
@@ -41,6 +42,7 @@ def _of_frames(args: Namespace) -> tuple[list[str], dict[str, Any]]:
             f"stored as: {source.layout()}",
             f"first: {source.name(0)}{_shown(ends[0])}",
             f"last: {source.name(last)}{_shown(ends[1])}",
+            f"memory to align them: at most {predicted_mb(tuple(source.shape)):.0f} MB",
         ]
         facts = {
             "frames": len(source),
@@ -50,6 +52,7 @@ def _of_frames(args: Namespace) -> tuple[list[str], dict[str, Any]]:
             "first": source.name(0),
             "last": source.name(last),
             "layout": source.layout(),
+            "memory_mb": round(predicted_mb(tuple(source.shape))),
             "metadata": list(dict.fromkeys(name for row in ends for name in row)),
         }
     return lines, facts

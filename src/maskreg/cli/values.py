@@ -32,6 +32,14 @@ def cluster(text: str) -> str:
     return text
 
 
+def megabytes(text: str) -> float:
+    """Return a positive number."""
+    (number,) = _numbers(text.replace(",", " "), "a number of MB, such as 1000")
+    if not 0 < number < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is not a number of MB, such as 1000")
+    return number
+
+
 def seconds(text: str) -> float:
     """Return a time in s, zero or more."""
     (number,) = _numbers(text.replace(",", " "), "a number of seconds, such as 30")

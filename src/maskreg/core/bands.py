@@ -70,11 +70,13 @@ def band_of(image: LevelImage, noise: float) -> Band:
 
 def _sum_within(image: LevelImage) -> tuple[int, float]:
     """Return the number of whole blocks, and the sum of squares within all of them."""
-    if image.mask.ndim != 2:
+    if image.mask.ndim == 3:
+        from maskreg.core.volume_kernels import sum_within_3d as sum_within
+    elif image.mask.ndim == 2:
+        from maskreg.core.spectrum_kernels import sum_within_2d as sum_within
+    else:
         return plain_sum_within(image)
-    from maskreg.core.spectrum_kernels import sum_within_2d
-
-    count, within = sum_within_2d(image.pixels, image.mask)
+    count, within = sum_within(image.pixels, image.mask)
     return int(count), float(within)
 
 

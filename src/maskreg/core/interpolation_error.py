@@ -25,14 +25,14 @@ from maskreg.core.spectrum import LowPass
 SLOPE = np.array([-1, 9, -45, 0, 45, -9, 1]) / 60
 """Derivative at the middle of seven pixels, exact for polynomials to degree six."""
 
-LAGS = 32
-"""Products are lagged by up to so many px: the error comes from high frequencies, whose kernels are short."""
+LAGS = {1: 32, 2: 32, 3: 12}
+"""Products are lagged by up to so many px, by the number of axes: high frequencies have short kernels."""
 
 REAL = 6
 """Pixels nearer than this to filled ones do not enter the products."""
 
-TILE = 256
-"""Pixels along each axis of a tile that is transformed at once."""
+TILE = {1: 256, 2: 256, 3: 96}
+"""Pixels along each axis of a tile that is transformed at once, by their number."""
 
 FRACTIONS = 32
 """The error is tabulated at so many fractions of a pixel along each axis."""
@@ -74,7 +74,7 @@ class InterpolationError:
     @cached_property
     def table(self) -> NDArray[np.float64]:
         """The errors, (fields, FRACTIONS + 1, ...), at fractions 0 to 1 of the place along each axis."""
-        lags = [min(LAGS, max(1, n // 2)) for n in self.whole.shape]
+        lags = [min(LAGS[min(self.whole.ndim, 3)], max(1, n // 2)) for n in self.whole.shape]
         # what was filled in is no image: pixels whose neighbours are real speak for all
         deep = eroded(self.inside, REAL)
         used = deep if np.count_nonzero(deep) >= np.count_nonzero(self.inside) / 4 else self.inside
@@ -98,13 +98,13 @@ def lagged_products(
     inside: NDArray[np.bool_],
     fields: Sequence[NDArray[np.float32]],
     lags: list[int],
-    side: int = TILE,
+    side: int | None = None,
 ) -> list[NDArray[np.float64]]:
     """Return sums over inside of field(x) (image(x + k) - mean) for k = -lags .. lags - 1, k = 0 first.
 
     Tile by tile, of so many px a side: transforms that stay in the cache take a third of the time.
     """
-    tile = [min(n, side) for n in image.shape]
+    tile = [min(n, side or TILE[min(image.ndim, 3)]) for n in image.shape]
     shape = [scipy.fft.next_fast_len(n + 2 * k, True) for n, k in zip(tile, lags, strict=True)]
     sums = np.zeros((len(fields), *shape[:-1], shape[-1] // 2 + 1), np.complex64)
     for start in itertools.product(*(range(0, n, t) for n, t in zip(image.shape, tile, strict=True))):

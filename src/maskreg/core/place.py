@@ -31,8 +31,8 @@ WIDEST_WINDOW = 4
 NEAR = 0.25
 """Known to this part of the last low-pass's width, a place needs no stage between."""
 
-FINAL_STEP = 0.1
-"""The last stage iterates until a step is this part of the forecast sigma; the next is a tenth of it."""
+FINAL_STEP = 0.03
+"""The last stage iterates until what is left is this part of the forecast sigma."""
 
 PASSING_STEP = 0.03
 """The others until it is this part of a level pixel."""

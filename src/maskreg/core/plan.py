@@ -25,6 +25,12 @@ SHORTEST_SIDE = 16
 FEWEST_LEVEL_PIXELS = 256
 """No level but the first has fewer pixels: statistics of fewer lags mean little."""
 
+BYTES_OF_PROGRAM = 250_000_000
+"""What Python, its libraries and the compiled kernels take."""
+
+FIELDS = 16
+"""So many float32 images of its size a reference is made of, those in the making included."""
+
 BACKGROUND_PX = 5.0
 """Sigma, in level pixels, of the local plane that the search takes off (`maskreg.core.detail`)."""
 
@@ -81,6 +87,20 @@ class Plan:
     def seconds_per_frame(self) -> float:
         """About the time that one thread needs for a frame, s; half or twice as much on other machines."""
         return SECONDS_PER_PIXEL * math.prod(self.moving_shape)
+
+    @property
+    def bytes_of_reference(self) -> int:
+        """Memory that the reference needs at most, bytes: refined at full resolution."""
+        return int(math.prod(self.reference_shape) * FIELDS * 4 * 4 / 3)
+
+    def bytes_for(self, workers: int) -> int:
+        """Memory of a process that registers so many frames at once."""
+        return BYTES_OF_PROGRAM + self.bytes_of_reference + workers * self.bytes_per_frame
+
+    def workers_within(self, memory: float, wanted: int) -> int:
+        """Return how many of the wanted frames at once fit into so many bytes; one in any case."""
+        left = memory - self.bytes_for(0)
+        return max(1, min(wanted, int(left // self.bytes_per_frame)))
 
     def __str__(self) -> str:
         return (

@@ -54,13 +54,27 @@ def stabilised_2d(pixels, mask, slope, start, mean):  # type: ignore[no-untyped-
     return out
 
 
+@njit(**_INLINED)
+def _sums_of_two(p, q, out):  # type: ignore[no-untyped-def]
+    """Fill one row with the sums of two by two of two rows."""
+    for j in range(out.size):
+        out[j] = (p[2 * j] + q[2 * j]) + (p[2 * j + 1] + q[2 * j + 1])
+
+
 @njit(**_OPTIONS)
-def stabilised_halves_2d(pixels, mask, slope, start, mean):  # type: ignore[no-untyped-def]
-    """Return the sums of 2 by 2 of what `stabilised_2d` returns, and the least and greatest valid value."""
+def stabilised_halves_2d(pixels, mask, weights, slope, start, mean):  # type: ignore[no-untyped-def]
+    """Return level 2 of what `stabilised_2d` returns, the sums of four by four, and the valid values' span.
+
+    Level 2 are sums of two by two times `weights`; the span is the least and the greatest value. All is
+    made while the rows are in the cache.
+    """
     height, width = pixels.shape
-    out = np.empty((height // 2, width // 2), np.float32)
+    means = np.empty((height // 2, width // 2), np.float32)
+    quarters = np.empty((height // 4, width // 4), np.float32)
     p = np.empty(width, np.float32)
     q = np.empty(width, np.float32)
+    above = np.empty(width // 2, np.float32)
+    below = np.empty(width // 2, np.float32)
     least = np.int32(65536)
     greatest = np.int32(-1)
     for i in range(height):
@@ -68,11 +82,16 @@ def stabilised_halves_2d(pixels, mask, slope, start, mean):  # type: ignore[no-u
         least = min(least, low)
         greatest = max(greatest, high)
         _stabilised_row(pixels[i], mask[i], slope, start, mean, q if i % 2 else p)
-        if i % 2:
-            r = out[i // 2]
-            for j in range(width // 2):
-                r[j] = (p[2 * j] + q[2 * j]) + (p[2 * j + 1] + q[2 * j + 1])
-    return out, least, greatest
+        if i % 2 == 0:
+            continue
+        sums = below if i % 4 == 3 else above
+        _sums_of_two(p, q, sums)
+        r, w = means[i // 2], weights[i // 2]
+        for j in range(r.size):
+            r[j] = sums[j] * w[j]
+        if i % 4 == 3:
+            _sums_of_two(above, below, quarters[i // 4])
+    return means, quarters, least, greatest
 
 
 @njit(**_OPTIONS)

@@ -52,12 +52,12 @@ class Prepared:
             self.scale = 1.0
             self.mean = _masked_mean(detector, pixels, self.mask) if mean is None else mean
             self._terms: tuple[np.float32, ...] | None = _terms(detector, self.mean)
-            halves, self.flat = _halves_of_counts(pixels, self.mask, self._terms)
-            self._pyramid = ImagePyramid(None, masks, halves)
+            halves, quarters, self.flat = _levels_of_counts(pixels, masks, self._terms)
+            self._pyramid = ImagePyramid({4: quarters}, masks, {2: halves})
         else:
             self._terms = None
             self.pixels, self.mean, self.scale, self.flat = _from_values(detector, pixels, self.mask)
-            self._pyramid = ImagePyramid(self.pixels, masks)
+            self._pyramid = ImagePyramid({1: self.pixels}, masks)
 
     @cached_property
     def pixels(self) -> NDArray[np.float32]:
@@ -101,14 +101,14 @@ def _terms(detector: Detector, mean: float) -> tuple[np.float32, ...]:
     return np.float32(slope), np.float32(start), np.float32(mean)
 
 
-def _halves_of_counts(
-    pixels: NDArray[Any], mask: NDArray[np.bool_], terms: tuple[np.float32, ...]
-) -> tuple[NDArray[np.float32], bool]:
-    """Return the sums of 2 by 2 of stabilised counts, and whether all valid ones are equal."""
+def _levels_of_counts(
+    pixels: NDArray[Any], masks: MaskPyramid, terms: tuple[np.float32, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], bool]:
+    """Return level 2 of stabilised counts, their sums of 4 by 4, and whether all valid ones are equal."""
     from maskreg.core.prepare_kernels import stabilised_halves_2d
 
-    halves, least, greatest = stabilised_halves_2d(pixels, mask, *terms)
-    return halves, bool(least >= greatest)
+    halves, quarters, least, greatest = stabilised_halves_2d(pixels, masks.mask, masks.weights(2), *terms)
+    return halves, quarters, bool(least >= greatest)
 
 
 def _from_values(

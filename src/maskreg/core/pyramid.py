@@ -74,23 +74,23 @@ class ImagePyramid:
 
     Parameters
     ----------
-    pixels : ndarray of float32 or None
-        Zero where ignored; None where no level finer than two is asked for.
+    sums : dict of int to ndarray of float32
+        Sums over blocks of so many pixels per axis, zero where ignored; the coarser ones follow.
     masks : MaskPyramid
-    halves : ndarray of float32, optional
-        The sums over blocks of two pixels along every axis, where they are known already.
+    levels : dict of int to ndarray of float32, optional
+        Means that are known already.
     """
 
     def __init__(
         self,
-        pixels: NDArray[np.float32] | None,
+        sums: dict[int, NDArray[np.float32]],
         masks: MaskPyramid,
-        halves: NDArray[np.float32] | None = None,
+        levels: dict[int, NDArray[np.float32]] | None = None,
     ) -> None:
         self.masks = masks
         self._lock = RLock()
-        self._sums = {b: sums for b, sums in ((1, pixels), (2, halves)) if sums is not None}
-        self._levels: dict[int, LevelImage] = {}
+        self._sums = sums
+        self._levels = {b: LevelImage(means, masks.level(b)) for b, means in (levels or {}).items()}
 
     def level(self, b: int) -> LevelImage:
         """Return the image binned by `b`, a power of two; rows that do not fill a block are left out."""
@@ -126,6 +126,10 @@ def eroded(mask: NDArray[np.bool_], radius: int, *, beyond: bool = False) -> NDA
 
 def halved(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return sums over blocks of two pixels along every axis; a last odd row is left out."""
+    if values.ndim == 3:
+        from maskreg.core.volume_kernels import halved_3d
+
+        return np.asarray(halved_3d(values))
     if values.ndim != 2:
         return plain_halved(values)
     from maskreg.core.kernels import halved_2d

@@ -25,7 +25,10 @@ from maskreg.geometry import nearest_lag, overlap_slices
 MOST_STEPS = 20
 
 SMALL_STEP = 0.1
-"""The iteration has converged when a step is shorter than this many standard deviations."""
+"""The iteration has converged when what is left is less than this many standard deviations."""
+
+MODEL_DOUBT = 0.1
+"""The reference's slopes make the Jacobian of interpolated images to this part, which is left of a step."""
 
 STEP_LIMIT = 0.75
 """A step is cut to this many widths of the low-pass: the gradient says nothing further away."""
@@ -121,12 +124,12 @@ def refine(
     start : (ndim,) ndarray
         Within about a width of the low-pass of the answer, px.
     tolerance : float
-        A step shorter than this, px, ends the iteration; each is about a tenth of the one before.
+        The iteration ends when less than this is left, px.
     """
     tolerance = max(tolerance, SHORTEST_STEP)
     nearest = nearest_lag(start)
     shift = np.array(start, np.float64)
-    step = np.full(len(shift), np.inf)
+    left = np.inf
     gain: float | None = None
     for _ in range(MOST_STEPS):
         # the set of pixels stays while it fits, or it would hop from step to step at half a pixel
@@ -141,12 +144,14 @@ def refine(
         step = -normal.inverse @ projected_residual(sums, gain)
         step *= min(1.0, STEP_LIMIT * template.low_pass.width / max(float(np.abs(step).max()), 1e-30))
         shift = shift + step
-        if np.abs(step).max() < tolerance:
+        left = float(np.abs(step).max())
+        left *= max(normal.doubt, MODEL_DOUBT) + (left / template.low_pass.width) ** 2
+        if left < tolerance:
             break
     assert gain is not None
     covariance = _covariance(template, normal, sums, gain, shift)
     # what is left of the iteration must be small against what the noise leaves open
-    settled = np.abs(step).max() < SMALL_STEP * np.sqrt(np.trace(covariance)) + tolerance
+    settled = left < SMALL_STEP * np.sqrt(np.trace(covariance)) + tolerance
     return Refinement(shift, covariance, bool(settled), gain)
 
 
@@ -161,6 +166,8 @@ def moments(
 
     `near` is a whole-pixel shift at most 1 px away, at which the usable pixels of moving are taken.
     """
+    if moving.ndim == 3:
+        return _moments_of_volume(template, moving, usable, shift, near)
     if moving.ndim != 2:
         return plain_moments(template, moving, usable, shift, near)
     from maskreg.core.kernels import moments_2d
@@ -172,6 +179,25 @@ def moments(
     )  # fmt: skip
     n, r, u, h, rr, ru, uu, hr, hu = (float(v) for v in out[:9])
     return Moments(n, r, u, h, rr, ru, uu, hr, hu, g=out[9:11], gr=out[11:13], gu=out[13:15])
+
+
+def _moments_of_volume(
+    template: Template,
+    moving: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+    shift: NDArray[np.float64],
+    near: tuple[int, ...],
+) -> Moments:
+    from maskreg.core.volume_kernels import moments_3d
+
+    taps = [lagrange_taps(-float(s)) for s in shift]
+    out, across = moments_3d(
+        template.pixels, template.mask, template.gradient, template.smooth, moving, usable,
+        near, tuple(first for first, _ in taps), np.array([w for _, w in taps], np.float32),
+    )  # fmt: skip
+    n, r, u, h, rr, ru, uu, hr, hu = (float(v) for v in out[:9])
+    g, gr, gu = (np.array([across[k], *out[9 + 2 * k : 11 + 2 * k]]) for k in range(3))
+    return Moments(n, r, u, h, rr, ru, uu, hr, hu, g=g, gr=gr, gu=gu)
 
 
 def plain_moments(
@@ -251,6 +277,8 @@ class NormalMatrices:
     known, blind : (ndim, ...) ndarray
         Orthonormal directions along which the images tell the shift, at least one, and along which
         they do not: parallel lines are blind along themselves.
+    doubt : float
+        The part to which the Jacobian is known along the known directions.
     sums : NormalSums
         Of which they are made.
     """
@@ -261,6 +289,7 @@ class NormalMatrices:
     inverse: NDArray[np.float64]
     known: NDArray[np.float64]
     blind: NDArray[np.float64]
+    doubt: float
     sums: NormalSums
 
 
@@ -296,6 +325,13 @@ class NormalSums:
 
 def normal_sums(template: Template, usable: NDArray[np.bool_], lag: tuple[int, ...]) -> NormalSums:
     """Return the sums at a whole-pixel lag."""
+    if usable.ndim == 3:
+        from maskreg.core.volume_kernels import normal_sums_3d
+
+        (n, v, vv), firsts, vg, gd, vgg = normal_sums_3d(
+            template.mask, usable, template.noise, template.gradient, template.slope, lag
+        )
+        return NormalSums(float(n), float(v), float(vv), firsts[:3], firsts[3:], gd, vgg, vg)
     if usable.ndim != 2:
         return plain_normal_sums(template, usable, lag)
     from maskreg.core.kernels import normal_sums_2d
@@ -355,7 +391,8 @@ def _matrices(template: Template, sums: NormalSums) -> NormalMatrices | None:
         lacking = sums.vv * template.promised.energy - float(u @ signal @ u)
         signal = signal + np.outer(u, u) * max(lacking, 0.0)
     inverse, known, blind = _inverted(jacobian, int(np.count_nonzero(seen | supposed)))
-    return NormalMatrices(jacobian, 2 * signal + own, sums.v / sums.n, inverse, known, blind, sums)
+    part = 1.0 if supposed.any() else float((doubt[seen] / slopes[seen]).max())
+    return NormalMatrices(jacobian, 2 * signal + own, sums.v / sums.n, inverse, known, blind, part, sums)
 
 
 def _as_promised(

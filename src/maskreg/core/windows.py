@@ -79,6 +79,12 @@ def window_sums(
         return WindowSums(
             *window_sums_2d(reference, reference_mask, moving, safe, centre[0], centre[1], radius)
         )
+    if moving.ndim == 3:
+        from maskreg.core.volume_kernels import window_sums_3d
+
+        totals, sums = window_sums_3d(reference, reference_mask, moving, safe, centre, radius)
+        full = np.ones(sums.shape[:-1])
+        return WindowSums(*(total * full for total in totals), *(sums[..., k].copy() for k in range(3)))
     return plain_window_sums(reference, reference_mask, moving, safe, centre, radius)
 
 

@@ -15,6 +15,7 @@ from maskreg.series.alignment import Alignment
 from maskreg.series.closing import closed
 from maskreg.series.frames import Described, opened
 from maskreg.series.mean import mean_rows
+from maskreg.series.memory import MEMORY_MB, workers_within
 from maskreg.series.prepared import prepare
 from maskreg.series.progress import with_progress
 from maskreg.series.reference import ImageLike, ReferenceLike
@@ -42,6 +43,7 @@ def align(
     repair: bool = False,
     workers: int | None = None,
     client: Any = None,
+    memory: float = MEMORY_MB,
     progress: bool = False,
 ) -> Alignment:
     """Register every frame of a series to one reference.
@@ -78,6 +80,8 @@ def align(
     client : distributed.Client, optional
         The client of a Dask cluster, whose workers then do it. They open the files themselves, under
         the same paths; arrays in memory are refused. It never changes a result either.
+    memory : float
+        MB that registering may take: fewer frames are registered at once if these would need more.
     progress : bool
         Show a progress bar, if stderr is a terminal.
 
@@ -92,6 +96,8 @@ def align(
     with opened(described) as source:
         if isinstance(who, Cluster):
             ensure_files(source)
+        else:
+            who = workers_within(memory, who, tuple(source.shape), exact=exact)
         series = prepare(source, mask, reference, options, dark, flat)
         with closing(series.rows(range(len(source)), workers=who)) as rows:
             found: Sequence[FrameRow] = list(with_progress(rows, total=len(source), done=0, wanted=progress))

@@ -22,6 +22,7 @@ from maskreg.series.first_look import LOOKED_AT
 from maskreg.series.frames import Described, opened
 from maskreg.series.identity import identity
 from maskreg.series.inputs import FramesOfRun, keep_inputs, kept_calibration, kept_mask
+from maskreg.series.memory import MEMORY_MB, workers_within
 from maskreg.series.origin import Origin
 from maskreg.series.prepared import Prepared, prepare
 from maskreg.series.recording import TABLE, register_what_is_missing
@@ -49,6 +50,7 @@ def align_run(
     metadata: str | os.PathLike[str] | None = None,
     workers: int | None = None,
     client: Any = None,
+    memory: float = MEMORY_MB,
     progress: bool = False,
     overwrite: bool = False,
     repair: bool = False,
@@ -63,7 +65,7 @@ def align_run(
 
     Parameters
     ----------
-    frames, mask, reference, dark, flat, pattern, metadata, workers, client, progress
+    frames, mask, reference, dark, flat, pattern, metadata, workers, client, memory, progress
         See `maskreg.align`.
     run : path
         The run folder, made when it is not there: ``run.sqlite`` (the record) and, at the end,
@@ -88,6 +90,9 @@ def align_run(
     with opened(described) as source:
         if isinstance(who, Cluster):
             ensure_files(source)
+        else:
+            exact = options is not None and options.exact
+            who = workers_within(memory, who, tuple(source.shape), exact=exact)
         series = prepare(source, mask, reference, options or Options(), dark, flat)
         folder = made_folder(Path(run))
         with open_record(folder, series, overwrite=overwrite, origin=origin) as record:

@@ -1,0 +1,133 @@
+"""Time one pair in a fresh process, and the memory it takes, beside scikit-image's masked call.
+
+    python -m benchmarks.pair [--sizes 1024 2048] [--volume 192] [--runs 5]
+
+Every run is a process of its own, and the tools take turns. What is imported and compiled already is not
+counted (kernels come from the cache: run once before), the first call is: seconds of processor time of
+one thread, and by how much the peak of memory exceeds that before the call. At the end of each line the
+whole pixel of either answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.machine import describe, print_table
+
+ONE = """
+import json, resource, sys, time
+import numpy as np
+pair = np.load(sys.argv[1])
+reference, moving, mask = pair["reference"], pair["moving"], pair["mask"]
+if sys.argv[2] == "maskreg":
+    from maskreg import register
+    run = lambda: register(reference, moving, mask, mask).shift
+else:
+    from skimage.registration import phase_cross_correlation
+    run = lambda: phase_cross_correlation(reference, moving, reference_mask=mask, moving_mask=mask)[0]
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before, begin, wall = peak(), time.process_time(), time.perf_counter()
+shift = run()
+spent, wall = time.process_time() - begin, time.perf_counter() - wall
+print(json.dumps([spent, wall, (peak() - before) / 1024, np.asarray(shift).round().astype(int).tolist()]))
+"""
+
+TOOLS = ("maskreg", "scikit-image")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[1024, 2048], metavar="PX")
+    parser.add_argument("--volume", type=int, default=192, metavar="PX", help="0 for none (192)")
+    parser.add_argument("--runs", type=int, default=5)
+    args = parser.parse_args()
+    print(describe("maskreg", "numpy", "scipy", "numba", "scikit-image"))
+    print(f"medians of {args.runs} fresh processes, one thread, first call; MB beyond the imports")
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = [(f"{n} x {n}", _frames(n)) for n in args.sizes]
+        if args.volume:
+            pairs.append((f"{args.volume} cubed", _volumes(args.volume)))
+        for name, arrays in pairs:
+            path = Path(folder) / "pair.npz"
+            _save(path, arrays)
+            rows.append([name, *_compared(path, args.runs)])
+    header = [
+        "pair",
+        "maskreg s",
+        "scikit-image s",
+        "times",
+        "maskreg MB",
+        "scikit-image MB",
+        "part",
+        "shifts",
+    ]
+    print_table(header, rows)
+
+
+def _compared(path: Path, runs: int) -> list[str]:
+    from statistics import median
+
+    found: dict[str, list[list]] = {tool: [] for tool in TOOLS}
+    _run(path, "maskreg")  # fills the cache of the compiler
+    for _ in range(runs):
+        for tool in TOOLS:
+            found[tool].append(_run(path, tool))
+    seconds = [median(one[0] for one in found[tool]) for tool in TOOLS]
+    memory = [median(one[2] for one in found[tool]) for tool in TOOLS]
+    shifts = " and ".join(str(found[tool][0][3]) for tool in TOOLS)
+    return [
+        f"{seconds[0]:.3f}",
+        f"{seconds[1]:.2f}",
+        f"{seconds[1] / seconds[0]:.0f}",
+        f"{memory[0]:.0f}",
+        f"{memory[1]:.0f}",
+        f"1/{memory[1] / memory[0]:.0f}",
+        shifts,
+    ]
+
+
+def _run(path: Path, tool: str) -> list:
+    one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", ONE, str(path), tool]
+    done = subprocess.run(command, env={**os.environ, **one}, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def _save(path: Path, arrays: dict) -> None:
+    import numpy as np
+
+    np.savez(path, **arrays)
+
+
+def _frames(size: int) -> dict:
+    """Return two frames of simulated chromium rings behind a beam-block."""
+    from maskreg.testing import ChromiumScan
+
+    scan = ChromiumScan((size, size), scans=2, delays=(0, 1, 2))
+    return {"reference": scan.frame(0), "moving": scan.frame(4), "mask": scan.mask}
+
+
+def _volumes(size: int) -> dict:
+    """Return two volumes of smooth texture of about 20 counts, moved by (-3, 4, -1), a block ignored."""
+    import numpy as np
+    import scipy.ndimage
+
+    rng = np.random.default_rng(3)
+    texture = scipy.ndimage.gaussian_filter(rng.standard_normal((size + 16,) * 3, dtype=np.float32), 2.0)
+    texture = 20 * np.exp(0.9 * texture / texture.std())
+    views = [tuple(slice(8 + s, 8 + s + size) for s in shift) for shift in ((0, 0, 0), (-3, 4, -1))]
+    mask = np.ones((size,) * 3, bool)
+    mask[: size // 3, size // 4 : size // 2] = False
+    reference, moving = (rng.poisson(texture[view]).astype(np.uint16) for view in views)
+    return {"reference": reference, "moving": moving, "mask": mask}
+
+
+if __name__ == "__main__":
+    main()
