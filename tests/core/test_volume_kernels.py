@@ -36,7 +36,7 @@ def volume(rng, shape, part=0.97):
 
 def template_of(rng, shape):
     pixels, mask = volume(rng, shape)
-    return make_template(pixels, mask, rng.random(shape, np.float32), gaussian_low_pass(1.1))
+    return make_template(pixels, mask, rng.random(shape, np.float32), gaussian_low_pass(1.1), np.zeros(8))
 
 
 @settings(derandomize=True, deadline=None, max_examples=EXAMPLES)

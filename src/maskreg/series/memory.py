@@ -33,7 +33,7 @@ def workers_within(memory: float, workers: int | None, shape: tuple[int, ...], *
     if not memory > 0:
         raise InputError(f"memory is {memory}; it must be a positive number of MB")
     plan = make_plan(shape, shape, exact=exact)
-    wanted = workers or available_cores()
+    wanted = available_cores() if workers is None else workers
     fitting = plan.workers_within(1e6 * memory, wanted)
     needed = plan.bytes_for(fitting) / 1e6
     if needed > memory:
