@@ -34,6 +34,8 @@ def workers_within(memory: float, workers: int | None, shape: tuple[int, ...], *
         raise InputError(f"memory is {memory}; it must be a positive number of MB")
     plan = make_plan(shape, shape, exact=exact)
     wanted = available_cores() if workers is None else workers
+    if wanted < 1:  # refused where it is used
+        return wanted
     fitting = plan.workers_within(1e6 * memory, wanted)
     needed = plan.bytes_for(fitting) / 1e6
     if needed > memory:
