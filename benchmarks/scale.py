@@ -2,9 +2,9 @@
 
     python -m benchmarks.scale [--frames 1500] [--size 1024] [--turns 3] [--workers 2]
 
-Threads and workers (processes of ``local:N``, one thread each) align the same files in turns, twice as many
-frames every second time: the difference is the time of frames alone, without start and preparation. Then
-the constants are measured that the tables of docs/explanation/scale.md are computed from.
+Threads and workers (processes of ``local:N``, one thread each) register the same files in turns, twice as
+many frames every second time: the difference is the time of frames alone, without start and preparation.
+Then the constants are measured that bound many workers, and the tables on paper computed from them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ import tifffile  # noqa: E402
 from maskreg.frames import open_frames  # noqa: E402
 from maskreg.options import Options  # noqa: E402
 from maskreg.outputs import Record  # noqa: E402
-from maskreg.series.align import align  # noqa: E402
 from maskreg.series.pipeline import MOST_FRAMES, TASK_SECONDS  # noqa: E402
 from maskreg.series.prepared import SeriesRegistrar, prepare  # noqa: E402
 from maskreg.stream.connect import connected  # noqa: E402
@@ -76,15 +75,15 @@ def seconds_of(work, *arguments, **options) -> float:
 def compare(folder: Path, mask, args) -> tuple[float, float]:
     """Print threads beside workers, and return the time of a frame of each, all cores together, s."""
     times = {}
-    for turn in range(args.turns + 1):
-        for kind in ("few", "many"):
-            taken = {"threads": seconds_of(align, folder / kind, mask, workers=args.workers)}
-            with connected(f"local:{args.workers}") as cluster:
-                cluster.client.wait_for_workers(args.workers)
-                taken["workers"] = seconds_of(align, folder / kind, mask, client=cluster)
-            if turn:  # the first one warms up
-                for name, value in taken.items():
-                    times.setdefault((name, kind), []).append(value)
+    with connected(f"local:{args.workers}") as cluster, open_frames(folder / "many") as source:
+        cluster.client.wait_for_workers(args.workers)
+        series = prepare(source, mask, "first", Options())
+        for turn in range(args.turns + 1):
+            for name, who in (("threads", args.workers), ("workers", cluster)):
+                for kind, frames in (("few", args.frames), ("many", 2 * args.frames)):
+                    taken = seconds_of(lambda n, w: list(series.rows(range(n), workers=w)), frames, who)
+                    if turn:  # the first one warms up
+                        times.setdefault((name, kind), []).append(taken)
     few, many = ({n: median(times[n, k]) for n in ("threads", "workers")} for k in ("few", "many"))
     a_frame = {name: (many[name] - few[name]) / args.frames for name in few}
     start = {name: few[name] - args.frames * a_frame[name] for name in few}

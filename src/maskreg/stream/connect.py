@@ -29,6 +29,10 @@ LEFT_IN = 0.5
 NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 """A page that nobody asked for is not served, and no port is taken that others may want."""
 
+KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "500000000", "MALLOC_MMAP_THRESHOLD_": "33000000"}
+"""What to tell the C library of a worker: keep what an image needed for the next one. Dask by itself has it
+give everything back, and a frame then costs two to three times as much (`benchmarks/scale.py`)."""
+
 CHATTY = ("distributed", "distributed.client", "distributed.core", "tornado", "tornado.application")
 
 
@@ -65,13 +69,7 @@ def connected(place: str, *, timeout: float = TIMEOUT) -> Iterator[Cluster]:
     with ExitStack() as stack:
         local = LOCAL.fullmatch(place)
         if local is not None:
-            cluster = distributed.LocalCluster(
-                n_workers=int(local[1]),
-                threads_per_worker=1,
-                host="127.0.0.1",
-                scheduler_kwargs=NO_DASHBOARD,
-                silence_logs=logging.CRITICAL,
-            )
+            cluster = _workers_here(distributed, int(local[1]))
             stack.push(_closing(cluster))
             client = _client(distributed, cluster, place, timeout)
         elif "://" in place:
@@ -81,6 +79,20 @@ def connected(place: str, *, timeout: float = TIMEOUT) -> Iterator[Cluster]:
             client = _client(distributed, None, place, timeout, scheduler_file=place)
         stack.push(_closing(client))
         yield Cluster(client, timeout=timeout)
+
+
+def _workers_here(distributed: Any, count: int) -> Any:
+    """Start workers on this machine, a process and a thread each."""
+    import dask
+
+    with dask.config.set({f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in KEEP_MEMORY.items()}):
+        return distributed.LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            scheduler_kwargs=NO_DASHBOARD,
+            silence_logs=logging.CRITICAL,
+        )
 
 
 def _client(distributed: Any, address: Any, place: str, timeout: float, **options: Any) -> Any:
