@@ -47,7 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=values.megabytes,
         metavar="MB",
         default=1000.0,
-        help="to be used at most (default: 1000)",
+        help="for registering frames, at most (default: 1000)",
     )
     how.add_argument("--no-progress", action="store_true", help="no progress bar")
     parser.set_defaults(when_interrupted="what is done is kept, the same command goes on")
