@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser, Namespace
 
-from maskreg.cli import exits
 from maskreg.cli.dask_flags import cluster_of
-from maskreg.cli.moving_flags import add_moving_flags, add_run_flags, add_running_flags, opened_run, running
+from maskreg.cli.moving_flags import (
+    add_moving_flags,
+    add_run_flags,
+    add_running_flags,
+    opened_run,
+    running,
+    told,
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -39,9 +44,4 @@ def run(args: Namespace) -> int:
             client=client,
             **running(args),
         )
-    used = sum(
-        row.registration.ok or row.registration.status.label in args.include for row in alignment.table()
-    )
-    summary = {"frames": len(alignment), "used": used, "output": args.output}
-    print(json.dumps(summary) if args.json else f"{used} of {len(alignment)} frames merged: {args.output}")
-    return exits.DONE if used == len(alignment) else exits.FLAGGED
+    return told(args, alignment, "merged")

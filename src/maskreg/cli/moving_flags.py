@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
-from maskreg.cli import values
+from maskreg.cli import exits, values
 from maskreg.cli.dask_flags import add_dask_flags
 
 if TYPE_CHECKING:
@@ -80,3 +81,14 @@ def running(args: Namespace) -> dict[str, Any]:
         "overwrite": args.overwrite,
         "progress": not args.no_progress and args.verbosity == 0,
     }
+
+
+def told(args: Namespace, alignment: Alignment, done: str) -> int:
+    """Print how many frames were used, `done` saying for what, and return the exit code."""
+    from maskreg.apply.aligned import Moving
+
+    moving = Moving(include=args.include)
+    used = sum(moving.uses(row) for row in alignment.table())
+    summary = {"frames": len(alignment), "used": used, "output": args.output}
+    print(json.dumps(summary) if args.json else f"{used} of {len(alignment)} frames {done}: {args.output}")
+    return exits.DONE if used == len(alignment) else exits.FLAGGED
