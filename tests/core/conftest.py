@@ -1,3 +1,3 @@
 import pytest
 
-pytest.register_assert_rewrite("oracle_law", "registration_law")
+pytest.register_assert_rewrite("oracle_law", "registration_law", "uncompiled")

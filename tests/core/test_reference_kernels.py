@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from uncompiled import assert_passes_uncompiled
 
 from maskreg.core.bands import _sum_within, plain_sum_within
 from maskreg.core.filter_kernels import looked_up
@@ -123,14 +120,4 @@ def test_a_sample_of_rows_holds_enough_valid_pixels_and_is_always_the_same():
 
 @pytest.mark.timeout(300)
 def test_the_passes_over_a_reference_do_the_same_uncompiled():
-    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
-        pytest.skip("this is the run without the compiler")
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    run = subprocess.run(
-        [*command, __file__, "-k", "equal"],
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout[-3000:]
+    assert_passes_uncompiled(__file__, "equal")

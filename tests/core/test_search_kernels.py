@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg.core.bands import band_of, visible_part
 from maskreg.core.correlate import limited_lags, reference_terms
@@ -28,7 +25,7 @@ from maskreg.core.windows import plain_window_sums, window_sums
 FLOAT32 = 1e-5
 """Rounding of a pass in float32, relative to the largest value."""
 
-EXAMPLES = 5 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 50
+EXAMPLES = 5 if WITHOUT_COMPILER else 50
 """Without the compiler a pass is a hundred times slower."""
 
 sides = st.tuples(st.integers(1, 34), st.integers(1, 34))
@@ -222,27 +219,4 @@ def test_a_lattice_finer_than_a_level_is_not_seen_there():
 
 @pytest.mark.timeout(300)
 def test_the_passes_do_the_same_uncompiled():
-    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
-        pytest.skip("this is the run without the compiler")
-    names = "equal or likeliest or chance_level_is or stabilised or plane_by"
-    run = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-x",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            __file__,
-            "-k",
-            names,
-        ],
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout[-3000:]
+    assert_passes_uncompiled(__file__, "equal or likeliest or chance_level_is or stabilised or plane_by")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg.core.bands import _sum_within, plain_sum_within
 from maskreg.core.pyramid import LevelImage, eroded, halved, plain_halved
@@ -21,7 +18,7 @@ from maskreg.core.windows import plain_window_sums, window_sums
 ROUNDING = 1e-5
 """Sums run along a row in float32: relative to the sum of the moduli."""
 
-EXAMPLES = 5 if os.environ.get("NUMBA_DISABLE_JIT") == "1" else 40
+EXAMPLES = 5 if WITHOUT_COMPILER else 40
 
 seeds = st.integers(0, 2**32 - 1)
 sides = st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(1, 12))
@@ -106,14 +103,4 @@ def test_blocks_of_a_volume_equal_their_plain_twins(seed, shape, part):
 
 @pytest.mark.timeout(300)
 def test_the_loops_over_volumes_do_the_same_uncompiled():
-    if os.environ.get("NUMBA_DISABLE_JIT") == "1":
-        pytest.skip("this is the run without the compiler")
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    run = subprocess.run(
-        [*command, __file__, "-k", "equal"],
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout[-3000:]
+    assert_passes_uncompiled(__file__, "equal")
