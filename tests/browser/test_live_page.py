@@ -17,6 +17,7 @@ from maskreg.series import Origin, align_run, read_run
 from maskreg.series.find_mask import find_mask
 from maskreg.series.watch import watch_run
 from maskreg.testing.chromium import ChromiumScan
+from so_far import wait_until_done
 
 
 @pytest.fixture(scope="module")
@@ -256,8 +257,7 @@ def test_rows_arrive_while_the_run_is_written(visit, tmp_path):
     scan.write(tmp_path)
     run = tmp_path / "run"
     with written_slowly(tmp_path / "frames", run) as go_on:
-        while not (run / "run.sqlite").exists() or not read_run(run)[1].rows:
-            time.sleep(0.1)
+        wait_until_done(run, 1)
         with serving(run) as url:
             page, errors, _ = visit(url)
             page.get_by_text("of 8 frames done").wait_for()
@@ -284,8 +284,7 @@ def test_rows_arrive_while_a_folder_is_watched(visit, tmp_path):
     settings = {"until_idle": 20.0, "settle": 0.1, "workers": 1}
     thread = threading.Thread(target=lambda: watch_run(arriving, run, **settings), daemon=True)
     thread.start()
-    while not (run / "run.sqlite").exists() or len(read_run(run)[1]) < 2:
-        time.sleep(0.1)
+    wait_until_done(run, 2)
     with serving(run) as url:
         page, errors, _ = visit(url)
         page.get_by_text("2 of 2 frames ok").wait_for()

@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 import tifffile
 
 from maskreg.series import read_run
+from so_far import wait_until_done
 
 
 @pytest.fixture
@@ -156,19 +156,13 @@ def started(command):
     return process
 
 
-def wait_for_a_commit(run):
-    deadline = time.monotonic() + 60
-    while not read_run(run)[1].rows and time.monotonic() < deadline:
-        time.sleep(0.02)
-
-
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("kind", ["SIGINT", "SIGTERM", "SIGKILL"])
 def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_bytes(maskreg, data, flags, kind, workers):
     command = ["align", data / "frames", *flags, "--workers", workers]
     with started(command) as process:
-        wait_for_a_commit(data / "run")
+        wait_until_done(data / "run", 1)
         process.send_signal(signal.Signals[kind])
         _, err = process.communicate(timeout=60)
     done = len(read_run(data / "run")[1])

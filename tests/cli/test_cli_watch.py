@@ -9,9 +9,8 @@ import time
 
 import pytest
 
-from maskreg.errors import RunError
-from maskreg.series import read_run
 from maskreg.series.watch import folder as folder_module
+from so_far import frames_done
 
 QUICK = ("--settle", "0.1", "--until-idle", "0.5")
 
@@ -60,13 +59,6 @@ def test_an_alarm_is_a_line_and_a_command(maskreg, data, flags, tmp_path):
         time.sleep(0.02)
     time.sleep(0.1)
     assert (tmp_path / "alarm").read_text() == "silence: no new frame for 0.003 minutes"
-
-
-def frames_done(run):
-    try:
-        return len(read_run(run)[1])
-    except RunError:  # it has not begun
-        return 0
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
