@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
+from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg import register
 from maskreg.core.pyramid import eroded
 from maskreg.core.refine import moments, plain_moments
-from maskreg.core.shared_noise import find_block, seen_noise
+from maskreg.core.shared_noise import (
+    REACH,
+    Block,
+    find_block,
+    plain_residual_products,
+    residual_products,
+    seen_noise,
+)
 from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
 from maskreg.testing import Rings, beam_block
@@ -77,3 +87,38 @@ def test_the_block_is_what_the_whole_residual_shows_there(shift):
     if found is not None:
         assert (found > 0.3).all()
         assert (found < 3).all()
+
+
+PRODUCTS = 1e-5
+"""Rounding of sums in float32, relative to the sum of the squares."""
+
+
+@settings(derandomize=True, deadline=None, max_examples=8 if WITHOUT_COMPILER else 60)
+@given(
+    st.tuples(st.integers(12, 30), st.integers(12, 30)),
+    st.tuples(st.integers(12, 34), st.integers(12, 34)),
+    st.tuples(st.floats(-12, 12, width=32), st.floats(-12, 12, width=32)),
+    st.tuples(st.integers(0, 12), st.integers(0, 12)),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_compiled_products_of_the_residual_equal_their_plain_twin(shape, other, shift, cut, seed):
+    rng = np.random.default_rng(seed)
+    mask, usable = rng.random(shape) > 0.05, rng.random(other) > 0.05
+    template = template_of(np.where(mask, rng.normal(size=shape), 0).astype(np.float32), mask)
+    moving = rng.normal(size=other).astype(np.float32)
+    # of less than whole images, as a block is, but longer than the products reach
+    starts = [min(c, n - REACH - 1) for c, n in zip(cut, shape, strict=True)]
+    block = Block(
+        tuple(slice(start, n) for start, n in zip(starts, shape, strict=True)), np.ones((2, 11, 11))
+    )
+    lag = tuple(int(np.rint(s)) for s in shift)
+    given_to_both = (block, template, moving, usable, np.array(shift), lag, 0.7)
+    (n, *fast), (expected, *plain) = (f(*given_to_both) for f in (residual_products, plain_residual_products))
+    assert n == expected
+    for one, other_one in zip(fast, plain, strict=True):
+        scale = float(other_one[REACH, REACH])
+        np.testing.assert_allclose(one, other_one, rtol=0, atol=PRODUCTS * (scale + n))
+
+
+def test_the_products_are_the_same_uncompiled():
+    assert_passes_uncompiled(__file__, "compiled_products")

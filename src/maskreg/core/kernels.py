@@ -41,22 +41,8 @@ _OPTIONS: dict[str, Any] = {
 # the same input give other bytes on a second run.
 _INLINED = {**_OPTIONS, "inline": "always"}
 
-
-@njit(**_INLINED)
-def _lagged_row(a, b, w, out):  # type: ignore[no-untyped-def]
-    """Add the sums of b w, b^2 w and a b over one row (a is zero where w is) to `out`."""
-    s = np.float32(0)
-    q = np.float32(0)
-    c = np.float32(0)
-    for j in range(a.size):
-        z = b[j]
-        zw = z * w[j]
-        s += zw
-        q += zw * z
-        c += z * a[j]
-    out[0] += s
-    out[1] += q
-    out[2] += c
+BAND = 16
+"""Rows of a window's sums that are taken at once."""
 
 
 @njit(**_INLINED)
@@ -65,7 +51,7 @@ def _masked_row(reference, mask, safe, a, w):  # type: ignore[no-untyped-def]
     count = np.float32(0)
     t = np.float32(0)
     q = np.float32(0)
-    for j in range(a.size):
+    for j in range(reference.size):
         ok = np.float32(mask[j] & safe[j])
         z = reference[j] * ok
         w[j] = ok
@@ -78,7 +64,11 @@ def _masked_row(reference, mask, safe, a, w):  # type: ignore[no-untyped-def]
 
 @njit(**_OPTIONS)
 def window_sums_2d(reference, reference_mask, moving, safe, sy, sx, radius):  # type: ignore[no-untyped-def]
-    """Return the sums of `maskreg.core.windows.WindowSums` over the fixed set around lag (sy, sx)."""
+    """Return the sums of `maskreg.core.windows.WindowSums` over the fixed set around lag (sy, sx).
+
+    A band of rows at a time, so that it stays in the cache. In it a lag is one distance along all rows
+    laid end to end, with `radius` pixels of no weight to either side of each: long loops.
+    """
     height, width = reference.shape
     rows, columns = moving.shape
     side = 2 * radius + 1
@@ -88,33 +78,48 @@ def window_sums_2d(reference, reference_mask, moving, safe, sy, sx, radius):  # 
     y0, y1 = max(y0, sy + radius), min(y1, rows + sy - radius)
     x0, x1 = max(x0, sx + radius), min(x1, columns + sx - radius)
     length = max(0, x1 - x0)
-    sums = np.zeros((side, side, 3))
+    stride = length + 2 * radius
+    sums = np.zeros((3, side, side))
     n = 0.0
     total = 0.0
     square = 0.0
-    w = np.zeros(length, np.float32)
-    a = np.zeros(length, np.float32)
-    for i in range(y0, y1 if length else y0):
-        count, t, q = _masked_row(
-            reference[i, x0:x1], reference_mask[i, x0:x1], safe[i - sy, x0 - sx : x1 - sx], a, w
-        )
-        n += count
-        total += t
-        square += q
+    w = np.zeros((BAND, stride), np.float32)
+    a = np.zeros((BAND, stride), np.float32)
+    b = np.zeros((BAND + 2 * radius) * stride, np.float32)
+    for start in range(y0, y1 if length else y0, BAND):
+        band = min(BAND, y1 - start)
+        for i in range(band):
+            y = start + i
+            count, t, q = _masked_row(
+                reference[y, x0:x1], reference_mask[y, x0:x1], safe[y - sy, x0 - sx : x1 - sx], a[i], w[i]
+            )
+            n += count
+            total += t
+            square += q
+        for i in range(band + 2 * radius):
+            b[i * stride : (i + 1) * stride] = moving[
+                start - sy - radius + i, x0 - sx - radius : x1 - sx + radius
+            ]
+        # after the last pixel of weight nothing is to be summed
+        size = band * stride - 2 * radius
+        a_flat, w_flat = a.reshape(-1)[:size], w.reshape(-1)[:size]
         for dy in range(side):
-            y = i - sy - (dy - radius)
             for dx in range(side):
-                x = x0 - sx - (dx - radius)
-                _lagged_row(a, moving[y, x : x + length], w, sums[dy, dx])
+                first = (side - 1 - dy) * stride + side - 1 - dx
+                shifted = b[first : first + size]
+                s = np.float32(0)
+                ss = np.float32(0)
+                c = np.float32(0)
+                for j in range(size):
+                    z = shifted[j]
+                    s += z * w_flat[j]
+                    ss += z * z * w_flat[j]
+                    c += z * a_flat[j]
+                sums[0, dy, dx] += s
+                sums[1, dy, dx] += ss
+                sums[2, dy, dx] += c
     full = np.ones((side, side))
-    return (
-        n * full,
-        total * full,
-        square * full,
-        sums[:, :, 0].copy(),
-        sums[:, :, 1].copy(),
-        sums[:, :, 2].copy(),
-    )
+    return n * full, total * full, square * full, sums[0].copy(), sums[1].copy(), sums[2].copy()
 
 
 @njit(**_INLINED)

@@ -97,23 +97,72 @@ def seen_noise(
     gain : float
         Of moving into reference.
     """
-    values, inside = _interpolated(moving, block.slices, shift)
-    common = template.mask[block.slices] & _shifted(usable, block.slices, lag) & inside
-    n = int(np.count_nonzero(common))
+    n, products, pairs = residual_products(block, template, moving, usable, shift, lag, gain)
     if n < FEWEST:
         return None
-    residual = template.pixels[block.slices] - np.float32(gain) * values
-    residual = np.where(common, residual - residual[common].mean(dtype=np.float64), 0).astype(np.float32)
-    products, pairs = _lagged(residual), np.maximum(_lagged(common.astype(np.float32)), 1)
+    pairs = np.maximum(pairs, 1)
     shared = products / pairs
-    middle = float(shared[(REACH,) * residual.ndim])
+    middle = float(shared[(REACH,) * shared.ndim])
     if not middle > 0:
         return None
-    axes = tuple(range(1, residual.ndim + 1))
+    axes = tuple(range(1, shared.ndim + 1))
     found = (block.weights * shared).sum(axis=axes) / middle
     # white noise as well: interpolation takes of moving's what G hardly sees
     kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in shift]))
     return np.asarray(np.maximum(found * (1 + kept) / 2, 0.0))
+
+
+def residual_products(
+    block: Block,
+    template: Template,
+    moving: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+    shift: NDArray[np.float64],
+    lag: tuple[int, ...],
+    gain: float,
+) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lagged products of a block's residual, as `seen_noise` has it.
+
+    Returns
+    -------
+    n : int
+        Number of common pixels.
+    products, pairs : ndarray of float64
+        Sums over the common pixels x, x + k of the residual's products, its mean off, and how many
+        such pairs there are, for k from -REACH to REACH along each axis.
+    """
+    if moving.ndim != 2:
+        return plain_residual_products(block, template, moving, usable, shift, lag, gain)
+    from maskreg.core.residual_kernels import residual_products_2d
+
+    rows, columns = block.slices
+    (oy, wy), (ox, wx) = (lagrange_taps(-float(s)) for s in shift)
+    n, products, pairs = residual_products_2d(
+        template.pixels, template.mask, moving, usable, rows.start, rows.stop, columns.start, columns.stop,
+        *lag, oy, wy.astype(np.float32), ox, wx.astype(np.float32), np.float32(gain), REACH,
+    )  # fmt: skip
+    return int(n), products, pairs
+
+
+def plain_residual_products(
+    block: Block,
+    template: Template,
+    moving: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+    shift: NDArray[np.float64],
+    lag: tuple[int, ...],
+    gain: float,
+) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
+    """Return what `residual_products` does, by transforms, for any number of axes."""
+    values, inside = _interpolated(moving, block.slices, shift)
+    common = template.mask[block.slices] & _shifted(usable, block.slices, lag) & inside
+    n = int(np.count_nonzero(common))
+    if n == 0:
+        none = np.zeros((2 * REACH + 1,) * moving.ndim)
+        return 0, none, none
+    residual = template.pixels[block.slices] - np.float32(gain) * values
+    residual = np.where(common, residual - residual[common].mean(dtype=np.float64), 0).astype(np.float32)
+    return n, _lagged(residual), _lagged(common.astype(np.float32))
 
 
 def _interpolated(

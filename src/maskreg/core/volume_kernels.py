@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from maskreg.core.compilation import tell_of_compilation
-from maskreg.core.kernels import _INLINED, _OPTIONS, _interpolate_row, _lagged_row, _masked_row, _moments_row
+from maskreg.core.kernels import _INLINED, _OPTIONS, _interpolate_row, _masked_row, _moments_row
 
 tell_of_compilation()
 
@@ -156,6 +156,23 @@ def normal_sums_3d(mask, usable, noise, gradient, slope, lag):  # type: ignore[n
             for axis in range(3):
                 _normal_row(m, u, v, g, s, firsts, vg, gd, vgg, axis)
     return counts, firsts, vg, gd, vgg
+
+
+@njit(**_INLINED)
+def _lagged_row(a, b, w, out):  # type: ignore[no-untyped-def]
+    """Add the sums of b w, b^2 w and a b over one row (a is zero where w is) to `out`."""
+    s = np.float32(0)
+    q = np.float32(0)
+    c = np.float32(0)
+    for j in range(a.size):
+        z = b[j]
+        zw = z * w[j]
+        s += zw
+        q += zw * z
+        c += z * a[j]
+    out[0] += s
+    out[1] += q
+    out[2] += c
 
 
 @njit(**_OPTIONS)

@@ -1,0 +1,88 @@
+"""The compiled lagged products of a block of a 2-D residual.
+
+============================  ==========================================
+kernel                        plain twin
+============================  ==========================================
+`residual_products_2d`        `maskreg.core.shared_noise.plain_residual_products`
+============================  ==========================================
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from maskreg.core.compilation import tell_of_compilation
+from maskreg.core.kernels import _INLINED, _OPTIONS, _interpolate_row
+
+tell_of_compilation()
+
+
+@njit(**_INLINED)
+def _lagged_products(values, stride, reach, out):  # type: ignore[no-untyped-def]
+    """Fill the products of an image, given as one row, at lags up to `reach`.
+
+    Between its rows there are at least `reach` zeros: then a lag is one distance along the row.
+    """
+    n = values.size
+    for dy in range(reach + 1):
+        for dx in range(-reach, reach + 1):
+            step = dy * stride + dx
+            if step < 0:
+                continue
+            here, there = values[: n - step], values[step:]
+            total = np.float32(0)
+            for j in range(n - step):
+                total += here[j] * there[j]
+            out[reach + dy, reach + dx] = total
+            out[reach - dy, reach - dx] = total
+
+
+@njit(**_OPTIONS)
+def residual_products_2d(pixels, mask, moving, usable, y0, y1, x0, x1, iy, ix, oy, wy, ox, wx, gain, reach):  # type: ignore[no-untyped-def]
+    """Return number of common pixels, lagged products of the residual, and of its mask, in a block.
+
+    The block is ``[y0:y1, x0:x1]`` of the reference, (iy, ix) the lag at which the usable pixels of
+    moving are taken; oy, ox the first tap relative to the reference's pixel, wy, wx the six weights.
+    """
+    rows, columns = moving.shape
+    # beyond these a tap would be outside of moving, or the usable pixel
+    top, bottom = max(y0, -oy, iy), min(y1, rows - oy - 5, rows + iy)
+    left, right = max(x0, -ox, ix), min(x1, columns - ox - 5, columns + ix)
+    stride = x1 - x0 + reach
+    height = y1 - y0
+    values = np.zeros(height * stride, np.float32)
+    common = np.zeros(height * stride, np.float32)
+    length = max(0, right - left)
+    ring = np.zeros((6, length), np.float32)
+    ready = top + oy - 1
+    n = 0
+    total = 0.0
+    for i in range(top, bottom if length else top):
+        while ready < i + oy + 5:
+            ready += 1
+            _interpolate_row(moving[ready], left + ox, wx, ring[ready % 6])
+        start = (i - y0) * stride + left - x0
+        value, w = values[start : start + length], common[start : start + length]
+        a, m, v = pixels[i, left:right], mask[i, left:right], usable[i - iy, left - ix : right - ix]
+        p, q, r = ring[(i + oy) % 6], ring[(i + oy + 1) % 6], ring[(i + oy + 2) % 6]
+        s, t, z = ring[(i + oy + 3) % 6], ring[(i + oy + 4) % 6], ring[(i + oy + 5) % 6]
+        row = np.float32(0)
+        count = np.float32(0)
+        for j in range(length):
+            u = wy[0] * p[j] + wy[1] * q[j] + wy[2] * r[j] + wy[3] * s[j] + wy[4] * t[j] + wy[5] * z[j]
+            one = np.float32(m[j] & v[j])
+            w[j] = one
+            value[j] = (a[j] - gain * u) * one
+            row += (a[j] - gain * u) * one
+            count += one
+        total += float(row)
+        n += int(count)
+    mean = np.float32(total / max(n, 1))
+    for j in range(values.size):
+        values[j] = (values[j] - mean) * common[j]
+    products = np.zeros((2 * reach + 1, 2 * reach + 1))
+    pairs = np.zeros((2 * reach + 1, 2 * reach + 1))
+    _lagged_products(values, stride, reach, products)
+    _lagged_products(common, stride, reach, pairs)
+    return n, products, pairs
