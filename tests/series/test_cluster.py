@@ -6,6 +6,9 @@ import hashlib
 import json
 import logging
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -337,6 +340,34 @@ def test_a_scheduler_that_does_not_answer_is_one_line_and_exit_code_1(scan, tmp_
     errors = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
     assert len(errors) == 1
     assert "no scheduler answers at tcp://127.0.0.1:9 within 1 s" in errors[0]
+
+
+WAITS_FOR_EVER = """
+import time
+from maskreg.cli.main import script
+from maskreg.stream.cluster import Cluster
+def wait(self, *work, **options):
+    print("started", flush=True)
+    time.sleep(600)
+Cluster.map = wait
+script()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_ctrl_c_with_workers_of_its_own_is_one_line_and_exit_code_130(scan, tmp_path):
+    command = ["align", scan, "-o", tmp_path / "run", "--dask", "local:2", "--quiet"]
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITS_FOR_EVER, *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "started\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "maskreg: interrupted; what is done is kept, the same command goes on\n"
 
 
 def test_flags_that_contradict_each_other_are_wrong_usage(scan, tmp_path, capsys):

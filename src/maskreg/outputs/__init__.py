@@ -1,6 +1,6 @@
 """Writing what survives: whole files under their final names, images, and the record of a run."""
 
-from maskreg.outputs.atomic import atomic_write
+from maskreg.outputs.atomic import atomic_write, atomic_write_bytes
 from maskreg.outputs.record import Entry, FileState, Record, read_record
 from maskreg.outputs.stack import Description, Layer, Shards, StackWriter, open_stack, sibling
 
@@ -13,6 +13,7 @@ __all__ = [
     "Shards",
     "StackWriter",
     "atomic_write",
+    "atomic_write_bytes",
     "open_stack",
     "read_record",
     "sibling",

@@ -6,8 +6,9 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from maskreg.errors import RunError
 
@@ -21,10 +22,19 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[TextIO]:
 
     When the block fails, `path` holds what it held before.
     """
+    with atomic_write_bytes(path) as stream:
+        text = TextIOWrapper(stream, encoding="utf-8", newline="")
+        yield text
+        text.detach()  # what it still holds is written, the stream stays open
+
+
+@contextmanager
+def atomic_write_bytes(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file of bytes that gets its name when the block has succeeded."""
     path = Path(path)
     part = path.with_name(f"{path.name}.part")
     try:
-        with part.open("w", encoding="utf-8", newline="") as stream:
+        with part.open("wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

@@ -26,7 +26,7 @@ from maskreg.frames.corrected import Calibration, calibration
 from maskreg.frames.location import Location, split_location
 from maskreg.frames.registry import open_file
 from maskreg.masks import load_mask, save_mask
-from maskreg.outputs import atomic_write
+from maskreg.outputs import atomic_write, atomic_write_bytes
 from maskreg.series.origin import Origin
 from maskreg.series.prepared import Prepared
 from maskreg.shifts import ShiftTable
@@ -206,17 +206,8 @@ def _keep_array(file: Path, array: NDArray[Any] | None) -> None:
     if array is None:
         file.unlink(missing_ok=True)
         return
-    part = file.with_name(f"{file.name}.part")
-    try:
-        with part.open("wb") as stream:
-            np.save(stream, array)
-        part.replace(file)
-    except OSError as error:
-        raise RunError(
-            f"cannot write {file}: {error.strerror or error}; make room and give the same command again"
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic_write_bytes(file) as stream:
+        np.save(stream, array)
 
 
 def _kept_array(file: Path) -> NDArray[Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -85,6 +86,7 @@ def _workers_here(distributed: Any, count: int) -> Any:
     """Start workers on this machine, a process and a thread each."""
     import dask
 
+    _clear_away_in_silence()
     with dask.config.set({f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in KEEP_MEMORY.items()}):
         return distributed.LocalCluster(
             n_workers=count,
@@ -93,6 +95,17 @@ def _workers_here(distributed: Any, count: int) -> Any:
             scheduler_kwargs=NO_DASHBOARD,
             silence_logs=logging.CRITICAL,
         )
+
+
+def _clear_away_in_silence() -> None:
+    """Have what an interrupt leaves of the workers (semaphores) cleared away without a warning."""
+    from multiprocessing import resource_tracker
+
+    sys.warnoptions.append("ignore:resource_tracker")
+    try:
+        resource_tracker.ensure_running()  # a process of its own, which takes these options along
+    finally:
+        sys.warnoptions.remove("ignore:resource_tracker")
 
 
 def _client(distributed: Any, address: Any, place: str, timeout: float, **options: Any) -> Any:
