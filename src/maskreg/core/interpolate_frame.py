@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +27,54 @@ def all_valid(mask: NDArray[np.bool_], shift: NDArray[np.float64]) -> NDArray[np
 
     (oy, ny), (ox, nx) = (_span(-s) for s in _rounded(shift))
     return np.asarray(all_valid_2d(mask, oy, ny, ox, nx))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the taps of an interpolation lie, for passes that interpolate some rows of an image.
+
+    Attributes
+    ----------
+    weights : (2, 6) ndarray of float32
+        Along rows and columns.
+    first : (4,) ndarray of int64
+        For rows, then columns: the first of the six taps, and the first with a weight, relative to the pixel.
+    with_weight : (int, int)
+        How many taps have a weight.
+    """
+
+    weights: NDArray[np.float32]
+    first: NDArray[np.int64]
+    with_weight: tuple[int, int]
+
+    def rows(self, wanted: slice, height: int) -> slice:
+        """Return the rows of an image of `height` rows that are needed for the wanted ones; one at least."""
+        begin, end = wanted.start + int(self.first[0]), wanted.stop + int(self.first[0]) + 5
+        begin = min(max(begin, 0), height - 1)
+        return slice(begin, max(begin + 1, min(end, height)))
+
+
+def place_of(shift: NDArray[np.float64]) -> Place:
+    """Return where the taps of ``interpolated(image, shift)`` lie."""
+    wanted = [-s for s in _rounded(shift)]
+    (oy, wy), (ox, wx) = (lagrange_taps(s) for s in wanted)
+    (ey, ny), (ex, nx) = (_span(s) for s in wanted)
+    return Place(np.array([wy, wx], np.float32), np.array([oy, ey, ox, ex]), (ny, nx))
+
+
+def whole_places(
+    mask: NDArray[np.bool_], place: Place, known: dict[tuple[int, int], NDArray[np.bool_]]
+) -> NDArray[np.bool_]:
+    """Return where all taps with a weight are valid if the first of them is here.
+
+    That depends on their number only: `known` keeps it.
+    """
+    from maskreg.core.known_kernels import all_valid_2d
+
+    ny, nx = place.with_weight
+    if (ny, nx) not in known:
+        known[ny, nx] = mask if ny == nx == 1 else np.asarray(all_valid_2d(mask, 0, ny, 0, nx))
+    return known[ny, nx]
 
 
 def _span(place: float) -> tuple[int, int]:

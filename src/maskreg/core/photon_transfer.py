@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.aligned import AlignedFrames, seen
+from maskreg.core.aligned import AlignedFrames, Mean
 
 CLASSES = 24
 """The pixels are sorted by brightness into so many classes of equal size."""
@@ -61,14 +61,19 @@ class PhotonTransfer:
     read_noise: float
 
 
-def photon_transfer(aligned: AlignedFrames) -> PhotonTransfer | None:
+def photon_transfer(evened: AlignedFrames) -> PhotonTransfer | None:
     """Return the detector model that the frames show, or None where they show none that is sure.
 
     None as well where the counts are electrons already.
+
+    Parameters
+    ----------
+    evened : AlignedFrames
+        Evened grey values (`AlignedFrames.evened`).
     """
-    if len(aligned) < FEWEST_FRAMES or np.count_nonzero(aligned.mask) < FEWEST_PIXELS:
+    if len(evened) < FEWEST_FRAMES or np.count_nonzero(evened.mask) < FEWEST_PIXELS:
         return None
-    means, variances = _curve(aligned)
+    means, variances = _curve(evened)
     if means.size == 0 or not (variances > 0).all():
         return None
     intercept, slope, sure = _line(means, variances)
@@ -84,44 +89,40 @@ def photon_transfer(aligned: AlignedFrames) -> PhotonTransfer | None:
     return PhotonTransfer(1 / slope, 0.0, float(np.sqrt(intercept)) / slope)
 
 
-def _curve(aligned: AlignedFrames) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _curve(evened: AlignedFrames) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and variance of the grey values in each class of brightness."""
-    evened, lines = aligned.evened()
-    mean, covered = evened.mean()
-    pairs = [_pair(aligned, lines, k, mean, covered) for k in range(len(aligned) - 1)]
-    brightness = np.concatenate([b for b, _ in pairs])
-    squares = np.concatenate([d for _, d in pairs])
+    mean = evened.mean()
+    parts = list(evened.over_rows(lambda rows: _pairs(evened, mean, rows)))
+    brightness, squares = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
     if brightness.size < FEWEST_PIXELS:
         return np.zeros(0), np.zeros(0)
     order = np.argsort(brightness, kind="stable")
     # of a frame's noise the mean has taken some of 1 / n along: interpolation keeps about that much
-    kept = 2 * (1 - INTERPOLATED / len(aligned))
-    parts = np.array_split(order, CLASSES)
+    kept = 2 * (1 - INTERPOLATED / len(evened))
+    classes = np.array_split(order, CLASSES)
     return (
-        np.array([brightness[part].mean(dtype=np.float64) for part in parts]),
-        np.array([squares[part].mean(dtype=np.float64) / kept for part in parts]),
+        np.array([brightness[part].mean(dtype=np.float64) for part in classes]),
+        np.array([squares[part].mean(dtype=np.float64) / kept for part in classes]),
     )
 
 
-def _pair(
-    aligned: AlignedFrames,
-    lines: NDArray[np.float64],
-    k: int,
-    mean: NDArray[np.float32],
-    covered: NDArray[np.bool_],
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Return brightness and squared difference of the residuals of frames k and k + 1."""
-    models = [seen(mean, covered, aligned.shifts[j], aligned.mask) for j in (k, k + 1)]
-    common = models[0][1] & models[1][1]
-    rows = np.arange(common.shape[0]) % (1 + common.size // MOST_PIXELS) == 0
-    common &= rows[:, None]
-    # frames differ in brightness and veil, and are as noisy as they are bright
-    expected = [
-        slope * model[common].astype(np.float64) + offset
-        for (slope, offset), (model, _) in zip(lines[k : k + 2], models, strict=True)
-    ]
-    noise = (aligned.frames[k][common] - expected[0]) - (aligned.frames[k + 1][common] - expected[1])
-    return ((expected[0] + expected[1]) / 2).astype(np.float32), noise**2
+def _pairs(evened: AlignedFrames, mean: Mean, rows: slice) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return brightness and squared difference of the residuals of neighbouring frames in some rows."""
+    step = 1 + evened.mask.size // MOST_PIXELS
+    few = slice(-rows.start % step, None, step)
+    expected, residuals, seen = [], [], []
+    for frame, shift, line in zip(evened.frames, evened.shifts, evened.lines, strict=True):
+        model, valid = mean.seen(shift, evened.mask, rows)
+        # frames differ in brightness and veil, and are as noisy as they are bright
+        expected.append(line[0] * model[few].astype(np.float64) + line[1])
+        residuals.append(frame[rows][few] - expected[-1])
+        seen.append(valid[few])
+    brightness, squares = [], []
+    for k in range(len(evened) - 1):
+        common = seen[k] & seen[k + 1]
+        brightness.append((expected[k][common] + expected[k + 1][common]) / 2)
+        squares.append((residuals[k][common] - residuals[k + 1][common]) ** 2)
+    return np.concatenate(brightness).astype(np.float32), np.concatenate(squares).astype(np.float32)
 
 
 def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, float]:

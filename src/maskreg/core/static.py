@@ -18,7 +18,8 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from maskreg.core.aligned import AlignedFrames, seen
+from maskreg.core.aligned import AlignedFrames, Mean
+from maskreg.core.filters import gaussian
 
 LEAST_DRIFT_PX = 2.0
 """Root mean square distance of the shifts from their mean; below it nothing can be told apart."""
@@ -37,6 +38,12 @@ LIKELY = 2.0
 """Once it is sure that there is something, more of it need only be likely."""
 
 ROUNDS = 8
+
+REACH = 4.0
+"""The windows of smoothing end at so many sigma."""
+
+FACTOR, ADDED = 0, 1
+"""The kinds of what stays."""
 
 LEAST_LEVEL = 0.05
 """No pixel is taken to be less bright than this part of the mean when its noise is told."""
@@ -70,9 +77,9 @@ class Static:
         """Whether it is a factor."""
         return not self.added.any()
 
-    def corrected(self, frame: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return a frame without it."""
-        return np.asarray((frame - self.added) / self.factor)
+    def corrected(self, frame: NDArray[np.float32], rows: slice = slice(None)) -> NDArray[np.float32]:
+        """Return a frame, or some rows of it, without it."""
+        return np.asarray((frame - self.added[rows]) / self.factor[rows])
 
     @staticmethod
     def is_sure(spreads: float) -> bool:
@@ -91,140 +98,234 @@ class Static:
         return float(x @ y) / norm * float(np.sqrt(x.size)) if norm > 0 else 0.0
 
 
-def find_static(aligned: AlignedFrames) -> Static | None:
+def find_static(evened: AlignedFrames) -> Static | None:
     """Return what stays while the frames drift, or None where nothing sure can be told.
 
     Parameters
     ----------
-    aligned : AlignedFrames
-        Grey values that are zero where there is no light, if a factor is to be found.
+    evened : AlignedFrames
+        Evened grey values that are zero where there is no light, if a factor is to be found.
     """
-    spread = aligned.shifts - aligned.shifts.mean(axis=0) if len(aligned) else aligned.shifts
-    if len(aligned) < FEWEST_FRAMES or np.sqrt((spread**2).sum(axis=1).mean()) < LEAST_DRIFT_PX:
+    spread = evened.shifts - evened.shifts.mean(axis=0) if len(evened) else evened.shifts
+    if len(evened) < FEWEST_FRAMES or np.sqrt((spread**2).sum(axis=1).mean()) < LEAST_DRIFT_PX:
         return None
-    aligned, _ = aligned.evened()
-    shape = aligned.mask.shape
-    nothing = Static(np.ones(shape, np.float32), np.zeros(shape, np.float32), 0.0)
-    begun = [_step(aligned, nothing, multiplies=kind, sure=SURE) for kind in (True, False)]
-    sure = [one for one in begun if one is not None]
-    if not sure:
+    found = _step(evened, None, (FACTOR, ADDED), SURE)
+    if found is None:
         return None
-    _, static = max(sure, key=lambda one: one[0])
     # the mean has some of it too, the more the shorter the drift: turn by turn it is told apart
+    kind = FACTOR if found.multiplies else ADDED
     for _ in range(ROUNDS):
-        step = _step(aligned, static, multiplies=static.multiplies, sure=LIKELY)
-        if step is None:
+        more = _step(evened, found, (kind,), LIKELY)
+        if more is None:
             break
-        static = step[1]
-    return static
+        found = more
+    return found
 
 
-def _step(
-    aligned: AlignedFrames, static: Static, *, multiplies: bool, sure: float
-) -> tuple[float, Static] | None:
-    corrected = np.stack([static.corrected(frame) for frame in aligned.frames])
-    even = np.arange(len(aligned)) % 2 == 0
-    (one, weight), (other, more) = (
-        _residual(aligned, corrected, half, multiplies=multiplies) for half in (even, ~even)
-    )
-    valid = aligned.mask & (weight > 0) & (more > 0)
-    if np.count_nonzero(valid) < FEWEST_PIXELS:
+def _step(evened: AlignedFrames, known: Static | None, kinds: tuple[int, ...], sure: float) -> Static | None:
+    """Return what stays, of the kind and at the width that explain most, or None where nothing is sure.
+
+    What is known already is not in the means, about which the residuals are taken.
+    """
+    fields = _residuals(evened, known)
+    tried = []
+    for kind in kinds:
+        halves = _Halves(fields[:, :, kind], evened)
+        if halves.count >= FEWEST_PIXELS:
+            tried += [(one.explained, kind, one, halves) for one in halves.agreements() if one.is_sure(sure)]
+    if not tried:
         return None
-    weight, more = np.where(valid, weight, 0), np.where(valid, more, 0)
-    tried = [_at_scale(one, weight, other, more, valid, scale, sure) for scale in SCALES_PX]
-    explained, strength, believed = max(tried, key=lambda found: found[0])
-    if not strength > 0:
-        return None
-    if multiplies:
-        factor = 1 + believed
-        return explained, Static(factor, static.added, _spread(factor[aligned.mask]))
-    return explained, Static(static.factor, believed, _spread(believed[aligned.mask]))
+    _, kind, agreement, halves = max(tried, key=lambda one: one[0])
+    part = halves.believed(agreement)
+    if kind == FACTOR:
+        part += 1
+    strength = float(part[evened.mask].std(dtype=np.float64))
+    if kind == FACTOR:
+        return Static(part, np.zeros_like(part), strength)
+    return Static(np.ones_like(part), part, strength)
 
 
-def _at_scale(
-    one: NDArray[np.float32],
-    weight: NDArray[np.float32],
-    other: NDArray[np.float32],
-    more: NDArray[np.float32],
+def _residuals(evened: AlignedFrames, known: Static | None) -> NDArray[np.float32]:
+    """Return the residuals of each half of the frames about the mean of the other half.
+
+    (half, rows, kind, sum and weight, cols): in units of the factor, or of what is added. The weight is an
+    inverse variance but for a constant, with the noise taken to grow with the brightness; the sum is that
+    of residuals times weights.
+    """
+    even = np.arange(len(evened)) % 2 == 0
+    fields = np.zeros((2, evened.mask.shape[0], 2, 2, evened.mask.shape[1]), np.float32)
+    for half, chosen in enumerate((even, ~even)):
+        others = evened.part(~chosen)
+        mean = (others if known is None else others.corrected(known.corrected)).mean()
+        _add_residuals(evened.part(chosen), mean, fields[half])
+    return fields
+
+
+def _add_residuals(frames: AlignedFrames, mean: Mean, fields: NDArray[np.float32]) -> None:
+    from maskreg.core.aligned_kernels import add_residual_2d
+
+    n, x, y, *_ = frames.sums_over(mean).T
+    level = float(np.abs(mean.pixels).sum(dtype=np.float64)) / max(int(np.count_nonzero(mean.covered)), 1)
+    least, typical = np.float32(max(LEAST_LEVEL * level, 1e-30)), float(mean.typical)
+    models, values = x + n * typical, y + n * typical
+    bright = np.where(models > 0, values / np.where(models > 0, models, 1), 1).astype(np.float32)
+
+    def add(rows: slice) -> None:
+        for k, shift in enumerate(frames.shifts):
+            model, valid = mean.seen(shift, frames.mask, rows)
+            add_residual_2d(model, valid, frames.values(k, rows), bright[k], least, fields[rows])
+
+    for _ in frames.over_rows(add):
+        pass
+
+
+def plain_add_residual(
+    model: NDArray[np.float32],
     valid: NDArray[np.bool_],
-    scale: float,
-    sure: float,
-) -> tuple[float, float, NDArray[np.float32]]:
-    """Return how much of one half the other explains, the strength of that, and what is believed.
+    values: NDArray[np.float32],
+    bright: np.float32,
+    least: np.float32,
+    fields: NDArray[np.float32],
+) -> None:
+    """Add a frame's residual about the model, `bright` times it, to sums and weights of both kinds.
 
-    Both halves are smoothed by `scale`: what is static may be of one pixel or of many. Strength 0
-    where it is not sure.
+    `fields` are (rows, kind, sum and weight, cols), all others (rows, cols).
     """
-    (a, u), (b, v) = (_smoothed(field, w, scale) for field, w in ((one, weight), (other, more)))
-    w = np.sqrt(u[valid].astype(np.float64) * v[valid])
-    x, y = a[valid].astype(np.float64), b[valid].astype(np.float64)
-    x -= np.average(x, weights=w)
-    y -= np.average(y, weights=w)
-    products = w * x * y
-    covariance = float(products.sum() / w.sum())
-    # smoothed pixels are not independent
-    scatter = float(np.sqrt((products**2).sum() * (1 + 4 * np.pi * scale**2)))
-    if not products.sum() > sure * scatter:
-        return 0.0, 0.0, np.zeros(a.shape, np.float32)
-    mean = (x + y) / 2
-    noise = max(float(np.average(mean**2, weights=w)) - covariance, 0.0)
-    expected = 1 / w
-    noise_at = expected * (noise / float(np.average(expected, weights=w)))
-    believed = np.zeros(a.shape, np.float32)
-    believed[valid] = mean * covariance / (covariance + noise_at)
-    # what one half says of the other, unsmoothed: smoothing may gain nothing by itself
-    raw = other[valid].astype(np.float64)
-    raw -= np.average(raw, weights=more[valid])
-    said = float((more[valid] * raw * x).sum())
-    return said**2 / max(float((more[valid] * x * x).sum()), 1e-30), float(np.sqrt(covariance)), believed
+    weight = np.where(valid, 1 / np.maximum(model, least), 0)
+    for kind, x in ((FACTOR, model), (ADDED, np.ones_like(model))):
+        fields[:, kind, 0] += x * (values - bright * model) * weight
+        fields[:, kind, 1] += x * x * weight
 
 
-def _spread(values: NDArray[np.float32]) -> float:
-    return float(values.std(dtype=np.float64))
+@dataclass(frozen=True)
+class Agreement:
+    """How the residuals of two halves agree when both are smoothed: sums over the valid pixels.
 
+    With x, y their values and u, v their weights, w = sqrt(u v); y', v' before smoothing.
 
-def _smoothed(
-    field: NDArray[np.float32], weight: NDArray[np.float32], scale: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the weighted mean around each pixel, and its weight."""
-    if scale == 0:
-        return field, weight
-    total = scipy.ndimage.gaussian_filter(weight, scale, mode="constant")
-    mean = scipy.ndimage.gaussian_filter(weight * field, scale, mode="constant") / np.maximum(total, 1e-30)
-    return mean.astype(np.float32), total.astype(np.float32)
-
-
-def _residual(
-    aligned: AlignedFrames,
-    corrected: NDArray[np.float32],
-    half: NDArray[np.bool_],
-    *,
-    multiplies: bool,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the mean residual of one half of the frames about the mean of the other, and its weight.
-
-    In units of the factor, or of what is added; the weight is an inverse variance but for a
-    constant, with the noise taken to grow with the brightness.
+    Attributes
+    ----------
+    scale : float
+        Of the smoothing, sigma in px.
+    n, weight, products, squares, mean, said, model : float
+        Sums of 1, w, w x y, (w x y)², w ((x + y) / 2)², v' y' x and v' x x.
     """
-    mean, covered = aligned.part(~half).mean(corrected[~half])
-    level = LEAST_LEVEL * float(np.abs(mean[covered]).mean()) if covered.any() else 1.0
-    total, weight = np.zeros(mean.shape, np.float32), np.zeros(mean.shape, np.float32)
-    for image, shift in zip(aligned.frames[half], aligned.shifts[half], strict=True):
-        model, valid = seen(mean, covered, shift, aligned.mask)
-        noise = np.maximum(model, np.float32(max(level, 1e-30)))
-        x = model if multiplies else np.ones_like(model)
-        bright = _brightness(image, model, valid)
-        total += np.where(valid, x * (image - bright * model) / noise, 0)
-        weight += np.where(valid, x * x / noise, 0)
-    return np.asarray(total / np.maximum(weight, np.float32(1e-30))), weight
+
+    scale: float
+    n: float
+    weight: float
+    products: float
+    squares: float
+    mean: float
+    said: float
+    model: float
+
+    def is_sure(self, spreads: float) -> bool:
+        """Return whether the covariance stands out by so many of its standard deviations."""
+        # smoothed pixels are not independent
+        return self.products > spreads * float(np.sqrt(self.squares * (1 + 4 * np.pi * self.scale**2)))
+
+    @property
+    def covariance(self) -> float:
+        """That of the halves: the variance of what stays."""
+        return self.products / max(self.weight, 1e-30)
+
+    @property
+    def noise(self) -> float:
+        """Variance of the noise of the mean of both halves at a pixel with w = 1."""
+        return max(self.mean - self.products, 0.0) / max(self.n, 1.0)
+
+    @property
+    def explained(self) -> float:
+        """How much of one half the other explains, unsmoothed: smoothing may gain nothing by itself."""
+        return self.said**2 / max(self.model, 1e-30)
 
 
-def _brightness(
-    image: NDArray[np.float32], model: NDArray[np.float32], valid: NDArray[np.bool_]
-) -> np.float32:
-    """Return how bright a frame is against the model."""
-    total = float(model[valid].sum(dtype=np.float64))
-    return np.float32(float(image[valid].sum(dtype=np.float64)) / total if total > 0 else 1.0)
+class _Halves:
+    """The residuals of both halves of the frames, in one unit.
+
+    Parameters
+    ----------
+    fields : (2, rows, 2, cols) ndarray of float32
+        For each half and row, sum of residuals times weights, and weights.
+    frames : AlignedFrames
+        Whose rows they are.
+    """
+
+    def __init__(self, fields: NDArray[np.float32], frames: AlignedFrames) -> None:
+        self._fields = fields
+        self._frames = frames
+        sums = np.asarray(sum(frames.over_rows(self._sums)))
+        self.count = int(sums[2, 0])
+        self._means = (sums[0] / np.maximum(sums[1], 1e-30)).astype(np.float32)
+
+    def agreements(self) -> list[Agreement]:
+        """Return how they agree at each width."""
+        sums = np.asarray(sum(self._frames.over_rows(self._agreement_sums)))
+        return [Agreement(scale, *map(float, row)) for scale, row in zip(SCALES_PX, sums, strict=True)]
+
+    def believed(self, agreement: Agreement) -> NDArray[np.float32]:
+        """Return what stays, each pixel as far as its noise allows."""
+        out = np.zeros(self._frames.mask.shape, np.float32)
+
+        def fill(rows: slice) -> None:
+            (x, u), (y, v) = (self._smoothed(half, rows, agreement.scale) for half in (0, 1))
+            noise = np.float32(agreement.noise) / np.sqrt(np.maximum(u * v, np.float32(1e-30)))
+            covariance = np.float32(agreement.covariance)
+            out[rows] = np.where(self._valid(rows), (x + y) / 2 * (covariance / (covariance + noise)), 0)
+
+        for _ in self._frames.over_rows(fill):
+            pass
+        return out
+
+    def _valid(self, rows: slice) -> NDArray[np.bool_]:
+        return np.asarray((self._fields[0, rows, 1] > 0) & (self._fields[1, rows, 1] > 0))
+
+    def _sums(self, rows: slice) -> NDArray[np.float64]:
+        """Return for each half the sum of residuals times weights and of weights, and how many there are."""
+        valid = self._valid(rows)
+        sums = np.where(valid[:, None], self._fields[:, rows], 0).sum(axis=(1, 3), dtype=np.float64).T
+        return np.concatenate([sums, np.full((1, 2), np.count_nonzero(valid))])
+
+    def _agreement_sums(self, rows: slice) -> NDArray[np.float64]:
+        """Return the sums of `Agreement` over some rows, for each width."""
+        valid = self._valid(rows)
+        raw, own = (field[valid] for field in self._centred(1, rows))
+        return np.array([self._sums_at(scale, rows, valid, raw, own) for scale in SCALES_PX])
+
+    def _sums_at(
+        self,
+        scale: float,
+        rows: slice,
+        valid: NDArray[np.bool_],
+        raw: NDArray[np.float32],
+        own: NDArray[np.float32],
+    ) -> list[float]:
+        (x, u), (y, v) = ((field[valid] for field in self._smoothed(half, rows, scale)) for half in (0, 1))
+        w = np.sqrt(u * v)
+        products, mean = w * x * y, (x + y) / 2
+        terms = (w, products, products**2, w * mean**2, raw * x, own * x * x)
+        return [float(x.size), *(float(term.sum(dtype=np.float64)) for term in terms)]
+
+    def _centred(self, half: int, rows: slice) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return some rows of the sum of residuals times weights, and the weights; zero where not valid."""
+        fields = np.where(self._valid(rows)[:, None], self._fields[half, rows], np.float32(0))
+        total, weight = fields[:, 0], fields[:, 1]
+        total -= self._means[half] * weight
+        return total, weight
+
+    def _smoothed(
+        self, half: int, rows: slice, scale: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return some rows of the weighted mean around each pixel, and its weight."""
+        reach = int(REACH * scale + 0.5)
+        begin = max(rows.start - reach, 0)
+        around = slice(begin, min(rows.stop + reach, self._frames.mask.shape[0]))
+        wanted = slice(rows.start - begin, rows.stop - begin)
+        total, weight = self._centred(half, around)
+        if scale > 0:
+            total, weight = (gaussian(field, scale, REACH)[wanted] for field in (total, weight))
+        return np.asarray(total / np.maximum(weight, np.float32(1e-30))), weight
 
 
 def _about_local(

@@ -98,7 +98,7 @@ def align(
             ensure_files(source)
         else:
             who = workers_within(memory, who, tuple(source.shape), exact=exact)
-        series = prepare(source, mask, reference, options, dark, flat)
+        series = prepare(source, mask, reference, options, dark, flat, workers=who)
         with closing(series.rows(range(len(source)), workers=who)) as rows:
             found: Sequence[FrameRow] = list(with_progress(rows, total=len(source), done=0, wanted=progress))
         if series.mean:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import asdict, astuple, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from maskreg.frames import FrameSource
 from maskreg.options import Options
 from maskreg.registration import Registration, Status
 from maskreg.series.reference import Reference
+from maskreg.stream import ordered_map
 
 if TYPE_CHECKING:
     from maskreg.core.aligned import AlignedFrames, Pattern
@@ -108,9 +110,17 @@ class FirstLook:
 
 
 def take_first_look(
-    source: FrameSource, mask: NDArray[np.bool_] | None, reference: Reference, options: Options
+    source: FrameSource,
+    mask: NDArray[np.bool_] | None,
+    reference: Reference,
+    options: Options,
+    *,
+    workers: int | None = None,
 ) -> FirstLook:
-    """Look at the first frames of a series of integers; other data tell neither counts nor zero."""
+    """Look at the first frames of a series of integers; other data tell neither counts nor zero.
+
+    `workers` frames, or parts of them, at once; all cores unless told. It changes nothing.
+    """
     from maskreg.core.photon_transfer import PhotonTransfer, photon_transfer
     from maskreg.core.rim import find_soft_rim
     from maskreg.core.static import find_static
@@ -118,16 +128,18 @@ def take_first_look(
     known = any(value is not None for value in (options.gain, options.offset, options.read_noise))
     if len(source) < LOOKED_AT or reference.image.dtype.kind not in "ui" or source.dtype.kind not in "ui":
         return FirstLook(options)
-    aligned = _aligned(source, mask, reference, options)
+    aligned = _aligned(source, mask, reference, options, workers)
     if aligned is None:
         return FirstLook(options)
-    detector = None if known else photon_transfer(aligned)
+    evened = aligned.evened()
+    detector = None if known else photon_transfer(evened)
     if detector is not None:
         detector = PhotonTransfer(*(float(f"{value:.{DIGITS}g}") for value in astuple(detector)))
         options = replace(options, **asdict(detector))
     if not known and detector is None and reference.image.dtype.kind != "u":
         return FirstLook(options)
-    lit = aligned.less(options.offset or 0.0)
+    offset = options.offset or 0.0
+    lit = evened.less(offset)
     static = find_static(lit)
     if static is None:
         look = FirstLook(options, detector)
@@ -139,7 +151,9 @@ def take_first_look(
             offset=options.offset or 0.0,
             read_noise=options.read_noise or 0.0,
         )
-        look = FirstLook(options, detector, static, lit.pattern(static.corrected))
+        look = FirstLook(
+            options, detector, static, aligned.less(offset).corrected(static.corrected).pattern()
+        )
     if (told := look.describe()) is not None:
         log.info("from the first %d frames: %s", len(aligned), told)
     if (rim := find_soft_rim(lit)) is not None:
@@ -152,25 +166,38 @@ def take_first_look(
 
 
 def _aligned(
-    source: FrameSource, mask: NDArray[np.bool_] | None, reference: Reference, options: Options
+    source: FrameSource,
+    mask: NDArray[np.bool_] | None,
+    reference: Reference,
+    options: Options,
+    workers: int | None,
 ) -> AlignedFrames | None:
     """Return the first frames that are ok and show the pattern of the others, roughly aligned."""
     from maskreg.core.aligned import AlignedFrames
     from maskreg.core.registrar import Registrar
 
     registrar = Registrar(reference.image, mask, mask, **asdict(replace(options, exact=False)))
-    valid = np.ones(source.shape, bool) if mask is None else mask.copy()
-    frames, shifts = [], []
-    for frame in range(LOOKED_AT):
+
+    def placed(frame: int) -> tuple[NDArray[Any], NDArray[np.float64]] | None:
+        """Return a frame and its shift, if it is ok."""
         try:
             image = source.read(frame)
         except FrameError:
-            continue
-        found = None if frame == reference.frame else registrar(image)
-        if found is None or found.ok:
-            frames.append(np.ma.getdata(image).astype(np.float32))
-            shifts.append(np.zeros(2) if found is None else found.shift)
-            valid &= ~np.ma.getmaskarray(image)
-    if len(frames) < 2:
+            return None
+        if frame == reference.frame:
+            return image, np.zeros(2)
+        found = registrar(image)
+        return (image, found.shift) if found.ok else None
+
+    run = partial(ordered_map, workers=workers)
+    kept = [one for one in run(placed, range(LOOKED_AT)) if one is not None]
+    if len(kept) < 2:
         return None
-    return AlignedFrames(np.stack(frames), valid, np.stack(shifts)).of_one_pattern()
+    valid = np.ones(source.shape, bool) if mask is None else mask.copy()
+    for image, _ in kept:
+        if np.ma.isMaskedArray(image):
+            valid &= ~np.ma.getmaskarray(image)
+    frames = [np.ma.getdata(image) for image, _ in kept]
+    aligned = AlignedFrames.of(frames, valid, np.stack([shift for _, shift in kept]), run=run)
+    alike = aligned.of_one_pattern()
+    return alike if len(alike) > 1 else None

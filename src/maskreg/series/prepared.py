@@ -109,8 +109,13 @@ def prepare(
     options: Options,
     dark: ImageLike | None = None,
     flat: ImageLike | None = None,
+    *,
+    workers: Workers = None,
 ) -> Prepared:
-    """Check mask, calibration and reference against the frames and put them together."""
+    """Check mask, calibration and reference against the frames and put them together.
+
+    `workers` threads look at the first frames; all cores of this machine unless told.
+    """
     valid = _checked_mask(mask, source)
     mean = is_mean(reference)
     if mean and not options.subpixel:
@@ -128,15 +133,21 @@ def prepare(
         valid = by.valid if valid is None else valid & by.valid
         valid = None if valid.all() else valid
     found = find_reference(reference, source, valid, options)
-    look = look_at(source, valid, found, options)
+    look = look_at(source, valid, found, options, workers=workers)
     return Prepared(source, valid, found, options, look, mean, by)
 
 
 def look_at(
-    source: FrameSource, mask: NDArray[np.bool_] | None, reference: Reference, options: Options
+    source: FrameSource,
+    mask: NDArray[np.bool_] | None,
+    reference: Reference,
+    options: Options,
+    *,
+    workers: Workers = None,
 ) -> FirstLook:
     """Return what the first frames of a source, raw or corrected, tell of the detector."""
-    look = take_first_look(source, mask, reference, options)
+    threads = None if isinstance(workers, Cluster) else workers
+    look = take_first_look(source, mask, reference, options, workers=threads)
     return replace(look, options=_of_corrected(look.options, source))
 
 

@@ -93,7 +93,7 @@ def align_run(
         else:
             exact = options is not None and options.exact
             who = workers_within(memory, who, tuple(source.shape), exact=exact)
-        series = prepare(source, mask, reference, options or Options(), dark, flat)
+        series = prepare(source, mask, reference, options or Options(), dark, flat, workers=who)
         folder = made_folder(Path(run))
         with open_record(folder, series, overwrite=overwrite, origin=origin) as record:
             if series.mean:

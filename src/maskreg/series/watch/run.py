@@ -113,16 +113,16 @@ def watch_run(
     with WatchedFolder(root) as watched:
         alarms = Alarms(silence, time.monotonic())
         while True:
-            session = _Session(watched, where, named, settle, until_idle, alarms, on_alarm, origin)
+            session = _Session(watched, where, named, settle, until_idle, alarms, on_alarm, origin, workers)
 
             def prepared(source: FrameSource, first: NDArray[Any]) -> Prepared:
                 valid = mask(first) if callable(mask) else mask
                 which = "first" if image is None else image
-                return prepare(source, valid, which, options or Options(), dark, flat)
+                return prepare(source, valid, which, options or Options(), dark, flat, workers=workers)
 
             series = session.wait_for_reference(image, prepared)
             try:
-                return session.work(series, workers=workers, overwrite=overwrite, repair=repair)
+                return session.work(series, overwrite=overwrite, repair=repair)
             except _BeginAnewError as change:
                 log.log(change.level, "%s, all frames are registered anew", change)
                 overwrite = True
@@ -149,6 +149,7 @@ class _Session:
         alarms: Alarms,
         on_alarm: Callable[[Alarm], None],
         origin: Origin | None,
+        workers: int | None,
     ) -> None:
         self._folder = folder
         self._run = run
@@ -158,6 +159,7 @@ class _Session:
         self._alarms = alarms
         self._on_alarm = on_alarm
         self._origin = origin
+        self._workers = workers
         self._arrivals = Arrivals(settle)
         self._last_work = time.monotonic()
         self._first = ""  # the file that the reference comes from, if it is a frame of the series
@@ -183,7 +185,7 @@ class _Session:
             if self._is_idle():
                 raise problem
 
-    def work(self, series: Prepared, *, workers: int | None, overwrite: bool, repair: bool) -> Alignment:
+    def work(self, series: Prepared, *, overwrite: bool, repair: bool) -> Alignment:
         """Register what arrives, until nothing does, and return the table."""
         with open_record(self._run, series, overwrite=overwrite, origin=self._origin) as record:
             self._resume(record)
@@ -192,7 +194,7 @@ class _Session:
             try:
                 while not self._is_idle():
                     while batch := self._batch(series):
-                        self._register(batch, series, registrar, record, workers)
+                        self._register(batch, series, registrar, record)
                         self._look_again(batch, series)
                         self._look(wait=False)
                     self._look()
@@ -213,7 +215,8 @@ class _Session:
         files = [self._folder.path / name for name in self._leading]
         source = ArrivedFrames(files, self._folder.path, series.reference.image.shape)
         corrected = as_corrected(source, series.by)
-        return replace(series, look=look_at(corrected, series.mask, series.reference, series.options))
+        look = look_at(corrected, series.mask, series.reference, series.options, workers=self._workers)
+        return replace(series, look=look)
 
     def _look_again(self, batch: list[str], series: Prepared) -> None:
         """Begin anew if files that were just registered are of the first ones, and tell something else."""
@@ -270,9 +273,7 @@ class _Session:
                     raise _BeginAnewError(f"{name}: the reference is another one now")
         return names
 
-    def _register(
-        self, batch: list[str], series: Prepared, registrar: Any, record: Record, workers: int | None
-    ) -> None:
+    def _register(self, batch: list[str], series: Prepared, registrar: Any, record: Record) -> None:
         """Register the frames of some files, and tell what is alarming about them."""
         stamps = {name: self._arrivals.take(name) for name in batch}
         root = self._folder.path
@@ -285,7 +286,7 @@ class _Session:
                 range(len(source)),
                 registrar,
                 reference_frame=_position(series.reference.source, source),
-                workers=workers,
+                workers=self._workers,
             )
         ) as rows:
             for file, frames in source.frames_of_files():
