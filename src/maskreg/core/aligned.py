@@ -134,8 +134,7 @@ class AlignedFrames:
 
     def over_rows(self, function: Callable[[slice], Result]) -> Iterator[Result]:
         """Yield what the function returns for one slice of rows after the other."""
-        height = self.mask.shape[0]
-        return iter(self.run(function, [slice(y, min(y + ROWS, height)) for y in range(0, height, ROWS)]))
+        return iter(self.run(function, row_slices(len(self.mask))))
 
     def mean(self) -> Mean:
         """Return the mean on the reference's grid."""
@@ -237,6 +236,11 @@ class Pattern:
         """Return whether a frame shows the pattern at its shift about as strongly as others."""
         one = AlignedFrames.of([frame], mask, shift[None])
         return bool(slopes_of(one.sums_over(self.mean))[0] > SHOWN * self.usual)
+
+
+def row_slices(height: int) -> list[slice]:
+    """Return slices of so many rows that what is made of them stays in the cache."""
+    return [slice(y, min(y + ROWS, height)) for y in range(0, height, ROWS)]
 
 
 def slopes_of(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -31,22 +31,31 @@ def _stabilised_row(pixels, mask, slope, start, mean, out):  # type: ignore[no-u
 
 
 @njit(**_INLINED)
-def _span_of_row(pixels, mask):  # type: ignore[no-untyped-def]
-    """Return the least and the greatest valid value, 65536 and -1 if there is none."""
-    least = np.int32(65536)
-    greatest = np.int32(-1)
-    for j in range(pixels.size):
-        value = np.int32(pixels[j])
-        least = min(least, value if mask[j] else np.int32(65536))
-        greatest = max(greatest, value if mask[j] else np.int32(-1))
-    return least, greatest
+def _some_value(pixels, mask):  # type: ignore[no-untyped-def]
+    """Return the first valid value; without any, that of the first pixel."""
+    for i in range(mask.shape[0]):
+        for j in range(mask.shape[1]):
+            if mask[i, j]:
+                return pixels[i, j]
+    return pixels[0, 0]
+
+
+@njit(**_INLINED)
+def _differs_in_row(pixels, mask, value):  # type: ignore[no-untyped-def]
+    """Return whether a valid value is another one than `value`."""
+    differs = False
+    j = 0
+    while j < pixels.size and not differs:
+        differs = mask[j] and pixels[j] != value
+        j += 1
+    return differs
 
 
 @njit(**_OPTIONS)
 def stabilised_2d(pixels, mask, slope, start, mean):  # type: ignore[no-untyped-def]
     """Return sqrt(slope * value + start) - mean of every valid pixel, 0 elsewhere.
 
-    Pixels are unsigned integers of at most 16 bits.
+    Pixels are numbers of at most 32 bits.
     """
     out = np.empty(pixels.shape, np.float32)
     for i in range(pixels.shape[0]):
@@ -63,10 +72,9 @@ def _sums_of_two(p, q, out):  # type: ignore[no-untyped-def]
 
 @njit(**_OPTIONS)
 def stabilised_halves_2d(pixels, mask, weights, slope, start, mean):  # type: ignore[no-untyped-def]
-    """Return level 2 of what `stabilised_2d` returns, the sums of four by four, and the valid values' span.
+    """Return level 2 of what `stabilised_2d` returns, the sums of four by four, and if valid values differ.
 
-    Level 2 are sums of two by two times `weights`; the span is the least and the greatest value. All is
-    made while the rows are in the cache.
+    Level 2 are sums of two by two times `weights`. All is made while the rows are in the cache.
     """
     height, width = pixels.shape
     means = np.empty((height // 2, width // 2), np.float32)
@@ -75,12 +83,10 @@ def stabilised_halves_2d(pixels, mask, weights, slope, start, mean):  # type: ig
     q = np.empty(width, np.float32)
     above = np.empty(width // 2, np.float32)
     below = np.empty(width // 2, np.float32)
-    least = np.int32(65536)
-    greatest = np.int32(-1)
+    some = _some_value(pixels, mask)
+    differ = False
     for i in range(height):
-        low, high = _span_of_row(pixels[i], mask[i])
-        least = min(least, low)
-        greatest = max(greatest, high)
+        differ = differ or _differs_in_row(pixels[i], mask[i], some)
         _stabilised_row(pixels[i], mask[i], slope, start, mean, q if i % 2 else p)
         if i % 2 == 0:
             continue
@@ -91,7 +97,7 @@ def stabilised_halves_2d(pixels, mask, weights, slope, start, mean):  # type: ig
             r[j] = sums[j] * w[j]
         if i % 4 == 3:
             _sums_of_two(above, below, quarters[i // 4])
-    return means, quarters, least, greatest
+    return means, quarters, differ
 
 
 @njit(**_OPTIONS)

@@ -13,6 +13,9 @@ from maskreg.core.sample import sampled_rows
 from maskreg.core.stabilise import Detector
 from maskreg.core.windows import WindowSums, window_sums
 
+COUNTED_BYTES = 4
+"""Counts of so many bytes are stabilised in float32; of wider ones more digits may be wanted."""
+
 
 class Prepared:
     """One image, as the search and the refinement want it.
@@ -48,7 +51,7 @@ class Prepared:
         self.masks = masks
         self.mask = masks.mask
         self.detector = detector
-        if detector.counts and pixels.ndim == 2 and pixels.dtype in (np.uint8, np.uint16):
+        if detector.counts and pixels.ndim == 2 and pixels.dtype.itemsize <= COUNTED_BYTES:
             self.scale = 1.0
             self.mean = _masked_mean(detector, pixels, self.mask) if mean is None else mean
             self._terms: tuple[np.float32, ...] | None = _terms(detector, self.mean)
@@ -107,8 +110,8 @@ def _levels_of_counts(
     """Return level 2 of stabilised counts, their sums of 4 by 4, and whether all valid ones are equal."""
     from maskreg.core.prepare_kernels import stabilised_halves_2d
 
-    halves, quarters, least, greatest = stabilised_halves_2d(pixels, masks.mask, masks.weights(2), *terms)
-    return halves, quarters, bool(least >= greatest)
+    halves, quarters, differ = stabilised_halves_2d(pixels, masks.mask, masks.weights(2), *terms)
+    return halves, quarters, not differ
 
 
 def _from_values(

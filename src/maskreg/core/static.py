@@ -13,12 +13,13 @@ where it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from maskreg.core.aligned import AlignedFrames, Mean
+from maskreg.core.aligned import AlignedFrames, Mean, row_slices
 from maskreg.core.filters import gaussian
 
 LEAST_DRIFT_PX = 2.0
@@ -39,6 +40,9 @@ LIKELY = 2.0
 
 ROUNDS = 8
 
+SETTLED = 0.002
+"""What is told apart has settled when its strength changes by less than this part."""
+
 REACH = 4.0
 """The windows of smoothing end at so many sigma."""
 
@@ -55,31 +59,38 @@ SHOWS = 8.0
 """What is static is in a frame if it stands out by so many standard deviations."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Static:
     """What stays with the detector: a factor, or something added.
 
     Attributes
     ----------
-    factor, added : (rows, cols) ndarray of float32
-        A frame is corrected by ``(frame - added) / factor``; 1 and 0 where nothing is known.
+    pattern : (rows, cols) ndarray of float32
+        By which a frame is divided, or what is taken off it: 1 or 0 where nothing is known.
+    multiplies : bool
+        Whether it is a factor.
     strength : float
         Root mean square of the part that was found: of the factor, or of what is added (in the
         grey values of the frames).
     """
 
-    factor: NDArray[np.float32]
-    added: NDArray[np.float32]
+    pattern: NDArray[np.float32]
+    multiplies: bool
     strength: float
-
-    @property
-    def multiplies(self) -> bool:
-        """Whether it is a factor."""
-        return not self.added.any()
 
     def corrected(self, frame: NDArray[np.float32], rows: slice = slice(None)) -> NDArray[np.float32]:
         """Return a frame, or some rows of it, without it."""
-        return np.asarray((frame - self.added[rows]) / self.factor[rows])
+        take_off = np.divide if self.multiplies else np.subtract
+        return np.asarray(take_off(frame, self.pattern[rows]))
+
+    def clean(self, frame: NDArray[Any], offset: float) -> NDArray[np.float32]:
+        """Return grey values, `offset` of them without light, without it."""
+        clean = np.empty(frame.shape, np.float32)
+        for rows in row_slices(len(clean)):
+            values = frame[rows].astype(np.float32)
+            values -= np.float32(offset)
+            np.add(self.corrected(values, rows), np.float32(offset), out=clean[rows])
+        return clean
 
     @staticmethod
     def is_sure(spreads: float) -> bool:
@@ -89,7 +100,7 @@ class Static:
     def shows_in(self, frame: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
         """Return by how many standard deviations a frame's detail follows what is static."""
         image, local = _about_local(frame, mask)
-        wanted = self.factor - 1 if self.multiplies else self.added
+        wanted = self.pattern - 1 if self.multiplies else self.pattern
         pattern, _ = _about_local(wanted, mask)
         if self.multiplies:
             pattern = pattern * local
@@ -118,7 +129,9 @@ def find_static(evened: AlignedFrames) -> Static | None:
         more = _step(evened, found, (kind,), LIKELY)
         if more is None:
             break
-        found = more
+        found, before = more, found
+        if abs(found.strength - before.strength) < SETTLED * found.strength:
+            break
     return found
 
 
@@ -136,13 +149,10 @@ def _step(evened: AlignedFrames, known: Static | None, kinds: tuple[int, ...], s
     if not tried:
         return None
     _, kind, agreement, halves = max(tried, key=lambda one: one[0])
-    part = halves.believed(agreement)
+    pattern = halves.believed(agreement)
     if kind == FACTOR:
-        part += 1
-    strength = float(part[evened.mask].std(dtype=np.float64))
-    if kind == FACTOR:
-        return Static(part, np.zeros_like(part), strength)
-    return Static(np.ones_like(part), part, strength)
+        pattern += 1
+    return Static(pattern, kind == FACTOR, float(pattern[evened.mask].std(dtype=np.float64)))
 
 
 def _residuals(evened: AlignedFrames, known: Static | None) -> NDArray[np.float32]:

@@ -65,8 +65,10 @@ class FirstLook:
         """Return a frame without what never moves; as it is if nothing was found."""
         if self.static is None:
             return frame
-        clean = self.static.corrected(self._values(frame)) + np.float32(self.options.offset or 0.0)
-        return np.where(np.ma.getmaskarray(frame), np.float32(np.nan), clean)
+        clean = self.static.clean(np.ma.getdata(frame), self.options.offset or 0.0)
+        if np.ma.isMaskedArray(frame):
+            clean[np.ma.getmaskarray(frame)] = np.nan
+        return clean
 
     def judged(
         self, found: Registration, frame: NDArray[Any], mask: NDArray[np.bool_] | None
@@ -101,12 +103,14 @@ class FirstLook:
             )
         if self.static is not None:
             size = f"{100 * self.static.strength:.2g} %" if self.static.multiplies else "something added"
-            digest = hashlib.sha256(self.static.factor.tobytes() + self.static.added.tobytes())
+            digest = hashlib.sha256(self.static.pattern.data)
             parts.append(f"static structure, {size} ({digest.hexdigest()[:16]})")
         return "; ".join(parts) or None
 
     def _values(self, frame: NDArray[Any]) -> NDArray[np.float32]:
-        return (np.ma.getdata(frame) - np.float64(self.options.offset or 0.0)).astype(np.float32)
+        values: NDArray[np.float32] = np.ma.getdata(frame).astype(np.float32)
+        values -= np.float32(self.options.offset or 0.0)
+        return values
 
 
 def take_first_look(
