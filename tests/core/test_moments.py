@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from maskreg.core.fill import filled
 from maskreg.core.pyramid import eroded
 from maskreg.core.refine import moments, normal_sums, plain_moments, plain_normal_sums
+from maskreg.core.runs import Region
 from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
 
 ROW_ROUNDING = 1e-5
 """Sums run along a row in float32: relative to the sum of the moduli."""
 
-FIELDS = ("n", "r", "u", "h", "rr", "ru", "uu", "hr", "hu", "g", "gr", "gu")
+FIELDS = ("n", "r", "u", "h", "rr", "ru", "uu", "hr", "hu", "g", "gr", "gu", "s", "gs")
 
 
 def images(rng, shape, moving_shape, part=0.97):
@@ -38,14 +39,18 @@ def images(rng, shape, moving_shape, part=0.97):
 
 
 def assert_twins_agree(template, moving, usable, shift, near):
-    fast = moments(template, moving, usable, shift, near)
-    plain = plain_moments(template, moving, usable, shift, near)
+    fast, plain = (
+        f(template, moving, Region(usable), shift, near, slopes=True) for f in (moments, plain_moments)
+    )
     assert fast.n == plain.n
     fields = (template.pixels, template.gradient, template.smooth, moving)
     largest = max(float(np.abs(field).max(initial=0)) for field in fields) + 1
     atol = ROW_ROUNDING * (plain.n + 1) * 3 * largest**2  # interpolation weights sum to 3 at most
     for name in FIELDS:
         np.testing.assert_allclose(getattr(fast, name), getattr(plain, name), rtol=ROW_ROUNDING, atol=atol)
+    without = moments(template, moving, Region(usable), shift, near)
+    assert without.s is without.gs is None
+    np.testing.assert_allclose(without.gu, fast.gu, rtol=ROW_ROUNDING, atol=atol)
     return plain.n
 
 
@@ -83,6 +88,20 @@ def test_the_twins_are_compared_on_many_pixels(shift):
     assert assert_twins_agree(template, filled(moving, moving_mask), moving_mask, np.array(shift), near) > 800
 
 
+@pytest.mark.parametrize("shape", [(200,), (40, 44)])
+def test_the_slopes_are_by_how_much_the_sums_change_with_the_shift(shape):
+    rng = np.random.default_rng(3)
+    template, moving, moving_mask = images(rng, shape, shape, 0.999)
+    usable, shift = Region(eroded(moving_mask, 3)), np.array([0.3, -1.4][: len(shape)])
+    near = tuple(int(np.rint(s)) for s in shift)
+    sums = moments(template, moving, usable, shift, near, slopes=True)
+    for axis in range(len(shape)):
+        step = 1e-3 * np.eye(len(shape))[axis]
+        after, before = (plain_moments(template, moving, usable, shift + d, near) for d in (step, -step))
+        assert sums.s[axis] == pytest.approx((after.u - before.u) / 2e-3, rel=1e-3, abs=0.05)
+        np.testing.assert_allclose(sums.gs[:, axis], (after.gu - before.gu) / 2e-3, rtol=1e-3, atol=0.05)
+
+
 @pytest.mark.parametrize("shape", [(200,), (40, 44), (18, 17, 19)])
 def test_a_pass_at_a_whole_shift_interpolates_nothing(shape):
     rng = np.random.default_rng(2)
@@ -96,7 +115,7 @@ def test_a_pass_at_a_whole_shift_interpolates_nothing(shape):
     template = make_template(
         pixels, np.ones(shape, bool), np.ones(shape, np.float32), gaussian_low_pass(1.5), np.zeros(8)
     )
-    sums = moments(template, moving, np.ones(shape, bool), np.array(lag, float), lag)
+    sums = moments(template, moving, Region(np.ones(shape, bool)), np.array(lag, float), lag)
     assert sums.n > 50
     assert sums.rr == pytest.approx(sums.ru, rel=1e-6)
     assert sums.uu == pytest.approx(sums.ru, rel=1e-6)
@@ -126,6 +145,7 @@ from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid, halved, plain_halved
 from maskreg.core.refine import moments, normal_sums, plain_moments, plain_normal_sums
 from maskreg.core.pyramid import eroded
+from maskreg.core.runs import Region
 from maskreg.core.stabilise import Detector
 from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
@@ -148,8 +168,10 @@ for shape, other, lag, shift in [
     compared += plain.n.min()
     template = make_template(a, mask, np.ones(shape, np.float32), gaussian_low_pass(0.8), np.zeros(8))
     near = tuple(int(s) for s in np.rint(shift))
-    fast, plain = (f(template, b, usable, np.array(shift), near) for f in (moments, plain_moments))
-    for name in ("n", "r", "u", "h", "rr", "ru", "uu", "hr", "hu", "g", "gr", "gu"):
+    fast, plain = (
+        f(template, b, Region(usable), np.array(shift), near, slopes=True) for f in (moments, plain_moments)
+    )
+    for name in ("n", "r", "u", "h", "rr", "ru", "uu", "hr", "hu", "g", "gr", "gu", "s", "gs"):
         np.testing.assert_allclose(getattr(fast, name), getattr(plain, name), rtol=1e-5, atol=1e-3)
     compared += plain.n
     fast, plain = (f(template, usable, lag) for f in (normal_sums, plain_normal_sums))

@@ -11,7 +11,7 @@ from scipy import ndimage
 from maskreg.core.detail import LocalPlane, detail
 from maskreg.core.fill import filled
 from maskreg.core.images import centred
-from maskreg.core.interpolate import TAPS, lagrange_taps
+from maskreg.core.interpolate import TAPS, lagrange_slopes, lagrange_taps
 from maskreg.core.noise import noise_curve, sample
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import ImagePyramid, MaskPyramid, eroded, halved, plain_halved
@@ -53,6 +53,18 @@ def test_a_place_lies_between_the_middle_taps(place):
     first, weights = lagrange_taps(place)
     assert len(weights) == len(TAPS) == 6
     assert first + 2 <= place < first + 3 + 1e-9
+
+
+@given(st.floats(-500, 500))
+@settings(derandomize=True, deadline=None)
+def test_slopes_are_the_derivatives_of_the_weights(place):
+    # by the central difference of weights of the same six pixels
+    fraction, step = place - np.floor(place), 1e-5
+    inner = np.floor(place) + np.clip(fraction, step, 1 - 2 * step)
+    after, before = (lagrange_taps(inner + d) for d in (step, -step))
+    assert after[0] == before[0]
+    np.testing.assert_allclose(lagrange_slopes(inner), (after[1] - before[1]) / (2 * step), atol=1e-5)
+    assert lagrange_slopes(place).sum() == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("place", [-7, -1, 0, 3, 12])

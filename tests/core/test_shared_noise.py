@@ -12,6 +12,7 @@ from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 from maskreg import register
 from maskreg.core.pyramid import eroded
 from maskreg.core.refine import moments, plain_moments
+from maskreg.core.runs import Region
 from maskreg.core.shared_noise import (
     REACH,
     Block,
@@ -81,8 +82,8 @@ def test_the_block_is_what_the_whole_residual_shows_there(shift):
     block = find_block(template)
     assert block.slices == (slice(0, 90), slice(0, 100))
     found = seen_noise(block, template, moving, usable, np.array(shift), lag, 0.5)
-    sums = plain_moments(template, moving, usable, np.array(shift), lag)
-    assert sums.n == moments(template, moving, usable, np.array(shift), lag).n
+    sums = plain_moments(template, moving, Region(usable), np.array(shift), lag)
+    assert sums.n == moments(template, moving, Region(usable), np.array(shift), lag).n
     assert (found is None) == (sums.n < 1000)
     if found is not None:
         assert (found > 0.3).all()

@@ -11,6 +11,7 @@ from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 from maskreg.core.bands import _sum_within, plain_sum_within
 from maskreg.core.pyramid import LevelImage, eroded, halved, plain_halved
 from maskreg.core.refine import moments, normal_sums, plain_moments, plain_normal_sums
+from maskreg.core.runs import Region
 from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
 from maskreg.core.windows import plain_window_sums, window_sums
@@ -44,8 +45,8 @@ def test_the_moments_of_a_volume_equal_their_plain_twin(seed, shape, moving_shap
     moving, mask = volume(rng, moving_shape, 0.995)
     usable = eroded(mask, 3) if strict else mask
     near = tuple(int(np.rint(s)) for s in shift)
-    fast = moments(template, moving, usable, np.array(shift), near)
-    plain = plain_moments(template, moving, usable, np.array(shift), near)
+    fast = moments(template, moving, Region(usable), np.array(shift), near)
+    plain = plain_moments(template, moving, Region(usable), np.array(shift), near)
     assert fast.n == plain.n
     fields = (template.pixels, template.gradient, template.smooth, moving)
     largest = max(float(np.abs(field).max(initial=0)) for field in fields) + 1
@@ -60,7 +61,8 @@ def test_the_twins_of_volumes_are_compared_on_many_voxels():
     moving, mask = volume(rng, (22, 20, 21), 1.0)
     for shift in [(0.0, 0.0, 0.0), (1.25, -2.5, 0.3), (-3.0, 2.2, -1.75)]:
         near = tuple(int(np.rint(s)) for s in shift)
-        fast, plain = (f(template, moving, mask, np.array(shift), near) for f in (moments, plain_moments))
+        usable = Region(mask)
+        fast, plain = (f(template, moving, usable, np.array(shift), near) for f in (moments, plain_moments))
         assert fast.n == plain.n > 1000
         np.testing.assert_allclose(fast.gu, plain.gu, rtol=1e-4, atol=1e-2)
 

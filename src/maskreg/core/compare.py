@@ -7,8 +7,6 @@ the pixel, on one set.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +14,7 @@ from maskreg.core.likelihood import LEAST_UNEXPLAINED
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import Moments, moments, shifted_mask
+from maskreg.core.runs import Region
 from maskreg.core.search import LevelMap
 from maskreg.core.windows import WindowSums, window_sums
 from maskreg.geometry import nearest_lag
@@ -58,17 +57,18 @@ def likelihood_gap(
         None where the two places have too few pixels in common.
     """
     template = masked.side.template(b)
-    pixels, usable = masked.interpolable(moving, b), masked.usable(b)
+    pixels, usable = masked.interpolable(moving, b), masked.usable(b).mask
     near = [nearest_lag(shift / b) for shift in (one, other)]
     own = [template.mask & shifted_mask(usable, lag, template.mask.shape) for lag in near]
     common = own[0] & own[1]
     n = int(np.count_nonzero(common))
     if n < 3 or n < COMMON_PART * max(np.count_nonzero(mask) for mask in own):
         return None
-    on_common = replace(template, mask=common)
     left = []
     for shift, lag in zip((one, other), near, strict=True):
-        between = moments(on_common, pixels, usable, shift / b, lag)
+        # the common pixels on the grid of moving
+        there = Region(shifted_mask(common, tuple(-s for s in lag), usable.shape))
+        between = moments(template, pixels, there, shift / b, lag)
         around = window_sums(template.pixels, common, pixels, usable, lag, 1)
         left.append(_unexplained(between, _variance_at(around, shift / b - np.array(lag))))
     gap = 0.5 * (n - 2) * float(np.log(left[1] / left[0]))

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.refine import NormalMatrices, moments, projected_residual, shifted_mask
+from maskreg.core.runs import Region
 from maskreg.core.template import Template
 
 ACROSS = 0.2
@@ -127,7 +128,7 @@ def find_lever(
 
 def without_expansion(
     rings: Rings, lever: Lever, normal: NormalMatrices, moving: NDArray[np.float32],
-    usable: NDArray[np.bool_], shift: NDArray[np.float64], lag: tuple[int, ...],
+    usable: Region, shift: NDArray[np.float64], lag: tuple[int, ...],
     covariance: NDArray[np.float64],
     gain: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip

@@ -13,6 +13,14 @@ from numpy.typing import NDArray
 TAPS = np.arange(-2, 4)
 """Offsets of the six taps from the pixel at or before the wanted place."""
 
+_SLOPES = np.array(
+    [
+        np.polynomial.Polynomial.fromroots(rest).deriv().coef / np.prod(tap - rest)
+        for tap, rest in ((tap, np.delete(TAPS, k)) for k, tap in enumerate(TAPS))
+    ]
+)
+"""Of the derivative of each tap's weight: its coefficients as a polynomial of the fraction."""
+
 
 def lagrange_taps(place: float) -> tuple[int, NDArray[np.float64]]:
     """Return the first of six pixels around `place` and their weights (sum 1).
@@ -45,3 +53,20 @@ def lagrange_taps(place: float) -> tuple[int, NDArray[np.float64]]:
         ]
     )
     return whole + int(TAPS[0]), weights
+
+
+def lagrange_slopes(place: float) -> NDArray[np.float64]:
+    """Return the derivative of the weights of `lagrange_taps` with respect to the place, per px.
+
+    Parameters
+    ----------
+    place : float
+        Coordinate, px.
+
+    Returns
+    -------
+    (6,) ndarray of float64
+        The derivative of the interpolated value is ``sum(slopes * pixels[first : first + 6])``.
+    """
+    fraction = place - int(np.floor(place))
+    return np.asarray(_SLOPES @ fraction ** np.arange(len(TAPS) - 1))

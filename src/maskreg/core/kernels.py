@@ -8,7 +8,6 @@ input gives the same bytes whatever the number of threads.
 kernel                        plain twin
 ============================  ==========================================
 `window_sums_2d`              `maskreg.core.windows.plain_window_sums`
-`moments_2d`                  `maskreg.core.refine.plain_moments`
 `normal_sums_2d`              `maskreg.core.refine.plain_normal_sums`
 `halved_2d`                   `maskreg.core.pyramid.plain_halved`
 `block_sums_2d`               `maskreg.core.greatest.plain_block_sums`
@@ -135,73 +134,6 @@ def _interpolate_row(row, first, weights, out):  # type: ignore[no-untyped-def]
     w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
     for j in range(n):
         out[j] = w0 * a0[j] + w1 * a1[j] + w2 * a2[j] + w3 * a3[j] + w4 * a4[j] + w5 * a5[j]
-
-
-@njit(**_INLINED)
-def _moments_row(rows, order, weights, r, m, v, gy, gx, h, sums):  # type: ignore[no-untyped-def]
-    """Add one row's sums: interpolate six prepared rows across, then project."""
-    r0, r1, r2 = rows[order[0]], rows[order[1]], rows[order[2]]
-    r3, r4, r5 = rows[order[3]], rows[order[4]], rows[order[5]]
-    w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
-    zero = np.float32(0)
-    n, sr, su, sh, rr, ru, uu, hr, hu = zero, zero, zero, zero, zero, zero, zero, zero, zero
-    g0, g1, gr0, gr1, gu0, gu1 = zero, zero, zero, zero, zero, zero
-    for j in range(r.size):
-        w = np.float32(m[j] & v[j])
-        u = (w0 * r0[j] + w1 * r1[j] + w2 * r2[j] + w3 * r3[j] + w4 * r4[j] + w5 * r5[j]) * w
-        a = r[j] * w
-        b = h[j] * w
-        y = gy[j] * w
-        x = gx[j] * w
-        n += w
-        sr += a
-        su += u
-        sh += b
-        rr += a * a
-        ru += a * u
-        uu += u * u
-        hr += b * a
-        hu += b * u
-        g0 += y
-        g1 += x
-        gr0 += y * a
-        gr1 += x * a
-        gu0 += y * u
-        gu1 += x * u
-    row = (n, sr, su, sh, rr, ru, uu, hr, hu, g0, g1, gr0, gr1, gu0, gu1)
-    for k in range(15):
-        sums[k] += row[k]
-
-
-@njit(**_OPTIONS)
-def moments_2d(pixels, mask, gradient, smooth, moving, usable, iy, ix, oy, wy, ox, wx):  # type: ignore[no-untyped-def]
-    """Return the sums of `maskreg.core.refine.Moments` at the shift whose taps are given.
-
-    (iy, ix) is the nearest whole-pixel shift, at which the usable pixels of moving are taken;
-    oy, ox the first tap relative to the reference's pixel, wy, wx the six weights.
-    """
-    height, width = pixels.shape
-    rows, columns = moving.shape
-    y0, y1 = max(0, -oy, iy), min(height, rows - oy - 5, rows + iy)
-    x0, x1 = max(0, -ox, ix), min(width, columns - ox - 5, columns + ix)
-    sums = np.zeros(15)
-    length = max(0, x1 - x0)
-    if length == 0 or y1 <= y0:
-        return sums
-    ring = np.zeros((6, length), np.float32)
-    order = np.zeros(6, np.int64)
-    ready = y0 + oy - 1
-    for i in range(y0, y1):
-        while ready < i + oy + 5:
-            ready += 1
-            _interpolate_row(moving[ready], x0 + ox, wx, ring[ready % 6])
-        for k in range(6):
-            order[k] = (i + oy + k) % 6
-        _moments_row(
-            ring, order, wy, pixels[i, x0:x1], mask[i, x0:x1], usable[i - iy, x0 - ix : x1 - ix],
-            gradient[0, i, x0:x1], gradient[1, i, x0:x1], smooth[i, x0:x1], sums,
-        )  # fmt: skip
-    return sums
 
 
 @njit(**_OPTIONS)

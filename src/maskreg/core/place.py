@@ -118,7 +118,7 @@ def _with_shared_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
     if block is None or normal is None:
         return known
     template, pixels = masked.side.template(b, gaussian), masked.interpolable(moving, b)
-    seen = seen_noise(block, template, pixels, masked.usable(b), shift, lag, known.gain)
+    seen = seen_noise(block, template, pixels, masked.usable(b).mask, shift, lag, known.gain)
     return known if seen is None else replace(known, covariance=scaled(known.covariance, normal, seen))
 
 

@@ -21,6 +21,7 @@ from maskreg.core.plan import Plan, make_plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid, eroded
 from maskreg.core.refine import NormalMatrices, normal_matrices
+from maskreg.core.runs import Region
 from maskreg.core.search import LevelSearch
 from maskreg.core.shared_noise import Block, find_block
 from maskreg.core.spectra import cross, transform
@@ -176,6 +177,7 @@ class MaskedSide:
         self._searches: dict[tuple[int, bool], LevelSearch] = {}
         self._safe: dict[tuple[int, int], NDArray[np.bool_]] = {}
         self._scattered: dict[int, bool] = {}
+        self._usable: dict[int, Region] = {}
         self._normal: dict[tuple[int, float | None, tuple[int, ...]], NormalMatrices | None] = {}
         self._levers: dict[tuple[int, tuple[int, ...]], Lever | None] = {}
 
@@ -224,9 +226,13 @@ class MaskedSide:
                 self._scattered[b] = bool(np.count_nonzero(whole) < STRICT_PART * np.count_nonzero(valid))
             return self._scattered[b]
 
-    def usable(self, b: int) -> NDArray[np.bool_]:
+    def usable(self, b: int) -> Region:
         """Return at which pixels of level `b` moving may be interpolated."""
-        return self.masks.level(b) if self.scattered(b) else self.safe(b, TAPS_REACH)
+        scattered = self.scattered(b)
+        with self._lock:
+            if b not in self._usable:
+                self._usable[b] = Region(self.masks.level(b) if scattered else self.safe(b, TAPS_REACH))
+            return self._usable[b]
 
     def interpolable(self, moving: Prepared, b: int) -> NDArray[np.float32]:
         """Return the pixels of moving at level `b` that are interpolated where `usable`."""
@@ -240,7 +246,7 @@ class MaskedSide:
             if (b, gaussian, near) not in self._normal:
                 if len(self._normal) >= MOST_KEPT:
                     self._normal.clear()
-                found = normal_matrices(self.side.template(b, gaussian), self.usable(b), near)
+                found = normal_matrices(self.side.template(b, gaussian), self.usable(b).mask, near)
                 self._normal[b, gaussian, near] = found
             return self._normal[b, gaussian, near]
 
@@ -255,7 +261,7 @@ class MaskedSide:
                 if len(self._levers) >= MOST_KEPT:
                     self._levers.clear()
                 gradient = self.side.template(b).gradient
-                self._levers[b, near] = find_lever(rings, gradient, normal, self.usable(b), near)
+                self._levers[b, near] = find_lever(rings, gradient, normal, self.usable(b).mask, near)
             return self._levers[b, near]
 
     def _near(self, b: int, lag: tuple[int, ...]) -> tuple[int, ...]:

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.interpolate import lagrange_taps
+from maskreg.core.interpolate import TAPS, lagrange_slopes, lagrange_taps
+from maskreg.core.runs import Region
 from maskreg.core.template import Template
 from maskreg.geometry import nearest_lag, overlap_slices
 
@@ -39,6 +40,12 @@ DOUBT = 3.0
 CONTRADICTED = 1.5
 """A Jacobian contradicts what the spectrum promises if it is less by so many times its doubt."""
 
+KNOWN = 0.3
+"""Slopes of the interpolated image are believed where the Jacobian is known to this part."""
+
+SLOPES_DOUBT = 0.01
+"""They make it to this part where the low-pass is a pixel wide: what is left is interpolation's own error."""
+
 LEAST_SHOWN = 0.4
 """At least this part of the energy that the spectrum promises must be seen along each direction."""
 
@@ -50,6 +57,8 @@ INTERPOLATION_PX = 3e-3
 
 SHORTEST_STEP = 2e-5
 """Steps shorter than this, px, are not asked for: float32 images end here."""
+
+_NONE = np.zeros(len(TAPS), np.float32)
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,10 @@ class Moments:
         Sums of products.
     g, gr, gu : (ndim,) ndarray
         Sums of G, G r and G u.
+    s : (ndim,) ndarray, optional
+        Sums of the slopes S of u: by how much it changes with the shift along each axis.
+    gs : (ndim, ndim) ndarray, optional
+        Sums of G_i S_j.
     """
 
     n: float
@@ -78,6 +91,8 @@ class Moments:
     g: NDArray[np.float64]
     gr: NDArray[np.float64]
     gu: NDArray[np.float64]
+    s: NDArray[np.float64] | None = None
+    gs: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +120,7 @@ class Refinement:
 def refine(
     template: Template,
     moving: NDArray[np.float32],
-    usable: NDArray[np.bool_],
+    usable: Region,
     normal: NormalMatrices,
     start: NDArray[np.float64],
     tolerance: float,
@@ -117,7 +132,7 @@ def refine(
     template : Template
     moving : ndarray of float32
         Stabilised.
-    usable : ndarray of bool
+    usable : Region
         Pixels of moving at which it may be interpolated.
     normal : NormalMatrices
         At a lag near the answer. Along its blind directions the shift stays where it started.
@@ -131,21 +146,27 @@ def refine(
     shift = np.array(start, np.float64)
     left = np.inf
     gain: float | None = None
+    # slopes cost half a pass, and save one where the matrices are not known as well as is asked for
+    steep = tolerance < INTERPOLATION_PX and normal.doubt < KNOWN and not normal.blind.size
     for _ in range(MOST_STEPS):
         # the set of pixels stays while it fits, or it would hop from step to step at half a pixel
         if np.abs(shift - nearest).max() > 1:
             nearest = nearest_lag(shift)
-        sums = moments(template, moving, usable, shift, nearest)
+        sums = moments(template, moving, usable, shift, nearest, slopes=steep)
         if tolerance < INTERPOLATION_PX:
             sums = _carried(sums, template.error.at(shift))
         gain = _gain(template, sums, normal.noise)
         if gain is None:
             return None
-        step = -normal.inverse @ projected_residual(sums, gain)
+        inverse, doubt = _of_slopes(template, sums, gain) or (
+            normal.inverse,
+            max(normal.doubt, MODEL_DOUBT),
+        )
+        step = -inverse @ projected_residual(sums, gain)
         step *= min(1.0, STEP_LIMIT * template.low_pass.width / max(float(np.abs(step).max()), 1e-30))
         shift = shift + step
         left = float(np.abs(step).max())
-        left *= max(normal.doubt, MODEL_DOUBT) + (left / template.low_pass.width) ** 2
+        left *= doubt + (left / template.low_pass.width) ** 2
         if left < tolerance:
             break
     assert gain is not None
@@ -158,33 +179,40 @@ def refine(
 def moments(
     template: Template,
     moving: NDArray[np.float32],
-    usable: NDArray[np.bool_],
+    usable: Region,
     shift: NDArray[np.float64],
     near: tuple[int, ...],
+    *,
+    slopes: bool = False,
 ) -> Moments:
     """Return the sums of one pass at a sub-pixel shift.
 
-    `near` is a whole-pixel shift at most 1 px away, at which the usable pixels of moving are taken.
+    `near` is a whole-pixel shift at most 1 px away, at which the usable pixels of moving are taken. The
+    `slopes` are summed where they are asked for, but never those of volumes.
     """
     if moving.ndim == 3:
         return _moments_of_volume(template, moving, usable, shift, near)
     if moving.ndim != 2:
-        return plain_moments(template, moving, usable, shift, near)
-    from maskreg.core.kernels import moments_2d
+        return plain_moments(template, moving, usable, shift, near, slopes=slopes)
+    from maskreg.core.refine_kernels import moments_2d
 
     (oy, wy), (ox, wx) = (lagrange_taps(-float(s)) for s in shift)
-    out = moments_2d(
-        template.pixels, template.mask, template.gradient, template.smooth, moving, usable,
-        near[0], near[1], oy, wy.astype(np.float32), ox, wx.astype(np.float32),
+    # the place falls as the shift grows
+    vy, vx = (-lagrange_slopes(-float(s)).astype(np.float32) if slopes else _NONE for s in shift)
+    packed = template.packed
+    out, slope = moments_2d(
+        *template.region.runs, packed.numbers, packed.steps, packed.sums, moving, *usable.runs,
+        near[0], near[1], oy, wy.astype(np.float32), vy, ox, wx.astype(np.float32), vx, slopes,
     )  # fmt: skip
     n, r, u, h, rr, ru, uu, hr, hu = (float(v) for v in out[:9])
-    return Moments(n, r, u, h, rr, ru, uu, hr, hu, g=out[9:11], gr=out[11:13], gu=out[13:15])
+    found = Moments(n, r, u, h, rr, ru, uu, hr, hu, g=out[9:11], gr=out[11:13], gu=out[13:15])
+    return replace(found, s=slope[:2], gs=slope[2:].reshape(2, 2)) if slopes else found
 
 
 def _moments_of_volume(
     template: Template,
     moving: NDArray[np.float32],
-    usable: NDArray[np.bool_],
+    usable: Region,
     shift: NDArray[np.float64],
     near: tuple[int, ...],
 ) -> Moments:
@@ -192,7 +220,7 @@ def _moments_of_volume(
 
     taps = [lagrange_taps(-float(s)) for s in shift]
     out, across = moments_3d(
-        template.pixels, template.mask, template.gradient, template.smooth, moving, usable,
+        template.pixels, template.mask, template.gradient, template.smooth, moving, usable.mask,
         near, tuple(first for first, _ in taps), np.array([w for _, w in taps], np.float32),
     )  # fmt: skip
     n, r, u, h, rr, ru, uu, hr, hu = (float(v) for v in out[:9])
@@ -203,22 +231,26 @@ def _moments_of_volume(
 def plain_moments(
     template: Template,
     moving: NDArray[np.float32],
-    usable: NDArray[np.bool_],
+    usable: Region,
     shift: NDArray[np.float64],
     near: tuple[int, ...],
+    *,
+    slopes: bool = False,
 ) -> Moments:
     """Return what `moments` does, by slices, for any number of axes."""
     shape = template.mask.shape
-    common = template.mask & shifted_mask(usable, near, shape)
-    u = moving.astype(np.float64)
+    common = template.mask & shifted_mask(usable.mask, near, shape)
+    u = _moved(moving, shift, shape, None)
     inside = np.ones(shape, bool)
     for axis, s in enumerate(shift):
         first, weights = lagrange_taps(-float(s))
-        u = _interpolated(u, axis, first, weights, shape[axis])
         index = np.arange(shape[axis])
         ok = (index + first >= 0) & (index + first + len(weights) <= moving.shape[axis])
         inside &= ok.reshape([-1 if k == axis else 1 for k in range(moving.ndim)])
     w = common & inside
+    steep = (
+        np.stack([_moved(moving, shift, shape, axis)[w] for axis in range(moving.ndim)]) if slopes else None
+    )
     r, h, u = template.pixels[w].astype(np.float64), template.smooth[w].astype(np.float64), u[w]
     g = template.gradient[:, w].astype(np.float64)
     return Moments(
@@ -226,15 +258,31 @@ def plain_moments(
         r=float(r.sum()),
         u=float(u.sum()),
         h=float(h.sum()),
-        rr=float(r @ r),
-        ru=float(r @ u),
-        uu=float(u @ u),
-        hr=float(h @ r),
-        hu=float(h @ u),
+        # not by BLAS: the last bits of its products depend on the number of its threads
+        rr=float((r * r).sum()),
+        ru=float((r * u).sum()),
+        uu=float((u * u).sum()),
+        hr=float((h * r).sum()),
+        hu=float((h * u).sum()),
         g=g.sum(axis=1),
-        gr=g @ r,
-        gu=g @ u,
+        gr=(g * r).sum(axis=1),
+        gu=(g * u).sum(axis=1),
+        s=None if steep is None else steep.sum(axis=1),
+        gs=None if steep is None else np.array([[(one * other).sum() for other in steep] for one in g]),
     )
+
+
+def _moved(
+    moving: NDArray[np.float32], shift: NDArray[np.float64], shape: tuple[int, ...], along: int | None
+) -> NDArray[np.float64]:
+    """Return moving(x - shift) on a grid of `shape`, zero beyond the border; or its slope along an axis."""
+    out = moving.astype(np.float64)
+    for axis, s in enumerate(shift):
+        first, weights = lagrange_taps(-float(s))
+        # the place falls as the shift grows
+        weights = -lagrange_slopes(-float(s)) if axis == along else weights
+        out = _interpolated(out, axis, first, weights, shape[axis])
+    return out
 
 
 def _interpolated(
@@ -348,8 +396,20 @@ def plain_normal_sums(template: Template, usable: NDArray[np.bool_], lag: tuple[
     w = template.mask & shifted_mask(usable, lag, template.mask.shape)
     v = template.noise[w].astype(np.float64)
     g, d = template.gradient[:, w].astype(np.float64), template.slope[:, w].astype(np.float64)
-    sums = (g.sum(axis=1), d.sum(axis=1), g @ d.T, (g * v) @ g.T, g @ v)
-    return NormalSums(float(v.size), float(v.sum()), float(v @ v), *sums)
+    gd, vgg = (
+        np.array([[(one * other).sum() for other in right] for one in left])
+        for left, right in ((g, d), (g * v, g))
+    )
+    return NormalSums(
+        float(v.size),
+        float(v.sum()),
+        float((v * v).sum()),
+        g.sum(axis=1),
+        d.sum(axis=1),
+        gd,
+        vgg,
+        (g * v).sum(axis=1),
+    )
 
 
 def normal_matrices(
@@ -457,6 +517,18 @@ def projected_residual(sums: Moments, gain: float) -> NDArray[np.float64]:
     reference = sums.gr - sums.g * (sums.r / sums.n)
     moving = sums.gu - sums.g * (sums.u / sums.n)
     return np.asarray(reference - gain * moving)
+
+
+def _of_slopes(template: Template, sums: Moments, gain: float) -> tuple[NDArray[np.float64], float] | None:
+    """Return the inverse Jacobian that the slopes of the interpolated image make, and its doubt.
+
+    They are those of this very image: no noise of the reference meets itself in them.
+    """
+    if sums.s is None or sums.gs is None:
+        return None
+    slopes = -gain * (sums.gs - np.outer(sums.g, sums.s) / sums.n)
+    uphill = np.linalg.eigvalsh(slopes + slopes.T)[0] > 0
+    return (np.asarray(np.linalg.inv(slopes)), SLOPES_DOUBT / template.low_pass.width**2) if uphill else None
 
 
 def _covariance(

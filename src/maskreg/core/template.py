@@ -8,6 +8,7 @@ Which low-pass is best the reference's own spectrum tells (`spectrum`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from maskreg.core.fill import inner
 from maskreg.core.filters import filtered
 from maskreg.core.interpolation_error import SLOPE, InterpolationError, slope_response
+from maskreg.core.packed import Packed, packed
 from maskreg.core.pyramid import eroded
+from maskreg.core.runs import Region
 from maskreg.core.spectrum import LowPass, cosine_frequencies, finer, on_grid
 from maskreg.core.whole import Whole, image_of
 
@@ -66,6 +69,16 @@ class Template:
     gains: NoiseGains
     promised: Promised
     error: InterpolationError
+
+    @cached_property
+    def region(self) -> Region:
+        """The mask with its runs."""
+        return Region(self.mask)
+
+    @cached_property
+    def packed(self) -> Packed:
+        """The fields as a pass over two axes reads them."""
+        return packed(self.pixels, self.gradient, self.smooth, self.region)
 
 
 @dataclass(frozen=True)
@@ -188,7 +201,7 @@ def make_template(
     gradient = np.stack([filtered(smooth, SLOPE, axis, nearest=True) for axis in range(mask.ndim)])
     slope = np.stack([_slope_off_filled(whole.pixels, mask, inside, axis) for axis in range(mask.ndim)])
     return Template(
-        pixels,
+        np.ascontiguousarray(pixels),
         inside,
         low_pass,
         noise,

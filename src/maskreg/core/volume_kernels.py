@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from maskreg.core.compilation import tell_of_compilation
-from maskreg.core.kernels import _INLINED, _OPTIONS, _interpolate_row, _masked_row, _moments_row
+from maskreg.core.kernels import _INLINED, _OPTIONS, _interpolate_row, _masked_row
 
 tell_of_compilation()
 
@@ -30,6 +30,42 @@ def _combined_row(volume, first, row, weights, out):  # type: ignore[no-untyped-
     w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
     for j in range(out.size):
         out[j] = w0 * a0[j] + w1 * a1[j] + w2 * a2[j] + w3 * a3[j] + w4 * a4[j] + w5 * a5[j]
+
+
+@njit(**_INLINED)
+def _moments_row(rows, order, weights, r, m, v, gy, gx, h, sums):  # type: ignore[no-untyped-def]
+    """Add one row's sums: interpolate six prepared rows across, then project."""
+    r0, r1, r2 = rows[order[0]], rows[order[1]], rows[order[2]]
+    r3, r4, r5 = rows[order[3]], rows[order[4]], rows[order[5]]
+    w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
+    zero = np.float32(0)
+    n, sr, su, sh, rr, ru, uu, hr, hu = zero, zero, zero, zero, zero, zero, zero, zero, zero
+    g0, g1, gr0, gr1, gu0, gu1 = zero, zero, zero, zero, zero, zero
+    for j in range(r.size):
+        w = np.float32(m[j] & v[j])
+        u = (w0 * r0[j] + w1 * r1[j] + w2 * r2[j] + w3 * r3[j] + w4 * r4[j] + w5 * r5[j]) * w
+        a = r[j] * w
+        b = h[j] * w
+        y = gy[j] * w
+        x = gx[j] * w
+        n += w
+        sr += a
+        su += u
+        sh += b
+        rr += a * a
+        ru += a * u
+        uu += u * u
+        hr += b * a
+        hu += b * u
+        g0 += y
+        g1 += x
+        gr0 += y * a
+        gr1 += x * a
+        gu0 += y * u
+        gu1 += x * u
+    row = (n, sr, su, sh, rr, ru, uu, hr, hu, g0, g1, gr0, gr1, gu0, gu1)
+    for k in range(15):
+        sums[k] += row[k]
 
 
 @njit(**_INLINED)
@@ -53,7 +89,7 @@ def _third_row(rows, order, weights, r, m, v, g, sums):  # type: ignore[no-untyp
 
 @njit(**_OPTIONS)
 def moments_3d(pixels, mask, gradient, smooth, moving, usable, lag, first, weights):  # type: ignore[no-untyped-def]
-    """Return the sums of `maskreg.core.refine.Moments`: 15 as of `moments_2d`, 3 across the slices.
+    """Return the sums of `maskreg.core.refine.Moments`: 15 of the last two axes, 3 across the slices.
 
     `lag` is the whole-pixel shift at which the usable pixels of moving are taken; `first` (3,) the first
     tap along each axis relative to the reference's pixel, `weights` (3, 6).

@@ -1,0 +1,242 @@
+"""The compiled pass of the refinement over 2-D images.
+
+============================  ==========================================
+kernel                        plain twin
+============================  ==========================================
+`packed_2d`                   `maskreg.core.packed.plain_packed`
+`moments_2d`                  `maskreg.core.refine.plain_moments`
+============================  ==========================================
+
+A pass waits for memory. So the template's fields are read as 16-bit numbers (`maskreg.core.packed`), and no
+mask is read at all: the loops go over runs of common pixels. Sums of the template alone are those over all
+its pixels less those over the ones that are not common: few, mostly.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from maskreg.core.compilation import tell_of_compilation
+from maskreg.core.kernels import _INLINED, _OPTIONS, _interpolate_row
+
+tell_of_compilation()
+
+
+@njit(**_INLINED)
+def _add_own(numbers, steps, i, start, stop, sign, sums):  # type: ignore[no-untyped-def]
+    """Add to `sums` what the template's own pixels of one run give, times a sign."""
+    f0, f1, f2, f3 = numbers[0, i], numbers[1, i], numbers[2, i], numbers[3, i]
+    s0 = s1 = s2 = s3 = k00 = k01 = k02 = k03 = np.int64(0)
+    for j in range(start, stop):
+        a, b, y, x = np.int32(f0[j]), np.int32(f1[j]), np.int32(f2[j]), np.int32(f3[j])
+        s0 += a
+        s1 += b
+        s2 += y
+        s3 += x
+        k00 += a * a
+        k01 += a * b
+        k02 += a * y
+        k03 += a * x
+    r, h, gy, gx = sign * steps[0, i], sign * steps[1, i], sign * steps[2, i], sign * steps[3, i]
+    sums[0] += sign * (stop - start)
+    sums[1] += r * s0
+    sums[2] += h * s1
+    sums[3] += r * steps[0, i] * k00
+    sums[4] += r * steps[1, i] * k01
+    sums[5] += gy * s2
+    sums[6] += gx * s3
+    sums[7] += gy * steps[0, i] * k02
+    sums[8] += gx * steps[0, i] * k03
+
+
+@njit(**_OPTIONS)
+def packed_2d(pixels, gradient, smooth, first, edges):  # type: ignore[no-untyped-def]
+    """Return what `maskreg.core.packed.Packed` holds, for the pixels of the runs."""
+    height, width = pixels.shape
+    numbers = np.zeros((4, height, width), np.int16)
+    steps = np.ones((4, height))
+    sums = np.zeros(9)
+    for i in range(height):
+        fields = (pixels[i], smooth[i], gradient[0, i], gradient[1, i])
+        for k in range(4):
+            field = fields[k]
+            greatest = np.float32(0)
+            for run in range(first[i], first[i + 1]):
+                for j in range(edges[run, 0], edges[run, 1]):
+                    greatest = max(greatest, abs(field[j]))
+            if greatest > 0:
+                steps[k, i] = np.float64(greatest) / 32767
+            scale = np.float32(1 / steps[k, i])
+            out = numbers[k, i]
+            for run in range(first[i], first[i + 1]):
+                for j in range(edges[run, 0], edges[run, 1]):
+                    out[j] = np.int16(np.rint(field[j] * scale))
+        for run in range(first[i], first[i + 1]):
+            _add_own(numbers, steps, i, edges[run, 0], edges[run, 1], 1.0, sums)
+    return numbers, steps, sums
+
+
+@njit(**_INLINED)
+def _add_common(ring, order, weights, numbers, i, a, b, x0, row):  # type: ignore[no-untyped-def]
+    """Add one run's sums of u, u^2 and the products of u with the four fields."""
+    p, q, r = (
+        ring[order[0], a - x0 : b - x0],
+        ring[order[1], a - x0 : b - x0],
+        ring[order[2], a - x0 : b - x0],
+    )
+    s, t, z = (
+        ring[order[3], a - x0 : b - x0],
+        ring[order[4], a - x0 : b - x0],
+        ring[order[5], a - x0 : b - x0],
+    )
+    w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
+    f0, f1, f2, f3 = numbers[0, i, a:b], numbers[1, i, a:b], numbers[2, i, a:b], numbers[3, i, a:b]
+    zero = np.float32(0)
+    su, uu, k0, k1, k2, k3 = zero, zero, zero, zero, zero, zero
+    for j in range(b - a):
+        u = w0 * p[j] + w1 * q[j] + w2 * r[j] + w3 * s[j] + w4 * t[j] + w5 * z[j]
+        su += u
+        uu += u * u
+        k0 += u * np.float32(f0[j])
+        k1 += u * np.float32(f1[j])
+        k2 += u * np.float32(f2[j])
+        k3 += u * np.float32(f3[j])
+    row[0] += su
+    row[1] += uu
+    row[2] += k0
+    row[3] += k1
+    row[4] += k2
+    row[5] += k3
+
+
+@njit(**_INLINED)
+def _interpolate_row_and_slope(row, first, weights, slopes, out, out_slope):  # type: ignore[no-untyped-def]
+    """Interpolate along a row that is known to hold all six taps, and its derivative."""
+    n = out.size
+    a0, a1, a2 = row[first : first + n], row[first + 1 : first + 1 + n], row[first + 2 : first + 2 + n]
+    a3, a4, a5 = (
+        row[first + 3 : first + 3 + n],
+        row[first + 4 : first + 4 + n],
+        row[first + 5 : first + 5 + n],
+    )
+    w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
+    v0, v1, v2, v3, v4, v5 = slopes[0], slopes[1], slopes[2], slopes[3], slopes[4], slopes[5]
+    for j in range(n):
+        p, q, r, s, t, z = a0[j], a1[j], a2[j], a3[j], a4[j], a5[j]
+        out[j] = w0 * p + w1 * q + w2 * r + w3 * s + w4 * t + w5 * z
+        out_slope[j] = v0 * p + v1 * q + v2 * r + v3 * s + v4 * t + v5 * z
+
+
+@njit(**_INLINED)
+def _add_common_and_slopes(ring, slope_ring, order, weights, slopes, numbers, i, a, b, x0, row):  # type: ignore[no-untyped-def]
+    """Add what `_add_common` does, and the sums of the slopes of u and their products with the gradient."""
+    c, d = a - x0, b - x0
+    p, q, r = ring[order[0], c:d], ring[order[1], c:d], ring[order[2], c:d]
+    s, t, z = ring[order[3], c:d], ring[order[4], c:d], ring[order[5], c:d]
+    p1, q1, r1 = slope_ring[order[0], c:d], slope_ring[order[1], c:d], slope_ring[order[2], c:d]
+    s1, t1, z1 = slope_ring[order[3], c:d], slope_ring[order[4], c:d], slope_ring[order[5], c:d]
+    w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
+    v0, v1, v2, v3, v4, v5 = slopes[0], slopes[1], slopes[2], slopes[3], slopes[4], slopes[5]
+    f0, f1, f2, f3 = numbers[0, i, a:b], numbers[1, i, a:b], numbers[2, i, a:b], numbers[3, i, a:b]
+    zero = np.float32(0)
+    su, uu, k0, k1, k2, k3 = zero, zero, zero, zero, zero, zero
+    y0, x1, yy, xy, yx, xx = zero, zero, zero, zero, zero, zero
+    for j in range(b - a):
+        e0, e1, e2, e3, e4, e5 = p[j], q[j], r[j], s[j], t[j], z[j]
+        u = w0 * e0 + w1 * e1 + w2 * e2 + w3 * e3 + w4 * e4 + w5 * e5
+        y = v0 * e0 + v1 * e1 + v2 * e2 + v3 * e3 + v4 * e4 + v5 * e5
+        x = w0 * p1[j] + w1 * q1[j] + w2 * r1[j] + w3 * s1[j] + w4 * t1[j] + w5 * z1[j]
+        gy, gx = np.float32(f2[j]), np.float32(f3[j])
+        su += u
+        uu += u * u
+        k0 += u * np.float32(f0[j])
+        k1 += u * np.float32(f1[j])
+        k2 += u * gy
+        k3 += u * gx
+        y0 += y
+        x1 += x
+        yy += gy * y
+        yx += gy * x
+        xy += gx * y
+        xx += gx * x
+    row[0] += su
+    row[1] += uu
+    row[2] += k0
+    row[3] += k1
+    row[4] += k2
+    row[5] += k3
+    row[6] += y0
+    row[7] += x1
+    row[8] += yy
+    row[9] += yx
+    row[10] += xy
+    row[11] += xx
+
+
+@njit(**_OPTIONS)
+def moments_2d(  # type: ignore[no-untyped-def]
+    first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
+    iy, ix, oy, wy, vy, ox, wx, vx, with_slopes,
+):  # fmt: skip
+    """Return the sums of `maskreg.core.refine.Moments` at the shift whose taps are given.
+
+    `first` and `edges` are the runs of the template, `numbers`, `steps` and `whole` its packed fields.
+    (iy, ix) is the nearest whole-pixel shift, at which the usable pixels of moving are taken; oy, ox the
+    first tap relative to the reference's pixel, wy, wx the six weights, vy, vx their derivatives. Sums of
+    slopes, along rows and columns, are the last six; zeros if they are not asked for.
+    """
+    _, height, width = numbers.shape
+    rows, columns = moving.shape
+    y0, y1 = max(0, -oy, iy), min(height, rows - oy - 5, rows + iy)
+    x0, x1 = max(0, -ox, ix), min(width, columns - ox - 5, columns + ix)
+    length = max(0, x1 - x0)
+    own = whole.copy()
+    u = np.zeros(12)
+    row = np.zeros(12, np.float32)
+    ring = np.zeros((6, length), np.float32)
+    slope_ring = np.zeros((6, length if with_slopes else 0), np.float32)
+    order = np.zeros(6, np.int64)
+    ready = y0 + oy - 1
+    for i in range(height):
+        inside = length > 0 and y0 <= i < y1
+        near, last = 0, 0
+        if inside:
+            while ready < i + oy + 5:
+                ready += 1
+                at = ready % 6
+                if with_slopes:
+                    _interpolate_row_and_slope(moving[ready], x0 + ox, wx, vx, ring[at], slope_ring[at])
+                else:
+                    _interpolate_row(moving[ready], x0 + ox, wx, ring[at])
+            for k in range(6):
+                order[k] = (i + oy + k) % 6
+            row[:] = 0
+            near, last = usable_first[i - iy], usable_first[i - iy + 1]
+        for run in range(first[i], first[i + 1]):
+            a, b = np.int64(edges[run, 0]), np.int64(edges[run, 1])
+            while near < last and usable_edges[near, 1] + ix <= a:
+                near += 1
+            other = near
+            while a < b:
+                # the next stretch that is common; before it, pixels of the template that are not
+                c, d = b, b
+                if other < last:
+                    c = min(b, max(a, x0, usable_edges[other, 0] + ix))
+                    d = max(c, min(b, x1, usable_edges[other, 1] + ix))
+                    other += 1
+                if a < c:
+                    _add_own(numbers, steps, i, a, c, -1.0, own)
+                if c < d and with_slopes:
+                    _add_common_and_slopes(ring, slope_ring, order, wy, vy, numbers, i, c, d, x0, row)
+                elif c < d:
+                    _add_common(ring, order, wy, numbers, i, c, d, x0, row)
+                a = d
+        if inside:
+            y, x = steps[2, i], steps[3, i]
+            scales = (1.0, 1.0, steps[0, i], steps[1, i], y, x, 1.0, 1.0, y, y, x, x)
+            for k in range(12):
+                u[k] += row[k] * scales[k]
+    n, sr, sh, rr, hr, g0, g1, gr0, gr1 = own
+    of_template = (n, sr, u[0], sh, rr, u[2], u[1], hr, u[3], g0, g1, gr0, gr1, u[4], u[5])
+    return np.array(of_template), u[6:].copy()
