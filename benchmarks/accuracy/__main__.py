@@ -44,6 +44,12 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=0, help="another one draws other pairs (0)")
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes (2)")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="keep the outcomes of pairs and search there; what is there is not measured again",
+    )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="write the tables as CSV")
     parser.add_argument(
         "--images",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +87,9 @@ class Outcomes:
 
 Tool = Callable[[Case], Answer]
 
+KEPT_PAIRS = 50
+"""So many pairs are kept in one file, so that an interrupted run loses no more."""
+
 
 def maskreg_answer(case: Case) -> Answer:
     """Register with default arguments: neither gain nor read noise is told."""
@@ -143,12 +147,51 @@ def run_cells(
     *,
     seed: int = 0,
     tools: Sequence[Tool] = (maskreg_answer,),
+    keep: Path | None = None,
 ) -> Iterator[list[Outcomes]]:
-    """Yield, for each cell, the outcomes of each tool on the same pairs; see `run_cell`."""
+    """Yield, for each cell, the outcomes of each tool on the same pairs; see `run_cell`.
+
+    In the folder `keep` they are kept, some pairs a file, and what is there is not measured again: it
+    is for one version of the tools only.
+    """
     with mapper(workers) as run:
         for cell in cells:
-            rows = run(partial(_measured, cell, seed, tools), range(pairs))
-            yield [gathered(column) for column in zip(*rows, strict=True)]
+            parts = []
+            for start in range(0, pairs, KEPT_PAIRS):
+                indices = range(start, min(pairs, start + KEPT_PAIRS))
+                name = (
+                    f"{cell.name}-{'-'.join(tool.__name__ for tool in tools)}-{seed}-{start}-{len(indices)}"
+                )
+                file = None if keep is None else keep / f"{name}.npz"
+                if file is not None and file.exists():
+                    parts.append(_read(file, len(tools)))
+                    continue
+                rows = run(partial(_measured, cell, seed, tools), indices)
+                parts.append([gathered(column) for column in zip(*rows, strict=True)])
+                if file is not None:
+                    _write(file, parts[-1])
+            yield [joined(column) for column in zip(*parts, strict=True)]
+
+
+def joined(parts: Sequence[Outcomes]) -> Outcomes:
+    """Return outcomes of one tool one after the other."""
+    return Outcomes(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Outcomes)))
+
+
+def _write(file: Path, outcomes: list[Outcomes]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    with part.open("wb") as stream:
+        np.savez(
+            stream,
+            **{f"{k}_{f.name}": getattr(o, f.name) for k, o in enumerate(outcomes) for f in fields(Outcomes)},
+        )
+    part.replace(file)
+
+
+def _read(file: Path, tools: int) -> list[Outcomes]:
+    with np.load(file) as kept:
+        return [Outcomes(*(kept[f"{k}_{f.name}"] for f in fields(Outcomes))) for k in range(tools)]
 
 
 class mapper:

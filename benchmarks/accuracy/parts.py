@@ -28,7 +28,7 @@ def measure_pairs(args: argparse.Namespace, report: Report) -> None:
     chosen = [cell for cell in CELLS if fnmatch(cell.name, args.cells)]
     report.title("Pairs: root mean square of error over bound, per axis ('!': beyond its limit)")
     rows, locked = [], []
-    measured = run_cells(chosen, args.pairs, args.workers, seed=args.seed)
+    measured = run_cells(chosen, args.pairs, args.workers, seed=args.seed, keep=args.keep)
     for cell, (outcomes,) in zip(chosen, measured, strict=True):
         report.doing(f"{cell.name}: measured")
         rows.append(_cell_row(cell, summarise(outcomes), report))
@@ -180,7 +180,7 @@ def measure_search(args: argparse.Namespace, report: Report) -> None:
     report.title("Search at low dose: pairs placed, and by a search that knows the true spectrum")
     rows = []
     tools = (maskreg_answer, oracle_answer)
-    measured = run_cells(chosen, args.pairs, args.workers, seed=args.seed, tools=tools)
+    measured = run_cells(chosen, args.pairs, args.workers, seed=args.seed, tools=tools, keep=args.keep)
     for cell, (ours, oracle) in zip(chosen, measured, strict=True):
         report.doing(f"{cell.name}: measured")
         right, possible = near(ours), near(oracle)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from benchmarks.accuracy.cells import CELLS, Cell
 from benchmarks.accuracy.figures import locking, near, summarise
-from benchmarks.accuracy.pairs import Answer, Outcomes, make_case, run_cell
+from benchmarks.accuracy.pairs import Answer, Outcomes, make_case, run_cell, run_cells
 
 CELL = Cell("rings", 100, 1.08, sizes=(128,))
 
@@ -85,3 +85,19 @@ def test_without_a_bound_two_pixels_are_the_line_of_gross_failures():
     assert near(unknown).tolist() == [True, False]
     # what noise must do is no failure
     assert near(replace(found, bound=np.full_like(found.bound, 0.5))).tolist() == [True, True]
+
+
+def test_pairs_that_are_kept_are_not_measured_again(tmp_path):
+    def once(cells, pairs, tool):
+        return next(run_cells(cells, pairs, tools=[tool], keep=tmp_path / "kept"))[0]
+
+    first = once([CELL], 3, efficient)
+    assert [file.name for file in (tmp_path / "kept").iterdir()] == ["rings-100-efficient-0-0-3.npz"]
+
+    def changed(case):
+        raise AssertionError("measured again")
+
+    changed.__name__ = "efficient"
+    again = once([CELL], 3, changed)
+    for one, other in zip(vars(first).values(), vars(again).values(), strict=True):
+        np.testing.assert_array_equal(one, other)

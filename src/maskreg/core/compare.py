@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.likelihood import LEAST_UNEXPLAINED
+from maskreg.core.place import Place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import Moments, moments, shifted_mask
@@ -33,14 +34,16 @@ def likelihood_gap(
     masked: MaskedSide,
     moving: Prepared,
     b: int,
-    one: NDArray[np.float64],
-    other: NDArray[np.float64],
+    one: Place,
+    other: Place,
 ) -> float | None:
-    """Return by how much the log-likelihood of shift `one` surely exceeds that of `other`.
+    """Return by how much the log-likelihood of place `one` surely exceeds that of `other`.
 
     Where both places show the same structure, as two periods of a lattice do, the noise that meets
     the noise differs, and the likelihoods by about the square root of the number of pixels. What
-    that can make is taken off; the result is 0 where it could make all.
+    that can make is taken off; the result is 0 where it could make all. Nor does it count what either
+    place leaves unexplained because it is known to its uncertainty only: two exact copies would be told
+    apart by how well each was refined.
 
     Parameters
     ----------
@@ -48,8 +51,7 @@ def likelihood_gap(
     moving : Prepared
     b : int
         Level at which to compare.
-    one, other : (ndim,) ndarray
-        Shifts, px.
+    one, other : Place
 
     Returns
     -------
@@ -58,19 +60,22 @@ def likelihood_gap(
     """
     template = masked.side.template(b)
     pixels, usable = masked.interpolable(moving, b), masked.usable(b).mask
-    near = [nearest_lag(shift / b) for shift in (one, other)]
+    near = [nearest_lag(place.shift / b) for place in (one, other)]
     own = [template.mask & shifted_mask(usable, lag, template.mask.shape) for lag in near]
     common = own[0] & own[1]
     n = int(np.count_nonzero(common))
     if n < 3 or n < COMMON_PART * max(np.count_nonzero(mask) for mask in own):
         return None
-    left = []
-    for shift, lag in zip((one, other), near, strict=True):
+    left, misplaced = [], 0.0
+    for place, lag in zip((one, other), near, strict=True):
+        shift = place.shift / b
         # the common pixels on the grid of moving
         there = Region(shifted_mask(common, tuple(-s for s in lag), usable.shape))
-        between = moments(template, pixels, there, shift / b, lag)
+        between = moments(template, pixels, there, shift, lag)
         around = window_sums(template.pixels, common, pixels, usable, lag, 1)
-        left.append(_unexplained(between, _variance_at(around, shift / b - np.array(lag))))
+        left.append(_unexplained(between, _variance_at(around, shift - np.array(lag))))
+        misplaced = max(misplaced, _misplaced(around, place.covariance / b**2))
+    left = [min(1.0, max(part, misplaced)) for part in left]
     gap = 0.5 * (n - 2) * float(np.log(left[1] / left[0]))
     sure = abs(gap) - CHANCE_SPREADS * _chance_gap(n, min(left))
     return float(np.copysign(sure, gap)) if sure > 0 else 0.0
@@ -122,6 +127,22 @@ def _unexplained(between: Moments, variance: float) -> float:
     if covariance <= 0 or energies <= 0:
         return 1.0
     return float(max(1 - covariance**2 / energies, LEAST_UNEXPLAINED))
+
+
+def _misplaced(around: WindowSums, covariance: NDArray[np.float64]) -> float:
+    """Return what a place so uncertain, level pixels, may leave unexplained by being off.
+
+    Between whole lags that grows at most as straight lines do: those of white pixels, interpolated.
+    """
+    squared = np.nan_to_num(around.ncc) ** 2
+    ndim = squared.ndim
+    out = UNEVEN
+    for axis, sigma in enumerate(np.sqrt(np.diagonal(covariance))):
+        before, here, after = (
+            float(squared[tuple(k if a == axis else 1 for a in range(ndim))]) for k in range(3)
+        )
+        out += CHANCE_SPREADS * float(sigma) * max(0.0, here - (before + after) / 2)
+    return out
 
 
 def _variance_at(around: WindowSums, offset: NDArray[np.float64]) -> float:

@@ -3,7 +3,7 @@
 What is filled in is never counted; it only keeps a low-pass from ringing at the edge. But it hands
 the noise of the pixels it is made from to their neighbours, and a gradient that contains a pixel's
 own noise pulls the shift to zero. So only a narrow band along the edge is used to fill, and the
-refinement leaves that band out (`inner`).
+refinement leaves at least that band out (`inner`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from maskreg.core.filters import gaussian
 from maskreg.core.pyramid import eroded, halved
 
-BAND = 2
+BAND = 1
 """Width of the band along the mask's edge from which ignored pixels are filled, px."""
 
 WIDTH = 2.0
@@ -27,9 +27,13 @@ ENOUGH = 0.02
 """A pixel is near the edge if the band is this part of its window."""
 
 
-def inner(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the valid pixels further than the band from ignored ones and from the border."""
-    return eroded(mask, BAND)
+def inner(mask: NDArray[np.bool_], *, noisy: bool = False) -> NDArray[np.bool_]:
+    """Return the valid pixels further than the band from ignored ones and from the border.
+
+    Twice as far where noise makes most of the products of gradient and slope (`noisy`): it is taken off as
+    it is far from edges, and next to them it is more.
+    """
+    return eroded(mask, 2 * BAND if noisy else BAND)
 
 
 def filled(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:

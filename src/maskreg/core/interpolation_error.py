@@ -47,7 +47,7 @@ class InterpolationError:
     whole : ndarray of float32
         The reference, ignored pixels filled.
     inside : ndarray of bool
-        The pixels that are summed over.
+        The pixels that stand for all that are summed over (`among_real`).
     fields : tuple of ndarray of float32
         Gradient along each axis, low-passed image.
     noise : ndarray of float32
@@ -75,15 +75,18 @@ class InterpolationError:
     def table(self) -> NDArray[np.float64]:
         """The errors, (fields, FRACTIONS + 1, ...), at fractions 0 to 1 of the place along each axis."""
         lags = [min(LAGS[min(self.whole.ndim, 3)], max(1, n // 2)) for n in self.whole.shape]
-        # what was filled in is no image: pixels whose neighbours are real speak for all
-        deep = eroded(self.inside, REAL)
-        used = deep if np.count_nonzero(deep) >= np.count_nonzero(self.inside) / 4 else self.inside
-        n = max(1, int(np.count_nonzero(used)))
-        own = float(self.noise[used].sum(dtype=np.float64)) / n
-        mean = np.float32(self.whole[used].sum(dtype=np.float64) / n)
-        products = lagged_products(self.whole, mean, used, self.fields, lags)
+        n = max(1, int(np.count_nonzero(self.inside)))
+        own = float(self.noise[self.inside].sum(dtype=np.float64)) / n
+        mean = np.float32(self.whole[self.inside].sum(dtype=np.float64) / n)
+        products = lagged_products(self.whole, mean, self.inside, self.fields, lags)
         noisy = _products_of_noise([2 * k for k in lags], self.low_pass)
         return np.stack([_errors(p / n - own * q) for p, q in zip(products, noisy, strict=True)])
+
+
+def among_real(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels whose neighbours are real, not filled in; all where these are too few."""
+    deep = eroded(inside, REAL)
+    return deep if np.count_nonzero(deep) >= np.count_nonzero(inside) / 4 else inside
 
 
 def slope_response(f: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -143,7 +143,7 @@ def decide(masked: MaskedSide, moving: Prepared, choice: Choice) -> tuple[Place,
     first, second, gap = _best_two(masked, moving, [choice.winner, *choice.alike])
     winner, other = (place(masked, moving, c.bin, c.shift) for c in (first, second))
     b = max(winner.bin, other.bin)
-    found = likelihood_gap(masked, moving, b, winner.shift, other.shift)
+    found = likelihood_gap(masked, moving, b, winner, other)
     if found is not None and np.abs(winner.shift - other.shift).max() > 2 * b:
         winner, other, gap = (winner, other, found) if found >= 0 else (other, winner, -found)
     return winner, Rival(nearest_lag(other.shift), float(gap))
@@ -157,7 +157,7 @@ def _best_two(
 
     def gap(one: int, other: int) -> float:
         b = max(placed[one].bin, placed[other].bin)
-        found = likelihood_gap(masked, moving, b, placed[one].shift, placed[other].shift)
+        found = likelihood_gap(masked, moving, b, placed[one], placed[other])
         # without common pixels the evidence of the search decides
         return contenders[one].evidence - contenders[other].evidence if found is None else found
 

@@ -20,6 +20,7 @@ from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import refine
 from maskreg.core.settle import settle
 from maskreg.core.shared_noise import scaled, seen_noise
+from maskreg.core.sharp import edges_matter, off_edges
 from maskreg.geometry import nearest_lag
 
 NARROWING = 2.5
@@ -175,8 +176,10 @@ def _stage(
     normal = masked.normal(b, gaussian, nearest_lag(shift / b))
     if normal is None:
         return None
-    template, pixels = masked.side.template(b, gaussian), masked.interpolable(moving, b)
-    found = refine(template, pixels, masked.usable(b), normal, shift / b, tolerance)
+    template, usable = masked.side.template(b, gaussian), masked.usable(b)
+    if gaussian is None and edges_matter(masked.side.forecast(b).sigma, template):
+        template, usable = off_edges(template, usable, nearest_lag(shift / b))
+    found = refine(template, masked.interpolable(moving, b), usable, normal, shift / b, tolerance)
     if found is None or not found.converged:
         return None
     moved = normal.known @ normal.known.T @ (b * found.shift - known.shift)

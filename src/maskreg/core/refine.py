@@ -551,4 +551,6 @@ def _covariance(
         if found is not None and found.blind.shape == normal.blind.shape:
             normal, scale = found, 1.0
     covariance = normal.inverse @ normal.projected @ normal.inverse.T * scale
+    # the Jacobian that made the error is not quite this one
+    covariance *= 1 + (normal.doubt / DOUBT) ** 2
     return np.asarray(covariance + SHORTEST_STEP**2 * normal.known @ normal.known.T)

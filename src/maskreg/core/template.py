@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from maskreg.core.fill import inner
 from maskreg.core.filters import filtered
-from maskreg.core.interpolation_error import SLOPE, InterpolationError, slope_response
+from maskreg.core.interpolation_error import SLOPE, InterpolationError, among_real, slope_response
 from maskreg.core.packed import Packed, packed
 from maskreg.core.pyramid import eroded
 from maskreg.core.runs import Region
 from maskreg.core.spectrum import LowPass, cosine_frequencies, finer, on_grid
 from maskreg.core.whole import Whole, image_of
 
-SHORT_SLOPE = np.array([1, -8, 0, 8, -1]) / 12
-"""Derivative at the middle of five pixels, exact for polynomials to degree four."""
+SHORT_SLOPES = (np.array([1, -8, 0, 8, -1]) / 12, np.array([-1, 0, 1]) / 2)
+"""Derivatives at the middle of five and of three pixels, exact for polynomials to degree four and two."""
 
 INNER_PART = 0.25
 """The pixels off the mask's edge are used alone if they are at least this part of the valid ones."""
@@ -194,7 +194,8 @@ def make_template(
         Of these pixels, where it is known already.
     """
     whole = whole or Whole(pixels, mask)
-    inside = inner(mask)
+    gains, promise = noise_gains(low_pass, mask.ndim), promised(low_pass, signal, mask.ndim)
+    inside = inner(mask, noisy=promise.jacobian < gains.slope)
     if np.count_nonzero(inside) < INNER_PART * np.count_nonzero(mask):
         inside = mask  # scattered
     smooth = image_of(low_pass.weigh(whole.coefficients))
@@ -208,26 +209,31 @@ def make_template(
         gradient,
         smooth,
         slope,
-        noise_gains(low_pass, mask.ndim),
-        promised(low_pass, signal, mask.ndim),
-        InterpolationError(whole.pixels, inside, (*gradient, smooth), noise, low_pass),
+        gains,
+        promise,
+        InterpolationError(whole.pixels, among_real(inside), (*gradient, smooth), noise, low_pass),
     )
 
 
 def _slope_off_filled(
     whole: NDArray[np.float32], mask: NDArray[np.bool_], inside: NDArray[np.bool_], axis: int
 ) -> NDArray[np.float32]:
-    """Return the derivative along an axis; on inner pixels next to the edge by five pixels, not seven.
+    """Return the derivative along an axis; on inner pixels next to the edge by five pixels or three.
 
     Seven would reach filled ones. What is filled in makes slopes along parallel lines, in G as well, and
     their product would pass for knowledge.
     """
     slope = filtered(whole, SLOPE, axis, nearest=True)
-    near = list(np.nonzero(inside & ~eroded(mask, len(SLOPE) // 2)))
-    here, last = near[axis], whole.shape[axis] - 1
-    slope[tuple(near)] = sum(
-        np.float32(tap)
-        * whole[tuple(np.clip(here + k - 2, 0, last) if a == axis else at for a, at in enumerate(near))]
-        for k, tap in enumerate(SHORT_SLOPE)
-    )
+    last = whole.shape[axis] - 1
+    for taps in SHORT_SLOPES:
+        reach = len(taps) // 2
+        near = list(np.nonzero(inside & ~eroded(mask, reach + 1)))
+        here = near[axis]
+        slope[tuple(near)] = sum(
+            np.float32(tap)
+            * whole[
+                tuple(np.clip(here + k - reach, 0, last) if a == axis else at for a, at in enumerate(near))
+            ]
+            for k, tap in enumerate(taps)
+        )
     return slope
