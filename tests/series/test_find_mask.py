@@ -82,6 +82,17 @@ def test_a_block_that_moves_is_told():
     assert any("the beam-block itself seems to move" in warning for warning in warnings)
 
 
+@pytest.mark.parametrize("size", [10.0, 2.5])
+def test_large_frames_are_binned_for_the_first_look_and_the_block_is_found(size):
+    shape = (360, 360)
+    block, scene, rng = beam_block(shape), Rings(shape), np.random.default_rng(2)
+    frames = [rng.poisson(40 * np.where(block, scene.render(d), 0.02)) for d in drifting(12, size)]
+    found = find_mask(np.array(frames, dtype=np.uint16))
+    assert (~found.mask & ~block).sum() >= 0.8 * (~found.mask | ~block).sum()
+    assert found.warnings == ()
+    assert found.drift == pytest.approx(np.hypot(*np.ptp(drifting(12, size), axis=0)), abs=0.3)
+
+
 def test_where_nothing_moves_only_defects_are_found(valid):
     still = frames_of(valid, np.zeros((8, 2)))
     still[:, 5, 5] = 65535

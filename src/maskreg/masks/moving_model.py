@@ -8,17 +8,18 @@ predict itself: what stands still would otherwise be explained by its own copy.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor
 
 import numpy as np
 from numpy.typing import NDArray
+
+from maskreg.stream import ordered_map
 
 Image = NDArray[np.float64]
 Stack = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-_LEAST_WEIGHT = 0.4
-"""Of the weights of bilinear interpolation, on pixels that are known; below, nothing is predicted."""
+_BLOCK = 32
+"""Rows that a thread takes at once."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ def explained(prediction: Prediction, variance: Image, where: Mask) -> float:
     return float(np.median(part)) if part.size else -np.inf
 
 
-def predict(frames: Stack, shifts: NDArray[np.float64], valid: Mask) -> Prediction:
+def predict(
+    frames: Stack, shifts: NDArray[np.float64], valid: Mask, *, workers: int | None = 1
+) -> Prediction:
     """Compare every pixel with the sample as the `valid` pixels of the other frames saw it.
 
     Parameters
@@ -61,26 +64,37 @@ def predict(frames: Stack, shifts: NDArray[np.float64], valid: Mask) -> Predicti
         Of each frame onto the common place, px.
     valid : (rows, cols) bool
         Pixels that are believed to see the sample.
+    workers : int, optional
+        Threads, each of which does some rows; they never change a bit.
     """
-    zero = float(np.median(frames[0][valid])) if valid.any() else 0.0
+    from maskreg.masks.prediction_kernels import prediction_rows, total_rows
+
+    zero = np.float32(np.median(frames[0][valid]) if valid.any() else 0)
     weight = valid.astype(np.float32)
+    there, back = _steps(shifts), _steps(-shifts)
     total = np.zeros((2, *valid.shape), np.float32)
-    for frame, shift in zip(frames, shifts, strict=True):
-        total += _moved(np.stack([(frame - zero) * weight, weight]), shift)
     sums = np.zeros((6, *valid.shape))
-    for frame, shift in zip(frames, shifts, strict=True):
-        values = frame - np.float32(zero)
-        others = total - _moved(np.stack([values * weight, weight]), shift)
-        known = others[1] >= 0.5
-        mean = np.where(known, others[0] / np.maximum(others[1], 0.5), 0)
-        share = np.where(known, 1 / np.maximum(others[1], 0.5), 0)
-        back = _moved(np.stack([mean, known.astype(np.float32), share]), -shift)
-        seen = back[1] > _LEAST_WEIGHT
-        norm = np.maximum(back[1], _LEAST_WEIGHT)
-        p, v = np.where(seen, back[0] / norm, 0), np.where(seen, values, 0)
-        for k, term in enumerate((seen, v, p, p * p, v * p, np.where(seen, back[2] / norm, 0))):
-            sums[k] += term
-    return _prediction(sums, zero)
+    blocks = [(first, min(first + _BLOCK, len(valid))) for first in range(0, len(valid), _BLOCK)]
+    # an item of a map is a task: its result, which is none, is waited for
+    list(
+        ordered_map(
+            lambda rows: total_rows(frames, weight, zero, *there, *rows, total), blocks, workers=workers
+        )
+    )
+    list(
+        ordered_map(
+            lambda rows: prediction_rows(frames, weight, zero, *there, *back, total, *rows, sums),
+            blocks,
+            workers=workers,
+        )
+    )
+    return _prediction(sums, float(zero))
+
+
+def _steps(shifts: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the whole pixels of each shift, and what is left of it, 0 to 1."""
+    wholes = np.floor(shifts)
+    return wholes.astype(np.int64), (shifts - wholes).astype(np.float32)
 
 
 def _prediction(sums: NDArray[np.float64], zero: float) -> Prediction:
@@ -94,22 +108,3 @@ def _prediction(sums: NDArray[np.float64], zero: float) -> Prediction:
         together=vp - v * p / n,
         share=share / n,
     )
-
-
-def _moved(images: Stack, shift: NDArray[np.float64]) -> Stack:
-    """Return (k, rows, cols) moved by `shift` px: bilinear, zero where nothing is known."""
-    for axis, step in ((1, float(shift[0])), (2, float(shift[1]))):
-        whole = floor(step)
-        fraction = np.float32(step - whole)
-        images = (1 - fraction) * _rolled(images, axis, whole) + fraction * _rolled(images, axis, whole + 1)
-    return images
-
-
-def _rolled(images: Stack, axis: int, step: int) -> Stack:
-    """Return `images` moved by whole pixels along `axis`, zero where nothing comes in."""
-    result = np.zeros_like(images)
-    length = images.shape[axis]
-    if abs(step) < length:
-        source, target = np.moveaxis(images, axis, 0), np.moveaxis(result, axis, 0)
-        target[max(0, step) : length + min(0, step)] = source[max(0, -step) : length - max(0, step)]
-    return result

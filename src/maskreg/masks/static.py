@@ -66,7 +66,13 @@ _FAINT = 3.0
 """Width over which the contradictions of a faint block are collected, px."""
 
 
-def static_pixels(frames: NDArray[np.float32], shifts: NDArray[np.float64]) -> Mask:
+def static_pixels(
+    frames: NDArray[np.float32],
+    shifts: NDArray[np.float64],
+    *,
+    first: Mask | None = None,
+    workers: int | None = 1,
+) -> Mask:
     """Return which pixels do not move with the sample.
 
     Parameters
@@ -75,6 +81,10 @@ def static_pixels(frames: NDArray[np.float32], shifts: NDArray[np.float64]) -> M
         A sample of the series, 3 frames or more.
     shifts : (n, 2) float64
         To apply to each so that all agree, px; at least one of them about a pixel from the others.
+    first : (rows, cols) bool, optional
+        A first opinion of the answer, to be corrected where these frames contradict it.
+    workers : int, optional
+        Threads; they never change the answer.
 
     Returns
     -------
@@ -83,9 +93,16 @@ def static_pixels(frames: NDArray[np.float32], shifts: NDArray[np.float64]) -> M
     """
     over_time = temporal(frames)
     defective = over_time.defective
-    trusted = _first_trust(_judge(frames, shifts, ~defective, over_time), over_time.mean, defective)
+
+    def judge(trusted: Mask) -> _Judged:
+        return _judge(predict(frames, shifts, trusted, workers=workers), over_time)
+
+    if first is None:
+        trusted = _first_trust(judge(~defective), over_time.mean, defective)
+    else:
+        trusted = ~first & ~defective
     for _ in range(_ROUNDS):
-        judged = _judge(frames, shifts, trusted, over_time)
+        judged = judge(trusted)
         out = ~trusted & ~defective
         entering = _agreeing(judged, over_time.mean, out)
         after = np.where(trusted, ~judged.contradicts, entering) & ~defective
@@ -114,10 +131,7 @@ class _Judged:
     """Log-likelihood ratio, moving against standing."""
 
 
-def _judge(
-    frames: NDArray[np.float32], shifts: NDArray[np.float64], trusted: Mask, over_time: Temporal
-) -> _Judged:
-    prediction = predict(frames, shifts, trusted)
+def _judge(prediction: Prediction, over_time: Temporal) -> _Judged:
     noise = over_time.noise
     seen = (prediction.count >= _LEAST_FRAMES) & (over_time.variance > 0)
     variance = noise / np.maximum(prediction.count, 1) + noise * prediction.share

@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
@@ -67,12 +68,13 @@ class Temporal:
     def _hot(self) -> Mask:
         ring = np.ones((3, 3), bool)
         ring[1, 1] = False
-        brightest = ndimage.maximum_filter(self.mean, footprint=ring)
-        around = ndimage.median_filter(self.mean, 5)
-        excess = self.mean - brightest
-        sigma = np.sqrt(np.maximum(self.noise, self.variance) / self.frames)
+        excess = self.mean - ndimage.maximum_filter(self.mean, footprint=ring)
+        hot = excess > _OUTSTANDING * np.sqrt(np.maximum(self.noise, self.variance) / self.frames)
         # the peak of a real spot shares its brightness with its neighbours, a hot pixel does not
-        return np.asarray((excess > _OUTSTANDING * sigma) & (excess > 0.5 * (self.mean - around)))
+        around = sliding_window_view(np.pad(self.mean, 2, mode="symmetric"), (5, 5))[hot]
+        median = np.sort(around.reshape(-1, 25), axis=1)[:, 12]
+        hot[hot] = excess[hot] > 0.5 * (self.mean[hot] - median)
+        return np.asarray(hot)
 
     def changed(self, line: float) -> Mask:
         """Return where pixels vary by more than their noise.

@@ -21,9 +21,8 @@ from maskreg.masks import describe_mask
 from maskreg.masks.moving_model import explained, predict
 from maskreg.masks.static import static_pixels
 from maskreg.masks.temporal import Temporal, evened, temporal
-from maskreg.registration import Registration
 from maskreg.series.frames import opened
-from maskreg.stream import available_cores, ordered_map
+from maskreg.stream import ordered_map
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +41,8 @@ _LARGEST = 700
 """Frames of more rows or columns are binned while static regions are found, px."""
 _COARSE = 350
 """And these in the rounds before the last one, in which the mask serves the registration alone."""
+_BINS = 4.0
+"""Drift, in pixels of binned frames, from which on these are enough for the first registration."""
 _HALVES = 256
 """And these where the two halves of the series are compared."""
 _LINES = (6.0, 3.0)
@@ -52,6 +53,8 @@ _UNCOVERED = 0.005
 """Part of the frame that a given mask may leave uncovered without a warning."""
 _AGREE = 0.35
 """Intersection over union of the halves' static regions below which the block itself moved."""
+_CREDIBLE = 0.3
+"""Part of the frame beyond which what seems to stand still says that the shifts may be wrong."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,52 +122,76 @@ def find_mask(frames: Any, *, given: ArrayLike | None = None, workers: int | Non
 
 
 @dataclass(frozen=True, eq=False)
+class _Sample:
+    """Frames to look at."""
+
+    frames: NDArray[np.float32]
+    """(n, rows, cols)."""
+    counts: bool
+    """These are counts, or sums of such."""
+
+    def binned(self, defective: NDArray[np.bool_], b: int) -> _Sample:
+        """Return the frames binned by `b`, made up for what is defective."""
+        return self if b == 1 else _Sample(_all_binned(self.frames, defective, b), self.counts)
+
+    def part(self, which: slice) -> _Sample:
+        """Return some of the frames."""
+        return _Sample(self.frames[which], self.counts)
+
+
+@dataclass(frozen=True, eq=False)
 class _Found:
     """What stands still in a sample of frames, and how well these could be registered."""
 
     static: NDArray[np.bool_]
     defective: NDArray[np.bool_]
     ok: list[bool]
+    shifts: NDArray[np.float64]
+    """Of those that are ok, px."""
     drift: float
     trouble: str = ""
     """Why no more than defects were looked for."""
 
 
-def _found(sample: NDArray[np.float32], workers: int | None, rounds: int = _ROUNDS) -> _Found:
-    even = evened(sample)
-    over_time = temporal(even)
-    static = defective = over_time.defective
-    answers = _first_registrations(sample, even, over_time, workers)
-    if not answers:
-        nobody = [False] * len(sample)
-        return _Found(
-            defective, defective, nobody, 0.0, "too few frames can be registered on what changes in them"
-        )
+def _found(sample: _Sample, workers: int | None, rounds: int = _ROUNDS) -> _Found:
+    even = evened(sample.frames)
+    static = defective = temporal(even).defective
+    placed = _first_placed(sample, defective, workers)
+    if placed is None:
+        trouble = "too few frames can be registered on what changes in them"
+        return _Found(defective, defective, [False] * len(even), np.zeros((0, 2)), 0.0, trouble)
     for _ in range(rounds):
-        ok, shifts, drift = _placed(answers)
-        if drift < _LEAST_DRIFT:
-            trouble = f"what could be registered moves by only {drift:.2f} px (little drift, or few frames)"
-            return _Found(defective, defective, ok, drift, trouble)
-        static, last = _static(even[ok], shifts, defective, _COARSE), static
+        if placed.drift < _LEAST_DRIFT:
+            trouble = (
+                f"what could be registered moves by only {placed.drift:.2f} px (little drift, or few frames)"
+            )
+            return _Found(defective, defective, placed.ok, placed.shifts, placed.drift, trouble)
+        static, last = _static(even[placed.ok], placed.shifts, defective, _COARSE, workers), static
         again = _registered(sample, ~_widened(static), workers)
-        if sum(answer.ok for answer in again) < _LEAST_FRAMES:
+        if sum(again.ok) < _LEAST_FRAMES:
             break
-        answers = again
+        placed = again
         if (static != last).mean() < _SETTLED:
             break
-    ok, shifts, drift = _placed(answers)
-    static = _static(even[ok], shifts, defective, _LARGEST)
-    return _Found(static, defective, ok, drift)
+    static = _static(even[placed.ok], placed.shifts, defective, _LARGEST, workers)
+    return _Found(static, defective, placed.ok, placed.shifts, placed.drift)
 
 
-def _placed(answers: list[Registration]) -> tuple[list[bool], NDArray[np.float64], float]:
-    """Return which frames are ok, the shifts of these, and how far they lie apart, px."""
-    ok = [answer.ok for answer in answers]
-    shifts = np.array([answer.shift for answer in answers if answer.ok])
-    return ok, shifts, float(np.hypot(*np.ptp(shifts, axis=0)))
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """Which frames could be registered, and where these are."""
+
+    ok: list[bool]
+    shifts: NDArray[np.float64]
+    """Of those that are ok, px."""
+
+    @property
+    def drift(self) -> float:
+        """How far these lie apart at most, px."""
+        return float(np.hypot(*np.ptp(self.shifts, axis=0)))
 
 
-def _sample(source: FrameSource) -> tuple[NDArray[np.float32], list[int]]:
+def _sample(source: FrameSource) -> tuple[_Sample, list[int]]:
     """Return frames spread evenly over the series, as many as may be held, and their indices."""
     rows, cols = source.shape
     most = max(_LEAST_FRAMES, min(SAMPLE, MEMORY // (4 * rows * cols)))
@@ -182,74 +209,90 @@ def _sample(source: FrameSource) -> tuple[NDArray[np.float32], list[int]]:
         raise InputError(
             f"frames has {len(images)} that can be read; a mask is found from {_LEAST_FRAMES} or more"
         )
-    return np.stack(images), indices
+    frames = np.stack(images)
+    counts = all(bool(frame.min() >= 0 and (frame == np.rint(frame)).all()) for frame in frames)
+    return _Sample(frames, counts), indices
 
 
-def _first_registrations(
-    sample: NDArray[np.float32], even: NDArray[np.float32], over_time: Temporal, workers: int | None
-) -> list[Registration]:
+def _first_placed(sample: _Sample, defective: NDArray[np.bool_], workers: int | None) -> _Placed | None:
+    """Return where the frames are by what changes in them; None if too few can be registered so.
+
+    Large frames are binned: a bin shows a change where its noisy pixels do not. Where that tells of a
+    drift by few bins, or of nothing, they are looked at as they are.
+    """
+    b = _bin(defective.shape, _COARSE)
+    placed = _best_placed(sample.binned(defective, b), workers)
+    if b == 1 or (placed is not None and placed.drift >= _BINS):
+        return None if placed is None else _Placed(placed.ok, b * placed.shifts)
+    return _best_placed(sample, workers)
+
+
+def _best_placed(sample: _Sample, workers: int | None) -> _Placed | None:
     """Return the registrations on what changes whose shifts explain most of the changes."""
-    defective = over_time.defective
+    even = evened(sample.frames)
+    over_time = temporal(even)
     changed = over_time.changed(_LINES[0])
-    best: list[Registration] = []
+    best: _Placed | None = None
     best_part = -np.inf
-    for mask in _first_masks(over_time, defective):
+    for mask in _first_masks(over_time):
         if best_part > _EXPLAINED:
             break
-        answers = _registered(sample, mask, workers)
-        ok = np.array([answer.ok for answer in answers])
-        if ok.sum() < max(_LEAST_FRAMES, 0.5 * len(ok)):
+        placed = _registered(sample, mask, workers)
+        if sum(placed.ok) < max(_LEAST_FRAMES, 0.5 * len(even)):
             continue
-        shifts = np.array([answer.shift for answer in answers])[ok]
-        part = explained(predict(even[ok], shifts, ~defective), over_time.variance, changed)
+        prediction = predict(even[placed.ok], placed.shifts, ~over_time.defective, workers=workers)
+        part = explained(prediction, over_time.variance, changed)
         log.debug("first mask, %.1f %% valid: explains %.2f", 100 * mask.mean(), part)
         if part > best_part:
-            best, best_part = answers, part
+            best, best_part = placed, part
     return best
 
 
-def _first_masks(over_time: Temporal, defective: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
+def _first_masks(over_time: Temporal) -> Iterator[NDArray[np.bool_]]:
     """Yield masks of the pixels that change, and what is around them: a registration needs the slopes.
 
     Without the edges that do not move, which would be the steepest slopes of all, and with them.
     """
     still = _widened(over_time.still_edges(), 3)
     for line in _LINES:
-        changed = _widened(over_time.changed(line), 3) & ~defective
+        changed = _widened(over_time.changed(line), 3) & ~over_time.defective
         yield changed & ~still
         yield changed
 
 
-def _registered(
-    sample: NDArray[np.float32], mask: NDArray[np.bool_], workers: int | None
-) -> list[Registration]:
-    """Return the registrations to the first frame."""
+def _registered(sample: _Sample, mask: NDArray[np.bool_], workers: int | None) -> _Placed:
+    """Return where the frames are relative to the first one."""
     from maskreg.core.registrar import Registrar
 
-    # the sample is float32; frames of counts stay counts
-    counts = bool((sample == np.rint(sample)).all() and sample.min() >= 0)
-    registrar = Registrar(sample[0], mask, mask, gain=1.0 if counts else None)
-    return list(ordered_map(registrar, sample, workers=workers or available_cores()))
+    # the frames are float32; those of counts stay counts, also binned
+    registrar = Registrar(sample.frames[0], mask, mask, gain=1.0 if sample.counts else None)
+    answers = list(ordered_map(registrar, sample.frames, workers=workers))
+    shifts = [answer.shift for answer in answers if answer.ok]
+    return _Placed([answer.ok for answer in answers], np.array(shifts).reshape(-1, 2))
 
 
 def _static(
-    sample: NDArray[np.float32], shifts: NDArray[np.float64], defective: NDArray[np.bool_], largest: int
+    even: NDArray[np.float32],
+    shifts: NDArray[np.float64],
+    defective: NDArray[np.bool_],
+    largest: int,
+    workers: int | None,
 ) -> NDArray[np.bool_]:
     """Return the static pixels, regions of frames of more than `largest` px by way of binned ones."""
     drift = float(np.hypot(*np.ptp(shifts, axis=0)))
-    b = _bin(sample, largest, drift)
+    b = _bin(defective.shape, largest, drift)
     if b == 1:
-        return static_pixels(sample, shifts) | defective
-    small = _all_binned(sample, defective, b)
-    regions = static_pixels(small, shifts / b).repeat(b, axis=0).repeat(b, axis=1)
+        return static_pixels(even, shifts, workers=workers) | defective
+    small = _all_binned(even, defective, b)
+    regions = static_pixels(small, shifts / b, workers=workers).repeat(b, axis=0).repeat(b, axis=1)
     margins = [(0, n - m) for n, m in zip(defective.shape, regions.shape, strict=True)]
     return np.asarray(np.pad(regions, margins, mode="edge") | defective)
 
 
-def _bin(sample: NDArray[np.float32], largest: int, drift: float) -> int:
+def _bin(shape: tuple[int, ...], largest: int, drift: float = np.inf) -> int:
     """Return by how much to bin: to at most `largest` px, but so that the drift is a pixel at least."""
-    longest: int = max(sample.shape[1:])
-    return max(1, min(-(-longest // largest), int(drift)))
+    b = -(-max(shape) // largest)
+    return max(1, int(min(b, drift)))
 
 
 def _all_binned(sample: NDArray[np.float32], defective: NDArray[np.bool_], b: int) -> NDArray[np.float32]:
@@ -262,7 +305,9 @@ def _all_binned(sample: NDArray[np.float32], defective: NDArray[np.bool_], b: in
 
 def _binned(image: NDArray[Any], b: int) -> NDArray[np.float32]:
     rows, cols = image.shape
-    return np.asarray(image.reshape(rows // b, b, cols // b, b).sum(axis=(1, 3)), dtype=np.float32)
+    summed = image.reshape(rows // b, b, cols).sum(axis=1, dtype=np.float32)
+    # much sooner than a sum over an axis of few pixels
+    return np.asarray(sum((summed[:, k::b] for k in range(1, b)), summed[:, ::b]))
 
 
 def _widened(area: NDArray[np.bool_], pixels: int = 1) -> NDArray[np.bool_]:
@@ -280,28 +325,59 @@ def _about_size(static: NDArray[np.bool_]) -> list[str]:
     ]
 
 
-def _about_motion(sample: NDArray[np.float32], found: _Found, workers: int | None) -> list[str]:
-    """Return a warning when the halves of the series, each by itself, disagree about what stands still."""
-    middle = len(sample) // 2
-    if middle < _LEAST_FRAMES:
+def _about_motion(sample: _Sample, found: _Found, workers: int | None) -> list[str]:
+    """Return a warning when the halves of the series disagree about what stands still."""
+    middle = len(found.ok) // 2
+    if middle < _LEAST_FRAMES or _halves_agree(sample, found, workers):
         return []
     common = 0.0
     # what the coarse look says is looked at again before anybody is alarmed; a half drifts by less than all
-    for b in dict.fromkeys((_bin(sample, _HALVES, found.drift / 4), 1)):
-        small = sample if b == 1 else np.rint(_all_binned(sample, found.defective, b))  # counts stay counts
-        halves = [_found(half, workers, rounds=2) for half in (small[:middle], small[middle:])]
+    for b in dict.fromkeys((_bin(found.static.shape, _HALVES, found.drift / 4), 1)):
+        small = sample.binned(found.defective, b)
+        halves = [_found(small.part(half), workers, rounds=2) for half in _halves(middle)]
         if any(half.trouble or half.drift < 1 for half in halves):
             return []
         first, second = (_regions(half.static) for half in halves)
         if min(first.mean(), second.mean()) < _UNCOVERED:
             return []
-        common = float((first & second).sum() / (first | second).sum())
+        common = _in_common(first, second)
         if common >= _AGREE:
             return []
     return [
         "the beam-block itself seems to move: what stands still differs between the halves of the series "
         f"({100 * common:.0f} % in common); find a mask for each part"
     ]
+
+
+def _halves_agree(sample: _Sample, found: _Found, workers: int | None) -> bool:
+    """Return whether either half of the series, asked about what stands still in all of it, agrees.
+
+    That is quick: with the shifts of the whole series. It may fail because of these (a block that moved
+    is what they followed), so that only a yes counts.
+    """
+    if found.static.mean() > _CREDIBLE:
+        return False
+    b = _bin(found.static.shape, _HALVES, found.drift / 4)
+    even = evened(sample.binned(found.defective, b).frames[found.ok])
+    rows, cols = (n * b for n in even.shape[1:])
+    both = _binned(_regions(found.static)[:rows, :cols], b) > 0.5 * b**2
+    regions = []
+    for half in _halves(len(even) // 2):
+        frames, shifts = even[half], found.shifts[half] / b
+        if len(frames) < _LEAST_FRAMES or np.hypot(*np.ptp(shifts, axis=0)) < 1:
+            return False
+        regions.append(_regions(static_pixels(frames, shifts, first=both, workers=workers)))
+    first, second = regions
+    return min(first.mean(), second.mean()) >= _UNCOVERED and _in_common(first, second) >= _AGREE
+
+
+def _halves(middle: int) -> tuple[slice, slice]:
+    return slice(None, middle), slice(middle, None)
+
+
+def _in_common(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Return the intersection of two areas over their union."""
+    return float((first & second).sum() / (first | second).sum())
 
 
 def _about_given(static: NDArray[np.bool_], given: ArrayLike | None) -> list[str]:
