@@ -43,11 +43,11 @@ def agreement(found, truth):
 
 
 @pytest.mark.parametrize("scene", [Rings, Spots, Texture])
-@pytest.mark.parametrize("drift", [1, 2, 6])
+@pytest.mark.parametrize(("drift", "seed"), [(1, 4), (1, 22), (1, 24), (2, 4), (6, 4)])
 @pytest.mark.parametrize("name", ["rod", "disk", "wedge", "gaps"])
-def test_a_block_is_found_whatever_its_shape(name, drift, scene):
+def test_a_block_is_found_whatever_its_shape(name, drift, seed, scene):
     valid = shape_of(name)
-    made = simulated(valid, drift, np.random.default_rng(4), scene=scene((SIZE, SIZE)))
+    made = simulated(valid, drift, np.random.default_rng(seed), scene=scene((SIZE, SIZE)))
     frames, shifts, hot, dead = made
     found = static_pixels(frames, shifts)
     assert agreement(found, ~valid | hot | dead) >= 0.8
@@ -56,13 +56,13 @@ def test_a_block_is_found_whatever_its_shape(name, drift, scene):
 
 
 @pytest.mark.parametrize("scene", [Rings, Texture])
-@pytest.mark.parametrize("drift", [1, 6])
+@pytest.mark.parametrize(("drift", "seed"), [(1, 4), (1, 23), (1, 24), (6, 4)])
 @pytest.mark.parametrize("name", ["rod", "disk", "wedge", "gaps"])
-def test_most_of_a_block_that_scatters_is_found(name, drift, scene):
-    valid, rng = shape_of(name), np.random.default_rng(4)
+def test_a_block_that_scatters_is_found_before_rings_and_texture(name, drift, seed, scene):
+    valid, rng = shape_of(name), np.random.default_rng(seed)
     scattered = 0.02 + np.abs(ndimage.gaussian_filter(rng.normal(size=valid.shape), 3))
     frames, shifts, hot, dead = simulated(valid, drift, rng, level=scattered, scene=scene((SIZE, SIZE)))
-    assert agreement(static_pixels(frames, shifts), ~valid | hot | dead) >= 0.65
+    assert agreement(static_pixels(frames, shifts), ~valid | hot | dead) >= 0.8
 
 
 def test_on_a_flat_image_the_nearer_mark_has_the_shorter_way():
@@ -103,9 +103,10 @@ def test_dead_hot_and_saturated_pixels_need_no_shifts():
     frames = rng.poisson(50, (12, 40, 40)).astype(np.float32)
     frames[:, 3, 4] = 0
     frames[:, 9, 9] = 65535
-    frames[:, 20, 30] += 200
+    at = [20, 0, 0, 39, 17], [30, 0, 12, 39, 39]  # also at the border, where a pixel has few neighbours
+    frames[:, *at] += 200
     expected = np.zeros((40, 40), bool)
-    expected[[3, 9, 20], [4, 9, 30]] = True
+    expected[[3, 9], [4, 9]] = expected[at] = True
     np.testing.assert_array_equal(temporal(frames).defective, expected)
 
 

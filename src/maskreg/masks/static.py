@@ -106,6 +106,7 @@ def static_pixels(
         out = ~trusted & ~defective
         entering = _agreeing(judged, over_time.mean, out)
         after = np.where(trusted, ~judged.contradicts, entering) & ~defective
+        after &= ~_standing_islands(after, judged)
         changed = float((after != trusted).mean())
         trusted = after
         if changed < _SETTLED:
@@ -274,6 +275,19 @@ def _agreeing(judged: _Judged, mean: Image, out: Mask) -> Mask:
     # a lone pixel that agrees among many that do not does so by chance
     agrees = np.asarray(ndimage.uniform_filter((agrees | ~out).astype(float), 3)) > 0.5
     return np.asarray(strip & ~judged.contradicts & (judged.follows | agrees))
+
+
+def _standing_islands(trusted: Mask, judged: _Judged) -> Mask:
+    """Return the regions of trust that others are cut off from and in which nothing follows the sample.
+
+    Such lie inside a block: only their own pixels predict them, and so they never contradict.
+    """
+    regions, count = ndimage.label(trusted)
+    sizes = np.bincount(regions.ravel(), minlength=count + 1)
+    evidence = np.bincount(regions.ravel(), weights=judged.ratio.ravel(), minlength=count + 1)
+    island = evidence <= 0
+    island[[0, *np.argsort(sizes[1:])[-1:] + 1]] = False
+    return np.asarray(island[regions])
 
 
 def _inside(mean: Image, out: Mask, strip: Mask) -> Image:

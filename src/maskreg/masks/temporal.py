@@ -68,7 +68,9 @@ class Temporal:
     def _hot(self) -> Mask:
         ring = np.ones((3, 3), bool)
         ring[1, 1] = False
-        excess = self.mean - ndimage.maximum_filter(self.mean, footprint=ring)
+        # beyond the border there is no neighbour: a reflected one would be the pixel itself
+        brightest = ndimage.maximum_filter(self.mean, footprint=ring, mode="constant", cval=-np.inf)
+        excess = self.mean - brightest
         hot = excess > _OUTSTANDING * np.sqrt(np.maximum(self.noise, self.variance) / self.frames)
         # the peak of a real spot shares its brightness with its neighbours, a hot pixel does not
         around = sliding_window_view(np.pad(self.mean, 2, mode="symmetric"), (5, 5))[hot]

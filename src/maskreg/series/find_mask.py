@@ -34,6 +34,8 @@ MEMORY = 400_000_000
 _LEAST_FRAMES = 6
 _LEAST_DRIFT = 0.7
 """Below so much drift, px, nothing can be told from what stands still."""
+_LEAST_AT_FIRST = 0.3
+"""And before the first round, px: a block that takes part makes the drift seem smaller."""
 _ROUNDS = 3
 _SETTLED = 1e-3
 """Part of the frame below which a round changes too little for another one."""
@@ -160,19 +162,22 @@ def _found(sample: _Sample, workers: int | None, rounds: int = _ROUNDS) -> _Foun
     if placed is None:
         trouble = "too few frames can be registered on what changes in them"
         return _Found(defective, defective, [False] * len(even), np.zeros((0, 2)), 0.0, trouble)
+    least = _LEAST_AT_FIRST
     for _ in range(rounds):
-        if placed.drift < _LEAST_DRIFT:
-            trouble = (
-                f"what could be registered moves by only {placed.drift:.2f} px (little drift, or few frames)"
-            )
-            return _Found(defective, defective, placed.ok, placed.shifts, placed.drift, trouble)
+        if placed.drift < least:
+            break
         static, last = _static(even[placed.ok], placed.shifts, defective, _COARSE, workers), static
         again = _registered(sample, ~_widened(static), workers)
         if sum(again.ok) < _LEAST_FRAMES:
             break
-        placed = again
+        placed, least = again, _LEAST_DRIFT
         if (static != last).mean() < _SETTLED:
             break
+    if placed.drift < _LEAST_DRIFT:
+        trouble = (
+            f"what could be registered moves by only {placed.drift:.2f} px (little drift, or few frames)"
+        )
+        return _Found(defective, defective, placed.ok, placed.shifts, placed.drift, trouble)
     static = _static(even[placed.ok], placed.shifts, defective, _LARGEST, workers)
     return _Found(static, defective, placed.ok, placed.shifts, placed.drift)
 
