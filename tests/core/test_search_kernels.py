@@ -197,6 +197,27 @@ def test_the_sums_of_one_lag_equal_their_plain_twin(seed, shape, moving_shape, l
         assert getattr(found, name).shape == (1, 1)
 
 
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
+@given(
+    seeds,
+    st.tuples(st.integers(1, 12), st.integers(1, 60)),
+    st.tuples(st.integers(1, 12), st.integers(1, 60)),
+    st.tuples(st.integers(-9, 9), st.integers(-50, 50)),
+    st.sampled_from([0.5, 0.98, 1.0]),
+)
+def test_the_sums_of_counts_at_one_lag_equal_their_plain_twin(seed, shape, moving_shape, lag, part):
+    rng = np.random.default_rng(seed)
+    one, other = (
+        Prepared(rng.poisson(9.0, s).astype("u2"), MaskPyramid(rng.random(s) < part), Detector(True), 6.0)
+        for s in (shape, moving_shape)
+    )
+    found = other.sums_with(one, lag)
+    plain = plain_window_sums(one.pixels, one.mask, other.pixels, other.mask, lag, 0)
+    for name in ("n", "a", "aa", "b", "bb", "ab"):
+        np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=FLOAT32, atol=1e-2)
+        assert getattr(found, name).shape == (1, 1)
+
+
 # structure
 
 

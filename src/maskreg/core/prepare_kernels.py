@@ -21,13 +21,18 @@ tell_of_compilation()
 
 
 @njit(**_INLINED)
-def _stabilised_row(pixels, mask, slope, start, mean, out):  # type: ignore[no-untyped-def]
-    """Fill one row with stabilised values, zero where ignored."""
+def _stabilised_row(pixels, edges, slope, start, mean, out):  # type: ignore[no-untyped-def]
+    """Fill one row with stabilised values, zero outside of its runs."""
     zero = np.float32(0)
     for j in range(out.size):
         # a root of its own for each pixel is three times as fast as a table
-        root = np.sqrt(max(np.float32(pixels[j]) * slope + start, zero)) - mean
-        out[j] = root if mask[j] else zero
+        out[j] = np.sqrt(max(np.float32(pixels[j]) * slope + start, zero)) - mean
+    after = 0
+    for run in range(edges.shape[0] + 1):
+        before = edges[run, 0] if run < edges.shape[0] else out.size
+        for j in range(after, before):
+            out[j] = zero
+        after = edges[run, 1] if run < edges.shape[0] else out.size
 
 
 @njit(**_INLINED)
@@ -52,14 +57,14 @@ def _differs_in_row(pixels, mask, value):  # type: ignore[no-untyped-def]
 
 
 @njit(**_OPTIONS)
-def stabilised_2d(pixels, mask, slope, start, mean):  # type: ignore[no-untyped-def]
-    """Return sqrt(slope * value + start) - mean of every valid pixel, 0 elsewhere.
+def stabilised_2d(pixels, first, edges, slope, start, mean):  # type: ignore[no-untyped-def]
+    """Return sqrt(slope * value + start) - mean of every pixel in the runs of a mask, 0 elsewhere.
 
     Pixels are numbers of at most 32 bits.
     """
     out = np.empty(pixels.shape, np.float32)
     for i in range(pixels.shape[0]):
-        _stabilised_row(pixels[i], mask[i], slope, start, mean, out[i])
+        _stabilised_row(pixels[i], edges[first[i] : first[i + 1]], slope, start, mean, out[i])
     return out
 
 
@@ -71,10 +76,13 @@ def _sums_of_two(p, q, out):  # type: ignore[no-untyped-def]
 
 
 @njit(**_OPTIONS)
-def stabilised_halves_2d(pixels, mask, weights, slope, start, mean):  # type: ignore[no-untyped-def]
+def stabilised_halves_2d(  # type: ignore[no-untyped-def]
+    pixels, mask, first, edges, edge_first, edge_columns, edge_weights, slope, start, mean
+):
     """Return level 2 of what `stabilised_2d` returns, the sums of four by four, and if valid values differ.
 
-    Level 2 are sums of two by two times `weights`. All is made while the rows are in the cache.
+    Level 2 are means of two by two; `maskreg.core.pyramid.MaskPyramid.edge_blocks` says by what the sum of
+    a block is multiplied of which a part is ignored. All is made while the rows are in the cache.
     """
     height, width = pixels.shape
     means = np.empty((height // 2, width // 2), np.float32)
@@ -83,49 +91,79 @@ def stabilised_halves_2d(pixels, mask, weights, slope, start, mean):  # type: ig
     q = np.empty(width, np.float32)
     above = np.empty(width // 2, np.float32)
     below = np.empty(width // 2, np.float32)
+    quarter = np.float32(0.25)
     some = _some_value(pixels, mask)
     differ = False
     for i in range(height):
         differ = differ or _differs_in_row(pixels[i], mask[i], some)
-        _stabilised_row(pixels[i], mask[i], slope, start, mean, q if i % 2 else p)
+        _stabilised_row(pixels[i], edges[first[i] : first[i + 1]], slope, start, mean, q if i % 2 else p)
         if i % 2 == 0:
             continue
         sums = below if i % 4 == 3 else above
         _sums_of_two(p, q, sums)
-        r, w = means[i // 2], weights[i // 2]
+        r = means[i // 2]
         for j in range(r.size):
-            r[j] = sums[j] * w[j]
+            r[j] = sums[j] * quarter
+        for k in range(edge_first[i // 2], edge_first[i // 2 + 1]):
+            r[edge_columns[k]] = sums[edge_columns[k]] * edge_weights[k]
         if i % 4 == 3:
             _sums_of_two(above, below, quarters[i // 4])
     return means, quarters, differ
 
 
 @njit(**_OPTIONS)
-def counted_sums_2d(reference, reference_mask, pixels, mask, slope, start, mean, sy, sx):  # type: ignore[no-untyped-def]
-    """Return what `maskreg.core.search_kernels.common_sums_2d` does, for counts not stabilised yet."""
+def counted_sums_2d(reference, first, edges, pixels, moving_first, moving_edges, slope, start, mean, sy, sx):  # type: ignore[no-untyped-def]
+    """Return what `maskreg.core.search_kernels.common_sums_2d` does, for counts not stabilised yet.
+
+    The masks are given as their runs. A row is summed as a whole: between the runs that are common, moving
+    is set to zero and the reference, which is zero where itself ignored, taken off.
+    """
     height, width = reference.shape
     rows, columns = pixels.shape
-    y0, y1 = max(0, sy), min(height, rows + sy)
     x0, x1 = max(0, sx), min(width, columns + sx)
+    length = max(0, x1 - x0)
     sums = np.zeros(6)
     zero = np.float32(0)
-    b = np.empty(max(0, x1 - x0), np.float32)
-    for i in range(y0, y1 if x1 > x0 else y0):
-        a, m = reference[i, x0:x1], reference_mask[i, x0:x1]
-        v = mask[i - sy, x0 - sx : x1 - sx]
-        _stabilised_row(pixels[i - sy, x0 - sx : x1 - sx], v, slope, start, mean, b)
-        n, s, ss, t, tt, st = zero, zero, zero, zero, zero, zero
-        for j in range(a.size):
-            w = np.float32(m[j] & v[j])
-            x = a[j] * w
-            y = b[j] * w
-            n += w
+    b = np.empty(length, np.float32)
+    for i in range(max(0, sy), min(height, rows + sy) if length else 0):
+        a, p = reference[i, x0:x1], pixels[i - sy, x0 - sx : x1 - sx]
+        for j in range(length):
+            b[j] = np.sqrt(max(np.float32(p[j]) * slope + start, zero)) - mean
+        n, after = 0, 0
+        s, ss, t, tt, st = zero, zero, zero, zero, zero
+        near, last = moving_first[i - sy], moving_first[i - sy + 1]
+        for run in range(first[i], first[i + 1]):
+            at, end = max(0, np.int64(edges[run, 0]) - x0), min(length, np.int64(edges[run, 1]) - x0)
+            while near < last and moving_edges[near, 1] + sx - x0 <= at:
+                near += 1
+            other = near
+            while at < end:
+                # the next stretch that is common, and before it pixels of the reference that are not
+                c, d = end, end
+                if other < last:
+                    c = min(end, max(at, moving_edges[other, 0] + sx - x0))
+                    d = max(c, min(end, moving_edges[other, 1] + sx - x0))
+                    other += 1
+                for j in range(at, c):
+                    s -= a[j]
+                    ss -= a[j] * a[j]
+                if c < d:
+                    for j in range(after, c):
+                        b[j] = zero
+                    n += d - c
+                    after = d
+                at = d
+        for j in range(after, length):
+            b[j] = zero
+        for j in range(length):
+            x = a[j]
+            y = b[j]
             s += x
             ss += x * x
             t += y
             tt += y * y
             st += x * y
-        row = (n, s, ss, t, tt, st)
+        row = (np.float32(n), s, ss, t, tt, st)
         for k in range(6):
             sums[k] += row[k]
     return sums

@@ -68,7 +68,7 @@ class Prepared:
         from maskreg.core.prepare_kernels import stabilised_2d
 
         assert self._terms is not None
-        return np.asarray(stabilised_2d(self.raw, self.mask, *self._terms))
+        return np.asarray(stabilised_2d(self.raw, *self.masks.region.runs, *self._terms))
 
     def sums_with(self, reference: Prepared, lag: tuple[int, ...]) -> WindowSums:
         """Return the sums over the pixels that are valid in both at one lag."""
@@ -76,7 +76,8 @@ class Prepared:
             return window_sums(reference.pixels, reference.mask, self.pixels, self.mask, lag, 0)
         from maskreg.core.prepare_kernels import counted_sums_2d
 
-        sums = counted_sums_2d(reference.pixels, reference.mask, self.raw, self.mask, *self._terms, *lag)
+        runs = reference.masks.region.runs, self.masks.region.runs
+        sums = counted_sums_2d(reference.pixels, *runs[0], self.raw, *runs[1], *self._terms, *lag)
         return WindowSums(*sums.reshape(6, 1, 1))
 
     @cached_property
@@ -110,7 +111,9 @@ def _levels_of_counts(
     """Return level 2 of stabilised counts, their sums of 4 by 4, and whether all valid ones are equal."""
     from maskreg.core.prepare_kernels import stabilised_halves_2d
 
-    halves, quarters, differ = stabilised_halves_2d(pixels, masks.mask, masks.weights(2), *terms)
+    halves, quarters, differ = stabilised_halves_2d(
+        pixels, masks.mask, *masks.region.runs, *masks.edge_blocks, *terms
+    )
     return halves, quarters, not differ
 
 

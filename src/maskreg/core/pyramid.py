@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from threading import RLock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from maskreg.core.runs import Region
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,22 @@ class MaskPyramid:
         self._counts: dict[int, NDArray[np.float32]] = {}
         self._masks: dict[int, NDArray[np.bool_]] = {1: mask}
         self._weights: dict[int, NDArray[np.float32]] = {}
+
+    @cached_property
+    def region(self) -> Region:
+        """The mask with its runs."""
+        return Region(self.mask)
+
+    @cached_property
+    def edge_blocks(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+        """The blocks of two by two pixels of which only a part is valid, row by row.
+
+        Where those of each row begin in the list of all, (rows + 1,), their columns, and their `weights`.
+        """
+        counts = self.counts(2)
+        rows, columns = np.nonzero((counts > 0) & (counts < 4))
+        first = np.searchsorted(rows, np.arange(counts.shape[0] + 1)).astype(np.int64)
+        return first, columns.astype(np.int32), self.weights(2)[rows, columns]
 
     def counts(self, b: int) -> NDArray[np.float32]:
         """Return how many pixels of each block of `b` per axis are valid."""
