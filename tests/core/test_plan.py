@@ -93,17 +93,23 @@ def test_a_frame_is_planned_at_least_its_own_memory(shapes):
 
 
 @settings(derandomize=True, deadline=None)
-@given(shape_pairs(), st.integers(1, 64), st.floats(0, 1e10))
-def test_as_many_frames_at_once_are_allowed_as_fit_into_the_memory(shapes, wanted, memory):
+@given(shape_pairs(), st.integers(1, 64), st.floats(0, 1e10), st.integers(0, 10**9), st.booleans())
+def test_as_many_frames_at_once_are_allowed_as_fit_into_the_memory(shapes, wanted, memory, compared, mean):
     plan = make_plan(*shapes)
-    workers = plan.workers_within(memory, wanted)
+
+    def needed(workers):
+        return plan.bytes_for(workers, compared=compared, mean=mean)
+
+    workers = plan.workers_within(memory, wanted, compared=compared, mean=mean)
     assert 1 <= workers <= wanted
-    assert workers == 1 or plan.bytes_for(workers) <= memory
-    assert workers == wanted or plan.bytes_for(workers + 1) > memory
+    assert workers == 1 or needed(workers) <= memory
+    assert workers == wanted or needed(workers + 1) > memory
+    assert needed(2) >= needed(1) >= plan.bytes_for(1)
 
 
 def test_two_frames_of_2048_squared_at_once_are_planned_within_a_gigabyte():
-    assert make_plan((2048, 2048), (2048, 2048)).bytes_for(2) < 1e9
+    first_frames = 16 * 2048 * 2048 * 2
+    assert make_plan((2048, 2048), (2048, 2048)).bytes_for(2, compared=first_frames) < 1e9
 
 
 def test_a_large_frame_is_searched_coarse_first():

@@ -37,12 +37,13 @@ def _of_frames(args: Namespace) -> tuple[list[str], dict[str, Any]]:
     with open_frames(args.input, pattern=args.pattern, metadata=args.metadata) as source:
         last = len(source) - 1
         ends = [metadata_of(source, index) for index in (0, last)]
+        megabytes, at_once = predicted_mb(source)
         lines = [
             source.describe(),
             f"stored as: {source.layout()}",
             f"first: {source.name(0)}{_shown(ends[0])}",
             f"last: {source.name(last)}{_shown(ends[1])}",
-            f"memory to align them: at most {predicted_mb(tuple(source.shape)):.0f} MB",
+            f"memory to align them, {at_once} at once: at most {megabytes:.0f} MB",
         ]
         facts = {
             "frames": len(source),
@@ -52,7 +53,7 @@ def _of_frames(args: Namespace) -> tuple[list[str], dict[str, Any]]:
             "first": source.name(0),
             "last": source.name(last),
             "layout": source.layout(),
-            "memory_mb": round(predicted_mb(tuple(source.shape))),
+            "memory_mb": round(megabytes),
             "metadata": list(dict.fromkeys(name for row in ends for name in row)),
         }
     return lines, facts

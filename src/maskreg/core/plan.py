@@ -31,6 +31,15 @@ BYTES_OF_PROGRAM = 250_000_000
 FIELDS = 16
 """So many float32 images of its size a reference is made of, those in the making included."""
 
+COMPARED_FIELDS = 12
+"""So many float32 images comparing the first frames takes (`maskreg.core.static`), beside those frames."""
+
+MEAN_BYTES = 300
+"""Bytes a pixel that the mean of a series takes as the reference: sums of any number of frames, fields."""
+
+MEAN_BYTES_A_FRAME = 90
+"""And for each frame that is registered to it at once."""
+
 BACKGROUND_PX = 5.0
 """Sigma, in level pixels, of the local plane that the search takes off (`maskreg.core.detail`)."""
 
@@ -93,14 +102,32 @@ class Plan:
         """Memory that the reference needs at most, bytes: refined at full resolution."""
         return int(math.prod(self.reference_shape) * FIELDS * 4 * 4 / 3)
 
-    def bytes_for(self, workers: int) -> int:
-        """Memory of a process that registers so many frames at once."""
-        return BYTES_OF_PROGRAM + self.bytes_of_reference + workers * self.bytes_per_frame
+    def bytes_for(self, workers: int, *, compared: int = 0, mean: bool = False) -> int:
+        """Memory of a process that registers so many frames at once.
 
-    def workers_within(self, memory: float, wanted: int) -> int:
+        Parameters
+        ----------
+        workers : int
+        compared : int
+            Bytes of the frames that are compared with each other before.
+        mean : bool
+            Whether the reference is the mean of the series.
+        """
+        pixels = math.prod(self.moving_shape)
+        at_once = workers * self.bytes_per_frame
+        if compared:
+            at_once = compared + max(at_once, 4 * COMPARED_FIELDS * pixels)
+        needed = self.bytes_of_reference + at_once
+        if mean:
+            needed = max(needed, pixels * (MEAN_BYTES + workers * MEAN_BYTES_A_FRAME))
+        return BYTES_OF_PROGRAM + needed
+
+    def workers_within(self, memory: float, wanted: int, *, compared: int = 0, mean: bool = False) -> int:
         """Return how many of the wanted frames at once fit into so many bytes; one in any case."""
-        left = memory - self.bytes_for(0)
-        return max(1, min(wanted, int(left // self.bytes_per_frame)))
+        workers = wanted
+        while workers > 1 and self.bytes_for(workers, compared=compared, mean=mean) > memory:
+            workers -= 1
+        return workers
 
     def __str__(self) -> str:
         return (

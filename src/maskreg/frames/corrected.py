@@ -123,6 +123,11 @@ class CorrectedFrames(FrameSource):
         """float32."""
         return np.dtype(np.float32)
 
+    @property
+    def held(self) -> int:
+        """Bytes that reading a raw frame may leave in memory, at most."""
+        return self.raw.held
+
     def _fetch(self, index: int) -> Any:
         return corrected(self.raw.load(index), self.by)
 

@@ -62,6 +62,11 @@ class DescribedFrames(FrameSource):
         """Return how the frames are stored."""
         return self._source.layout()
 
+    @property
+    def held(self) -> int:
+        """Bytes that reading a frame may leave in memory, at most."""
+        return self._source.held
+
     def close(self) -> None:
         """Close the source of the frames."""
         self._source.close()

@@ -70,6 +70,11 @@ class FolderFrames(FrameSource):
                 continue
         return files
 
+    @property
+    def held(self) -> int:
+        """Bytes that reading from one of the files may leave in memory, at most."""
+        return max((stack.held for stack in self._stacks.values()), default=0)
+
     def _fetch(self, index: int) -> Any:
         number, inner = self._place(index)
         return self._source(number).load(inner)

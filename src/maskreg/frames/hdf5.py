@@ -60,6 +60,11 @@ class Hdf5Frames(FileFrames):
         """Return which dataset is read, its shape, type, chunks and filters."""
         return self._layout
 
+    @property
+    def held(self) -> int:
+        """Bytes of decoded chunks that are kept, at most."""
+        return self._slabs.held
+
     def _fetch(self, index: int) -> NDArray[Any]:
         return self._slabs.frame(index)
 

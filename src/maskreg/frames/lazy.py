@@ -37,6 +37,11 @@ class LazyFrames(ArrayFrames):
         self._blocks: OrderedDict[int, Any] = OrderedDict()
         self._lock = Lock()
 
+    @property
+    def held(self) -> int:
+        """Bytes of the blocks that are kept, at most."""
+        return KEPT_BLOCKS * int(max(self._frames.chunks[0])) * (self.nbytes // len(self))
+
     def _fetch(self, index: int) -> Any:
         which = bisect_right(self._ends, index)
         start = self._ends[which - 1] if which else 0

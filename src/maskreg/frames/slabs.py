@@ -53,6 +53,11 @@ class Slabs:
         most = LIMIT // 2 // (prod(stack.frame) * itemsize)
         self._lengths = _lengths(stack, chunks or (), most)
 
+    @property
+    def held(self) -> int:
+        """Bytes of all slabs that may be kept, of this array and others; none if a frame is a slab."""
+        return LIMIT if prod(self._lengths) > 1 else 0
+
     def frame(self, index: int) -> NDArray[Any]:
         """Return frame `index`."""
         position = self._stack.position(index)

@@ -80,6 +80,11 @@ class FrameSource(ABC):
         rows, cols = self.shape
         return len(self) * rows * cols * self.dtype.itemsize
 
+    @property
+    def held(self) -> int:
+        """Bytes of frames that reading one frame may leave in memory, at most."""
+        return 0
+
     def read(self, index: int) -> NDArray[Any]:
         """Return frame `index`.
 

@@ -59,6 +59,11 @@ class ZarrFrames(FileFrames):
             f"chunks {array.chunks}{shards}"
         )
 
+    @property
+    def held(self) -> int:
+        """Bytes of decoded chunks that are kept, at most."""
+        return self._slabs.held
+
     def _fetch(self, index: int) -> NDArray[Any]:
         return self._slabs.frame(index)
 

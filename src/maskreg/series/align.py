@@ -18,7 +18,7 @@ from maskreg.series.mean import mean_rows
 from maskreg.series.memory import MEMORY_MB, workers_within
 from maskreg.series.prepared import prepare
 from maskreg.series.progress import with_progress
-from maskreg.series.reference import ImageLike, ReferenceLike
+from maskreg.series.reference import ImageLike, ReferenceLike, is_mean
 from maskreg.shifts import FrameRow
 from maskreg.stream import Cluster, workers_of
 
@@ -97,7 +97,7 @@ def align(
         if isinstance(who, Cluster):
             ensure_files(source)
         else:
-            who = workers_within(memory, who, tuple(source.shape), exact=exact)
+            who = workers_within(memory, who, source, exact=exact, mean=is_mean(reference))
         series = prepare(source, mask, reference, options, dark, flat, workers=who)
         with closing(series.rows(range(len(source)), workers=who)) as rows:
             found: Sequence[FrameRow] = list(with_progress(rows, total=len(source), done=0, wanted=progress))

@@ -26,7 +26,7 @@ from maskreg.series.memory import MEMORY_MB, workers_within
 from maskreg.series.origin import Origin
 from maskreg.series.prepared import Prepared, prepare
 from maskreg.series.recording import TABLE, register_what_is_missing
-from maskreg.series.reference import ImageLike, ReferenceLike
+from maskreg.series.reference import ImageLike, ReferenceLike, is_mean
 from maskreg.series.rounds import Rounds
 from maskreg.shifts import FrameRow, ShiftTable
 from maskreg.shifts.columns import REPAIRED_NAMES
@@ -92,7 +92,7 @@ def align_run(
             ensure_files(source)
         else:
             exact = options is not None and options.exact
-            who = workers_within(memory, who, tuple(source.shape), exact=exact)
+            who = workers_within(memory, who, source, exact=exact, mean=is_mean(reference))
         series = prepare(source, mask, reference, options or Options(), dark, flat, workers=who)
         folder = made_folder(Path(run))
         with open_record(folder, series, overwrite=overwrite, origin=origin) as record:
