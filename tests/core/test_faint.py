@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskreg import register
+from maskreg import Status, register
 from maskreg.core.matched import Matched
-from maskreg.testing import Detector, Spots, Texture, beam_block, simulate_pair
+from maskreg.testing import Detector, Lines, Rings, Spots, Texture, beam_block, simulate_pair
 
 SHAPE = (256, 256)
 MASK = beam_block(SHAPE, "small")
@@ -61,3 +61,21 @@ def test_the_filter_of_noise_keeps_the_variance_and_the_independence_that_it_say
     # the mean square of the autocorrelation over all lags is one over the independent part
     power = np.abs(np.fft.fft2(filtered)) ** 2
     assert power.mean() ** 2 / ((power**2).mean() / 2) == pytest.approx(matched.resolved, rel=0.2)
+
+
+def test_faint_rings_are_placed_as_exactly_as_claimed_and_never_ok_two_pixels_off():
+    found = [registered(Rings(SHAPE, seed=seed), 0.07, seed) for seed in range(14)]
+    kept = [(answer, shift) for answer, shift in found if answer.status.keeps_shift]
+    assert len(kept) >= 5
+    for answer, shift in kept:
+        assert not answer.ok or np.abs(answer.shift - shift).max() < 2
+    z = [np.abs(answer.shift - shift) / answer.uncertainty for answer, shift in kept if answer.ok]
+    assert len(z) >= 3
+    assert np.max(z) < 4
+
+
+def test_faint_parallel_lines_stay_ambiguous():
+    for seed in range(6):
+        answer, _ = registered(Lines(SHAPE, angle=0.3), 1.0, seed)
+        assert answer.status is Status.AMBIGUOUS
+        assert answer.uncertainty.max() > 0.25 * SHAPE[0]

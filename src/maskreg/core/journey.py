@@ -15,6 +15,7 @@ from maskreg.core.place import Place, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide, ReferenceSide
 from maskreg.core.search import LevelMap
+from maskreg.core.told import told_place
 from maskreg.geometry import nearest_lag, overlap_slices
 from maskreg.registration import Registration, Rival, Status
 
@@ -113,7 +114,7 @@ def search(masked: MaskedSide, moving: Prepared, known: Sequence[LevelMap] = ())
 def _judged(masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice: Choice) -> Registration:
     """Return the registration of the chosen place."""
     side, ndim = masked.side, moving.mask.ndim
-    winner, rival = decide(masked, moving, choice)
+    winner, rival = decide(masked, moving, levels, choice)
     shift, covariance = winner.shift, winner.covariance
     level = most_significant(levels, shift)
     significance = level.near(shift)
@@ -130,7 +131,9 @@ def _judged(masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice
     return Registration(shift + 0.0, covariance, score, significance, overlap, rival, status, detail)
 
 
-def decide(masked: MaskedSide, moving: Prepared, choice: Choice) -> tuple[Place, Rival | None]:
+def decide(
+    masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice: Choice
+) -> tuple[Place, Rival | None]:
     """Return the winning place below the pixel, and its rival.
 
     Places of the same structure as the winner, such as the periods of a lattice, are compared with
@@ -138,7 +141,9 @@ def decide(masked: MaskedSide, moving: Prepared, choice: Choice) -> tuple[Place,
     of them may win.
     """
     if not choice.alike:
-        winner = place(masked, moving, choice.winner.bin, choice.winner.shift)
+        c = choice.winner
+        told = told_place(masked, levels[0], c.shift) if levels[0].matched else None
+        winner = told or place(masked, moving, c.bin, c.shift)
         return winner, None if choice.rival is None else Rival(nearest_lag(choice.rival.shift), choice.gap)
     first, second, gap = _best_two(masked, moving, [choice.winner, *choice.alike])
     winner, other = (place(masked, moving, c.bin, c.shift) for c in (first, second))
@@ -181,6 +186,8 @@ def judge(
     if winner.blind.size:
         along = ", ".join(f"{u:+.2f}" for u in _pointing_up(winner.blind[:, 0]))
         return Status.AMBIGUOUS, f"the pattern does not tell the shift along ({along}), as parallel lines do"
+    if winner.doubted:
+        return Status.AMBIGUOUS, "noise hides along which directions the pattern tells the shift"
     limits = side.options.limits(len(winner.shift))
     if limits is not None and (np.abs(winner.shift) > np.array(limits) + 0.5).any():
         return Status.AT_LIMIT, f"max_shift {', '.join(f'{m:g}' for m in limits)} px"

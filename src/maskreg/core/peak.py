@@ -81,7 +81,7 @@ def choose(levels: list[LevelMap]) -> Choice:
     if not separate:
         return Choice(winner, None, np.inf, [])
     scores = [max(0.0, level.near(other.shift)) for other in separate]
-    bar = max(ALIKE * best, level.line)
+    bar = max(ALIKE * best, level.again)
     alike = [other for other, score in zip(separate, scores, strict=True) if score > bar]
     return Choice(winner, separate[0], max(0.0, (best**2 - scores[0] ** 2) / 2), alike[:MOST_ALIKE])
 

@@ -63,6 +63,8 @@ class Place:
         Of the last stage's low-pass, level pixels.
     gain : float
         Of moving into reference, as the last stage found it.
+    doubted : bool
+        Whether noise hides along which directions the images tell the shift.
     """
 
     shift: NDArray[np.float64]
@@ -72,6 +74,7 @@ class Place:
     blind: NDArray[np.float64]
     gaussian: float | None = None
     gain: float = 1.0
+    doubted: bool = False
 
 
 def place(

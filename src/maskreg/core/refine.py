@@ -432,8 +432,7 @@ def _matrices(template: Template, sums: NormalSums) -> NormalMatrices | None:
     raw = sums.gd - np.outer(mean, sums.d)
     jacobian = raw - sums.v * gains.slope * eye
     slopes, directions = np.linalg.eigh((jacobian + jacobian.T) / 2)
-    crossed = np.outer(mean, sums.vg)
-    energy = sums.vgg - crossed - crossed.T + sums.v * np.outer(mean, mean)
+    energy = _energy(sums)
     # how far each sum itself is known: noise meets noise, and the slopes of noise meet what G there is
     meeting = np.diagonal(directions.T @ energy @ directions) / template.low_pass.width**2
     doubt = DOUBT * np.sqrt(sums.vv * gains.slope_spread**2 + np.maximum(meeting, 0))
@@ -468,14 +467,34 @@ def _as_promised(
     low-passed gradient must show as much along each of them, which parallel lines do not along
     themselves; its energy is known far better than the Jacobian.
     """
-    promised = template.promised
-    enough = max(
-        DOUBT * sums.vv / np.sqrt(sums.n) * template.gains.gradient_spread,
-        LEAST_SHOWN * sums.vv * promised.energy,
-    )
-    jacobian = sums.v * promised.jacobian
+    jacobian = sums.v * template.promised.jacobian
     known = (jacobian > doubt / np.sqrt(len(doubt))) & (jacobian < slopes + CONTRADICTED * doubt)
-    return np.asarray(known & (shown > enough))
+    return np.asarray(known & (shown > _enough(template, sums)))
+
+
+def _enough(template: Template, sums: NormalSums) -> float:
+    """Return the energy of the low-passed gradient that is neither chance nor less than promised."""
+    by_chance = DOUBT * sums.vv / float(np.sqrt(sums.n)) * template.gains.gradient_spread
+    return max(by_chance, LEAST_SHOWN * sums.vv * template.promised.energy)
+
+
+def shows_all_directions(template: Template, usable: NDArray[np.bool_], lag: tuple[int, ...]) -> bool:
+    """Return whether the low-passed gradient has the energy that the spectrum promises along all directions.
+
+    Parallel lines show none along themselves. Told from noise long before the Jacobian is.
+    """
+    sums = normal_sums(template, usable, lag)
+    if sums.n < 3:
+        return False
+    energies = np.linalg.eigvalsh(_energy(sums))
+    return bool(energies[0] - sums.vv * template.gains.gradient > _enough(template, sums))
+
+
+def _energy(sums: NormalSums) -> NDArray[np.float64]:
+    """Return the sums of v times products of the components of G, the mean of G taken off."""
+    mean = sums.g / sums.n
+    crossed = np.outer(mean, sums.vg)
+    return np.asarray(sums.vgg - crossed - crossed.T + sums.v * np.outer(mean, mean))
 
 
 def _inverted(

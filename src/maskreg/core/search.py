@@ -32,6 +32,9 @@ from maskreg.options import Options
 CHANCE = 1e-3
 """How often the best of all lags of two unrelated images may pass for significant, per level."""
 
+SECOND_CHANCE = 0.05
+"""A second place of a matched filter that chance reaches less often than this is the structure met again."""
+
 STATISTICS_OVERLAP = 0.05
 """Lags below this fraction of the greatest overlap do not enter the chance level."""
 
@@ -74,6 +77,11 @@ class LevelMap:
         Lags to each side over which a place spreads.
     resolved : float
         How many independent values a pixel of the filtered images is worth.
+    matched : bool
+        Whether the images are filtered to match.
+    again : float
+        The significance from which on a second place is the structure met again, and no chance; of
+        images that are not filtered `line`.
     """
 
     bin: int
@@ -88,6 +96,8 @@ class LevelMap:
     line: float
     reach: int = 1
     resolved: float = 1.0
+    matched: bool = False
+    again: float = 0.0
 
     @cached_property
     def maxima(self) -> list[tuple[int, ...]]:
@@ -149,13 +159,13 @@ class LevelMap:
 
 
 @lru_cache(maxsize=64)
-def significance_line(lags: int, independent: float) -> float:
-    """Return the S that the best of `lags` chance values exceeds with probability `CHANCE`.
+def significance_line(lags: int, independent: float, chance: float = CHANCE) -> float:
+    """Return the S that the best of `lags` chance values exceeds with probability `chance`.
 
     Student's t, because the spread itself is known from `independent` values only: for the large
     maps of images this is the Gaussian, for a short 1-D signal it is much higher.
     """
-    return float(-scipy.special.stdtrit(max(2.0, independent), CHANCE / max(1, lags)))
+    return float(-scipy.special.stdtrit(max(2.0, independent), chance / max(1, lags)))
 
 
 class LevelSearch:
@@ -241,14 +251,26 @@ class LevelSearch:
         score = (scored.z - median) / max(spread, LEAST_SPREAD)
         searched = self._searched & ~np.isnan(scored.ncc)
         lags = np.count_nonzero(searched) * (1.0 if self._matched is None else self._matched.independent)
-        line = significance_line(int(np.ceil(lags)), count / 2**mask.ndim / 4)
+        lines = [
+            significance_line(int(np.ceil(lags)), count / 2**mask.ndim / 4, c)
+            for c in (CHANCE, SECOND_CHANCE)
+        ]
         images = self._reference, LevelImage(found.pixels, mask)
         level = LevelMap(
-            self.bin, *images, self.lags, scored.ncc, terms.overlap, score, searched, floor, line
+            self.bin,
+            *images,
+            self.lags,
+            scored.ncc,
+            terms.overlap,
+            score,
+            searched,
+            floor,
+            lines[0],
+            again=lines[0],
         )
         if self._matched is not None:
             reach = int(np.ceil(self._matched.width))
-            level = replace(level, reach=reach, resolved=self._matched.resolved)
+            level = replace(level, reach=reach, resolved=self._matched.resolved, matched=True, again=lines[1])
         return level, scored.possible
 
     def terms(self, dtype: type) -> ReferenceTerms:
