@@ -205,8 +205,8 @@ def moments(
         near[0], near[1], oy, wy.astype(np.float32), vy, ox, wx.astype(np.float32), vx, slopes,
     )  # fmt: skip
     n, r, u, h, rr, ru, uu, hr, hu = (float(v) for v in out[:9])
-    found = Moments(n, r, u, h, rr, ru, uu, hr, hu, g=out[9:11], gr=out[11:13], gu=out[13:15])
-    return replace(found, s=slope[:2], gs=slope[2:].reshape(2, 2)) if slopes else found
+    s, gs = (slope[:2], slope[2:].reshape(2, 2)) if slopes else (None, None)
+    return Moments(n, r, u, h, rr, ru, uu, hr, hu, g=out[9:11], gr=out[11:13], gu=out[13:15], s=s, gs=gs)
 
 
 def _moments_of_volume(
