@@ -218,6 +218,21 @@ def test_the_sums_of_counts_at_one_lag_equal_their_plain_twin(seed, shape, movin
         assert getattr(found, name).shape == (1, 1)
 
 
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
+@given(seeds, sides, st.sampled_from(["u1", "u2", "f4"]))
+def test_packed_counts_are_the_stabilised_ones_rounded(seed, shape, dtype):
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(30.0, shape).astype(dtype)
+    image = Prepared(counts, MaskPyramid(rng.random(shape) < 0.8), Detector(True), 10.0)
+    numbers, steps, sums = image.packed
+    greatest = np.abs(image.pixels).max(axis=1)
+    np.testing.assert_allclose(steps, np.where(greatest > 0, greatest / 32767, 1), rtol=1e-6)
+    unpacked = numbers * steps[:, None]
+    np.testing.assert_allclose(unpacked, image.pixels, rtol=0, atol=0.51 * steps.max())
+    assert not numbers[~image.mask].any()
+    np.testing.assert_allclose(sums, [image.mask.sum(), unpacked.sum(), (unpacked**2).sum()], atol=1e-6)
+
+
 # structure
 
 

@@ -5,6 +5,7 @@ kernel                        plain twin
 ============================  ==========================================
 `stabilised_2d`               `maskreg.core.stabilise.Detector.stabilised`
 `stabilised_halves_2d`        the same, and `maskreg.core.pyramid.plain_halved`
+`packed_counts_2d`            the same, to a part of 65534 of each row's greatest value
 `counted_sums_2d`             `maskreg.core.windows.plain_window_sums`, radius 0
 ============================  ==========================================
 """
@@ -111,59 +112,103 @@ def stabilised_halves_2d(  # type: ignore[no-untyped-def]
     return means, quarters, differ
 
 
+@njit(**_INLINED)
+def _add_own(numbers, step, start, stop, sign, sums):  # type: ignore[no-untyped-def]
+    """Add to `sums` number, sum and squares of one run of a packed row, times a sign."""
+    s = np.int64(0)
+    ss = np.int64(0)
+    for j in range(start, stop):
+        a = np.int32(numbers[j])
+        s += a
+        ss += a * a
+    sums[0] += sign * (stop - start)
+    sums[1] += sign * step * s
+    sums[2] += sign * step * step * ss
+
+
 @njit(**_OPTIONS)
-def counted_sums_2d(reference, first, edges, pixels, moving_first, moving_edges, slope, start, mean, sy, sx):  # type: ignore[no-untyped-def]
+def packed_counts_2d(pixels, first, edges, slope, start, mean):  # type: ignore[no-untyped-def]
+    """Return what `stabilised_2d` does as 16-bit numbers and a step for each row, and three sums.
+
+    The sums of the numbers times their step over the runs: number, values, squares.
+    """
+    height, width = pixels.shape
+    numbers = np.empty((height, width), np.int16)
+    steps = np.ones(height)
+    sums = np.zeros(3)
+    values = np.empty(width, np.float32)
+    for i in range(height):
+        _stabilised_row(pixels[i], edges[first[i] : first[i + 1]], slope, start, mean, values)
+        greatest = np.float32(0)
+        for j in range(width):
+            greatest = max(greatest, abs(values[j]))
+        if greatest > 0:
+            steps[i] = np.float64(greatest) / 32767
+        scale = np.float32(1 / steps[i])
+        row = numbers[i]
+        for j in range(width):
+            row[j] = np.int16(np.rint(values[j] * scale))
+        for run in range(first[i], first[i + 1]):
+            _add_own(row, steps[i], edges[run, 0], edges[run, 1], 1.0, sums)
+    return numbers, steps, sums
+
+
+@njit(**_OPTIONS)
+def counted_sums_2d(  # type: ignore[no-untyped-def]
+    numbers, steps, whole, first, edges, pixels, moving_first, moving_edges, slope, start, mean, sy, sx
+):
     """Return what `maskreg.core.search_kernels.common_sums_2d` does, for counts not stabilised yet.
 
-    The masks are given as their runs. A row is summed as a whole: between the runs that are common, moving
-    is set to zero and the reference, which is zero where itself ignored, taken off.
+    The reference is packed (`packed_counts_2d`), the masks are given as their runs. Its own sums are those
+    over all its pixels less those over the ones that are not common: few, mostly. A row of moving is summed
+    as a whole, set to zero between the runs that are common.
     """
-    height, width = reference.shape
+    height, width = numbers.shape
     rows, columns = pixels.shape
     x0, x1 = max(0, sx), min(width, columns + sx)
     length = max(0, x1 - x0)
-    sums = np.zeros(6)
+    own = whole.copy()
+    t, tt, st = 0.0, 0.0, 0.0
     zero = np.float32(0)
     b = np.empty(length, np.float32)
-    for i in range(max(0, sy), min(height, rows + sy) if length else 0):
-        a, p = reference[i, x0:x1], pixels[i - sy, x0 - sx : x1 - sx]
-        for j in range(length):
-            b[j] = np.sqrt(max(np.float32(p[j]) * slope + start, zero)) - mean
-        n, after = 0, 0
-        s, ss, t, tt, st = zero, zero, zero, zero, zero
-        near, last = moving_first[i - sy], moving_first[i - sy + 1]
+    for i in range(height):
+        inside = length > 0 and 0 <= i - sy < rows
+        near, last, after = 0, 0, 0
+        if inside:
+            p = pixels[i - sy, x0 - sx : x1 - sx]
+            for j in range(length):
+                b[j] = np.sqrt(max(np.float32(p[j]) * slope + start, zero)) - mean
+            near, last = moving_first[i - sy], moving_first[i - sy + 1]
         for run in range(first[i], first[i + 1]):
-            at, end = max(0, np.int64(edges[run, 0]) - x0), min(length, np.int64(edges[run, 1]) - x0)
-            while near < last and moving_edges[near, 1] + sx - x0 <= at:
+            at, end = np.int64(edges[run, 0]), np.int64(edges[run, 1])
+            while near < last and moving_edges[near, 1] + sx <= at:
                 near += 1
             other = near
             while at < end:
                 # the next stretch that is common, and before it pixels of the reference that are not
                 c, d = end, end
                 if other < last:
-                    c = min(end, max(at, moving_edges[other, 0] + sx - x0))
-                    d = max(c, min(end, moving_edges[other, 1] + sx - x0))
+                    c = min(end, max(at, moving_edges[other, 0] + sx))
+                    d = max(c, min(end, moving_edges[other, 1] + sx))
                     other += 1
-                for j in range(at, c):
-                    s -= a[j]
-                    ss -= a[j] * a[j]
+                if at < c:
+                    _add_own(numbers[i], steps[i], at, c, -1.0, own)
                 if c < d:
-                    for j in range(after, c):
+                    for j in range(after, c - x0):
                         b[j] = zero
-                    n += d - c
-                    after = d
+                    after = d - x0
                 at = d
-        for j in range(after, length):
-            b[j] = zero
-        for j in range(length):
-            x = a[j]
-            y = b[j]
-            s += x
-            ss += x * x
-            t += y
-            tt += y * y
-            st += x * y
-        row = (np.float32(n), s, ss, t, tt, st)
-        for k in range(6):
-            sums[k] += row[k]
-    return sums
+        if inside:
+            for j in range(after, length):
+                b[j] = zero
+            a = numbers[i, x0:x1]
+            q, qq, aq = zero, zero, zero
+            for j in range(length):
+                y = b[j]
+                q += y
+                qq += y * y
+                aq += np.float32(a[j]) * y
+            t += np.float64(q)
+            tt += np.float64(qq)
+            st += steps[i] * np.float64(aq)
+    return np.array([own[0], own[1], own[2], t, tt, st])
