@@ -3,19 +3,29 @@
     python -m benchmarks.where [--size 2048] [--runs 40] [--threads 2]
 
 Processor time of one thread, the median of all frames; a step's time includes that of the steps indented
-below it. Touching is a compiled loop that adds up the frame's uint16. At the end: what two threads gain
-on frames, beside what they gain on a loop that only computes.
+below it. Touching is a compiled loop that adds up the frame's uint16. At the end: what two threads
+gain in `align`, which reads the frames from a file, and in a `Registrar`, beside their gain on a loop that
+only computes; both know of the detector what `align` reads off the first frames.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks.machine import describe, limit_threads, print_table
+
+TURN = 48
+"""Frames in each turn of the scaling."""
+
+BEFORE = 12
+"""So many of them first, until the reference is ready and all threads are at work."""
 
 STEPS = [
     ("prepare: stabilise, bin by two", "maskreg.core.registrar", "Prepared"),
@@ -65,7 +75,7 @@ def main() -> None:
     print_table(["step", "ms", "touches"], rows)
     enough, not_enough = registrar.looks
     print(f"first look enough for {enough} of {enough + not_enough} frames")
-    _print_scaling(registrar, frames, args.threads)
+    _print_scaling(scan, frames, args.threads)
 
 
 def _watched(register: Callable[[Any], Any], frames: Sequence[Any]) -> dict[str, float]:
@@ -106,27 +116,58 @@ def _timed(function: Callable[..., Any], spent: dict[str, float], name: str) -> 
     return timed
 
 
-def _print_scaling(registrar: Any, frames: list[Any], threads: int) -> None:
-    """Print the gain of several threads, on frames and on a loop that only computes, taking turns."""
+def _print_scaling(scan: Any, frames: list[Any], threads: int) -> None:
+    """Print what several threads gain in `align`, in a `Registrar` and in a loop that only computes."""
     import numpy as np
 
+    from maskreg import Registrar
+    from maskreg.frames import open_frames
+    from maskreg.options import Options
+    from maskreg.series.prepared import prepare
     from maskreg.stream import ordered_map
 
     compute = _compute()
     compute(1)
-    gains: dict[str, list[float]] = {"frames": [], "compute": []}
-    for _ in range(5):
-        for name, task, items in (("frames", registrar, frames[1:]), ("compute", compute, [4_000_000] * 16)):
-            one, many = (
-                _wall(lambda n=n, task=task, items=items: list(ordered_map(task, items, workers=n)))
-                for n in (1, threads)
-            )
-            gains[name].append(one / many)
-    frame, loop = (float(np.median(values)) for values in gains.values())
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "frames.npy"
+        np.save(path, np.stack([frames[k % len(frames)] for k in range(TURN)]))
+        with open_frames(path) as source:
+            series = prepare(source, scan.mask, "first", Options())
+            registrar = Registrar(frames[0], scan.mask, scan.mask, **asdict(series.look.options))
+            shown = [frames[1 + k % (len(frames) - 1)] for k in range(TURN)]
+            maps = {
+                "align": lambda n: series.rows(range(TURN), workers=n),
+                "Registrar": lambda n: ordered_map(registrar, shown, workers=n),
+                "a loop that only computes": lambda n: ordered_map(compute, [4_000_000] * TURN, workers=n),
+            }
+            found: dict[str, list[Any]] = {name: [] for name in maps}
+            for _ in range(5):
+                for name, begin in maps.items():
+                    found[name].append([_each(begin(n)) for n in (1, threads)])
+    medians = {name: np.median(turns, axis=0) for name, turns in found.items()}
+    gains = {
+        name: float(np.median([one[0] / many[0] for one, many in turns])) for name, turns in found.items()
+    }
+    print(f"processor time and wall time of a frame, ms, on one thread and on {threads}:")
+    rows = [
+        [name, *(f"{1e3 * x:.1f}" for x in (one[1], one[0], many[1], many[0])), f"{gains[name]:.2f}"]
+        for name, (one, many) in medians.items()
+    ]
+    print_table(["", "cpu", "wall", f"cpu, {threads}", f"wall, {threads}", "gain"], rows)
+    compared = gains["align"] / gains["a loop that only computes"]
+    cost = medians["align"][0][1] / medians["Registrar"][0][1]
     print(
-        f"{threads} threads: frames {frame:.2f} times as fast as one, a loop that only computes {loop:.2f}; "
-        f"{frame / loop:.2f} of it"
+        f"align: {compared:.2f} of the gain of computing; a frame costs {cost:.2f} of what a Registrar takes"
     )
+
+
+def _each(results: Iterator[Any]) -> tuple[float, float]:
+    """Return wall and processor time that each result took, those left out at first left out."""
+    for _ in range(BEFORE):
+        next(results)
+    wall, cpu = time.perf_counter(), time.process_time()
+    count = sum(1 for _ in results)
+    return (time.perf_counter() - wall) / count, (time.process_time() - cpu) / count
 
 
 def _touch() -> Callable[[Any], int]:
@@ -164,12 +205,6 @@ def _cpu(run: Callable[[], object]) -> float:
     begin = time.thread_time()
     run()
     return time.thread_time() - begin
-
-
-def _wall(run: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    run()
-    return time.perf_counter() - begin
 
 
 def _row(name: str, seconds: float, bare: float) -> list[str]:
