@@ -70,9 +70,9 @@ def _seconds(suffix, told, frames, valid, frame_by_frame) -> float:
 
 def _write_into_shard(writer, number, planes) -> None:
     """Write one frame into its shard at once, as a program does that thinks of no shards."""
-    for name, array in writer._arrays.items():
-        array[number] = planes[name]
-    writer._journal.done = number + 1
+    for name, plane in planes.items():
+        writer._group[name][number] = plane
+    writer._journal.add(number + 1, "")
 
 
 if __name__ == "__main__":

@@ -56,8 +56,7 @@ def test_it_is_the_greatest_of_all(shape: tuple[int, ...], other: tuple[int, ...
 
 @pytest.mark.parametrize("bin_", [2, 4, 8])
 def test_every_block_is_bounded_from_above(monkeypatch: pytest.MonkeyPatch, bin_: int) -> None:
-    monkeypatch.setattr(greatest, "BLOCKS_PER_SIDE", 64 // bin_)
-    monkeypatch.setattr(greatest, "SMALL_BIN", 0)
+    monkeypatch.setattr(greatest, "_bin_of", lambda longest, small: bin_)
     monkeypatch.setattr(greatest, "MOST_DIRECT", 10**6)
     for seed in range(4):
         a, b = pair(seed, (64, 50), (57, 64))
@@ -75,6 +74,18 @@ def test_every_block_is_bounded_from_above(monkeypatch: pytest.MonkeyPatch, bin_
             assert np.isnan(bound) or values[tuple(index)] <= bound + 1e-9
             checked += bool(np.isfinite(bound))
         assert checked > 100
+
+
+def test_smooth_images_are_binned_less_than_rough_ones() -> None:
+    rng = np.random.default_rng(0)
+    mask = np.ones((700, 40), bool)
+    rough = rng.normal(size=mask.shape)
+    rows = np.arange(700)[:, None] * np.ones(40)
+    bins = []
+    for pixels in (rough, np.sin(rows / 30)):
+        image = CentredImage.of(pixels, mask)
+        bins.append([binned.bin for binned in greatest._both_binned(image, image)])
+    assert bins == [[8, 8], [4, 4]]
 
 
 def test_the_greatest_overlap_decides_what_is_allowed() -> None:

@@ -35,14 +35,24 @@ from maskreg.geometry import lag_axis, overlap_slices
 BLOCKS_PER_SIDE = 256
 """Images are binned to at most so many blocks along an axis."""
 
-SMALL_BIN = 4
-"""Below this bin half as many blocks will do: what the bounds lose is less than the time they take."""
+ENOUGH_BLOCKS = 64
+"""So many are enough while the bins are small: what more of them save is less than the time they take."""
+
+SMOOTH_BIN, ROUGH_BIN = 4, 8
+"""What small is, for smooth images, of whose lags many come near to the greatest, and for rough ones."""
+
+SMOOTH = 0.5
+"""Part of an image's energy that is in its blocks' means, from which on it is smooth."""
 
 SINGLE = float(np.finfo(np.float32).eps)
 """Rounding of single precision."""
 
 MOST_DIRECT = 16
 """If more lags than this would have to be summed directly, transforming all sums is as quick."""
+
+FEW_BLOCKS = 64
+FEW_LAGS = 6
+"""So many lags, in no more than so many blocks, are summed directly: sooner than anything is prepared."""
 
 MOST_OPENED = 2**14
 """If more lags than this would have to be looked at, transforming all sums is as quick."""
@@ -148,7 +158,14 @@ def _finalists(
 
     reference, moving = race.images
     race.add(_likely_lag(products, bounds, upper), bounds.least_overlap)
-    rows = bounds.spans_of(upper >= race.best - EQUAL)[0]
+    hopeful = upper >= race.best - EQUAL
+    spans = bounds.spans_of(hopeful)
+    order = np.argwhere(hopeful)
+    few = _few_lags(products, bounds, order, race.best)
+    if few is not None:
+        return spans, few
+    order = order[np.argsort(-upper[hopeful], kind="stable")]
+    rows = spans[0]
     holes = [holes_2d(image.mask) for image in race.images]
     wanted = (
         _wanted_rows(reference, moving, holes[1], rows),
@@ -160,7 +177,6 @@ def _finalists(
     )
     most = min(MOST_OPENED, MOST_LOOKED_UP // (1 + len(holes[0]) + len(holes[1])))
     found, ncc = np.empty((MOST_OPENED, 2), np.intp), np.empty(MOST_OPENED)
-    order = np.stack(np.unravel_index(np.argsort(-upper, axis=None, kind="stable"), upper.shape), axis=1)
     count, best = race_2d(
         *sides[0],
         *sides[1],
@@ -184,6 +200,24 @@ def _finalists(
     spans = bounds.spans_of(upper >= best - EQUAL)
     lags: list[tuple[int, ...]] = [(int(i), int(j)) for i, j in found[: max(count, 0)]]
     return spans, lags if 0 <= count <= MOST_DIRECT else None
+
+
+def _few_lags(
+    products: _Products, bounds: _Bounds, blocks: NDArray[np.intp], best: float
+) -> list[tuple[int, ...]] | None:
+    """Return the lags of two axes that may exceed `best`; None if these are many."""
+    if not 0 < len(blocks) <= FEW_BLOCKS:
+        return None
+    at = tuple(blocks.T)
+    lags = [
+        f + bounds.bin * i[:, None] + np.arange(bounds.bin) for f, i in zip(bounds.first, at, strict=True)
+    ]
+    places = (lags[0] - bounds.first[0])[:, :, None], (lags[1] % products.values.shape[1])[:, None, :]
+    least = (best - EQUAL) * bounds.root[at] - bounds.covariance_slack[at]
+    block, i, j = np.nonzero(products.scale * products.values[places] >= least[:, None, None])
+    if len(block) > FEW_LAGS:
+        return None
+    return [(int(lags[0][k, m]), int(lags[1][k, n])) for k, m, n in zip(block, i, j, strict=True)]
 
 
 def _likely_lag(products: _Products, bounds: _Bounds, upper: NDArray[Any]) -> tuple[int, int]:
@@ -408,11 +442,8 @@ class _Bounds:
 
 def _block_bounds(reference: CentredImage, moving: CentredImage, least: float) -> _Bounds | None:
     """Return bounds for all blocks that may be allowed, or None where they would be of no use."""
-    b, longest = 2, max(*reference.mask.shape, *moving.mask.shape)
-    while longest > b * (BLOCKS_PER_SIDE // 2 if b < SMALL_BIN else BLOCKS_PER_SIDE):
-        b *= 2
-    # moving's mask reaches over earlier blocks as the lag grows, reference's over later ones
-    a, m = side_by_side(lambda side: _Binned(*side), [(reference, b, True), (moving, b, False)])
+    a, m = _both_binned(reference, moving)
+    b = a.bin
     lags = _BlockLags.of(a, m)
     count_a, sum_a, square_a, size_a, core_a, shell_a = side_by_side(lags.of_reference, a.parts)
     count_m, sum_m, square_m, size_m, core_m, shell_m = side_by_side(lags.of_moving, m.parts)
@@ -446,6 +477,26 @@ def _block_bounds(reference: CentredImage, moving: CentredImage, least: float) -
         possible[inside],
         (least * most_least, least * most_most),
     )
+
+
+def _both_binned(reference: CentredImage, moving: CentredImage) -> tuple[_Binned, _Binned]:
+    """Return both images binned to as many blocks as their smoothness asks for."""
+    longest = max(*reference.mask.shape, *moving.mask.shape)
+    fine, b = (_bin_of(longest, small) for small in (SMOOTH_BIN, ROUGH_BIN))
+    # moving's mask reaches over earlier blocks as the lag grows, reference's over later ones
+    sides = [(reference, True), (moving, False)]
+    a, m = side_by_side(lambda side: _Binned(side[0], b, side[1]), sides)
+    if fine < b and a.smoothness * m.smoothness > SMOOTH**2:
+        a, m = side_by_side(lambda side: _Binned(side[0], fine, side[1]), sides)
+    return a, m
+
+
+def _bin_of(longest: int, small: int) -> int:
+    """Return by how much to bin images of at most `longest` pixels per axis."""
+    b = 2
+    while longest > b * (ENOUGH_BLOCKS if b < small else BLOCKS_PER_SIDE):
+        b *= 2
+    return b
 
 
 def _side(
@@ -517,6 +568,7 @@ class _Binned:
 
     Attributes
     ----------
+    bin : int
     parts : list of ndarray of float32
         Number of valid pixels, sums of values, squares and absolute values; 1 where this block and its
         neighbours are all valid (core); 1 where some of them is, not all (shell).
@@ -533,7 +585,14 @@ class _Binned:
             some = some | np.roll(some, step, axis)
         scale = 1 / math.sqrt(image.energy)
         scaled = (x * factor for x, factor in zip(sums, (scale, scale**2, scale), strict=True))
+        self.bin = b
         self.parts = [x.astype(np.float32) for x in (counts, *scaled, every, some & ~every)]
+
+    @property
+    def smoothness(self) -> float:
+        """Part of the image's energy that is in the means of the blocks, 0 to 1."""
+        count, total = self.parts[:2]
+        return float((total**2 / np.maximum(count, 1)).sum())
 
 
 def block_sums(pixels: NDArray[np.float64], mask: NDArray[np.bool_], b: int) -> NDArray[np.float64]:
