@@ -15,7 +15,12 @@ from scipy.ndimage import gaussian_filter
 
 from maskreg import Registrar, register
 from maskreg.core.plan import make_plan
+from maskreg.core.prepared import Prepared
+from maskreg.core.pyramid import MaskPyramid
+from maskreg.core.reference import ReferenceSide
+from maskreg.core.stabilise import detector_for
 from maskreg.masks import load_mask
+from maskreg.options import Options
 from maskreg.testing import ChromiumScan, Rings, Spots, Texture, beam_block
 
 SIDE = 256
@@ -237,3 +242,14 @@ def test_every_frame_of_the_real_series(shared_data, truth):
                 assert other.ok, (name, one, other)
                 # half a pixel may be rounded either way
                 assert np.abs(one.shift - other.shift).max() < 0.1, (name, one, other)
+
+
+@pytest.mark.parametrize("gain", [None, 0.5226])
+def test_rings_of_some_pixels_are_refined_on_the_image_binned_by_two(gain):
+    # single pixels show nothing of them; the noise is known to a part only, and its error is no structure
+    scan = ChromiumScan((1024, 1024), scans=2, delays=tuple(range(9)))
+    frame, offset = scan.frame(0), None if gain is None else 90.97
+    detector = detector_for(Options(gain=gain, offset=offset, read_noise=0), [(frame, scan.mask)])
+    side = ReferenceSide(Prepared(frame, MaskPyramid(scan.mask), detector), Options())
+    assert side.finer_helps(4)
+    assert not side.finer_helps(2)

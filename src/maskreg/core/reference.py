@@ -45,6 +45,9 @@ VISIBLE = 0.03
 FINE_ENOUGH = 3.0
 """A level is fine enough where the best low-pass is this many of its pixels wide."""
 
+NOISE_KNOWN = 0.02
+"""The noise of single pixels is known to this part: of less structure than that it may be the error."""
+
 WORTH_FINER = 0.01
 """A finer level must lessen sigma by more than this part."""
 
@@ -108,7 +111,7 @@ class ReferenceSide:
         if found.low_pass.width >= FINE_ENOUGH:
             return False
         band = self.band(b // 2)
-        beyond = found.faintest > 0 or band.structure > FAINT * band.noise
+        beyond = found.faintest > 0 or band.structure > (FAINT + NOISE_KNOWN) * band.noise
         return beyond or found.binned > WORTH_FINER
 
     def template(self, b: int, gaussian: float | None = None) -> Template:
