@@ -15,6 +15,9 @@ from maskreg.errors import InputError, InputTypeError
 from maskreg.geometry import lag_axis
 from maskreg.stream import available_cores
 
+SMALLEST_THREADED = 512
+"""Where no image is longer than this, threads take longer to begin and to meet than they save."""
+
 SMALLEST_SEARCHED = 192
 """Where no image is longer than this, all lags are computed as soon as the greatest is proven."""
 
@@ -33,10 +36,10 @@ def masked_shift(
     dtype = float_type(reference, moving)
     sides = ("reference_image", reference, reference_mask), ("moving_image", moving, moving_mask)
     between_centres = (np.array(moving.shape) - np.array(reference.shape)) / 2
-    large = max(*reference.shape, *moving.shape) > SMALLEST_SEARCHED
-    with scipy.fft.set_workers(available_cores() if large else 1):
+    longest = max(*reference.shape, *moving.shape)
+    with scipy.fft.set_workers(available_cores() if longest > SMALLEST_THREADED else 1):
         a, b = side_by_side(lambda side: checked(*side), sides)
-        if large:
+        if longest > SMALLEST_SEARCHED:
             lag = greatest_ncc_lag(a, b, overlap_ratio)
             if lag is not None:
                 return np.array(lag) + between_centres, ""

@@ -444,6 +444,8 @@ def _block_bounds(reference: CentredImage, moving: CentredImage, least: float) -
     """Return bounds for all blocks that may be allowed, or None where they would be of no use."""
     a, m = _both_binned(reference, moving)
     b = a.bin
+    if not (a.has_core and m.has_core):  # scattered masks leave no block whole
+        return None
     lags = _BlockLags.of(a, m)
     count_a, sum_a, square_a, size_a, core_a, shell_a = side_by_side(lags.of_reference, a.parts)
     count_m, sum_m, square_m, size_m, core_m, shell_m = side_by_side(lags.of_moving, m.parts)
@@ -587,6 +589,11 @@ class _Binned:
         scaled = (x * factor for x, factor in zip(sums, (scale, scale**2, scale), strict=True))
         self.bin = b
         self.parts = [x.astype(np.float32) for x in (counts, *scaled, every, some & ~every)]
+
+    @property
+    def has_core(self) -> bool:
+        """Whether any block and its neighbours are all valid."""
+        return bool(self.parts[4].any())
 
     @property
     def smoothness(self) -> float:
