@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.frames.file import FileFrames
-from maskreg.frames.plain import read_plain
+from maskreg.frames.plain import in_native_order, read_plain
 
 _START = b"MQ1,"
 _LONGEST_HEADER = 2**16
@@ -79,9 +79,12 @@ class MibFrames(FileFrames):
                 "there is no header where this frame should begin; did the detector's settings change?"
             )
         pixels = stored[self._header :]
-        return (_from_words(pixels, self._bits) if self._bits else pixels.view(_dtype(self._kind))).reshape(
-            self._frame
+        values = (
+            _from_words(pixels, self._bits)
+            if self._bits
+            else in_native_order(pixels.view(_dtype(self._kind)))
         )
+        return values.reshape(self._frame)
 
 
 def _fields(start: bytes) -> list[str]:

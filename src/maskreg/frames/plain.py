@@ -35,7 +35,14 @@ def read_plain(path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[
     with path.open("rb", buffering=0) as file:
         file.seek(offset)
         _fill(array.reshape(-1).view(np.uint8).data, file)
-    return array
+    return in_native_order(array)
+
+
+def in_native_order(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array of our own, its bytes turned round in place: a second one would take twice as long."""
+    if array.dtype.isnative:
+        return array
+    return array.byteswap(inplace=True).view(array.dtype.newbyteorder())
 
 
 def _fill(buffer: memoryview, file: Any) -> None:
