@@ -88,6 +88,15 @@ def test_the_twins_are_compared_on_many_pixels(shift):
     assert assert_twins_agree(template, filled(moving, moving_mask), moving_mask, np.array(shift), near) > 800
 
 
+@pytest.mark.parametrize("part", [0.5, 0.9, 0.97])
+def test_the_twins_agree_on_masks_of_many_runs(part):
+    template, moving, moving_mask = images(np.random.default_rng(5), (20, 300), (22, 290), part)
+    filled_in = filled(moving, moving_mask)
+    for shift in [(0.0, 0.0), (1.25, -7.5), (-3.4, 20.6)]:
+        near = tuple(int(np.rint(s)) for s in shift)
+        assert assert_twins_agree(template, filled_in, moving_mask, np.array(shift), near) > 400
+
+
 @pytest.mark.parametrize("shape", [(200,), (40, 44)])
 def test_the_slopes_are_by_how_much_the_sums_change_with_the_shift(shape):
     rng = np.random.default_rng(3)

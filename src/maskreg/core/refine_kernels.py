@@ -23,6 +23,10 @@ from maskreg.core.kernels import _INLINED, _OPTIONS, _interpolate_row
 tell_of_compilation()
 
 
+FEW_RUNS = 12
+"""Where a row and its counterpart have more runs, pixels are weighted: a run costs as much as ten pixels."""
+
+
 @njit(**_INLINED)
 def _add_own(numbers, steps, i, start, stop, sign, sums):  # type: ignore[no-untyped-def]
     """Add to `sums` what the template's own pixels of one run give, times a sign."""
@@ -174,6 +178,78 @@ def _add_common_and_slopes(ring, slope_ring, order, weights, slopes, numbers, i,
     row[11] += xx
 
 
+@njit(**_INLINED)
+def _add_weighted(ring, slope_ring, order, weights, slopes, numbers, i, a, b, x0, common, row):  # type: ignore[no-untyped-def]
+    """Add what `_add_common_and_slopes` does for a row of many runs: each pixel has a weight, one or none."""
+    c, d = a - x0, b - x0
+    p, q, r = ring[order[0], c:d], ring[order[1], c:d], ring[order[2], c:d]
+    s, t, z = ring[order[3], c:d], ring[order[4], c:d], ring[order[5], c:d]
+    p1, q1, r1 = slope_ring[order[0], c:d], slope_ring[order[1], c:d], slope_ring[order[2], c:d]
+    s1, t1, z1 = slope_ring[order[3], c:d], slope_ring[order[4], c:d], slope_ring[order[5], c:d]
+    w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
+    v0, v1, v2, v3, v4, v5 = slopes[0], slopes[1], slopes[2], slopes[3], slopes[4], slopes[5]
+    f0, f1, f2, f3 = numbers[0, i, a:b], numbers[1, i, a:b], numbers[2, i, a:b], numbers[3, i, a:b]
+    zero = np.float32(0)
+    su, uu, k0, k1, k2, k3 = zero, zero, zero, zero, zero, zero
+    y0, x1, yy, xy, yx, xx = zero, zero, zero, zero, zero, zero
+    one = common[a:b]
+    for j in range(b - a):
+        w = one[j]
+        e0, e1, e2, e3, e4, e5 = p[j], q[j], r[j], s[j], t[j], z[j]
+        u = (w0 * e0 + w1 * e1 + w2 * e2 + w3 * e3 + w4 * e4 + w5 * e5) * w
+        y = (v0 * e0 + v1 * e1 + v2 * e2 + v3 * e3 + v4 * e4 + v5 * e5) * w
+        x = (w0 * p1[j] + w1 * q1[j] + w2 * r1[j] + w3 * s1[j] + w4 * t1[j] + w5 * z1[j]) * w
+        gy, gx = np.float32(f2[j]), np.float32(f3[j])
+        su += u
+        uu += u * u
+        k0 += u * np.float32(f0[j])
+        k1 += u * np.float32(f1[j])
+        k2 += u * gy
+        k3 += u * gx
+        y0 += y
+        x1 += x
+        yy += gy * y
+        yx += gy * x
+        xy += gx * y
+        xx += gx * x
+    row[0] += su
+    row[1] += uu
+    row[2] += k0
+    row[3] += k1
+    row[4] += k2
+    row[5] += k3
+    row[6] += y0
+    row[7] += x1
+    row[8] += yy
+    row[9] += yx
+    row[10] += xy
+    row[11] += xx
+
+
+@njit(**_INLINED)
+def _take_off_lost(numbers, steps, i, common, sums):  # type: ignore[no-untyped-def]
+    """Take off `sums`, but for the number, what a row of the template gives outside of the common pixels."""
+    f0, f1, f2, f3 = numbers[0, i], numbers[1, i], numbers[2, i], numbers[3, i]
+    one, zero = np.float32(1), np.float32(0)
+    s0, s1, s2, s3, k00, k01, k02, k03 = zero, zero, zero, zero, zero, zero, zero, zero
+    for j in range(common.size):
+        lost = one - common[j]
+        a, b = np.float32(f0[j]) * lost, np.float32(f1[j]) * lost
+        y, x = np.float32(f2[j]) * lost, np.float32(f3[j]) * lost
+        s0 += a
+        s1 += b
+        s2 += y
+        s3 += x
+        k00 += a * a
+        k01 += a * b
+        k02 += a * y
+        k03 += a * x
+    r, h, gy, gx = steps[0, i], steps[1, i], steps[2, i], steps[3, i]
+    row = (r * s0, h * s1, r * r * k00, r * h * k01, gy * s2, gx * s3, gy * r * k02, gx * r * k03)
+    for k in range(8):
+        sums[1 + k] -= row[k]
+
+
 @njit(**_OPTIONS)
 def moments_2d(  # type: ignore[no-untyped-def]
     first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
@@ -195,7 +271,8 @@ def moments_2d(  # type: ignore[no-untyped-def]
     u = np.zeros(12)
     row = np.zeros(12, np.float32)
     ring = np.zeros((6, length), np.float32)
-    slope_ring = np.zeros((6, length if with_slopes else 0), np.float32)
+    slope_ring = np.zeros((6, length), np.float32)
+    common = np.zeros(width, np.float32)
     order = np.zeros(6, np.int64)
     ready = y0 + oy - 1
     for i in range(height):
@@ -213,6 +290,9 @@ def moments_2d(  # type: ignore[no-untyped-def]
                 order[k] = (i + oy + k) % 6
             row[:] = 0
             near, last = usable_first[i - iy], usable_first[i - iy + 1]
+        many = inside and first[i + 1] - first[i] + last - near > FEW_RUNS
+        if many:
+            common[:] = 0
         for run in range(first[i], first[i + 1]):
             a, b = np.int64(edges[run, 0]), np.int64(edges[run, 1])
             while near < last and usable_edges[near, 1] + ix <= a:
@@ -225,13 +305,22 @@ def moments_2d(  # type: ignore[no-untyped-def]
                     c = min(b, max(a, x0, usable_edges[other, 0] + ix))
                     d = max(c, min(b, x1, usable_edges[other, 1] + ix))
                     other += 1
-                if a < c:
+                if many:
+                    own[0] -= c - a
+                    for j in range(c, d):
+                        common[j] = 1
+                elif a < c:
                     _add_own(numbers, steps, i, a, c, -1.0, own)
-                if c < d and with_slopes:
+                if many or c == d:
+                    pass
+                elif with_slopes:
                     _add_common_and_slopes(ring, slope_ring, order, wy, vy, numbers, i, c, d, x0, row)
-                elif c < d:
+                else:
                     _add_common(ring, order, wy, numbers, i, c, d, x0, row)
                 a = d
+        if many:
+            _take_off_lost(numbers, steps, i, common, own)
+            _add_weighted(ring, slope_ring, order, wy, vy, numbers, i, x0, x1, x0, common, row)
         if inside:
             y, x = steps[2, i], steps[3, i]
             scales = (1.0, 1.0, steps[0, i], steps[1, i], y, x, 1.0, 1.0, y, y, x, x)
