@@ -32,18 +32,19 @@ def run(args: Namespace) -> int:
 def _of_frames(args: Namespace) -> tuple[list[str], dict[str, Any]]:
     from maskreg.frames import open_frames
     from maskreg.frames.source import metadata_of
-    from maskreg.series.memory import predicted_mb
+    from maskreg.series.memory import predicted
 
     with open_frames(args.input, pattern=args.pattern, metadata=args.metadata) as source:
         last = len(source) - 1
         ends = [metadata_of(source, index) for index in (0, last)]
-        megabytes, at_once = predicted_mb(source)
+        memory = predicted(source)
         lines = [
             source.describe(),
             f"stored as: {source.layout()}",
             f"first: {source.name(0)}{_shown(ends[0])}",
             f"last: {source.name(last)}{_shown(ends[1])}",
-            f"memory to align them, {at_once} at once: at most {megabytes:.0f} MB",
+            f"memory to align them, {memory.at_once} at once: at most {memory.megabytes:.0f} MB, and up to "
+            f"{memory.in_doubt:.0f} MB more where frames show no sure place",
         ]
         facts = {
             "frames": len(source),
@@ -53,7 +54,8 @@ def _of_frames(args: Namespace) -> tuple[list[str], dict[str, Any]]:
             "first": source.name(0),
             "last": source.name(last),
             "layout": source.layout(),
-            "memory_mb": round(megabytes),
+            "memory_mb": round(memory.megabytes),
+            "memory_in_doubt_mb": round(memory.in_doubt),
             "metadata": list(dict.fromkeys(name for row in ends for name in row)),
         }
     return lines, facts

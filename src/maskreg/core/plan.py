@@ -31,6 +31,15 @@ BYTES_OF_PROGRAM = 250_000_000
 FIELDS = 16
 """So many float32 images of its size a reference is made of, those in the making included."""
 
+LAG_BYTES = 36
+"""Bytes a lag that the search of a level keeps: transforms of reference and masks, what all frames share."""
+
+DOUBT_BYTES = 155
+"""Bytes a lag of the finest level that searching it keeps, in every precision and by a matched filter too."""
+
+DOUBT_BYTES_A_FRAME = 175
+"""And for each frame that is searched there at once."""
+
 COMPARED_FIELDS = 12
 """So many float32 images comparing the first frames takes (`maskreg.core.static`), beside those frames."""
 
@@ -90,7 +99,7 @@ class Plan:
     def bytes_per_frame(self) -> int:
         """Memory that one frame in flight needs, bytes: sums and means of all levels, mask, transforms."""
         pixels = math.prod(self.moving_shape)
-        return int(pixels * (2 * 4 * 4 / 3 + 1) + 4 * 10 * math.prod(self.window(self.start)))
+        return int(pixels * (2 * 4 * 4 / 3 + 1) + 4 * 14 * math.prod(self.window(self.start)))
 
     @property
     def seconds_per_frame(self) -> float:
@@ -99,8 +108,15 @@ class Plan:
 
     @property
     def bytes_of_reference(self) -> int:
-        """Memory that the reference needs at most, bytes: refined at full resolution."""
-        return int(math.prod(self.reference_shape) * FIELDS * 4 * 4 / 3)
+        """Memory that the reference needs, bytes: refined at full resolution, searched coarse first."""
+        lags = sum(math.prod(self.window(b)) for b in self.coarse_first)
+        return int(math.prod(self.reference_shape) * FIELDS * 4 * 4 / 3) + LAG_BYTES * lags
+
+    def bytes_in_doubt(self, workers: int) -> int:
+        """Memory beyond that, where so many frames at once have to be searched at full resolution."""
+        if not self.fallback:
+            return 0
+        return math.prod(self.window(self.fallback[-1])) * (DOUBT_BYTES + workers * DOUBT_BYTES_A_FRAME)
 
     def bytes_for(self, workers: int, *, compared: int = 0, mean: bool = False) -> int:
         """Memory of a process that registers so many frames at once.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from math import prod
 
 from maskreg.errors import InputError
@@ -16,14 +17,34 @@ MEMORY_MB = 1000.0
 """Allowed unless told, MB."""
 
 
-def predicted_mb(source: FrameSource) -> tuple[float, int]:
-    """Return how much memory aligning takes at most, MB, and with how many frames at once, unless told."""
+@dataclass(frozen=True)
+class Prediction:
+    """How much memory aligning takes at most, unless told.
+
+    Attributes
+    ----------
+    at_once : int
+        So many frames are registered at once.
+    megabytes : float
+        MB.
+    in_doubt : float
+        MB beyond that, where so many frames at once show no sure place and are searched at full resolution.
+    """
+
+    at_once: int
+    megabytes: float
+    in_doubt: float
+
+
+def predicted(source: FrameSource) -> Prediction:
+    """Return how much memory aligning some frames takes."""
     from maskreg.core.plan import make_plan
 
     shape, compared = tuple(source.shape), _compared(source)
     plan = make_plan(shape, shape)
     workers = plan.workers_within(1e6 * MEMORY_MB - source.held, available_cores(), compared=compared)
-    return (plan.bytes_for(workers, compared=compared) + source.held) / 1e6, workers
+    needed = plan.bytes_for(workers, compared=compared) + source.held
+    return Prediction(workers, needed / 1e6, plan.bytes_in_doubt(workers) / 1e6)
 
 
 def workers_within(
