@@ -142,8 +142,7 @@ def decide(
     """
     if not choice.alike:
         c = choice.winner
-        told = told_place(masked, levels[0], c.shift) if levels[0].matched else None
-        winner = told or place(masked, moving, c.bin, c.shift)
+        winner = told_place(masked, moving, levels, c) or place(masked, moving, c.bin, c.shift)
         return winner, None if choice.rival is None else Rival(nearest_lag(choice.rival.shift), choice.gap)
     first, second, gap = _best_two(masked, moving, [choice.winner, *choice.alike])
     winner, other = (place(masked, moving, c.bin, c.shift) for c in (first, second))

@@ -193,7 +193,9 @@ def forecast(coefficients: NDArray[np.float32], variance: float) -> Forecast:
     """
     shape, ndim = coefficients.shape, coefficients.ndim
     rings = int(np.clip(min(shape) // 2, *RINGS))
-    power, number = _ring_power(coefficients, rings)
+    halves = [_ring_power(coefficients, rings, every=(k, 2)) for k in range(2)]
+    number = halves[0][1] + halves[1][1]
+    power = (halves[0][0] * halves[0][1] + halves[1][0] * halves[1][1]) / np.maximum(number, 1)
     floor = max(variance, 1e-12 * float(power.max(initial=0.0)), 1e-30)
     smooth = _falling(power, number)
     scale = float(np.clip(smooth[-1] / floor, 1 - NOISE_DOUBT, 1 + NOISE_DOUBT))
@@ -207,7 +209,26 @@ def forecast(coefficients: NDArray[np.float32], variance: float) -> Forecast:
     if not np.isfinite(sigmas[best]):
         best = len(candidates) - 1
     low_pass = candidates[best] if rho.any() else gaussian_low_pass(WIDTHS[-1])
-    return Forecast(low_pass, float(sigmas[best]), scale, float(rho[-1]), _added_by_binning(rho, number), rho)
+    signal = _promised_signal(weights, halves, scale * floor)
+    return Forecast(
+        low_pass, float(sigmas[best]), scale, float(rho[-1]), _added_by_binning(rho, number), signal
+    )
+
+
+def _promised_signal(
+    weights: NDArray[np.float64],
+    halves: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    noise: float,
+) -> NDArray[np.float64]:
+    """Return the signal over the noise that the weights do not owe to chance.
+
+    Where a ring of a noisy image has by chance more power, it is given more weight, and would be promised
+    more signal than it has. So half of the frequencies say the weights of the other half.
+    """
+    told = [_told_from_noise(_falling(p, n) / noise, n) for p, n in halves]
+    seen = [p / noise - 1 - _faint(n) for p, n in halves]
+    products = [2 * rho / (1 + 2 * rho) * other for rho, other in zip(told, reversed(seen), strict=True)]
+    return np.where(weights > 0, (products[0] + products[1]) / 2 / np.maximum(weights, 1e-12), 0.0)
 
 
 def search_filter(coefficients: NDArray[np.float32]) -> LowPass:
@@ -231,8 +252,12 @@ def search_filter(coefficients: NDArray[np.float32]) -> LowPass:
 
 def _told_from_noise(power: NDArray[np.float64], number: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the signal in a power, both in units of that of the noise."""
-    faint = max(FAINT, FAINT_SPREADS * np.sqrt(2 / max(float(number.sum()), 1)))
-    return np.asarray(np.maximum(power - 1 - faint, 0.0))
+    return np.asarray(np.maximum(power - 1 - _faint(number), 0.0))
+
+
+def _faint(number: NDArray[np.float64]) -> float:
+    """Return what signal is not told from noise at so many frequencies, in units of the noise."""
+    return max(FAINT, FAINT_SPREADS * float(np.sqrt(2 / max(float(number.sum()), 1))))
 
 
 def known_weights(mean: NDArray[np.float32], twin: NDArray[np.float32], frames: float) -> NDArray[np.float64]:
@@ -258,17 +283,22 @@ def known_weights(mean: NDArray[np.float32], twin: NDArray[np.float32], frames: 
 
 
 def _ring_power(
-    coefficients: NDArray[np.float32], rings: int
+    coefficients: NDArray[np.float32], rings: int, every: tuple[int, int] = (0, 1)
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean power of the frequencies of each ring, and their number.
 
-    White noise of variance v has power v.
+    White noise of variance v has power v. Of the frequencies along the last axis, `every` (k, n) takes each
+    n-th from number k on.
     """
     from maskreg.core.spectrum_kernels import power_in_rings
 
+    first, step = every
     *others, along = cosine_frequencies(coefficients.shape)
-    total, number = power_in_rings(coefficients.reshape(-1, along.size), _squares(others), along**2, rings)
-    return _without_mean(coefficients, total, number)
+    along, rows = along[first::step], coefficients[..., first::step].reshape(-1, len(along[first::step]))
+    total, number = power_in_rings(np.ascontiguousarray(rows), _squares(others), along**2, rings)
+    return (
+        _without_mean(coefficients, total, number) if first == 0 else (total / np.maximum(number, 1), number)
+    )
 
 
 def plain_ring_power(

@@ -15,7 +15,9 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from maskreg.core.peak import Candidate
 from maskreg.core.place import Place, nowhere
+from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import shows_all_directions
 from maskreg.core.search import LevelMap
@@ -34,7 +36,9 @@ OPEN = 0.01
 """A place whose shifts are on the border of what was looked at with this probability is not told."""
 
 
-def told_place(masked: MaskedSide, level: LevelMap, shift: NDArray[np.float64]) -> Place | None:
+def told_place(
+    masked: MaskedSide, moving: Prepared, levels: list[LevelMap], found: Candidate
+) -> Place | None:
     """Return the place that a map tells; None where the reference's gradient tells it, or neither does.
 
     The spectrum is taken for the same in all directions, which that of parallel lines is not: where noise
@@ -43,17 +47,23 @@ def told_place(masked: MaskedSide, level: LevelMap, shift: NDArray[np.float64]) 
     Parameters
     ----------
     masked : MaskedSide
-    level : LevelMap
-        Of a search by a matched filter.
-    shift : (ndim,) ndarray
-        Of a peak of the map, px.
+    moving : Prepared
+    levels : list of LevelMap
+        Of the search.
+    found : Candidate
+        What they have found.
     """
-    b, lag = level.bin, nearest_lag(shift / level.bin)
+    b = min(level.bin for level in levels)
+    shift, lag = found.shift, nearest_lag(found.shift / b)
     normal = masked.normal(b, None, lag)
-    if normal is not None and normal.doubt < 1 and not normal.blind.size:
+    if normal is not None and not normal.blind.size:
         return None
+    matched = levels[0].matched
     shown = shows_all_directions(masked.side.template(b), masked.usable(b).mask, lag)
-    if not shown and normal is not None:
+    if not shown and not (matched and normal is None):
+        return None
+    level = levels[0] if matched else masked.search(b, faint=True)(moving)
+    if not level.near(shift) > level.line:
         return None
     shifts, probability = _likely(level, shift)
     border = np.ones(probability.shape, bool)
