@@ -44,11 +44,7 @@ class Cell:
 
 
 GROSS = 2.0
-"""An answer further than this from the truth along an axis is a gross failure, px,"""
-
-GROSS_BOUNDS = 5.0
-"""if it is also so many times the pair's bound: what noise must do to any answer is no failure. From 1 e/px
-on this is below 2 px."""
+"""An answer further than this from the truth along an axis is a gross failure, px."""
 
 CELLS = (
     *(Cell(scene, 1.0, 1.25) for scene in SCENES),

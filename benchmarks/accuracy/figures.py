@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.cells import GROSS, GROSS_BOUNDS
+from benchmarks.accuracy.cells import GROSS
 from benchmarks.accuracy.pairs import Outcomes
 
 RESAMPLES = 2000
@@ -91,8 +91,7 @@ def _adjusted(ratio: NDArray[np.float64], chance: NDArray[np.float64]) -> tuple[
 
 def near(outcomes: Outcomes) -> NDArray[np.bool_]:
     """Return which answers are no gross failures, (n,); no answer is one."""
-    sigma = np.sqrt(np.diagonal(outcomes.bound, axis1=1, axis2=2))
-    return np.asarray((np.abs(outcomes.error) <= np.fmax(GROSS, GROSS_BOUNDS * sigma)).all(axis=1))
+    return np.asarray((np.abs(outcomes.error) <= GROSS).all(axis=1))
 
 
 def whitened(error: NDArray[np.float64], covariance: NDArray[np.float64]) -> NDArray[np.float64]:

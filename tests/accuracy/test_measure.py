@@ -1,7 +1,5 @@
 """The measure itself: a tool that is known to be so good must be found to be so good."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from benchmarks.accuracy.cells import CELLS, Cell
@@ -79,12 +77,8 @@ def test_locking_is_found_with_its_amplitude(rng):
     assert found.standard_error == pytest.approx(0.01 * np.sqrt(2 / 4000), rel=0.1)
 
 
-def test_without_a_bound_two_pixels_are_the_line_of_gross_failures():
-    found = outcomes([[0.1, 0.1], [2.5, 0.0]])
-    unknown = replace(found, bound=np.full_like(found.bound, np.nan))
-    assert near(unknown).tolist() == [True, False]
-    # what noise must do is no failure
-    assert near(replace(found, bound=np.full_like(found.bound, 0.5))).tolist() == [True, True]
+def test_two_pixels_are_the_line_of_gross_failures():
+    assert near(outcomes([[0.1, 0.1], [2.5, 0.0]])).tolist() == [True, False]
 
 
 def test_pairs_that_are_kept_are_not_measured_again(tmp_path):

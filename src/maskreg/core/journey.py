@@ -15,7 +15,7 @@ from maskreg.core.place import Place, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide, ReferenceSide
 from maskreg.core.search import LevelMap
-from maskreg.core.told import told_place
+from maskreg.core.told import DROWNED, told_place
 from maskreg.geometry import nearest_lag, overlap_slices
 from maskreg.registration import Registration, Rival, Status
 
@@ -27,9 +27,6 @@ DECISIVE = 3.0
 
 SURE = 3.0
 """A place this many spreads above the line needs no finer search."""
-
-DROWNED = 0.5
-"""Where less than this part of the variance is common to both images, noise drowns their pixels."""
 
 ONE_PIXEL = 0.8
 """A match of which one pixel makes this part is none: it says where one hot pixel meets another."""

@@ -294,7 +294,7 @@ def _ring_power(
 
     first, step = every
     *others, along = cosine_frequencies(coefficients.shape)
-    along, rows = along[first::step], coefficients[..., first::step].reshape(-1, len(along[first::step]))
+    rows, along = coefficients.reshape(-1, along.size)[:, first::step], along[first::step]
     total, number = power_in_rings(np.ascontiguousarray(rows), _squares(others), along**2, rings)
     return (
         _without_mean(coefficients, total, number) if first == 0 else (total / np.maximum(number, 1), number)

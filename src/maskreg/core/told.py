@@ -23,6 +23,9 @@ from maskreg.core.refine import shows_all_directions
 from maskreg.core.search import LevelMap
 from maskreg.geometry import nearest_lag
 
+DROWNED = 0.5
+"""Where less than this part of the variance is common to both images, noise drowns their pixels."""
+
 WIDTHS = 4
 """Shifts are looked at to so many widths of the filter to each side of the peak,"""
 
@@ -57,6 +60,9 @@ def told_place(
     shift, lag = found.shift, nearest_lag(found.shift / b)
     normal = masked.normal(b, None, lag)
     if normal is not None and not normal.blind.size:
+        return None
+    common = float(moving.sums_with(masked.side.image, nearest_lag(shift)).ncc.flat[0])
+    if not common**2 <= DROWNED:
         return None
     matched = levels[0].matched
     shown = shows_all_directions(masked.side.template(b), masked.usable(b).mask, lag)
