@@ -82,18 +82,18 @@ def packed_2d(pixels, gradient, smooth, first, edges):  # type: ignore[no-untype
 
 
 @njit(**_INLINED)
+def _add(row, sums):  # type: ignore[no-untyped-def]
+    """Add some sums to the first of a row's."""
+    for k in range(len(sums)):
+        row[k] += sums[k]
+
+
+@njit(**_INLINED)
 def _add_common(ring, order, weights, numbers, i, a, b, x0, row):  # type: ignore[no-untyped-def]
     """Add one run's sums of u, u^2 and the products of u with the four fields."""
-    p, q, r = (
-        ring[order[0], a - x0 : b - x0],
-        ring[order[1], a - x0 : b - x0],
-        ring[order[2], a - x0 : b - x0],
-    )
-    s, t, z = (
-        ring[order[3], a - x0 : b - x0],
-        ring[order[4], a - x0 : b - x0],
-        ring[order[5], a - x0 : b - x0],
-    )
+    c, d = a - x0, b - x0
+    p, q, r = ring[order[0], c:d], ring[order[1], c:d], ring[order[2], c:d]
+    s, t, z = ring[order[3], c:d], ring[order[4], c:d], ring[order[5], c:d]
     w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
     f0, f1, f2, f3 = numbers[0, i, a:b], numbers[1, i, a:b], numbers[2, i, a:b], numbers[3, i, a:b]
     zero = np.float32(0)
@@ -106,12 +106,7 @@ def _add_common(ring, order, weights, numbers, i, a, b, x0, row):  # type: ignor
         k1 += u * np.float32(f1[j])
         k2 += u * np.float32(f2[j])
         k3 += u * np.float32(f3[j])
-    row[0] += su
-    row[1] += uu
-    row[2] += k0
-    row[3] += k1
-    row[4] += k2
-    row[5] += k3
+    _add(row, (su, uu, k0, k1, k2, k3))
 
 
 @njit(**_INLINED)
@@ -164,18 +159,7 @@ def _add_common_and_slopes(ring, slope_ring, order, weights, slopes, numbers, i,
         yx += gy * x
         xy += gx * y
         xx += gx * x
-    row[0] += su
-    row[1] += uu
-    row[2] += k0
-    row[3] += k1
-    row[4] += k2
-    row[5] += k3
-    row[6] += y0
-    row[7] += x1
-    row[8] += yy
-    row[9] += yx
-    row[10] += xy
-    row[11] += xx
+    _add(row, (su, uu, k0, k1, k2, k3, y0, x1, yy, yx, xy, xx))
 
 
 @njit(**_INLINED)
@@ -212,18 +196,7 @@ def _add_weighted(ring, slope_ring, order, weights, slopes, numbers, i, a, b, x0
         yx += gy * x
         xy += gx * y
         xx += gx * x
-    row[0] += su
-    row[1] += uu
-    row[2] += k0
-    row[3] += k1
-    row[4] += k2
-    row[5] += k3
-    row[6] += y0
-    row[7] += x1
-    row[8] += yy
-    row[9] += yx
-    row[10] += xy
-    row[11] += xx
+    _add(row, (su, uu, k0, k1, k2, k3, y0, x1, yy, yx, xy, xx))
 
 
 @njit(**_INLINED)

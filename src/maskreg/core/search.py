@@ -250,27 +250,22 @@ class LevelSearch:
         # below that only where masks or caps leave hardly any lag: then believe the theory, not the few
         score = (scored.z - median) / max(spread, LEAST_SPREAD)
         searched = self._searched & ~np.isnan(scored.ncc)
-        lags = np.count_nonzero(searched) * (1.0 if self._matched is None else self._matched.independent)
-        lines = [
-            significance_line(int(np.ceil(lags)), count / 2**mask.ndim / 4, c)
-            for c in (CHANCE, SECOND_CHANCE)
-        ]
+        matched = self._matched
+        lags = np.count_nonzero(searched) * (1.0 if matched is None else matched.independent)
+        tried = int(np.ceil(lags)), count / 2**mask.ndim / 4
+        line = significance_line(*tried)
         images = self._reference, LevelImage(found.pixels, mask)
         level = LevelMap(
-            self.bin,
-            *images,
-            self.lags,
-            scored.ncc,
-            terms.overlap,
-            score,
-            searched,
-            floor,
-            lines[0],
-            again=lines[0],
+            self.bin, *images, self.lags, scored.ncc, terms.overlap, score, searched, floor, line, again=line
         )
-        if self._matched is not None:
-            reach = int(np.ceil(self._matched.width))
-            level = replace(level, reach=reach, resolved=self._matched.resolved, matched=True, again=lines[1])
+        if matched is not None:
+            level = replace(
+                level,
+                reach=int(np.ceil(matched.width)),
+                resolved=matched.resolved,
+                matched=True,
+                again=significance_line(*tried, SECOND_CHANCE),
+            )
         return level, scored.possible
 
     def terms(self, dtype: type) -> ReferenceTerms:
