@@ -13,6 +13,7 @@ does not know is here: how far the tasks may run ahead, which workers are of use
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
@@ -221,6 +222,7 @@ class Session:
         while True:
             self._settle(task)
             results: list[Any] = self._fetch(task.future)
+            task.future.release()
             last = results[-1] if results else None
             if not (isinstance(last, Raised) and isinstance(last.error, UnfitError)):
                 return results
@@ -259,11 +261,12 @@ class Session:
 
     def _is_done(self, future: Any) -> bool:
         """Wait a little for a future, look after the workers, and return whether it is done."""
-        from distributed import CancelledError, wait
-
         if not future.done():
-            with suppress(TimeoutError, CancelledError), self._client.as_current():
-                wait([future], timeout=TICK)  # type: ignore[no-untyped-call]
+            # distributed.wait would raise when time is up, and what it raises is in a cycle with the
+            # future: until the garbage is collected a worker would keep the result
+            done = threading.Event()
+            future.add_done_callback(lambda _: done.set())
+            done.wait(TICK)
             self._count_now_and_then()
         return bool(future.done())
 
