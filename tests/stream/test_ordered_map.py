@@ -160,7 +160,7 @@ class TestCluster(RunnerContract):
         assert len(found) == 2
         assert os.getpid() not in found
 
-    def test_a_function_is_unpacked_once_a_worker(self, tmp_path):
+    def test_a_function_is_unpacked_once_a_worker_not_once_a_task(self, tmp_path):
         class Counted:
             def __init__(self):
                 (tmp_path / f"{os.getpid()}-{time.monotonic_ns()}").touch()
@@ -174,7 +174,9 @@ class TestCluster(RunnerContract):
         assert list(self.map(Counted(), range(40))) == list(range(40))
         unpacked = [file.name.partition("-")[0] for file in tmp_path.iterdir()]
         assert str(os.getpid()) in unpacked
-        assert len(unpacked) == len(set(unpacked)) <= 3
+        # every 2 s the scheduler may take it from a worker that has nothing to do just then
+        assert len(set(unpacked)) <= 3
+        assert len(unpacked) <= 4
 
     def test_workers_let_go_of_a_function_when_the_map_ends(self, cluster):
         list(self.map(abs, range(10)))

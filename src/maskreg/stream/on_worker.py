@@ -2,7 +2,8 @@
 
 A function reaches a worker once, in a `Package`: Dask hands it from worker to worker and gives
 every task of a worker the same object, in which the function is unpacked once, with all that it
-computes for itself. When nobody needs the package any more, the worker lets go of both.
+computes for itself. When nobody needs the package any more, the worker lets go of both; a worker
+that has had nothing to do for a while may, too, and unpacks it again with its next task.
 """
 
 from __future__ import annotations
