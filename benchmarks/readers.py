@@ -4,7 +4,8 @@
 
 Writes the same uint16 frames in each format, reads every frame once a turn, the readers in turns,
 and prints the best rate of each. The files are in the page cache, so this is the time of the
-reader, not of the disk; a memory map whose frame is copied is the floor.
+reader, not of the disk; a memory map whose frame is copied, its bytes turned round where they are
+big-endian, is the floor.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,16 @@ from benchmarks.machine import describe, print_table
 from maskreg.frames import open_frames
 
 Read = Callable[[int], object]
+
+
+class Layout(NamedTuple):
+    """Where frames lie in a file."""
+
+    first: int
+    """Where the first one begins, bytes."""
+    between: int = 0
+    """Bytes between two."""
+    dtype: str = "<u2"
 
 
 def main() -> None:
@@ -36,11 +48,11 @@ def main() -> None:
     print(f"{args.frames} frames of {args.size} x {args.size} uint16, {frames.nbytes / 1e6:.0f} MB\n")
     rows = []
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        for name, write, plugin, offset in _formats():
+        for name, write, plugin, layout in _formats():
             path, where = write(Path(folder), frames)
             readers = {
                 "ours": open_frames(where).read,
-                "mapped": _mapped(path, frames, offset),
+                "mapped": _mapped(path, frames, layout),
                 "rosettasciio": _lazy(path, plugin),
             }
             rows.append([name, *_rates(readers, len(frames), frames[0].nbytes, args.turns)])
@@ -63,13 +75,14 @@ def _rates(readers: dict[str, Read | None], count: int, nbytes: int, turns: int)
     ]
 
 
-def _formats() -> list[tuple[str, Callable[[Path, NDArray], tuple[Path, str]], str, int | None]]:
-    """Return name, writer, RosettaSciIO's plug-in, and where the first of adjacent frames begins, bytes."""
+def _formats() -> list[tuple[str, Callable[[Path, NDArray], tuple[Path, str]], str, Layout | None]]:
+    """Return name, writer, RosettaSciIO's plug-in, and where the frames lie."""
     return [
-        ("raw", _raw, "", 0),
-        ("NPY", _npy, "numpy", 128),
-        ("MRC", _mrc, "mrc", 1024),
-        ("MIB", _mib, "quantumdetector", None),
+        ("raw", _raw, "", Layout(0)),
+        ("raw, big-endian", _big_endian, "", Layout(0, dtype=">u2")),
+        ("NPY", _npy, "numpy", Layout(128)),
+        ("MRC", _mrc, "mrc", Layout(1024)),
+        ("MIB (big-endian)", _mib, "quantumdetector", Layout(384, 384, ">u2")),
         ("TIFF", _tiff, "tiff", None),
     ]
 
@@ -78,6 +91,11 @@ def _raw(folder: Path, frames: NDArray) -> tuple[Path, str]:
     path = folder / "f.raw"
     frames.tofile(path)
     return path, f"{path}::shape={frames.shape[1]}x{frames.shape[2]},dtype=uint16"
+
+
+def _big_endian(folder: Path, frames: NDArray) -> tuple[Path, str]:
+    path, described = _raw(folder, frames.astype(">u2"))
+    return path, described.replace("uint16", ">u2")
 
 
 def _npy(folder: Path, frames: NDArray) -> tuple[Path, str]:
@@ -110,11 +128,12 @@ def _tiff(folder: Path, frames: NDArray) -> tuple[Path, str]:
     return folder / "f.tif", str(folder / "f.tif")
 
 
-def _mapped(path: Path, frames: NDArray, offset: int | None) -> Read | None:
-    if offset is None:
+def _mapped(path: Path, frames: NDArray, layout: Layout | None) -> Read | None:
+    if layout is None:
         return None
-    mapped = np.memmap(path, "<u2", "r", offset, frames.shape)
-    return lambda index: np.array(mapped[index])
+    strides = (frames[0].nbytes + layout.between, frames.strides[1], frames.itemsize)
+    mapped = np.ndarray(frames.shape, layout.dtype, np.memmap(path, "u1", "r"), layout.first, strides)
+    return lambda index: mapped[index].astype("<u2")
 
 
 def _lazy(path: Path, plugin: str) -> Read | None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.frames.file import FileFrames
-from maskreg.frames.plain import in_native_order, read_plain
+from maskreg.frames.plain import read_plain
 
 _START = b"MQ1,"
 _LONGEST_HEADER = 2**16
@@ -73,18 +73,19 @@ class MibFrames(FileFrames):
         return _RAW_BITS[int(depth)]
 
     def _fetch(self, index: int) -> NDArray[Any]:
-        stored = read_plain(self.path, index * self._stride, (self._stride,), np.dtype("u1"))
-        if not stored[: len(_START)].tobytes() == _START:
+        start = index * self._stride
+        pixels = self._pixels(start + self._header)
+        if read_plain(self.path, start, (len(_START),), np.dtype("u1")).tobytes() != _START:
             raise ValueError(
                 "there is no header where this frame should begin; did the detector's settings change?"
             )
-        pixels = stored[self._header :]
-        values = (
-            _from_words(pixels, self._bits)
-            if self._bits
-            else in_native_order(pixels.view(_dtype(self._kind)))
-        )
-        return values.reshape(self._frame)
+        return pixels.reshape(self._frame)
+
+    def _pixels(self, offset: int) -> NDArray[Any]:
+        if not self._bits:
+            return read_plain(self.path, offset, self._frame, _dtype(self._kind))
+        words = read_plain(self.path, offset, ((self._stride - self._header) // 8,), np.dtype(">u8"))
+        return _from_words(words, self._bits)
 
 
 def _fields(start: bytes) -> list[str]:
@@ -107,9 +108,9 @@ def _dtype(kind: str) -> np.dtype[Any]:
     return np.dtype(_DTYPES[kind])
 
 
-def _from_words(pixels: NDArray[np.uint8], bits: int) -> NDArray[Any]:
-    """Return the pixels of big-endian 64-bit words that hold them from the lowest bits up."""
-    lowest_first = pixels.view(">u8").astype("<u8").view("u1")
+def _from_words(words: NDArray[np.uint64], bits: int) -> NDArray[Any]:
+    """Return the pixels of 64-bit words that hold them from the lowest bits up."""
+    lowest_first = words.astype("<u8", copy=False).view("u1")
     if bits == 1:
         return np.unpackbits(lowest_first, bitorder="little")
     return lowest_first.view("<u2") if bits == 16 else lowest_first
