@@ -29,7 +29,7 @@ BEFORE = 12
 
 STEPS = [
     ("prepare: stabilise, bin by two", "maskreg.core.registrar", "Prepared"),
-    ("search: a first look", "maskreg.core.journey", "first_look"),
+    ("search: a first look", "maskreg.core.journey", "look"),
     ("  bin, background, scores of all lags", "maskreg.core.search", "LevelSearch.__call__"),
     ("    take the background off", "maskreg.core.search", "detail"),
     ("    transforms and scores", "maskreg.core.search", "scores"),

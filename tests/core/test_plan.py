@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from maskreg.core.plan import (
     CHEAP_PIXELS,
     FEWEST_LEVEL_PIXELS,
-    FIRST_PIXELS,
+    LOOK_PIXELS,
     SHORTEST_SIDE,
     make_plan,
     window_length,
@@ -118,17 +118,21 @@ def test_a_large_frame_is_searched_coarse_first():
     assert plan.coarse_first == (8, 16, 32, 64, 128)
     assert plan.fallback == (4, 2, 1)
     assert plan.window(8) == (512, 512)
-    assert plan.first == 16
+    assert plan.looks == (32, 16)
+    assert [plan.refined_from(b) for b in (64, 32, 16, 8, 4)] == [8, 16, 8, 8, 4]
 
 
 @settings(derandomize=True, deadline=None)
 @given(shape_pairs())
-def test_the_first_look_is_at_a_level_coarser_than_the_start(shapes):
+def test_the_first_looks_are_at_levels_coarser_than_the_start(shapes):
     plan = make_plan(*shapes)
-    if plan.first is not None:
-        assert plan.first in plan.coarse_first[1:]
-        assert max(map(math.prod, shapes)) / plan.first ** len(shapes[0]) <= FIRST_PIXELS
-    assert make_plan(*shapes, exact=True).first is None
+    assert list(plan.looks) == sorted(set(plan.looks), reverse=True)
+    assert len(plan.looks) <= len(LOOK_PIXELS)
+    for b in plan.looks:
+        assert b in plan.coarse_first[1:]
+        assert max(map(math.prod, shapes)) / b ** len(shapes[0]) <= max(LOOK_PIXELS)
+        assert plan.start <= plan.refined_from(b) < b
+    assert make_plan(*shapes, exact=True).looks == ()
 
 
 def test_the_smallest_images_have_one_level():
@@ -148,7 +152,7 @@ def test_the_plan_says_what_it_does():
     for part in (
         "(2048, 2048)",
         "(1024, 2048)",
-        "first look at bin 16",
+        "first looks at bins (32, 16)",
         "bins (8, 16",
         "(4, 2, 1)",
         "MB a frame",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from maskreg.core.compare import likelihood_gap, matched_gap
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.peak import Candidate, Choice, choose, most_significant
-from maskreg.core.place import Place, place
+from maskreg.core.place import Place, place, stages
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide, ReferenceSide
 from maskreg.core.search import LevelMap
@@ -35,22 +35,26 @@ ONE_PIXEL = 0.8
 def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
     """Return the registration of a moving image; both images have valid pixels of some variance."""
     side = masked.side
-    seen = first_look(masked, moving)
-    if seen is not None:
-        found = _judged(masked, moving, [seen[0]], seen[1])
-        if found.ok:
+    looked: list[LevelMap] = []
+    for b in masked.looks:
+        level, choice = look(masked, moving, b)
+        looked.append(level)
+        if choice is None:
+            continue
+        found, winner = _judged(masked, moving, [level], choice)
+        if found.ok and (b == masked.plan.looks[-1] or confirmed(masked, found, winner, b)):
             side.count_look(enough=True)
             return found
-    if masked.plan.first is not None:
+    if masked.plan.looks:
         side.count_look(enough=False)
-    levels = search(masked, moving, [] if seen is None else [seen[0]])
+    levels = search(masked, moving, looked)
     if all(level.best is None for level in levels):
         if any(level.searched.any() for level in levels):
             return Registration.failed(
                 Status.WEAK, moving.mask.ndim, "the images correlate at no shift that was searched"
             )
         return Registration.failed(Status.NO_OVERLAP, moving.mask.ndim, _why_forbidden(levels))
-    return _judged(masked, moving, *chosen(masked, moving, levels))
+    return _judged(masked, moving, *chosen(masked, moving, levels))[0]
 
 
 def chosen(masked: MaskedSide, moving: Prepared, levels: list[LevelMap]) -> tuple[list[LevelMap], Choice]:
@@ -76,18 +80,27 @@ def _by_height(faint: LevelMap, choice: Choice) -> Choice:
     return Choice(first, second, max(0.0, matched_gap(faint, first.shift, second.shift)), [])
 
 
-def first_look(masked: MaskedSide, moving: Prepared) -> tuple[LevelMap, Choice] | None:
-    """Return one coarse level and its choice, if it is decisive: far above chance, and nothing alike.
+def look(masked: MaskedSide, moving: Prepared, b: int) -> tuple[LevelMap, Choice | None]:
+    """Return one coarse level, and its choice if it is decisive: far above chance, and nothing alike.
 
-    What comes of it is believed if it is ok; in any other case the whole search decides.
+    What comes of it is believed if it is ok; in any other case finer ones, and the whole search, decide.
     """
-    if masked.first_look is None:
-        return None
-    level = masked.search(masked.first_look)(moving)
+    level = masked.search(b)(moving)
     if level.best is None or not level.score[level.best] >= DECISIVE * level.line:
-        return None
+        return level, None
     choice = choose([level])
-    return None if choice.alike else (level, choice)
+    return level, None if choice.alike else choice
+
+
+def confirmed(masked: MaskedSide, found: Registration, winner: Place, b: int) -> bool:
+    """Return whether the pixels confirm what a look at level `b` found, coarser than all others.
+
+    The last stage must have placed it, and the score be what the reference says of noise alone. What level
+    `b` does not see may move otherwise: then its part of the reference is not explained.
+    """
+    side = masked.side
+    last = list(stages(masked, b))[-1]
+    return (winner.bin, winner.gaussian) == last and found.score >= side.least_score(masked.plan, b)
 
 
 def search(masked: MaskedSide, moving: Prepared, known: Sequence[LevelMap] = ()) -> list[LevelMap]:
@@ -108,8 +121,10 @@ def search(masked: MaskedSide, moving: Prepared, known: Sequence[LevelMap] = ())
     return [faint] if faint.margin > max(level.margin for level in found) else found
 
 
-def _judged(masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice: Choice) -> Registration:
-    """Return the registration of the chosen place."""
+def _judged(
+    masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice: Choice
+) -> tuple[Registration, Place]:
+    """Return the registration of the chosen place, and that place."""
     side, ndim = masked.side, moving.mask.ndim
     winner, rival = decide(masked, moving, levels, choice)
     shift, covariance = winner.shift, winner.covariance
@@ -120,12 +135,13 @@ def _judged(masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice
         status, detail = Status.WEAK, "a single pixel makes the match; mask it if it is hot"
     if not status.keeps_shift:
         failed = Registration.failed(status, ndim, detail)
-        return replace(failed, significance=significance, rival=rival)
+        return replace(failed, significance=significance, rival=rival), winner
     score, overlap = _score(masked, moving, shift)
     if not side.options.subpixel:
         shift, covariance = np.rint(shift), covariance + np.eye(ndim) / 12
     # + 0.0 turns -0.0 into 0.0
-    return Registration(shift + 0.0, covariance, score, significance, overlap, rival, status, detail)
+    found = Registration(shift + 0.0, covariance, score, significance, overlap, rival, status, detail)
+    return found, winner
 
 
 def decide(

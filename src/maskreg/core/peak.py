@@ -77,13 +77,18 @@ def choose(levels: list[LevelMap]) -> Choice:
     winner, *others = candidates(levels)
     level = most_significant(levels, winner.shift)
     best, at = level.near(winner.shift), level.index_of(winner.shift)
-    separate = [other for other in others if _separate(level, at, level.index_of(other.shift))]
-    if not separate:
-        return Choice(winner, None, np.inf, [])
-    scores = [max(0.0, level.near(other.shift)) for other in separate]
     bar = max(ALIKE * best, level.again)
-    alike = [other for other, score in zip(separate, scores, strict=True) if score > bar]
-    return Choice(winner, separate[0], max(0.0, (best**2 - scores[0] ** 2) / 2), alike[:MOST_ALIKE])
+    rival, height = None, 0.0
+    alike = []
+    for other in others:
+        score = max(0.0, level.near(other.shift))
+        # of the first only, and of those that are alike, it matters whether they are separate
+        if (rival is None or score > bar) and _separate(level, at, level.index_of(other.shift)):
+            rival, height = (other, score) if rival is None else (rival, height)
+            alike += [other] if score > bar else []
+    if rival is None:
+        return Choice(winner, None, np.inf, [])
+    return Choice(winner, rival, max(0.0, (best**2 - height**2) / 2), alike[:MOST_ALIKE])
 
 
 def most_significant(levels: list[LevelMap], shift: NDArray[np.float64]) -> LevelMap:

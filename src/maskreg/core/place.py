@@ -94,15 +94,17 @@ def place(
         Do not go down to finer levels: good enough to compare places of the same structure.
     """
     ndim = len(shift)
-    known = Place(shift, np.eye(ndim) * float(b) ** 2, min(b, masked.plan.start), False, nowhere(ndim))
-    ordered = [stage for stage in stages(masked, b) if not coarse or stage[0] >= min(b, masked.plan.start)]
+    begin = masked.plan.refined_from(b)
+    known = Place(shift, np.eye(ndim) * float(b) ** 2, begin, False, nowhere(ndim))
+    ordered = [stage for stage in stages(masked, b) if not coarse or stage[0] >= begin]
     for level, gaussian in ordered:
         # what is to be refined again need not be exact
         last = (level, gaussian) == ordered[-1]
         if not last and _near_enough(masked, known, ordered[-1][0]):
             continue
         tolerance = FINAL_STEP * masked.side.forecast(level).sigma if last else PASSING_STEP
-        known = _stage(masked, moving, level, gaussian, known, tolerance) or known
+        part = FINAL_STEP if last else 0.0
+        known = _stage(masked, moving, level, gaussian, known, tolerance, part) or known
     for wider in (NARROWING, NARROWING**2):
         # less exact than forecast to be best, but noise may have misled the forecast
         if not known.refined:
@@ -149,7 +151,7 @@ def _without_expansion(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
 def stages(masked: MaskedSide, b: int) -> Iterator[tuple[int, float | None]]:
     """Yield (level, Gaussian on top of its low-pass or None), coarse to fine, from what level `b` found."""
     side = masked.side
-    level = min(b, masked.plan.start)
+    level = masked.plan.refined_from(b)
     best = side.forecast(level)
     width = b / level
     while width > NARROWING * best.low_pass.width:
@@ -168,6 +170,7 @@ def _stage(
     gaussian: float | None,
     known: Place,
     tolerance: float,
+    part: float = 0.0,
 ) -> Place | None:
     """Settle and refine at one stage; None where it has nothing better to say."""
     open_px = 3 * float(np.sqrt(np.diagonal(known.covariance).max()))
@@ -182,7 +185,7 @@ def _stage(
     template, usable = masked.side.template(b, gaussian), masked.usable(b)
     if gaussian is None and edges_matter(masked.side.forecast(b).sigma, template):
         template, usable = off_edges(template, usable, nearest_lag(shift / b))
-    found = refine(template, masked.interpolable(moving, b), usable, normal, shift / b, tolerance)
+    found = refine(template, masked.interpolable(moving, b), usable, normal, shift / b, tolerance, part)
     if found is None or not found.converged:
         return None
     moved = normal.known @ normal.known.T @ (b * found.shift - known.shift)

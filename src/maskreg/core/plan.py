@@ -1,7 +1,8 @@
 """Arithmetic only: shapes in; window, pyramid levels and bytes out. The plan prints itself.
 
 A series of lags is searched on images binned by 1, 2, 4, ...: level b holds the frame binned
-b times along every axis. A first look at one coarse level is enough for a frame of strong structure.
+b times along every axis. A first look at one coarse level is enough for a frame of strong structure, a second
+one at the next finer level for most others.
 Otherwise the search starts at the finest level that is cheap, looks at all coarser ones, and goes
 finer only where those do not settle the matter (`maskreg.core.journey`).
 """
@@ -16,8 +17,8 @@ from scipy.fft import next_fast_len
 CHEAP_PIXELS = 2**17
 """The all-lag search starts at the finest level of at most this many pixels."""
 
-FIRST_PIXELS = 2**14
-"""The first look is at the finest level of at most this many pixels."""
+LOOK_PIXELS = (2**12, 2**14)
+"""The first looks are at the finest levels of at most so many pixels, the cheapest first."""
 
 SHORTEST_SIDE = 16
 """No level has a side shorter than this, unless the image itself has."""
@@ -67,15 +68,15 @@ class Plan:
         Every level, finest first.
     start : int
         The bin of the level at which the search starts.
-    first : int or None
-        The bin of the level of the first look, which is enough where it is decisive; None without one.
+    looks : tuple of int
+        The bins of the levels of the first looks, coarsest first; each is enough where it is decisive.
     """
 
     reference_shape: tuple[int, ...]
     moving_shape: tuple[int, ...]
     bins: tuple[int, ...]
     start: int
-    first: int | None = None
+    looks: tuple[int, ...] = ()
 
     @property
     def coarse_first(self) -> tuple[int, ...]:
@@ -86,6 +87,13 @@ class Plan:
     def fallback(self) -> tuple[int, ...]:
         """The finer levels, in the order in which they are searched when that was not enough."""
         return tuple(b for b in reversed(self.bins) if b < self.start)
+
+    def refined_from(self, b: int) -> int:
+        """Return the bin of the level at which a place that level `b` found is refined first.
+
+        Of a first look at a level much coarser than the start, one that costs as little.
+        """
+        return max(b // 2, self.start) if b in self.looks else min(b, self.start)
 
     def window(self, b: int) -> tuple[int, ...]:
         """Return the shape of the transforms at level `b`: no lag meets another's copy.
@@ -148,7 +156,7 @@ class Plan:
     def __str__(self) -> str:
         return (
             f"{self.reference_shape} against {self.moving_shape}: "
-            f"{'' if self.first is None else f'first look at bin {self.first}, '}"
+            f"{f'first looks at bins {self.looks}, ' if self.looks else ''}"
             f"search at bins {self.coarse_first} in windows of {self.window(self.start)}, "
             f"falling back to bins {self.fallback}; {self.bytes_per_frame / 1e6:.0f} MB a frame"
         )
@@ -182,6 +190,8 @@ def make_plan(
     pixels = max(math.prod(reference_shape), math.prod(moving_shape))
     cheap = [b for b in bins if pixels / b ** len(smaller) <= CHEAP_PIXELS]
     start = 1 if exact else (cheap[0] if cheap else bins[-1])
-    look = [b for b in cheap if b > start and pixels / b ** len(smaller) <= FIRST_PIXELS]
-    first = look[0] if look and not exact else None
-    return Plan(tuple(reference_shape), tuple(moving_shape), tuple(bins), start, first)
+    looks = set()
+    for most in LOOK_PIXELS:
+        looks.update([b for b in cheap if b > start and pixels / b ** len(smaller) <= most][:1])
+    coarse_first = () if exact else tuple(sorted(looks, reverse=True))
+    return Plan(tuple(reference_shape), tuple(moving_shape), tuple(bins), start, coarse_first)

@@ -153,6 +153,21 @@ def packed_counts_2d(pixels, first, edges, slope, start, mean):  # type: ignore[
     return numbers, steps, sums
 
 
+@njit(**_INLINED)
+def _add_common(numbers, step, pixels, slope, start, mean, sums):  # type: ignore[no-untyped-def]
+    """Add to `sums` those of one common run over moving, its squares, and its products with the reference."""
+    zero = np.float32(0)
+    q, qq, aq = zero, zero, zero
+    for j in range(pixels.size):
+        y = np.sqrt(max(np.float32(pixels[j]) * slope + start, zero)) - mean
+        q += y
+        qq += y * y
+        aq += y * np.float32(numbers[j])
+    sums[3] += np.float64(q)
+    sums[4] += np.float64(qq)
+    sums[5] += step * np.float64(aq)
+
+
 @njit(**_OPTIONS)
 def counted_sums_2d(  # type: ignore[no-untyped-def]
     numbers, steps, whole, first, edges, pixels, moving_first, moving_edges, slope, start, mean, sy, sx
@@ -160,24 +175,14 @@ def counted_sums_2d(  # type: ignore[no-untyped-def]
     """Return what `maskreg.core.search_kernels.common_sums_2d` does, for counts not stabilised yet.
 
     The reference is packed (`packed_counts_2d`), the masks are given as their runs. Its own sums are those
-    over all its pixels less those over the ones that are not common: few, mostly. A row of moving is summed
-    as a whole, set to zero between the runs that are common.
+    over all its pixels less those over the ones that are not common: few, mostly.
     """
-    height, width = numbers.shape
-    rows, columns = pixels.shape
-    x0, x1 = max(0, sx), min(width, columns + sx)
-    length = max(0, x1 - x0)
-    own = whole.copy()
-    t, tt, st = 0.0, 0.0, 0.0
-    zero = np.float32(0)
-    b = np.empty(length, np.float32)
+    height, rows = numbers.shape[0], pixels.shape[0]
+    sums = np.zeros(6)
+    sums[:3] = whole
     for i in range(height):
-        inside = length > 0 and 0 <= i - sy < rows
-        near, last, after = 0, 0, 0
-        if inside:
-            p = pixels[i - sy, x0 - sx : x1 - sx]
-            for j in range(length):
-                b[j] = np.sqrt(max(np.float32(p[j]) * slope + start, zero)) - mean
+        near, last = 0, 0
+        if 0 <= i - sy < rows:
             near, last = moving_first[i - sy], moving_first[i - sy + 1]
         for run in range(first[i], first[i + 1]):
             at, end = np.int64(edges[run, 0]), np.int64(edges[run, 1])
@@ -192,23 +197,9 @@ def counted_sums_2d(  # type: ignore[no-untyped-def]
                     d = max(c, min(end, moving_edges[other, 1] + sx))
                     other += 1
                 if at < c:
-                    _add_own(numbers[i], steps[i], at, c, -1.0, own)
+                    _add_own(numbers[i], steps[i], at, c, -1.0, sums)
                 if c < d:
-                    for j in range(after, c - x0):
-                        b[j] = zero
-                    after = d - x0
+                    p = pixels[i - sy, c - sx : d - sx]
+                    _add_common(numbers[i, c:d], steps[i], p, slope, start, mean, sums)
                 at = d
-        if inside:
-            for j in range(after, length):
-                b[j] = zero
-            a = numbers[i, x0:x1]
-            q, qq, aq = zero, zero, zero
-            for j in range(length):
-                y = b[j]
-                q += y
-                qq += y * y
-                aq += np.float32(a[j]) * y
-            t += np.float64(q)
-            tt += np.float64(qq)
-            st += steps[i] * np.float64(aq)
-    return np.array([own[0], own[1], own[2], t, tt, st])
+    return sums

@@ -42,6 +42,12 @@ LAG_STEPS = 256
 VISIBLE = 0.03
 """A first look shows at least this part of the reference's structure, or it is not believed alone."""
 
+MOSTLY_VISIBLE = 0.5
+"""A coarser one before it at least this part: periods that its pixels cannot tell apart it hardly shows."""
+
+UNEXPLAINED = 0.5
+"""What such a look finds may leave this part of what it does not see unexplained, beside the noise."""
+
 FINE_ENOUGH = 3.0
 """A level is fine enough where the best low-pass is this many of its pixels wide."""
 
@@ -157,6 +163,28 @@ class ReferenceSide:
         """Return which part of the reference's structure the search of level `b` sees."""
         return visible_part({a: self.band(a) for a in plan.bins if a <= seen_bands(b)}, b)
 
+    def shows_most(self, plan: Plan, b: int) -> bool:
+        """Return whether level `b` shows most of the structure, and the score would tell if it did not."""
+        hidden, noise = self._hidden(plan, b), self._noise_of_pixels[1]
+        return self.visible(plan, b) >= MOSTLY_VISIBLE and UNEXPLAINED * hidden > NOISE_KNOWN * noise
+
+    def least_score(self, plan: Plan, b: int) -> float:
+        """Return the score of a frame in which what level `b` does not see is only partly explained."""
+        return 1 - (self._noise_of_pixels[1] + UNEXPLAINED * self._hidden(plan, b)) / self._variance
+
+    def _hidden(self, plan: Plan, b: int) -> float:
+        """Return the variance of the structure that level `b` does not see."""
+        return sum(self.band(a).structure for a in plan.bins if a < b)
+
+    @cached_property
+    def _variance(self) -> float:
+        """That of single pixels, noise included."""
+        packed = self.image.packed
+        if packed is None:
+            return float(self.image.pixels[self.image.mask].var(dtype=np.float64))
+        n, total, squares = packed[2]
+        return float(squares / n - (total / n) ** 2)
+
     def count_look(self, *, enough: bool) -> None:
         """Count a frame whose first look was enough, or was not."""
         with self._lock:
@@ -185,10 +213,11 @@ class MaskedSide:
         self._levers: dict[tuple[int, tuple[int, ...]], Lever | None] = {}
 
     @cached_property
-    def first_look(self) -> int | None:
-        """The level that may be believed alone; None if the reference does not show well in any."""
-        first = self.plan.first
-        return first if first is not None and self.side.visible(self.plan, first) >= VISIBLE else None
+    def looks(self) -> tuple[int, ...]:
+        """The levels that may be believed alone, coarsest first: those in which the reference shows well."""
+        coarser, last = self.plan.looks[:-1], self.plan.looks[-1:]
+        shown = [b for b in coarser if self.side.shows_most(self.plan, b)]
+        return (*shown, *(b for b in last if self.side.visible(self.plan, b) >= VISIBLE))
 
     def search(self, b: int, *, faint: bool = False) -> LevelSearch:
         """Return the search at level `b`, by a matched filter if it is for faint images."""

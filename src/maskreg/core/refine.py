@@ -46,6 +46,9 @@ KNOWN = 0.3
 SLOPES_DOUBT = 0.01
 """They make it to this part where the low-pass is a pixel wide: what is left is interpolation's own error."""
 
+SHORT_STEP = 0.1
+"""After a step of less than this part of the low-pass's width the slopes are those of before."""
+
 LEAST_SHOWN = 0.4
 """At least this part of the energy that the spectrum promises must be seen along each direction."""
 
@@ -124,6 +127,7 @@ def refine(
     normal: NormalMatrices,
     start: NDArray[np.float64],
     tolerance: float,
+    part: float = 0.0,
 ) -> Refinement | None:
     """Return the refined shift, or None where the images do not determine one.
 
@@ -140,6 +144,8 @@ def refine(
         Within about a width of the low-pass of the answer, px.
     tolerance : float
         The iteration ends when less than this is left, px.
+    part : float
+        Or less than this part of the least sigma along any direction.
     """
     tolerance = max(tolerance, SHORTEST_STEP)
     nearest = nearest_lag(start)
@@ -148,6 +154,7 @@ def refine(
     gain: float | None = None
     # slopes cost half a pass, and save one where the matrices are not known as well as is asked for
     steep = tolerance < INTERPOLATION_PX and normal.doubt < KNOWN and not normal.blind.size
+    inverse, doubt = normal.inverse, max(normal.doubt, MODEL_DOUBT)
     for _ in range(MOST_STEPS):
         # the set of pixels stays while it fits, or it would hop from step to step at half a pixel
         if np.abs(shift - nearest).max() > 1:
@@ -158,19 +165,24 @@ def refine(
         gain = _gain(template, sums, normal.noise)
         if gain is None:
             return None
-        inverse, doubt = _of_slopes(template, sums, gain) or (
-            normal.inverse,
-            max(normal.doubt, MODEL_DOUBT),
-        )
+        if steep:
+            known = normal.inverse, max(normal.doubt, MODEL_DOUBT)
+            inverse, doubt = _of_slopes(template, sums, gain) or known
         step = -inverse @ projected_residual(sums, gain)
         step *= min(1.0, STEP_LIMIT * template.low_pass.width / max(float(np.abs(step).max()), 1e-30))
         shift = shift + step
         left = float(np.abs(step).max())
+        # over a short way they change less than they are known
+        steep = steep and left > SHORT_STEP * template.low_pass.width
         left *= doubt + (left / template.low_pass.width) ** 2
-        if left < tolerance:
-            break
+        covariance = None
+        if part or left < tolerance:
+            covariance = _covariance(template, normal, sums, gain, shift)
+            if left < max(tolerance, part * _least_sigma(covariance, normal)):
+                break
     assert gain is not None
-    covariance = _covariance(template, normal, sums, gain, shift)
+    if covariance is None:
+        covariance = _covariance(template, normal, sums, gain, shift)
     # what is left of the iteration must be small against what the noise leaves open
     settled = left < SMALL_STEP * np.sqrt(np.trace(covariance)) + tolerance
     return Refinement(shift, covariance, bool(settled), gain)
@@ -529,6 +541,12 @@ def _gain(template: Template, sums: Moments, noise: float) -> float | None:
     if not (reference > 0 and moving > 0):
         return None
     return float(reference / moving)
+
+
+def _least_sigma(covariance: NDArray[np.float64], normal: NormalMatrices) -> float:
+    """Return the least sigma along any direction that is known, px."""
+    within = normal.known.T @ covariance @ normal.known
+    return float(np.sqrt(max(np.linalg.eigvalsh(within)[0], 0.0)))
 
 
 def projected_residual(sums: Moments, gain: float) -> NDArray[np.float64]:
