@@ -59,7 +59,7 @@ def likelihood_gap(
         None where the two places have too few pixels in common.
     """
     template = masked.side.template(b)
-    pixels, usable = masked.interpolable(moving, b), masked.usable(b).mask
+    usable = masked.usable(b).mask
     near = [nearest_lag(place.shift / b) for place in (one, other)]
     own = [template.mask & shifted_mask(usable, lag, template.mask.shape) for lag in near]
     common = own[0] & own[1]
@@ -67,14 +67,15 @@ def likelihood_gap(
     if n < 3 or n < COMMON_PART * max(np.count_nonzero(mask) for mask in own):
         return None
     left, misplaced = [], 0.0
-    for place, lag in zip((one, other), near, strict=True):
-        shift = place.shift / b
-        # the common pixels on the grid of moving
-        there = Region(shifted_mask(common, tuple(-s for s in lag), usable.shape))
-        between = moments(template, pixels, there, shift, lag)
-        around = window_sums(template.pixels, common, pixels, usable, lag, 1)
-        left.append(_unexplained(between, _variance_at(around, shift - np.array(lag))))
-        misplaced = max(misplaced, _misplaced(around, place.covariance / b**2))
+    with masked.interpolable(moving, b) as pixels:
+        for place, lag in zip((one, other), near, strict=True):
+            shift = place.shift / b
+            # the common pixels on the grid of moving
+            there = Region(shifted_mask(common, tuple(-s for s in lag), usable.shape))
+            between = moments(template, pixels, there, shift, lag)
+            around = window_sums(template.pixels, common, pixels, usable, lag, 1)
+            left.append(_unexplained(between, _variance_at(around, shift - np.array(lag))))
+            misplaced = max(misplaced, _misplaced(around, place.covariance / b**2))
     left = [min(1.0, max(part, misplaced)) for part in left]
     gap = 0.5 * (n - 2) * float(np.log(left[1] / left[0]))
     sure = abs(gap) - CHANCE_SPREADS * _chance_gap(n, min(left))

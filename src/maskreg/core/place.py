@@ -123,8 +123,9 @@ def _with_shared_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
     block, normal = masked.side.block(b, gaussian), masked.normal(b, gaussian, lag)
     if block is None or normal is None:
         return known
-    template, pixels = masked.side.template(b, gaussian), masked.interpolable(moving, b)
-    seen = seen_noise(block, template, pixels, masked.usable(b).mask, shift, lag, known.gain)
+    template = masked.side.template(b, gaussian)
+    with masked.interpolable(moving, b) as pixels:
+        seen = seen_noise(block, template, pixels, masked.usable(b).mask, shift, lag, known.gain)
     return known if seen is None else replace(known, covariance=scaled(known.covariance, normal, seen))
 
 
@@ -141,10 +142,11 @@ def _without_expansion(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
     rings, lever, normal = masked.side.rings(b), masked.lever(b, lag), masked.normal(b, None, lag)
     if rings is None or lever is None or normal is None or known.blind.size or normal.blind.size:
         return known
-    shift, covariance = without_expansion(
-        rings, lever, normal, masked.interpolable(moving, b), masked.usable(b),
-        known.shift / b, lag, known.covariance / b**2, known.gain,
-    )  # fmt: skip
+    with masked.interpolable(moving, b) as pixels:
+        shift, covariance = without_expansion(
+            rings, lever, normal, pixels, masked.usable(b),
+            known.shift / b, lag, known.covariance / b**2, known.gain,
+        )  # fmt: skip
     return replace(known, shift=b * shift, covariance=b**2 * covariance)
 
 
@@ -185,7 +187,8 @@ def _stage(
     template, usable = masked.side.template(b, gaussian), masked.usable(b)
     if gaussian is None and edges_matter(masked.side.forecast(b).sigma, template):
         template, usable = off_edges(template, usable, nearest_lag(shift / b))
-    found = refine(template, masked.interpolable(moving, b), usable, normal, shift / b, tolerance, part)
+    with masked.interpolable(moving, b) as pixels:
+        found = refine(template, pixels, usable, normal, shift / b, tolerance, part)
     if found is None or not found.converged:
         return None
     moved = normal.known @ normal.known.T @ (b * found.shift - known.shift)

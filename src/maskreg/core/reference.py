@@ -6,6 +6,8 @@ part when it is first needed and keep it, once for all threads.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from threading import RLock
@@ -26,12 +28,10 @@ from maskreg.core.search import LevelSearch
 from maskreg.core.shared_noise import Block, find_block
 from maskreg.core.spectra import cross, transform
 from maskreg.core.spectrum import FAINT, Forecast, forecast
+from maskreg.core.surround import Surround, where_interpolable
 from maskreg.core.template import Template, make_template
 from maskreg.core.whole import Whole
 from maskreg.options import Options
-
-TAPS_REACH = 3
-"""Pixels that six-tap interpolation reaches to either side."""
 
 STRICT_PART = 0.25
 """Where whole neighbourhoods keep less than this part of the valid pixels the mask is scattered."""
@@ -209,6 +209,7 @@ class MaskedSide:
         self._safe: dict[tuple[int, int], NDArray[np.bool_]] = {}
         self._scattered: dict[int, bool] = {}
         self._usable: dict[int, Region] = {}
+        self._surrounds: dict[int, Surround] = {}
         self._normal: dict[tuple[int, float | None, tuple[int, ...]], NormalMatrices | None] = {}
         self._levers: dict[tuple[int, tuple[int, ...]], Lever | None] = {}
 
@@ -248,14 +249,16 @@ class MaskedSide:
             return self._safe[b, radius]
 
     def scattered(self, b: int) -> bool:
-        """Return whether hardly any pixel of moving has a valid neighbourhood at level `b`.
+        """Return whether hardly any pixel of moving has valid neighbours at level `b`.
 
         Then ignored pixels are filled in from their neighbours before interpolation.
         """
         with self._lock:
             if b not in self._scattered:
-                whole, valid = self.safe(b, TAPS_REACH), self.masks.level(b)
-                self._scattered[b] = bool(np.count_nonzero(whole) < STRICT_PART * np.count_nonzero(valid))
+                valid = self.masks.level(b)
+                self._scattered[b] = bool(
+                    np.count_nonzero(where_interpolable(valid)) < STRICT_PART * np.count_nonzero(valid)
+                )
             return self._scattered[b]
 
     def usable(self, b: int) -> Region:
@@ -263,13 +266,29 @@ class MaskedSide:
         scattered = self.scattered(b)
         with self._lock:
             if b not in self._usable:
-                self._usable[b] = Region(self.masks.level(b) if scattered else self.safe(b, TAPS_REACH))
+                self._usable[b] = Region(
+                    self.masks.level(b) if scattered else where_interpolable(self.masks.level(b))
+                )
             return self._usable[b]
 
-    def interpolable(self, moving: Prepared, b: int) -> NDArray[np.float32]:
-        """Return the pixels of moving at level `b` that are interpolated where `usable`."""
+    @contextmanager
+    def interpolable(self, moving: Prepared, b: int) -> Iterator[NDArray[np.float32]]:
+        """Give the pixels of moving at level `b` that are interpolated where `usable`.
+
+        Meanwhile nothing else may read that level of moving.
+        """
         image = moving.level(b)
-        return filled(image.pixels, image.mask) if self.scattered(b) else image.pixels
+        if self.scattered(b):
+            yield filled(image.pixels, image.mask)
+            return
+        with self._surround(b).continued(image.pixels) as pixels:
+            yield pixels
+
+    def _surround(self, b: int) -> Surround:
+        with self._lock:
+            if b not in self._surrounds:
+                self._surrounds[b] = Surround(self.masks.level(b))
+            return self._surrounds[b]
 
     def normal(self, b: int, gaussian: float | None, lag: tuple[int, ...]) -> NormalMatrices | None:
         """Return the normal matrices of a template at the nearest lag of a coarse grid."""

@@ -21,7 +21,10 @@ EDGE_PX = 0.8
 """Edges make an error of about this over N^(3/4), px (measured: 1e-4 px for 256 x 256 pixels)."""
 
 RIM = 4
-"""So many pixels along the edges are left out."""
+"""So many pixels along the edges are left out,"""
+
+TAPS_BEYOND = 2
+"""and of moving so many more: no tap of interpolation may reach an ignored one."""
 
 ENOUGH = 0.25
 """At least this part of the pixels must be left."""
@@ -43,7 +46,7 @@ def off_edges(template: Template, usable: Region, lag: tuple[int, ...]) -> tuple
     lag : tuple of int
     """
     shape = template.mask.shape
-    mask, far = eroded(template.mask, RIM), eroded(usable.mask, RIM)
+    mask, far = eroded(template.mask, RIM), eroded(usable.mask, RIM + TAPS_BEYOND)
     common = mask & shifted_mask(far, lag, shape)
     if np.count_nonzero(common) < ENOUGH * np.count_nonzero(
         template.mask & shifted_mask(usable.mask, lag, shape)
