@@ -17,7 +17,7 @@ from maskreg import Registrar, register
 from maskreg.core.plan import make_plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
-from maskreg.core.reference import ReferenceSide
+from maskreg.core.reference import MaskedSide, ReferenceSide
 from maskreg.core.stabilise import detector_for
 from maskreg.masks import load_mask
 from maskreg.options import Options
@@ -205,6 +205,36 @@ def test_ordinary_frames_need_the_first_look_only():
     for k in range(1, 20):
         assert registrar(series.frame(k)).ok
     assert registrar.looks == (19, 0)
+
+
+def test_the_score_bears_out_the_coarsest_look_and_not_a_place_a_few_pixels_off():
+    scan = ChromiumScan((1024, 1024), scans=2, delays=tuple(range(3)))
+    frame, other = scan.frame(0), scan.frame(4)
+    masks = MaskPyramid(scan.mask)
+    detector = detector_for(Options(), [(frame, scan.mask)])
+    image = Prepared(frame, masks, detector)
+    masked = MaskedSide(ReferenceSide(image, Options()), masks)
+    assert masked.looks == masked.plan.looks == (16, 8)
+    least = masked.side.least_score(masked.plan, 16)
+    moving = Prepared(other, masks, detector, image.mean)
+    at = np.rint(scan.shifts[4] - scan.shifts[0]).astype(int)
+
+    def score(off):
+        lag = tuple(int(s) for s in at + off)
+        return float(moving.sums_with(image, lag).ncc.flat[0])
+
+    assert score((0, 0)) >= least
+    for off in [(16, 0), (0, -16), (12, 12)]:
+        assert score(off) < least
+
+
+def test_where_the_score_cannot_tell_what_is_hidden_the_coarsest_look_is_left_out():
+    rng = np.random.default_rng(17)
+    broad = poisson(rng, 20 + 100 * np.exp(-((ROWS - 120) ** 2 + (COLUMNS - 130) ** 2) / 2 / 40**2))
+    masks = MaskPyramid(ALL)
+    side = ReferenceSide(Prepared(broad, masks, detector_for(Options(), [(broad, ALL)])), Options())
+    assert 4 in MaskedSide(side, masks).plan.looks
+    assert 4 not in MaskedSide(side, masks).looks
 
 
 def test_frames_of_hardly_any_electron_are_searched_at_all_levels():
