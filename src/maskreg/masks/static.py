@@ -56,6 +56,10 @@ _FEATURELESS = 10
 """Without a pixel that follows the sample within so many px, the sample has no features there."""
 _ACROSS = 0.75
 """Part of the way from block to sample beyond which a pixel beside the edge is sample."""
+_DARK = 0.02
+"""Part of the sample that may be as dark as a block."""
+_DARKEST = 0.1
+"""Part of the way from block to sample up to which a pixel is the block's."""
 _OWN_SHARE = 2.0
 """And by how many by itself."""
 _SPECK = 12
@@ -98,13 +102,16 @@ def static_pixels(
         return _judge(predict(frames, shifts, trusted, workers=workers), over_time)
 
     if first is None:
-        trusted = _first_trust(judge(~defective), over_time.mean, defective)
+        judged = judge(~defective)
+        stands = _standing(judged)
+        trusted = _first_trust(judged, stands, over_time.mean, defective)
     else:
-        trusted = ~first & ~defective
+        stands, trusted = first & ~defective, ~first & ~defective
+    block = _darkness(over_time.mean, stands)
     for _ in range(_ROUNDS):
         judged = judge(trusted)
         out = ~trusted & ~defective
-        entering = _agreeing(judged, over_time.mean, out)
+        entering = _agreeing(judged, over_time.mean, out, block)
         after = np.where(trusted, ~judged.contradicts, entering) & ~defective
         after &= ~_standing_islands(after, judged)
         changed = float((after != trusted).mean())
@@ -195,9 +202,13 @@ def _collected(
     return average, average / np.sqrt(noise + mean(tolerance) + 1e-30)
 
 
-def _first_trust(judged: _Judged, mean: Image, defective: Mask) -> Mask:
-    """Return which pixels to trust at first: those nearer to what moves than to what stands still."""
-    stands = np.asarray(ndimage.binary_opening(judged.darker, np.ones((2, 2))))
+def _standing(judged: _Judged) -> Mask:
+    """Return the pixels that are shown to stand still: not lone ones."""
+    return np.asarray(ndimage.binary_opening(judged.darker, np.ones((2, 2))))
+
+
+def _first_trust(judged: _Judged, stands: Mask, mean: Image, defective: Mask) -> Mask:
+    """Return which pixels to trust at first: those nearer to what moves than to what `stands` still."""
     if not stands.any():
         return ~defective
     moves = judged.follows | (judged.contradicts & ~judged.darker) | _beside(stands, judged, mean, defective)
@@ -252,11 +263,12 @@ def _steepness(mean: Image, defective: Mask) -> Image:
     return np.asarray(np.minimum(slope / (np.quantile(slope, 0.98) or 1.0), _STEEPEST))
 
 
-def _agreeing(judged: _Judged, mean: Image, out: Mask) -> Mask:
+def _agreeing(judged: _Judged, mean: Image, out: Mask, block: Image) -> Mask:
     """Return which pixels of `out` agree with the prediction, rather than with the static ones around."""
     prediction = judged.prediction
     strip = out & judged.seen
     static = _inside(mean, out, strip)
+    static = np.where(np.isfinite(block), np.minimum(block, static), static)
     agrees = np.zeros(out.shape, dtype=bool)
     undecided = strip.copy()
     for sigma in (0.0, 1.0, 3.0):
@@ -271,10 +283,29 @@ def _agreeing(judged: _Judged, mean: Image, out: Mask) -> Mask:
         undecided &= ~decided
     _, z = _collected(prediction.bias, judged.variance, judged.tolerance, strip, 3.0)
     still = smoothed_sum(np.where(strip, judged.ratio, 0), 2.5) / 2
-    agrees |= undecided & (z > -_DARKER) & (z < 3.5) & (still > -3)
+    # what is darker than nearly all of the sample stays out unless something tells that it moves
+    level, sample = ndimage.gaussian_filter(mean, 1.0), ~out & judged.seen
+    dark = level < np.quantile(level[sample], _DARK) if sample.any() else np.zeros(out.shape, bool)
+    agrees |= undecided & ~dark & (z > -_DARKER) & (z < 3.5) & (still > -3)
     # a lone pixel that agrees among many that do not does so by chance
     agrees = np.asarray(ndimage.uniform_filter((agrees | ~out).astype(float), 3)) > 0.5
     return np.asarray(strip & ~judged.contradicts & (judged.follows | agrees))
+
+
+def _darkness(mean: Image, stands: Mask) -> Image:
+    """Return how bright a block is near the pixels that are shown to stand still; -inf without any.
+
+    Such are found along its edge, which is partly sample: its own brightness is that of the darkest ones.
+    """
+    if not stands.any():
+        return np.full(mean.shape, -np.inf)
+    smooth = ndimage.gaussian_filter(mean, 1.0)
+    around = ndimage.binary_dilation(stands, iterations=2)
+    low = ndimage.minimum_filter(np.where(around, smooth, smooth.max()), 7)
+    high = ndimage.maximum_filter(np.where(around, smooth, smooth.min()), 7)
+    inside = around & (smooth <= low + _DARKEST * (high - low))
+    at = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    return np.asarray(_averaged(mean, inside, 2.0)[tuple(at)])
 
 
 def _standing_islands(trusted: Mask, judged: _Judged) -> Mask:
