@@ -89,7 +89,7 @@ def test_every_window_holds_every_lag_of_its_level(shapes):
 def test_a_frame_is_planned_at_least_its_own_memory(shapes):
     plan = make_plan(*shapes)
     assert plan.bytes_per_frame >= 4 * math.prod(shapes[1])
-    assert make_plan(*shapes, exact=True).bytes_per_frame >= plan.bytes_per_frame
+    assert plan.bytes_for(2) > plan.bytes_for(1) > plan.bytes_of_reference
 
 
 @settings(derandomize=True, deadline=None)
@@ -109,7 +109,25 @@ def test_as_many_frames_at_once_are_allowed_as_fit_into_the_memory(shapes, wante
 
 def test_two_frames_of_2048_squared_at_once_are_planned_within_a_gigabyte():
     first_frames = 16 * 2048 * 2048 * 2
-    assert make_plan((2048, 2048), (2048, 2048)).bytes_for(2, compared=first_frames) < 1e9
+    plan = make_plan((2048, 2048), (2048, 2048))
+    assert plan.bytes_for(2, compared=first_frames) < 1e9
+    assert plan.bytes_for(1, compared=first_frames, mean=True) < 1e9
+    # the first frames are compared before any is registered to what they tell
+    assert plan.bytes_for(2, compared=10**10) > 10**10 > plan.bytes_for(2, compared=first_frames)
+
+
+@settings(derandomize=True, deadline=None)
+@given(shape_pairs())
+def test_only_levels_of_many_pixels_are_fine_and_few_frames_are_searched_there_at_once(shapes):
+    plan = make_plan(*shapes)
+    if len(shapes[0]) == 2:
+        assert set(plan.fallback) <= set(plan.fine)
+        assert make_plan(*shapes, exact=True).fine == plan.fine
+    else:
+        assert plan.fine == ()
+    assert plan.fine_at_once >= 1
+    assert bool(plan.bytes_in_doubt(1)) == bool(plan.fine)
+    assert plan.bytes_in_doubt(plan.fine_at_once) == plan.bytes_in_doubt(plan.fine_at_once + 5)
 
 
 def test_a_large_frame_is_searched_coarse_first():

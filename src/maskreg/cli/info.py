@@ -43,8 +43,7 @@ def _of_frames(args: Namespace) -> tuple[list[str], dict[str, Any]]:
             f"stored as: {source.layout()}",
             f"first: {source.name(0)}{_shown(ends[0])}",
             f"last: {source.name(last)}{_shown(ends[1])}",
-            f"memory to align them, {memory.at_once} at once: at most {memory.megabytes:.0f} MB, and up to "
-            f"{memory.in_doubt:.0f} MB more where frames show no sure place",
+            f"memory to align them, {memory.at_once} at once: at most {memory.megabytes:.0f} MB",
         ]
         facts = {
             "frames": len(source),
@@ -55,7 +54,6 @@ def _of_frames(args: Namespace) -> tuple[list[str], dict[str, Any]]:
             "last": source.name(last),
             "layout": source.layout(),
             "memory_mb": round(memory.megabytes),
-            "memory_in_doubt_mb": round(memory.in_doubt),
             "metadata": list(dict.fromkeys(name for row in ends for name in row)),
         }
     return lines, facts

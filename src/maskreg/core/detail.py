@@ -20,6 +20,7 @@ import scipy.fft
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from maskreg.core.pyramid import MaskPyramid, halved
 from maskreg.core.stabilise import Detector
 
 RIDGE = 1e-3
@@ -30,6 +31,9 @@ LEAST_NOISE = 0.25
 
 REACH = 3.0
 """The window ends at this many sigma."""
+
+LEAST_SIGMA = 2.5
+"""Images are binned by four or two before a plane is fitted if its window is so many binned pixels wide."""
 
 NOISE_DENSITY = 64
 """The noise of stabilised counts is tabulated so many times per unit of their mean."""
@@ -58,9 +62,6 @@ class LocalPlane:
         weight = np.exp(-0.5 * offset**2)
         weight /= weight.sum()
         self._taps = weight.astype(np.float32), (weight * offset).astype(np.float32)
-        self._kernels = [
-            self._kernel([int(k == axis) for k in range(mask.ndim)]) for axis in range(-1, mask.ndim)
-        ]
         self._weights = self._solve()
 
     def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -75,8 +76,10 @@ class LocalPlane:
         """Return what a call does, by transforms, for any number of axes."""
         spectrum = self._forward(pixels)
         plane = np.zeros(pixels.shape, np.float32)
-        for kernel, weight in zip(self._kernels, self._weights, strict=True):
-            plane += weight * self._filtered(spectrum, kernel)
+        for axis, weight in zip(range(-1, pixels.ndim), self._weights, strict=True):
+            plane += weight * self._filtered(
+                spectrum, self._kernel([int(k == axis) for k in range(pixels.ndim)])
+            )
         return plane
 
     def _forward(self, pixels: NDArray[Any]) -> NDArray[Any]:
@@ -84,7 +87,7 @@ class LocalPlane:
 
     def _filtered(self, spectrum: NDArray[Any], kernel: NDArray[Any]) -> NDArray[np.float32]:
         out = scipy.fft.irfftn(spectrum * kernel, self._window)
-        return np.asarray(out[tuple(slice(0, n) for n in self.mask.shape)])
+        return np.array(out[tuple(slice(0, n) for n in self.mask.shape)])
 
     def _kernel(self, powers: list[int]) -> NDArray[Any]:
         """Transform of the window times the product of offsets to these powers."""
@@ -103,18 +106,61 @@ class LocalPlane:
         spectrum = self._forward(self.mask)
         powers = np.vstack([np.zeros(ndim, int), np.eye(ndim, dtype=int)])
         size = ndim + 1
-        normal = np.empty((*self.mask.shape, size, size), np.float32)
-        for i in range(size):
-            for j in range(i, size):
-                moment = self._filtered(spectrum, self._kernel(list(powers[i] + powers[j])))
-                normal[..., i, j] = normal[..., j, i] = moment
+        pairs = [(i, j) for i in range(size) for j in range(i, size)]
+        moments = [self._filtered(spectrum, self._kernel(list(powers[i] + powers[j]))) for i, j in pairs]
         diagonal = np.arange(1, size)
-        normal[..., diagonal, diagonal] += RIDGE
-        normal[..., 0, 0] += RIDGE**2
         first = np.zeros((size, 1), np.float32)
         first[0] = 1
-        rows = [np.linalg.solve(part, first)[..., 0] for part in normal]  # row by row: bounded memory
-        return np.ascontiguousarray(np.moveaxis(np.stack(rows), -1, 0))
+        out = np.empty((size, *self.mask.shape), np.float32)
+        normal = np.empty((*self.mask.shape[1:], size, size), np.float32)
+        for k in range(len(self.mask)):  # row by row: bounded memory
+            for (i, j), moment in zip(pairs, moments, strict=True):
+                normal[..., i, j] = normal[..., j, i] = moment[k]
+            normal[..., diagonal, diagonal] += RIDGE
+            normal[..., 0, 0] += RIDGE**2
+            out[:, k] = np.moveaxis(np.linalg.solve(normal, first)[..., 0], -1, 0)
+        return out
+
+
+class BinnedPlane:
+    """The local plane of images of many pixels, fitted to binned ones and interpolated: it is smooth.
+
+    Parameters
+    ----------
+    mask : (rows, cols) ndarray of bool
+        True = valid.
+    sigma : float
+        Width of the Gaussian window, px.
+    """
+
+    def __init__(self, mask: NDArray[np.bool_], sigma: float) -> None:
+        self.mask = mask
+        self._bin = next(b for b in (4, 2, 1) if b == 1 or sigma / b >= LEAST_SIGMA)
+        masks = MaskPyramid(mask)
+        self._weights = masks.weights(self._bin)
+        self._plane = LocalPlane(masks.level(self._bin), sigma / self._bin)
+
+    def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the local plane of an image that is zero where the mask is False, float32."""
+        from maskreg.core.search_kernels import between_blocks_2d
+
+        sums, side = pixels, 1
+        while side < self._bin:
+            sums, side = halved(sums), 2 * side
+        coarse = self._plane(sums * self._weights)
+        return np.asarray(between_blocks_2d(coarse, self._bin, *pixels.shape))
+
+
+def plain_between_blocks(coarse: NDArray[np.float32], side: int, *shape: int) -> NDArray[np.float64]:
+    """Return an image by straight lines between the middles of blocks of `side` pixels, and beyond them."""
+    out = coarse.astype(np.float64)
+    for axis, n in enumerate(shape):
+        place = (np.arange(n) + 0.5) / side - 0.5
+        before = np.clip(np.floor(place), 0, max(0, coarse.shape[axis] - 2)).astype(int)
+        part = (place - before).reshape([-1 if k == axis else 1 for k in range(2)])
+        after = np.minimum(before + 1, coarse.shape[axis] - 1)
+        out = (1 - part) * np.take(out, before, axis) + part * np.take(out, after, axis)
+    return out
 
 
 @dataclass(frozen=True)
@@ -139,7 +185,7 @@ class Detail:
 
 def detail(
     pixels: NDArray[np.float32],
-    plane: LocalPlane,
+    plane: LocalPlane | BinnedPlane,
     detector: Detector,
     mean: float,
     window: tuple[int, ...] | None = None,
@@ -154,7 +200,7 @@ def detail(
     ----------
     pixels : ndarray of float32
         Stabilised, `mean` taken off, binned; zero where ignored.
-    plane : LocalPlane
+    plane : LocalPlane or BinnedPlane
         Of the image's mask.
     detector : Detector
     mean : float
@@ -175,7 +221,11 @@ def detail(
 
 
 def plain_detail(
-    pixels: NDArray[np.float32], plane: LocalPlane, detector: Detector, mean: float, window: tuple[int, ...]
+    pixels: NDArray[np.float32],
+    plane: LocalPlane | BinnedPlane,
+    detector: Detector,
+    mean: float,
+    window: tuple[int, ...],
 ) -> Detail:
     """Return what `detail` does, for any number of axes."""
     background = plane(pixels)

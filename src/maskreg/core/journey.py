@@ -14,6 +14,7 @@ from maskreg.core.peak import Candidate, Choice, choose, most_significant
 from maskreg.core.place import Place, place, stages
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide, ReferenceSide
+from maskreg.core.room import Room
 from maskreg.core.search import LevelMap
 from maskreg.core.told import DROWNED, told_place
 from maskreg.geometry import nearest_lag, overlap_slices
@@ -24,6 +25,9 @@ AMBIGUOUS = float(np.log(20.0))
 
 DECISIVE = 3.0
 """The first look is decisive where its significance is so many times the line."""
+
+AROUND = 4
+"""Refinement moves a place by fewer lags than this."""
 
 SURE = 3.0
 """A place this many spreads above the line needs no finer search."""
@@ -47,14 +51,49 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
             return found
     if masked.plan.looks:
         side.count_look(enough=False)
-    levels = search(masked, moving, looked)
+    with side.room() as room:
+        levels = search(masked, moving, room, looked)
+        if max(level.margin for level in levels) >= SURE:
+            return _searched(masked, moving, levels)
+        return _faintly(masked, moving, levels, room)
+
+
+def _faintly(masked: MaskedSide, moving: Prepared, levels: list[LevelMap], room: Room) -> Registration:
+    """Return the registration of an image that no level is sure of.
+
+    By a matched filter at the finest of them, if a place stands out more there: noise may drown pixels.
+    """
+    finest, margin = min(level.bin for level in levels), max(level.margin for level in levels)
+    known = _by_chance_alone(levels, moving.mask.ndim)
+    if known is not None:
+        levels.clear()  # what their maps take is needed
+    room.give_back()
+    faint = masked.search(finest, faint=True)(moving)
+    if faint.margin > margin:
+        return _searched(masked, moving, [faint])
+    return _searched(masked, moving, levels) if known is None else known
+
+
+def _by_chance_alone(levels: list[LevelMap], ndim: int) -> Registration | None:
+    """Return the registration that levels without a significant place lead to; None if there is one."""
+    if all(level.best is None for level in levels):
+        return None
+    choice = choose(levels)
+    return _chance_alone(levels, choice, ndim) if _hopeless(levels, choice) else None
+
+
+def _searched(masked: MaskedSide, moving: Prepared, levels: list[LevelMap]) -> Registration:
+    """Return the registration that searched levels lead to."""
     if all(level.best is None for level in levels):
         if any(level.searched.any() for level in levels):
             return Registration.failed(
                 Status.WEAK, moving.mask.ndim, "the images correlate at no shift that was searched"
             )
         return Registration.failed(Status.NO_OVERLAP, moving.mask.ndim, _why_forbidden(levels))
-    return _judged(masked, moving, *chosen(masked, moving, levels))[0]
+    levels, choice = chosen(masked, moving, levels)
+    if _hopeless(levels, choice):
+        return _chance_alone(levels, choice, moving.mask.ndim)
+    return _judged(masked, moving, levels, choice)[0]
 
 
 def chosen(masked: MaskedSide, moving: Prepared, levels: list[LevelMap]) -> tuple[list[LevelMap], Choice]:
@@ -103,22 +142,24 @@ def confirmed(masked: MaskedSide, found: Registration, winner: Place, b: int) ->
     return (winner.bin, winner.gaussian) == last and found.score >= side.least_score(masked.plan, b)
 
 
-def search(masked: MaskedSide, moving: Prepared, known: Sequence[LevelMap] = ()) -> list[LevelMap]:
+def search(
+    masked: MaskedSide, moving: Prepared, room: Room, known: Sequence[LevelMap] = ()
+) -> list[LevelMap]:
     """Return the searched levels: the cheap ones, and finer ones while those leave a doubt.
 
-    Where all do, the finest of them by a matched filter, if a place stands out more there: noise may drown
-    pixels.
+    There is `room` for few frames at levels of many pixels at once, which is taken for these.
     """
     before = {level.bin: level for level in known}
-    found = [before.get(b) or masked.search(b)(moving) for b in masked.plan.coarse_first]
-    for b in masked.plan.fallback:
+    plan = masked.plan
+    if plan.start in plan.fine:
+        room.take(plan)
+    found = [before.get(b) or masked.search(b)(moving) for b in plan.coarse_first]
+    for b in plan.fallback:
         if max(level.margin for level in found) >= SURE:
             return found
+        room.take(plan)
         found.append(masked.search(b)(moving))
-    if max(level.margin for level in found) >= SURE:
-        return found
-    faint = masked.search(min(level.bin for level in found), faint=True)(moving)
-    return [faint] if faint.margin > max(level.margin for level in found) else found
+    return found
 
 
 def _judged(
@@ -142,6 +183,28 @@ def _judged(
     # + 0.0 turns -0.0 into 0.0
     found = Registration(shift + 0.0, covariance, score, significance, overlap, rival, status, detail)
     return found, winner
+
+
+def _hopeless(levels: list[LevelMap], choice: Choice) -> bool:
+    """Whether no lag anywhere near the places found is significant: then no refinement need look for it."""
+    return not any(
+        level.near(place.shift, AROUND) >= level.line
+        for level in levels
+        for place in (choice.winner, *choice.alike)
+    )
+
+
+def _chance_alone(levels: list[LevelMap], choice: Choice, ndim: int) -> Registration:
+    """Return the registration of a place that chance may have made."""
+    level = most_significant(levels, choice.winner.shift)
+    significance = level.near(choice.winner.shift)
+    failed = Registration.failed(Status.WEAK, ndim, _not_significant(significance, level.line))
+    rival = None if choice.rival is None else Rival(nearest_lag(choice.rival.shift), choice.gap)
+    return replace(failed, significance=significance, rival=rival)
+
+
+def _not_significant(significance: float, line: float) -> str:
+    return f"significance {significance:.1f}, chance reaches {line:.1f}"
 
 
 def decide(
@@ -192,7 +255,7 @@ def judge(
 ) -> tuple[Status, str]:
     """Return the status of a place and what is particular to it."""
     if not significance >= line:
-        return Status.WEAK, f"significance {significance:.1f}, chance reaches {line:.1f}"
+        return Status.WEAK, _not_significant(significance, line)
     if not winner.refined:
         return Status.WEAK, "noise hides where in a broad peak the place is"
     if winner.blind.size:

@@ -27,6 +27,7 @@ from maskreg.core.interpolate import lagrange_taps
 from maskreg.core.known_fields import Fields, Mean, Normal
 from maskreg.core.refine import SHORTEST_STEP, shifted_mask
 from maskreg.core.spectrum import LINEAR, gaussian_low_pass
+from maskreg.core.wiener import BAND
 from maskreg.geometry import nearest_lag
 
 LEAST_PART = 0.1
@@ -144,6 +145,7 @@ class KnownReference:
         if covered.any():
             self.mean = _mean(halves, weights, covered, counts, read_noise)
             self.fields = _fields(self.mean, width)
+            self.mean.forget()
             self.fields.soften()
 
     def refine(
@@ -259,18 +261,22 @@ def _mean(
     counts: bool,
     read_noise: float,
 ) -> Mean:
-    total = np.where(covered, weights.sum(axis=0), 1)
-    mean = (halves * weights).sum(axis=0) / total
-    twin = (halves[0] - halves[1]) * np.sqrt(weights[0] * weights[1]) / total
-    level = float(mean[covered].mean())
-    return Mean(
-        filled(np.where(covered, mean - level, 0).astype(np.float32), covered),
-        filled(np.where(covered, twin, 0).astype(np.float32), covered),
-        level,
-        np.where(covered, total, 0).astype(np.float32),
-        counts,
-        read_noise,
-    )
+    mean, twin, weight = (np.zeros(covered.shape, np.float32) for _ in range(3))
+    level, number = 0.0, 0
+    for i in range(0, len(covered), BAND):  # the double precision of few rows at a time
+        band = slice(i, i + BAND)
+        here, w, of = covered[band], weights[:, band], halves[:, band].astype(np.float64)
+        total = np.where(here, w.sum(axis=0, dtype=np.float64), 1)
+        joined = (of * w).sum(axis=0) / total
+        level += float(joined[here].sum())
+        number += int(np.count_nonzero(here))
+        mean[band] = joined
+        twin[band][here] = ((of[0] - of[1]) * np.sqrt(w[0].astype(np.float64) * w[1]) / total)[here]
+        weight[band][here] = total[here]
+    level /= number
+    mean -= np.float32(level)
+    mean[~covered] = 0
+    return Mean(filled(mean, covered), filled(twin, covered), level, weight, counts, read_noise)
 
 
 def _gain(sums: KnownSums, normal: Normal, *, inside: bool) -> float | None:

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from maskreg.core.interpolate_frame import interpolated
 from maskreg.core.interpolation_error import SLOPE
+from maskreg.core.spectra import sum_of_squares
 from maskreg.core.spectrum import WIDTHS, LowPass, known_weights
 from maskreg.core.whole import image_of
-from maskreg.core.wiener import TRUNCATE, apply_matrix, signal_matrix
+from maskreg.core.wiener import BAND, TRUNCATE, apply_matrix, signal_matrix
 
 VARIANCE_WIDTHS = 1.5
 """The variance is read off the mean low-passed by so many widths of the gradient's low-pass: the
@@ -70,6 +71,10 @@ class Mean:
         """Orthonormal cosine transforms of pixels and twin."""
         pixels, twin = (scipy.fft.dctn(image, norm="ortho") for image in (self.pixels, self.twin))
         return pixels.astype(np.float32), twin.astype(np.float32)
+
+    def forget(self) -> None:
+        """Let go of what only the choice of a low-pass needs."""
+        self.__dict__.pop("coefficients", None)
 
     def low_passes(self) -> Iterator[LowPass]:
         """Yield filters to choose from, the best one first; each next one is wider."""
@@ -126,47 +131,71 @@ class Fields:
     def __init__(self, mean: Mean, low_pass: LowPass) -> None:
         self.width = width = low_pass.width
         self._variance = _variance(mean, width)
-        n = np.maximum(mean.weight, 1e-30)
-        p = np.where(mean.covered, 1 / (self._variance * (1 + 1 / n)), 0).astype(np.float32)
+        self._per_frame = np.where(mean.covered, self._variance / np.maximum(mean.weight, 1e-30), 0)
         self._slope, self._wrong = _slopes(mean.pixels), _slopes(mean.twin)
         value, noise = (image_of(low_pass.weigh(c)) for c in mean.coefficients)
         gradient, false = _slopes(value), _slopes(noise)
-        per_frame = np.where(mean.covered, self._variance / n, 0)
-        shown = np.where(mean.covered, (false**2).sum(axis=0) / 2, 0)
-        scale = float(shown.sum(dtype=np.float64)) / max(float(per_frame.sum(dtype=np.float64)), 1e-30)
-        inside = np.where(mean.covered, gradient, 0)
-        matrix = signal_matrix(inside, np.float32(scale) * per_frame.astype(np.float32), width)
+        matrix = self._signal_matrix(mean.covered, gradient, false)
         self._gradient, self._false = apply_matrix(matrix, gradient), apply_matrix(matrix, false)
-        self._gradient -= _centre(p, self._gradient)
-        value = value[None] - _centre(p, value[None])
-        self._p, self._per_frame = p, per_frame
-        self._shown = p * mean.twin**2
-        self._own = p * noise * mean.twin
+        del matrix
+        self.instruments = self._instruments(mean, value)
+        self._own = self.instruments[0] * noise * mean.twin
+        self._shown = self.instruments[0] * mean.twin**2
         self._softened = 1.0
-        self.instruments = np.ascontiguousarray(np.concatenate([p[None], p * value, p * self._gradient]))
+
+    def _signal_matrix(
+        self, covered: NDArray[np.bool_], gradient: NDArray[np.float32], false: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return what leaves of a gradient what is signal; `false` is that of the noise alone."""
+        shown = float(sum((f[covered] ** 2).sum(dtype=np.float64) for f in false)) / 2
+        scale = shown / max(float(self._per_frame.sum(dtype=np.float64)), 1e-30)
+        inside = np.where(covered, gradient, 0)
+        return signal_matrix(inside, np.float32(scale) * self._per_frame, self.width)
+
+    def _instruments(self, mean: Mean, value: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return P, P H and P K G; what they project on a constant is off from H and G."""
+        out = np.empty((4, *value.shape), np.float32)
+        n = np.maximum(mean.weight, 1e-30)
+        p = np.where(mean.covered, 1 / (self._variance * (1 + 1 / n)), 0).astype(np.float32)
+        self._gradient -= _centre(p, self._gradient)
+        value -= _centre(p, value[None])[0]
+        out[0], out[1], out[2:] = p, p * value, p * self._gradient
+        return out
 
     def normal(self, common: NDArray[np.bool_]) -> Normal | None:
         """Return the sums over a set of pixels; None where noise hides a direction."""
-        p, v = self._p[common], self._variance[common]
-        g, d = self._gradient[:, common], self._slope[:, common]
-        f, w = self._false[:, common], self._wrong[:, common]
-        raw = _products(p, g, d)
-        lock = _products(p, f, w)
+        raw, lock, frame, of_mean, noise = (np.zeros((2, 2)) for _ in range(5))
+        number, residual, shown, own = 0, 0.0, 0.0, 0.0
+        for i in range(0, len(common), BAND):
+            band = slice(i, i + BAND)
+            here = common[band]
+            p, v = self.instruments[0, band][here], self._variance[band][here]
+            g, d = self._gradient[:, band][:, here], self._slope[:, band][:, here]
+            f, w = self._false[:, band][:, here], self._wrong[:, band][:, here]
+            raw += _products(p, g, d)
+            lock += _products(p, f, w)
+            frame += _products(p * p * v, g, g)
+            weight = p * p * self._per_frame[band][here]
+            of_mean += _products(weight, g, g)
+            noise += _products(weight, f, f)
+            number += p.size
+            residual += float((p * v).sum(dtype=np.float64))
+            shown += float(self._shown[band][here].sum(dtype=np.float64))
+            own += float(self._own[band][here].sum(dtype=np.float64))
         jacobian = raw - lock
         jacobian = (jacobian + jacobian.T) / 2
-        if p.size < 3 or not np.linalg.eigvalsh(jacobian)[0] > LEAST_SIGNAL * float(np.trace(raw)):
+        if number < 3 or not np.linalg.eigvalsh(jacobian)[0] > LEAST_SIGNAL * float(np.trace(raw)):
             return None
-        of_mean = p * p * self._per_frame[common]
-        signal = _products(of_mean, g, g) - _products(of_mean, f, f)
+        signal = of_mean - noise
         values, vectors = np.linalg.eigh((signal + signal.T) / 2)
         return Normal(
             jacobian,
             (lock + lock.T) / 2,
-            self._softened * _products(p * p * v, g, g),
+            self._softened * frame,
             (vectors * np.maximum(values, 0)) @ vectors.T,
-            float((p * v).sum(dtype=np.float64)),
-            float(self._shown[common].sum(dtype=np.float64)),
-            float(self._own[common].sum(dtype=np.float64)),
+            residual,
+            shown,
+            own,
         )
 
     def soften(self) -> None:
@@ -174,14 +203,12 @@ class Fields:
 
         What it takes off the noise of the frame does not get through; the average over fractions.
         """
-        fields = [np.sqrt(self._variance) * field for field in self.instruments[2:]]
-        energy = sum(float((f**2).sum(dtype=np.float64)) for f in fields)
-        left = [
-            float((interpolated(f, np.array(fraction)) ** 2).sum(dtype=np.float64))
-            for f in fields
-            for fraction in FRACTIONS
-        ]
-        self._softened = sum(left) / len(FRACTIONS) / max(energy, 1e-30)
+        energy, left = 0.0, 0.0
+        for field in self.instruments[2:]:
+            noise = np.sqrt(self._variance) * field
+            energy += sum_of_squares(noise)
+            left += sum(sum_of_squares(interpolated(noise, np.array(fraction))) for fraction in FRACTIONS)
+        self._softened = left / len(FRACTIONS) / max(energy, 1e-30)
 
     def forecast(self, common: NDArray[np.bool_]) -> float:
         """Return the variance of the shift, summed over both axes, px²; inf where it is not known."""

@@ -13,6 +13,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from maskreg.core.detail import Detail
+from maskreg.core.spectra import sum_of_squares
 from maskreg.core.spectrum import cosine_frequencies, search_filter
 from maskreg.core.whole import image_of
 
@@ -59,12 +60,18 @@ class Matched:
 
     def __call__(self, found: Detail, mask: NDArray[np.bool_]) -> Detail:
         """Return the filtered detail of an image of this mask, of the same window."""
-        pixels = np.where(mask, image_of(self._low_pass.weigh(_coefficients(found.pixels))), np.float32(0))
+        pixels = self.filtered(found.pixels, mask)
         padded = np.zeros_like(found.padded)
         corner = tuple(slice(0, n) for n in pixels.shape)
         padded[0][corner] = pixels
         padded[1][corner] = pixels * pixels
-        return Detail(pixels, padded, float(np.sum(pixels.astype(np.float64) ** 2)), found.whole)
+        return Detail(pixels, padded, sum_of_squares(pixels), found.whole)
+
+    def filtered(self, pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Return the filtered pixels of an image of this mask."""
+        out = image_of(self._low_pass.weigh(_coefficients(pixels)))
+        out[~mask] = 0
+        return out
 
 
 def _coefficients(pixels: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -29,25 +29,28 @@ FEWEST_LEVEL_PIXELS = 256
 BYTES_OF_PROGRAM = 250_000_000
 """What Python, its libraries and the compiled kernels take."""
 
-FIELDS = 16
+FIELDS = 14
 """So many float32 images of its size a reference is made of, those in the making included."""
 
 LAG_BYTES = 36
 """Bytes a lag that the search of a level keeps: transforms of reference and masks, what all frames share."""
 
-DOUBT_BYTES = 155
-"""Bytes a lag of the finest level that searching it keeps, in every precision and by a matched filter too."""
+FINE_BYTES = 5
+"""Bytes a lag of a fine level that its searches keep, and"""
 
-DOUBT_BYTES_A_FRAME = 175
-"""And for each frame that is searched there at once."""
+FINE_BYTES_A_FRAME = 14
+"""for each frame that is searched there at once (`maskreg.core.fine`)."""
+
+FINE_AT_ONCE = 240_000_000
+"""So many frames are searched there at once as take no more bytes than this; one in any case."""
 
 COMPARED_FIELDS = 12
 """So many float32 images comparing the first frames takes (`maskreg.core.static`), beside those frames."""
 
-MEAN_BYTES = 300
+MEAN_BYTES = 120
 """Bytes a pixel that the mean of a series takes as the reference: sums of any number of frames, fields."""
 
-MEAN_BYTES_A_FRAME = 90
+MEAN_BYTES_A_FRAME = 40
 """And for each frame that is registered to it at once."""
 
 BACKGROUND_PX = 5.0
@@ -95,6 +98,14 @@ class Plan:
         """
         return max(b // 2, self.start) if b in self.looks else min(b, self.start)
 
+    @property
+    def fine(self) -> tuple[int, ...]:
+        """The levels of so many pixels that they are searched in little memory (`maskreg.core.fine`)."""
+        if len(self.moving_shape) != 2:
+            return ()
+        pixels = max(math.prod(self.reference_shape), math.prod(self.moving_shape))
+        return tuple(b for b in self.bins if pixels / b**2 > CHEAP_PIXELS)
+
     def window(self, b: int) -> tuple[int, ...]:
         """Return the shape of the transforms at level `b`: no lag meets another's copy.
 
@@ -105,9 +116,10 @@ class Plan:
 
     @property
     def bytes_per_frame(self) -> int:
-        """Memory that one frame in flight needs, bytes: sums and means of all levels, mask, transforms."""
+        """Memory that one frame in flight needs, bytes: as read, stabilised, its levels, transforms."""
         pixels = math.prod(self.moving_shape)
-        return int(pixels * (2 * 4 * 4 / 3 + 1) + 4 * 14 * math.prod(self.window(self.start)))
+        lags = 0 if self.start in self.fine else math.prod(self.window(self.start))
+        return 9 * pixels + 4 * 14 * lags
 
     @property
     def seconds_per_frame(self) -> float:
@@ -117,14 +129,23 @@ class Plan:
     @property
     def bytes_of_reference(self) -> int:
         """Memory that the reference needs, bytes: refined at full resolution, searched coarse first."""
-        lags = sum(math.prod(self.window(b)) for b in self.coarse_first)
+        lags = sum(math.prod(self.window(b)) for b in self.coarse_first if b not in self.fine)
         return int(math.prod(self.reference_shape) * FIELDS * 4 * 4 / 3) + LAG_BYTES * lags
 
+    @property
+    def fine_at_once(self) -> int:
+        """How many frames may be searched at fine levels at once; the others wait."""
+        return max(1, FINE_AT_ONCE // (FINE_BYTES_A_FRAME * self._fine_lags)) if self.fine else 1
+
+    @property
+    def _fine_lags(self) -> int:
+        return math.prod(self.window(self.fine[0]))
+
     def bytes_in_doubt(self, workers: int) -> int:
-        """Memory beyond that, where so many frames at once have to be searched at full resolution."""
-        if not self.fallback:
+        """Memory that searches at fine levels need besides, of as many frames as may be there at once."""
+        if not self.fine:
             return 0
-        return math.prod(self.window(self.fallback[-1])) * (DOUBT_BYTES + workers * DOUBT_BYTES_A_FRAME)
+        return self._fine_lags * (FINE_BYTES + min(workers, self.fine_at_once) * FINE_BYTES_A_FRAME)
 
     def bytes_for(self, workers: int, *, compared: int = 0, mean: bool = False) -> int:
         """Memory of a process that registers so many frames at once.
@@ -138,10 +159,10 @@ class Plan:
             Whether the reference is the mean of the series.
         """
         pixels = math.prod(self.moving_shape)
-        at_once = workers * self.bytes_per_frame
-        if compared:
-            at_once = compared + max(at_once, 4 * COMPARED_FIELDS * pixels)
-        needed = self.bytes_of_reference + at_once
+        at_once = workers * self.bytes_per_frame + self.bytes_in_doubt(workers)
+        needed = max(
+            self.bytes_of_reference + at_once, compared + 4 * COMPARED_FIELDS * pixels if compared else 0
+        )
         if mean:
             needed = max(needed, pixels * (MEAN_BYTES + workers * MEAN_BYTES_A_FRAME))
         return BYTES_OF_PROGRAM + needed

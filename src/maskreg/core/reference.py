@@ -19,10 +19,11 @@ from maskreg.core.bands import Band, band_of, seen_bands, visible_part
 from maskreg.core.expansion import Lever, Rings, find_lever, find_rings
 from maskreg.core.fill import filled
 from maskreg.core.noise import NoiseCurve, noise_curve, sample
-from maskreg.core.plan import Plan, make_plan
+from maskreg.core.plan import CHEAP_PIXELS, Plan, make_plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid, eroded
 from maskreg.core.refine import NormalMatrices, normal_matrices
+from maskreg.core.room import Room, Rooms
 from maskreg.core.runs import Region
 from maskreg.core.search import LevelSearch
 from maskreg.core.shared_noise import Block, find_block
@@ -72,10 +73,12 @@ class ReferenceSide:
         self._wholes: dict[int, Whole] = {}
         self._forecasts: dict[int, Forecast] = {}
         self._templates: dict[tuple[int, float | None], Template] = {}
+        self._passing: tuple[int, float | None] | None = None
         self._bands: dict[int, Band] = {}
         self._blocks: dict[tuple[int, float | None], Block | None] = {}
         self._rings: dict[int, Rings | None] = {}
         self._looks = [0, 0]
+        self._rooms = Rooms()
 
     @cached_property
     def _noise_of_pixels(self) -> tuple[NoiseCurve, float]:
@@ -131,10 +134,18 @@ class ReferenceSide:
         with self._lock:
             if (b, gaussian) not in self._templates:
                 level = self.image.level(b)
+                if gaussian is not None and level.pixels.size > CHEAP_PIXELS:
+                    # such frames are rare: one template of many pixels is kept beside the best one
+                    if self._passing is not None:
+                        del self._templates[self._passing]
+                    self._passing = b, gaussian
                 noise = self.noise(b) * np.float32(found.noise_scale)
                 self._templates[b, gaussian] = make_template(
                     level.pixels, level.mask, noise, low_pass, found.signal, self.whole(b)
                 )
+                if level.pixels.size > CHEAP_PIXELS:  # made again for the few other templates there are
+                    del self._noise[b]
+                    self.whole(b).forget()
             return self._templates[b, gaussian]
 
     def band(self, b: int) -> Band:
@@ -184,6 +195,10 @@ class ReferenceSide:
             return float(self.image.pixels[self.image.mask].var(dtype=np.float64))
         n, total, squares = packed[2]
         return float(squares / n - (total / n) ** 2)
+
+    def room(self) -> Room:
+        """Return the place of one frame among the few that are searched at many pixels at once."""
+        return Room(self._rooms)
 
     def count_look(self, *, enough: bool) -> None:
         """Count a frame whose first look was enough, or was not."""

@@ -19,7 +19,8 @@ import scipy.special
 from numpy.typing import NDArray
 
 from maskreg.core.correlate import ReferenceTerms, limited_lags, reference_terms
-from maskreg.core.detail import Detail, LocalPlane, detail
+from maskreg.core.detail import BinnedPlane, Detail, LocalPlane, detail
+from maskreg.core.fine import FineLags, HalfMap, NccOfScores, Searched
 from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood
 from maskreg.core.matched import Matched
 from maskreg.core.maxima import likeliest_maxima
@@ -27,6 +28,7 @@ from maskreg.core.plan import BACKGROUND_PX, Plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.scores import chance_level, scores
+from maskreg.core.spectra import sum_of_squares
 from maskreg.options import Options
 
 CHANCE = 1e-3
@@ -64,7 +66,7 @@ class LevelMap:
     lags : tuple of 1-D ndarray
         In level pixels.
     ncc, overlap : ndarray
-        Per lag.
+        Per lag; or, as the next two, what is indexed like it (`maskreg.core.fine`).
     score : ndarray
         Significance S of every lag, whether searched or not; NaN = forbidden.
     searched : ndarray of bool
@@ -82,26 +84,31 @@ class LevelMap:
     again : float
         The significance from which on a second place is the structure met again, and no chance; of
         images that are not filtered `line`.
+    peaks : list of index, optional
+        The `maxima`, where they are known already.
     """
 
     bin: int
     reference: LevelImage
     moving: LevelImage
     lags: tuple[NDArray[np.intp], ...]
-    ncc: NDArray[Any]
-    overlap: NDArray[Any]
-    score: NDArray[Any]
-    searched: NDArray[np.bool_]
+    ncc: Any
+    overlap: Any
+    score: Any
+    searched: Any
     floor: float
     line: float
     reach: int = 1
     resolved: float = 1.0
     matched: bool = False
     again: float = 0.0
+    peaks: list[tuple[int, ...]] | None = None
 
     @cached_property
     def maxima(self) -> list[tuple[int, ...]]:
         """Indices of the likeliest local maxima, best first; of equal ones the smallest shift first."""
+        if self.peaks is not None:
+            return self.peaks
         return likeliest_maxima(self.ncc, self.overlap, self.searched, self.floor, self.lags)
 
     @property
@@ -121,9 +128,13 @@ class LevelMap:
         """By how much the significance of the best lag exceeds the line; -inf if there is none."""
         return -np.inf if self.best is None else float(self.score[self.best]) - self.line
 
-    def near(self, shift: NDArray[np.float64]) -> float:
-        """Return the greatest significance at the lags around a shift in px; -inf if all are forbidden."""
-        window = tuple(slice(max(0, i - self.reach), i + self.reach + 1) for i in self.index_of(shift))
+    def near(self, shift: NDArray[np.float64], lags: int = 0) -> float:
+        """Return the greatest significance around a shift in px; -inf if all lags there are forbidden.
+
+        To so many `lags` to each side; over which a place spreads in any case.
+        """
+        reach = max(lags, self.reach)
+        window = tuple(slice(max(0, i - reach), i + reach + 1) for i in self.index_of(shift))
         greatest = float(np.fmax.reduce(self.score[window], axis=None))
         return greatest if greatest == greatest else -np.inf
 
@@ -156,6 +167,17 @@ class LevelMap:
             min(max(round(s / self.bin) - int(axis[0]), 0), len(axis) - 1)
             for s, axis in zip(shift.tolist(), self.lags, strict=True)
         )
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """What is known of every lag, as in `LevelMap`."""
+
+    ncc: Any
+    overlap: Any
+    score: Any
+    searched: Any
+    peaks: list[tuple[int, ...]] | None = None
 
 
 @lru_cache(maxsize=64)
@@ -202,33 +224,58 @@ class LevelSearch:
         # a step of one count in a block of b pixels
         step = image.detector.least_step(image.raw.dtype, image.typical) / image.scale
         sigma = FAINT_BACKGROUND_PX if faint else BACKGROUND_PX
-        plane = LocalPlane(reference.mask, sigma)
+        fine = b in plan.fine
+        plane_of = BinnedPlane if fine else LocalPlane
+        plane = plane_of(reference.mask, sigma)
         same = moving_mask.shape == reference.mask.shape and np.array_equal(moving_mask, reference.mask)
-        self._moving_plane = plane if same else LocalPlane(moving_mask, sigma)
+        self._moving_plane = plane if same else plane_of(moving_mask, sigma)
         own = detail(reference.pixels, plane, image.detector, image.mean)
-        self._matched = Matched(own.pixels) if faint else None
+        pixels, energy, whole = own.pixels.copy(), own.energy, own.whole
+        del own  # and with it a twin of squares
+        self._matched = Matched(pixels) if faint else None
         kept = 1.0
         if self._matched is not None:
-            kept, own = self._matched.kept, self._matched(own, reference.mask)
+            kept, pixels = self._matched.kept, self._matched.filtered(pixels, reference.mask)
+            energy = sum_of_squares(pixels)
         self._quantised = (step * kept / b**moving_mask.ndim) ** 2 / 12
-        self._reference = LevelImage(np.ascontiguousarray(own.pixels), reference.mask)
-        self._variance = _detail_variance(own, reference.mask)
+        self._reference = LevelImage(pixels, reference.mask)
+        self._variance = _variance(energy, whole, reference.mask)
         # the chance level comes from all lags, whatever the limits: same map, same significance
         self.lags = limited_lags(reference.mask.shape, moving_mask.shape, None)
         self._window = plan.window(b)
+        self._options = options
         self._lock = RLock()
         self._terms: dict[type, ReferenceTerms] = {}
-        limits = options.limits(moving_mask.ndim)
-        overlap = self.terms(np.float32).overlap
-        greatest = float(overlap.max(initial=0))
-        self._least = max(FEWEST_PIXELS + 1, (options.min_overlap or SEARCHED_OVERLAP) * greatest)
-        within = _within(self.lags, None if limits is None else tuple(m / b for m in limits))
-        self._searched = within & (overlap >= self._least)
-        self._counted = overlap >= max(FEWEST_PIXELS + 1, STATISTICS_OVERLAP * greatest)
+        self._fine = self._fine_lags() if fine else None
+        if self._fine is None:
+            overlap, lags = self.terms(np.float32).overlap, self.lags
+        else:
+            lags = tuple(axis[some] for axis, some in zip(self.lags, self._fine.sampled, strict=True))
+            overlap = self._fine.overlap[tuple(self._fine.sampled)]
+        self._least, counted = self._least_overlaps(
+            float(overlap.max(initial=0) if self._fine is None else self._fine.overlap.max())
+        )
+        searched = _within(lags, self._limits()) & (overlap >= self._least)
+        # of a fine level how many of the sampled lags are: a map would take more than all else
+        self._searched: Any = searched if self._fine is None else np.count_nonzero(searched)
+        self._counted = overlap >= counted
+
+    def _least_overlaps(self, greatest: float) -> tuple[float, float]:
+        """Return the least overlaps of lags that are searched, and of those the chance level is read off."""
+        least = FEWEST_PIXELS + 1.0
+        searched = (self._options.min_overlap or SEARCHED_OVERLAP) * greatest
+        return max(least, searched), max(least, STATISTICS_OVERLAP * greatest)
+
+    def _limits(self) -> tuple[float, ...] | None:
+        """Return the greatest lags that are searched, rounded up: refinement decides at the border."""
+        limits = self._options.limits(len(self.lags))
+        return None if limits is None else tuple(float(np.ceil(m / self.bin)) for m in limits)
 
     def __call__(self, moving: Prepared) -> LevelMap:
         """Return the likelihood of every lag for a moving image."""
         image = moving.level(self.bin).pixels
+        if self._fine is not None:
+            return self._fine_map(self._fine, *self._fine_detail(image, moving))
         found = detail(image, self._moving_plane, moving.detector, moving.mean, self._window)
         if self._matched is not None:
             found = self._matched(found, self._moving_plane.mask)
@@ -237,6 +284,36 @@ class LevelSearch:
         if possible > level.greatest:
             level, _ = self._level_map(found, np.float64)
         return level
+
+    def _fine_lags(self) -> FineLags | None:
+        """Return what searches images of many pixels in little memory, where the masks allow it."""
+        lags = FineLags(self._reference.pixels, self._reference.mask, self._moving_plane.mask, self._window)
+        return lags if lags.smooth else None
+
+    def _fine_detail(self, image: NDArray[np.float32], moving: Prepared) -> tuple[NDArray[np.float32], float]:
+        """Return the detail of an image of many pixels, without its twin of squares, and its variance."""
+        found = detail(image, self._moving_plane, moving.detector, moving.mean)
+        pixels, energy, whole, mask = found.pixels.copy(), found.energy, found.whole, self._moving_plane.mask
+        del found
+        if self._matched is not None:
+            pixels = self._matched.filtered(pixels, mask)
+            energy = sum_of_squares(pixels)
+        return pixels, _variance(energy, whole, mask)
+
+    def _fine_map(self, lags: FineLags, pixels: NDArray[np.float32], variance: float) -> LevelMap:
+        """Return the map of images of many pixels."""
+        mask, floor = self._moving_plane.mask, self._floor(variance)
+        scored = lags(pixels, floor, self._limits() or (np.inf,) * mask.ndim, self._least)
+        median, spread, count = chance_level(scored.sample, self._counted)
+        spread = max(spread, LEAST_SPREAD)
+        every = float(np.prod(lags.overlap.shape)) / scored.sample.size
+        searched = max(float(len(scored.best)), every * self._searched)
+        score = HalfMap(scored.z, scored.best, median, spread)
+        maps = _Maps(
+            NccOfScores(score, lags.overlap), lags.overlap, score,
+            Searched(score, lags.overlap, self._limits(), self._least, searched > 0), list(scored.best),
+        )  # fmt: skip
+        return self._map(LevelImage(pixels, mask), floor, searched, every * count, maps)
 
     def _level_map(self, found: Detail, dtype: type) -> tuple[LevelMap, float]:
         """Return the map in a precision, and the greatest likelihood of lags that this cannot tell."""
@@ -250,23 +327,31 @@ class LevelSearch:
         # below that only where masks or caps leave hardly any lag: then believe the theory, not the few
         score = (scored.z - median) / max(spread, LEAST_SPREAD)
         searched = self._searched & ~np.isnan(scored.ncc)
-        matched = self._matched
-        lags = np.count_nonzero(searched) * (1.0 if matched is None else matched.independent)
-        tried = int(np.ceil(lags)), count / 2**mask.ndim / 4
-        line = significance_line(*tried)
-        images = self._reference, LevelImage(found.pixels, mask)
-        level = LevelMap(
-            self.bin, *images, self.lags, scored.ncc, terms.overlap, score, searched, floor, line, again=line
-        )
-        if matched is not None:
-            level = replace(
-                level,
-                reach=int(np.ceil(matched.width)),
-                resolved=matched.resolved,
-                matched=True,
-                again=significance_line(*tried, SECOND_CHANCE),
-            )
+        image, maps = LevelImage(found.pixels, mask), _Maps(scored.ncc, terms.overlap, score, searched)
+        level = self._map(image, floor, float(np.count_nonzero(searched)), count, maps)
         return level, scored.possible
+
+    def _map(
+        self, moving: LevelImage, floor: float, searched: float, counted: float, maps: _Maps
+    ) -> LevelMap:
+        """Return what is told of every lag; so many are searched, and counted for the chance level."""
+        matched, ndim = self._matched, moving.mask.ndim
+        lags = searched * (1.0 if matched is None else matched.independent)
+        tried = int(np.ceil(lags)), counted / 2**ndim / 4
+        line = significance_line(*tried)
+        level = LevelMap(
+            self.bin, self._reference, moving, self.lags, maps.ncc, maps.overlap, maps.score, maps.searched,
+            floor, line, again=line, peaks=maps.peaks,
+        )  # fmt: skip
+        if matched is None:
+            return level
+        return replace(
+            level,
+            reach=int(np.ceil(matched.width)),
+            resolved=matched.resolved,
+            matched=True,
+            again=significance_line(*tried, SECOND_CHANCE),
+        )
 
     def terms(self, dtype: type) -> ReferenceTerms:
         """Return what depends on the reference and the masks only, in a precision."""
@@ -287,14 +372,18 @@ class LevelSearch:
 
 def _detail_variance(found: Detail, mask: NDArray[np.bool_]) -> float:
     """Return the variance of an image's detail; 0 where it is no more than the fit's own error."""
-    return found.energy / max(1, int(np.count_nonzero(mask))) if found.energy > SMOOTH * found.whole else 0.0
+    return _variance(found.energy, found.whole, mask)
+
+
+def _variance(energy: float, whole: float, mask: NDArray[np.bool_]) -> float:
+    return energy / max(1, int(np.count_nonzero(mask))) if energy > SMOOTH * whole else 0.0
 
 
 def _within(lags: tuple[NDArray[np.intp], ...], limits: tuple[float, ...] | None) -> NDArray[np.bool_]:
-    """Lags inside the limits, rounded up to a whole lag: refinement decides at the border."""
+    """Return which lags are inside the limits."""
     inside = np.ones([len(axis) for axis in lags], bool)
     if limits is not None:
         for i, (axis, limit) in enumerate(zip(lags, limits, strict=True)):
             shape = [-1 if k == i else 1 for k in range(len(lags))]
-            inside &= (np.abs(axis) <= np.ceil(limit)).reshape(shape)
+            inside &= (np.abs(axis) <= limit).reshape(shape)
     return inside

@@ -4,6 +4,7 @@
 kernel                        plain twin
 ============================  ==========================================
 `local_plane_2d`              `maskreg.core.detail.LocalPlane.plain`
+`between_blocks_2d`           `maskreg.core.detail.plain_between_blocks`
 `detail_2d`                   `maskreg.core.detail.plain_detail`
 `products_2d`                 products of `maskreg.core.spectra.cross`
 `lag_values_2d`               `maskreg.core.scores.plain_scores`
@@ -85,6 +86,30 @@ def local_plane_2d(pixels, constant, linear, weights):  # type: ignore[no-untype
         o, u, v, w = out[i], weights[0, i], weights[1, i], weights[2, i]
         for j in range(width):
             o[j] = u[j] * m[j] + v[j] * y[j] + w[j] * x[j]
+    return out
+
+
+@njit(**_OPTIONS)
+def between_blocks_2d(coarse, side, height, width):  # type: ignore[no-untyped-def]
+    """Return an image by straight lines between the middles of blocks of `side` pixels, and beyond them."""
+    rows, columns = coarse.shape
+    out = np.empty((height, width), np.float32)
+    line = np.empty(columns, np.float32)
+    half = np.float32(0.5)
+    scale = np.float32(1) / np.float32(side)
+    for i in range(height):
+        place = (np.float32(i) + half) * scale - half
+        k = min(max(int(np.floor(place)), 0), max(rows - 2, 0))
+        part = place - np.float32(k)
+        one, other = coarse[k], coarse[min(k + 1, rows - 1)]
+        for j in range(columns):
+            line[j] = one[j] + part * (other[j] - one[j])
+        o = out[i]
+        for j in range(width):
+            place = (np.float32(j) + half) * scale - half
+            k = min(max(int(np.floor(place)), 0), max(columns - 2, 0))
+            left = line[k]
+            o[j] = left + (place - np.float32(k)) * (line[min(k + 1, columns - 1)] - left)
     return out
 
 

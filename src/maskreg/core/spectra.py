@@ -32,6 +32,12 @@ class Spectra:
     energy: float
 
 
+def sum_of_squares(values: NDArray[Any]) -> float:
+    """Return the sum of squares in double precision; no copy of the values is made."""
+    flat = values.reshape(-1)
+    return float(np.einsum("i,i->", flat, flat, dtype=np.float64, casting="safe"))
+
+
 def transform(values: NDArray[Any], window: tuple[int, ...]) -> NDArray[Any]:
     """Return the real transform of `values`, zero-padded to `window`."""
     return np.asarray(scipy.fft.rfftn(values, window))

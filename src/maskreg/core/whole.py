@@ -35,6 +35,10 @@ class Whole:
         """The cosine transform, orthonormal: white noise of variance v has coefficients of variance v."""
         return np.asarray(scipy.fft.dctn(self.pixels, norm="ortho"), np.float32)
 
+    def forget(self) -> None:
+        """Let go of the cosine transform, which is made again when it is needed."""
+        self.__dict__.pop("coefficients", None)
+
 
 def image_of(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the image of which these are the cosine transform; they are overwritten."""

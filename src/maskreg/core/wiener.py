@@ -20,6 +20,9 @@ WINDOW_PX = 4.0
 
 WINDOW_WIDTHS = 2.0
 
+BAND = 64
+"""So many rows are made at once: what is between stays in the cache."""
+
 CAUTION = 1.3
 """The noise is taken so much larger: what merely looks like signal costs more than what is lost."""
 
@@ -43,6 +46,20 @@ def signal_matrix(
         scipy.ndimage.gaussian_filter(field, window, mode="nearest", truncate=TRUNCATE)
         for field in (gradient[0] ** 2, gradient[0] * gradient[1], gradient[1] ** 2, CAUTION * noise)
     )
+    out = np.empty((3, *noise.shape), np.float32)
+    for i in range(0, len(noise), BAND):
+        band = slice(i, i + BAND)
+        out[:, band] = _elements(rows[band], cross[band], cols[band], below[band])
+    return out
+
+
+def _elements(
+    rows: NDArray[np.float32],
+    cross: NDArray[np.float32],
+    cols: NDArray[np.float32],
+    below: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Return the elements of K from those of T, and how much noise is in it."""
     middle, half = (rows + cols) / 2, (rows - cols) / 2
     radius = np.hypot(half, cross)
     along, across = (
@@ -53,6 +70,11 @@ def signal_matrix(
 
 
 def apply_matrix(matrix: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the product of symmetric matrices (3, rows, cols) and vectors (2, rows, cols)."""
-    first, second = vectors
-    return np.stack([matrix[0] * first + matrix[1] * second, matrix[1] * first + matrix[2] * second])
+    """Return symmetric matrices (3, rows, cols) times vectors (2, rows, cols), which are overwritten."""
+    for i in range(0, matrix.shape[1], BAND):
+        band = slice(i, i + BAND)
+        first, second = vectors[:, band].copy()
+        of = matrix[:, band]
+        vectors[0, band] = of[0] * first + of[1] * second
+        vectors[1, band] = of[1] * first + of[2] * second
+    return vectors

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -178,23 +179,12 @@ def _aligned(
 ) -> AlignedFrames | None:
     """Return the first frames that are ok and show the pattern of the others, roughly aligned."""
     from maskreg.core.aligned import AlignedFrames
-    from maskreg.core.registrar import Registrar
-
-    registrar = Registrar(reference.image, mask, mask, **asdict(replace(options, exact=False)))
-
-    def placed(frame: int) -> tuple[NDArray[Any], NDArray[np.float64]] | None:
-        """Return a frame and its shift, if it is ok."""
-        try:
-            image = source.read(frame)
-        except FrameError:
-            return None
-        if frame == reference.frame:
-            return image, np.zeros(2)
-        found = registrar(image)
-        return (image, found.shift) if found.ok else None
 
     run = partial(ordered_map, workers=workers)
-    kept = [one for one in run(placed, range(LOOKED_AT)) if one is not None]
+    places = _places(source, mask, reference, options, run)
+    # read once more, rather than kept while frames of no sure place may need as much memory
+    images = run(partial(_read, source), [frame for frame, _ in places])
+    kept = [(image, shift) for image, (_, shift) in zip(images, places, strict=True) if image is not None]
     if len(kept) < 2:
         return None
     valid = np.ones(source.shape, bool) if mask is None else mask.copy()
@@ -205,3 +195,34 @@ def _aligned(
     aligned = AlignedFrames.of(frames, valid, np.stack([shift for _, shift in kept]), run=run)
     alike = aligned.of_one_pattern()
     return alike if len(alike) > 1 else None
+
+
+def _places(
+    source: FrameSource,
+    mask: NDArray[np.bool_] | None,
+    reference: Reference,
+    options: Options,
+    run: Callable[..., Iterator[Any]],
+) -> list[tuple[int, NDArray[np.float64]]]:
+    """Return which of the first frames are ok, and their shifts."""
+    from maskreg.core.registrar import Registrar
+
+    registrar = Registrar(reference.image, mask, mask, **asdict(replace(options, exact=False)))
+
+    def place(frame: int) -> NDArray[np.float64] | None:
+        image = _read(source, frame)
+        if image is None or frame == reference.frame:
+            return None if image is None else np.zeros(2)
+        found = registrar(image)
+        return found.shift if found.ok else None
+
+    found = zip(range(LOOKED_AT), run(place, range(LOOKED_AT)), strict=True)
+    return [(frame, shift) for frame, shift in found if shift is not None]
+
+
+def _read(source: FrameSource, frame: int) -> NDArray[Any] | None:
+    """Return a frame; None if it cannot be read."""
+    try:
+        return source.read(frame)
+    except FrameError:
+        return None

@@ -8,7 +8,7 @@ never interpolated.
 
 A round follows from the table before it and from the frames, and from nothing else. So a run that
 was interrupted adds up again and goes on with the same bits. Memory does not depend on the number
-of frames: four sums in double precision, and some twenty images in single precision.
+of frames: some thirty images in single precision, a few more for each frame at once.
 
 Sums are made in blocks of frames (`maskreg.stream.sums`): the same bits whoever makes them.
 
@@ -37,7 +37,7 @@ from maskreg.series.mean_values import Values
 from maskreg.series.pipeline import Item, frame_rows
 from maskreg.series.prepared import Prepared
 from maskreg.shifts import FrameRow
-from maskreg.stream import Workers
+from maskreg.stream import Cluster, Workers
 from maskreg.stream.sums import summed
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ class MeanRound:
             summed(add, [ok], empty, workers=workers, send=partial(sent, source=series.source))
         ) as sums:
             total = next(sums)
-        register = RegisterToMean(series, total, None)
+        register = RegisterToMean(series, total, None, sent=isinstance(workers, Cluster))
+        del total
         if register.known.fields is None:
             raise InputError("reference='mean': no pixel is valid in enough aligned frames; look at the mask")
         first = series.reference.frame or 0
@@ -130,13 +131,14 @@ class MeanSum:
 
     Attributes
     ----------
-    sums, weights : (2, rows, cols) float64
+    sums, weights : (2, rows, cols) float32
+        Rounding is nothing beside the noise of the frames: a block of them is added up at a time.
     count : int
         How many frames came, those without a part in it too.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        self.sums, self.weights = (np.zeros((2, *shape)) for _ in range(2))
+        self.sums, self.weights = (np.zeros((2, *shape), np.float32) for _ in range(2))
         self.count = 0
 
     def add(self, part: tuple[NDArray[np.float32], NDArray[np.float32]] | None) -> None:
@@ -191,16 +193,20 @@ class RegisterToMean:
         The mean's.
     gauge : Known or None
         Where the first frame lies on it; set when that is known, before frames are registered.
+    sent : bool
+        Whether it will be sent: then the sums are kept when the mean is ready.
     """
 
-    def __init__(self, series: Prepared, total: MeanSum, gauge: Known | None) -> None:
+    def __init__(self, series: Prepared, total: MeanSum, gauge: Known | None, *, sent: bool = False) -> None:
         self._series = series
-        self._total = total
+        self._total: MeanSum | None = total
+        self._sent = sent
         self.gauge = gauge
         self._lock = RLock()
         self._registrar: Registrar | None = None
 
     def __reduce__(self) -> tuple[type[RegisterToMean], tuple[Prepared, MeanSum, Known | None]]:
+        assert self._total is not None
         return RegisterToMean, (self._series, self._total, self.gauge)
 
     def __call__(self, item: Item) -> Registration:
@@ -246,9 +252,12 @@ class RegisterToMean:
         from maskreg.core.known import KnownReference
 
         values, total = Values(self._series), self._total
+        assert total is not None
+        if not self._sent:
+            self._total = None
         smoothing = self._series.options.smoothing
         known = KnownReference(
-            total.sums / np.maximum(total.weights, 1e-30),
+            total.sums / np.maximum(total.weights, np.float32(1e-30)),
             total.weights,
             total.count,
             values.mask,

@@ -27,13 +27,10 @@ class Prediction:
         So many frames are registered at once.
     megabytes : float
         MB.
-    in_doubt : float
-        MB beyond that, where so many frames at once show no sure place and are searched at full resolution.
     """
 
     at_once: int
     megabytes: float
-    in_doubt: float
 
 
 def predicted(source: FrameSource) -> Prediction:
@@ -44,7 +41,7 @@ def predicted(source: FrameSource) -> Prediction:
     plan = make_plan(shape, shape)
     workers = plan.workers_within(1e6 * MEMORY_MB - source.held, available_cores(), compared=compared)
     needed = plan.bytes_for(workers, compared=compared) + source.held
-    return Prediction(workers, needed / 1e6, plan.bytes_in_doubt(workers) / 1e6)
+    return Prediction(workers, needed / 1e6)
 
 
 def workers_within(

@@ -1,0 +1,407 @@
+"""Every lag of images of many pixels, in little memory.
+
+The sum of products of the two images is exact at every lag: one transform back, made in place and row by
+row of lags, so that no other map of all lags is kept but the significance, in half precision. What the
+products are divided by, sums over the common pixels of either image and of its square, changes from one lag
+to the next by no more than what enters and leaves at borders. It is summed over blocks of pixels, at lags of
+whole blocks, and taken from straight lines between these. A few pixels that outshine all others would make
+steps in it: those are left out first, and added lag by lag. The likeliest lags are summed directly in the
+end, so what is told of them is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from maskreg.core.correlate import TRUSTED_ROUNDING
+from maskreg.core.likelihood import FEWEST_PIXELS, fisher_z
+from maskreg.core.maxima import MOST_CANDIDATES
+from maskreg.core.pyramid import halved
+from maskreg.core.spectra import cross, sum_of_squares, transform
+from maskreg.core.windows import window_sums
+from maskreg.geometry import overlap_slices, smallest_first
+
+BLOCKS = 2**16
+"""Images are summed over the smallest blocks of 2, 4, 8, ... pixels a side that are no more than so many."""
+
+ROWS = 64
+"""So many rows of lags are made at once, and so many columns of a transform: what stays in the cache."""
+
+OUTSHINES = 1e-4
+"""A pixel with this part of the energy of an image is a spike,"""
+
+MOST_SPIKES = 64
+"""up to so many of the brightest."""
+
+SAMPLED = 2**18
+"""The chance level is read off about so many lags, of rows and columns drawn at random, always the same."""
+
+SMOOTH_MASK = 0.02
+"""Masks are smooth if the common pixels at most lags are those between lags of blocks, to this part."""
+
+TRIED = 24
+"""Lags at which that is looked at,"""
+
+ENOUGH = 0.05
+"""of those of at least this part of the greatest overlap."""
+
+Spikes = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class HalfMap:
+    """The significance of every lag, from z in half precision, but for some z that are known exactly.
+
+    Indexed as an array, it gives float32.
+    """
+
+    z: NDArray[np.float16]
+    exact: dict[tuple[int, ...], float]
+    median: float
+    spread: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of lags along each axis."""
+        return self.z.shape
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Any:
+        z = np.array(self.z[index], np.float32)
+        for at, value in self.exact.items():
+            if all(isinstance(i, slice) for i in index):
+                inside = tuple(k - (i.start or 0) for k, i in zip(at, index, strict=True))
+                if all(0 <= k < n for k, n in zip(inside, z.shape, strict=True)):
+                    z[inside] = value
+            else:
+                z[(np.asarray(index[0]) == at[0]) & (np.asarray(index[1]) == at[1])] = value
+        return (z - np.float32(self.median)) / np.float32(self.spread)
+
+
+@dataclass(frozen=True)
+class BlockSums:
+    """Something known at lags of whole blocks, and by straight lines between.
+
+    Indexed by an index, a slice or an array of indices along each axis, it gives float64.
+    """
+
+    values: NDArray[np.float32]
+    middle: tuple[int, int]
+    step: int
+    first: tuple[int, int]
+    shape: tuple[int, int]
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Any:
+        """Return what is known at indices along each axis: numbers, slices or arrays."""
+        (j, u), (k, v) = (self._between(i, axis) for axis, i in enumerate(index))
+        values = self.values
+        above, below = (
+            values[np.ix_(rows, k)] + v * (values[np.ix_(rows, k + 1)] - values[np.ix_(rows, k)])
+            for rows in (j, j + 1)
+        )
+        out = above + u[:, None] * (below - above)
+        return out[tuple(0 if isinstance(i, int | np.integer) else slice(None) for i in index)]
+
+    def max(self) -> float:
+        """Return the greatest."""
+        return float(self.values.max())
+
+    def _between(self, index: Any, axis: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Return which known value comes before each index along an axis, and how far beyond it that is."""
+        lags = np.atleast_1d(np.arange(self.shape[axis])[index]) + self.first[axis]
+        return lags // self.step + self.middle[axis], (lags % self.step) / self.step
+
+
+@dataclass(frozen=True)
+class NccOfScores:
+    """NCC of every lag, from the significance of each; indexed as `BlockSums` is."""
+
+    score: HalfMap
+    overlap: BlockSums
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of lags along each axis."""
+        return self.score.shape
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Any:
+        z = self.score[index] * np.float64(self.score.spread) + self.score.median
+        return np.tanh(z / np.sqrt(np.maximum(self.overlap[index] - 3, 1)))
+
+
+@dataclass(frozen=True)
+class Searched:
+    """Which lags may be chosen; indexed as `BlockSums` is."""
+
+    score: HalfMap
+    overlap: BlockSums
+    limits: tuple[float, ...] | None
+    least: float
+    some: bool
+
+    def any(self) -> bool:
+        """Whether any lag may be."""
+        return self.some
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Any:
+        out = (self.overlap[index] >= self.least) & ~np.isnan(self.score[index])
+        for axis, (i, limit) in enumerate(zip(index, self.limits or (), strict=False)):
+            lags = np.arange(self.overlap.shape[axis])[i] + self.overlap.first[axis]
+            inside = np.abs(lags) <= limit
+            if np.ndim(inside) and np.ndim(out) == 2:
+                inside = inside[:, None] if axis == 0 else inside[None, :]
+            out = out & inside
+        return out
+
+
+@dataclass(frozen=True)
+class FineScores:
+    """What a fine search finds.
+
+    Attributes
+    ----------
+    z : (rows, columns) ndarray of float16
+        Of every lag; NaN where forbidden or not trusted.
+    sample : ndarray of float32
+        Some of them, to read the chance level off.
+    best : dict of (int, int) to float
+        Indices of the likeliest local maxima, best first, and the exact z there.
+    """
+
+    z: NDArray[np.float16]
+    sample: NDArray[np.float32]
+    best: dict[tuple[int, ...], float] = field(default_factory=dict)
+
+
+class FineLags:
+    """The lags of two images of two axes: what depends on the reference and the masks, computed once.
+
+    Parameters
+    ----------
+    reference : ndarray of float32
+        Background off, zero where ignored.
+    mask, moving_mask : ndarray of bool
+    window : (int, int)
+        Shape of the transforms.
+    """
+
+    def __init__(
+        self,
+        reference: NDArray[np.float32],
+        mask: NDArray[np.bool_],
+        moving_mask: NDArray[np.bool_],
+        window: tuple[int, ...],
+    ) -> None:
+        self._reference, self._mask, self._moving_mask = reference, mask, moving_mask
+        self._window = window
+        self.step = block_side(mask.shape, moving_mask.shape)
+        self._spikes, rest, self._energy = without_spikes(reference)
+        self._blocks = (
+            tuple(-(-n // self.step) for n in mask.shape),
+            tuple(-(-n // self.step) for n in moving_mask.shape),
+        )
+        self._masks = [self._block_sums(m.astype(np.float32)) / self.step**2 for m in (mask, moving_mask)]
+        own = [self._at_blocks(self._block_sums(x), self._masks[1]) for x in (rest, rest * rest)]
+        counts = self._at_blocks(self._block_sums(mask.astype(np.float32)), self._masks[1])
+        self._own_sums = np.stack([counts, *own]).astype(np.float32)
+        first = tuple(-(n - 1) for n in moving_mask.shape)
+        shape = tuple(p + q - 1 for p, q in zip(mask.shape, moving_mask.shape, strict=True))
+        middle = self._blocks[1]
+        self.overlap = BlockSums(self._own_sums[0], middle, self.step, first, shape)
+        rng = np.random.default_rng(0)
+        part = min(1.0, np.sqrt(SAMPLED / np.prod(shape)))
+        self.sampled = [np.sort(rng.choice(n, max(1, int(part * n)), replace=False)) for n in shape]
+
+    def __call__(
+        self, moving: NDArray[np.float32], floor: float, limits: tuple[float, ...], least: float
+    ) -> FineScores:
+        """Return the scores of every lag.
+
+        Parameters
+        ----------
+        moving : ndarray of float32
+            Background off, zero where ignored.
+        floor : float
+            eps of the likelihood, which caps z.
+        limits : tuple of float
+            Greatest lags that may be chosen, and
+        least : float
+            the fewest common pixels.
+        """
+        from maskreg.core.fine_kernels import fine_maxima_2d
+
+        z = np.empty(self.overlap.shape, np.float16)
+        rows, columns = self.sampled
+        sample = np.empty((len(rows), len(columns)), np.float32)
+        top, left = self.overlap.first
+        far = tuple(int(min(limit, 2**31)) for limit in limits)
+        found: list[tuple[float, int, int]] = []
+        before = np.full((2, z.shape[1]), np.nan, np.float32)
+        for first, block in self._rows(moving, floor):
+            i = first - top
+            z[i : i + len(block)] = block
+            here = slice(*np.searchsorted(rows, (i, i + len(block))))
+            sample[here] = block[rows[here] - i][:, columns]
+            last = i + len(block) == len(z)
+            together = np.concatenate([before, block, np.full((int(last), z.shape[1]), np.nan, np.float32)])
+            bar = found[-1][0] if len(found) == 2 * MOST_CANDIDATES else 0.0
+            y, x, likelihoods = fine_maxima_2d(
+                together, first - 1, left, far, self.overlap.values, self.overlap.middle, self.step,
+                least, bar, 2 * MOST_CANDIDATES,
+            )  # fmt: skip
+            found += zip(likelihoods.tolist(), y.tolist(), x.tolist(), strict=True)
+            found = sorted(found, key=lambda one: -one[0])[: 2 * MOST_CANDIDATES]
+            before = block[-2:] if len(block) > 1 else np.concatenate([before[-1:], block])
+        return FineScores(z, sample, self._exact(moving, floor, [(y, x) for _, y, x in found]))
+
+    @property
+    def smooth(self) -> bool:
+        """Whether straight lines lead from the common pixels at lags of whole blocks to those between.
+
+        Not those of masks with a pattern that meets itself at one lag and not at the next: a chessboard.
+        """
+        counts, (top, left) = self.overlap.values, self.overlap.first
+        rng = np.random.default_rng(1)
+        enough = np.argwhere(counts >= ENOUGH * counts.max())
+        tried = enough[rng.integers(len(enough), size=TRIED)] - self.overlap.middle
+        off = []
+        for lag in tried * self.step + rng.integers(self.step, size=tried.shape):
+            y, x = (
+                int(np.clip(s, f, f + n - 1))
+                for s, f, n in zip(lag, (top, left), self.overlap.shape, strict=True)
+            )
+            here, there = overlap_slices(self._mask.shape, self._moving_mask.shape, (y, x))
+            n = np.count_nonzero(self._mask[here] & self._moving_mask[there])
+            off.append(abs(n - float(self.overlap[y - top, x - left])) / float(counts.max()))
+        return bool(np.quantile(off, 0.75) < SMOOTH_MASK)
+
+    def _exact(
+        self, moving: NDArray[np.float32], floor: float, lags: list[tuple[int, int]]
+    ) -> dict[tuple[int, ...], float]:
+        """Return the indices and the exact z of some lags, the likeliest first."""
+        from maskreg.core.likelihood import likelihood
+
+        known = []
+        for lag in lags:
+            sums = window_sums(self._reference, self._mask, moving, self._moving_mask, lag, 0)
+            ncc, n = float(sums.ncc.flat[0]), float(sums.n.flat[0])
+            if ncc > 0 and n > FEWEST_PIXELS:
+                known.append((lag, float(likelihood(ncc, n, floor)), float(fisher_z(ncc, n, floor))))
+        if not known:
+            return {}
+        order = smallest_first(np.array([lag for lag, *_ in known]), -np.array([one[1] for one in known]))
+        top, left = self.overlap.first
+        chosen = [known[k] for k in order[:MOST_CANDIDATES]]
+        return {(y - top, x - left): z for (y, x), _, z in chosen}
+
+    def _rows(self, moving: NDArray[np.float32], floor: float) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield z of some rows of lags at once, each with the first row lag, in ascending order."""
+        from maskreg.core.fine_kernels import fine_rows_2d
+
+        spikes, rest, energy = without_spikes(moving)
+        sums = [self._at_blocks(self._masks[0], of) for of in map(self._block_sums, (rest, rest * rest))]
+        known = np.concatenate([np.stack(sums).astype(np.float32), self._own_sums])
+        plane = self._products(rest)
+        height, width = self._window
+        rounding = 4 * np.finfo(np.float32).eps * np.sqrt(np.log2(height * width))
+        least = tuple(np.float32(e * rounding / TRUSTED_ROUNDING) for e in (self._energy, energy))
+        cap = np.float32(np.sqrt(1 - floor))
+        for first, end in self._spans():
+            at = first % height
+            products = scipy.fft.irfft(plane[at : at + end - first], width)
+            yield first, fine_rows_2d(
+                products, first, known, self.overlap.middle, self.step,
+                self._reference, self._mask, rest, self._moving_mask, self._spikes, spikes,
+                least, np.float32(FEWEST_PIXELS), cap,
+            )  # fmt: skip
+
+    def _spans(self) -> Iterator[tuple[int, int]]:
+        """Yield first and end of spans of row lags, none across zero."""
+        lowest, end = self.overlap.first[0], self.overlap.first[0] + self.overlap.shape[0]
+        for start, stop in ((lowest, 0), (0, end)):
+            for first in range(start, stop, ROWS):
+                yield first, min(first + ROWS, stop)
+
+    def _products(self, moving: NDArray[np.float32]) -> NDArray[np.complex64]:
+        """Return the sums of products, transformed along rows of lags only; made in place.
+
+        Each image is transformed row by row, into rows of its own; then a few columns at a time are
+        transformed, multiplied and transformed back.
+        """
+        from maskreg.core.race_kernels import times_conjugate_2d
+
+        height, width = self._window
+        reference = _dimmed(self._reference, self._spikes)
+        p, q = len(reference), len(moving)
+        plane = np.empty((max(height, p + q), width // 2 + 1), np.complex64)
+        for image, at in ((reference, 0), (moving, p)):
+            for i in range(0, len(image), ROWS):
+                some = image[i : i + ROWS]
+                plane[at + i : at + i + len(some)] = scipy.fft.rfft(some, width)
+        for k in range(0, plane.shape[1], ROWS):
+            columns = plane[:, k : k + ROWS]
+            a, b = (scipy.fft.fft(columns[s], height, axis=0) for s in (slice(0, p), slice(p, p + q)))
+            columns[:height] = scipy.fft.ifft(times_conjugate_2d(a, b), axis=0, overwrite_x=True)
+        return plane[:height]
+
+    def _block_sums(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return sums over blocks; those at the far borders may be of fewer pixels."""
+        ragged = [(0, -n % self.step) for n in values.shape]
+        if any(far for _, far in ragged):
+            values = np.pad(values, ragged)
+        side = 1
+        while side < self.step:
+            values, side = halved(values), 2 * side
+        return values.astype(np.float64)
+
+    def _at_blocks(self, reference: NDArray[np.float64], moving: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return sums of products at every lag of whole blocks, and zeros around."""
+        p, q = self._blocks
+        window = tuple(scipy.fft.next_fast_len(m + n - 1, True) for m, n in zip(p, q, strict=True))
+        sums = cross(transform(reference, window), transform(moving, window), window)
+        lags = [np.arange(-(n - 1), m) % length for m, n, length in zip(p, q, window, strict=True)]
+        return np.pad(sums[np.ix_(*lags)], 1)
+
+
+def block_side(shape: tuple[int, ...], other: tuple[int, ...]) -> int:
+    """Return the side of the blocks over which images of these shapes are summed."""
+    side = 2
+    while max(np.prod(shape), np.prod(other)) / side**2 > BLOCKS:
+        side *= 2
+    return side
+
+
+def without_spikes(pixels: NDArray[np.float32]) -> tuple[Spikes, NDArray[np.float32], float]:
+    """Return the pixels that outshine all others, the image without them, and its sum of squares."""
+    flat = pixels.ravel()
+    at = np.empty(0, np.int64)
+    while True:
+        rest = pixels if not at.size else _without(pixels, at)
+        energy = sum_of_squares(rest)
+        bright = np.sqrt(np.float32(OUTSHINES * energy))
+        more = np.flatnonzero((rest.ravel() > bright) | (rest.ravel() < -bright))
+        room = MOST_SPIKES - at.size
+        if not more.size or room <= 0:
+            break
+        at = np.concatenate([at, more[np.argsort(-np.abs(flat[more]), kind="stable")][:room]])
+    rows, columns = np.unravel_index(at, pixels.shape)
+    return (rows.astype(np.int64), columns.astype(np.int64), flat[at]), rest, energy
+
+
+def _without(pixels: NDArray[np.float32], at: NDArray[np.int64]) -> NDArray[np.float32]:
+    out = pixels.copy()
+    out.ravel()[at] = 0
+    return out
+
+
+def _dimmed(pixels: NDArray[np.float32], spikes: Spikes) -> NDArray[np.float32]:
+    if not spikes[0].size:
+        return pixels
+    out = pixels.copy()
+    out[spikes[0], spikes[1]] = 0
+    return out
