@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from threading import RLock
 
 import numpy as np
@@ -141,12 +142,25 @@ class KnownReference:
         total = weights.sum(axis=0)
         self._least = max(LEAST_PART, 2 / frames) * float(total.max())
         covered = (weights > 0).all(axis=0) & (total >= 0.999 * self._least)
-        self.fields: Fields | None = None
-        if covered.any():
+        self._width = width
+        self._anywhere = bool(covered.any())
+        if self._anywhere:
             self.mean = _mean(halves, weights, covered, counts, read_noise)
-            self.fields = _fields(self.mean, width)
-            self.mean.forget()
-            self.fields.soften()
+
+    @property
+    def fields(self) -> Fields | None:
+        """The instruments, made when they are first needed; None where the mean is known nowhere."""
+        with self._lock:
+            return self._made_fields
+
+    @cached_property
+    def _made_fields(self) -> Fields | None:
+        if not self._anywhere:
+            return None
+        fields = _fields(self.mean, self._width)
+        self.mean.forget()
+        fields.soften()
+        return fields
 
     def refine(
         self,

@@ -265,6 +265,7 @@ class RegisterToMean:
             read_noise=values.detector.read_noise,
             width=None if isinstance(smoothing, str) else smoothing,
         )
+        del total  # the fields take as much while they are made
         mean = None if known.fields is None else known.mean.pixels + np.float32(known.mean.level)
         return _Ready(values, known, mean)
 
