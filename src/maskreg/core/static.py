@@ -43,6 +43,9 @@ ROUNDS = 8
 SETTLED = 0.002
 """What is told apart has settled when its strength changes by less than this part."""
 
+FALLEN = 0.5
+"""What is left of less than this part of its strength in the next turn was chance."""
+
 REACH = 4.0
 """The windows of smoothing end at so many sigma."""
 
@@ -129,6 +132,9 @@ def find_static(evened: AlignedFrames) -> Static | None:
         more = _step(evened, found, (kind,), LIKELY)
         if more is None:
             break
+        if more.strength < FALLEN * found.strength:
+            # with less of it in the mean, more of what stays is seen and not less
+            return None
         found, before = more, found
         if abs(found.strength - before.strength) < SETTLED * found.strength:
             break
