@@ -205,9 +205,10 @@ class FineLags:
             tuple(-(-n // self.step) for n in mask.shape),
             tuple(-(-n // self.step) for n in moving_mask.shape),
         )
-        self._masks = [self._block_sums(m.astype(np.float32)) / self.step**2 for m in (mask, moving_mask)]
+        valid = [self._block_sums(m.astype(np.float32)) for m in (mask, moving_mask)]
+        self._masks = [sums / self.step**2 for sums in valid]
         own = [self._at_blocks(self._block_sums(x), self._masks[1]) for x in (rest, rest * rest)]
-        counts = self._at_blocks(self._block_sums(mask.astype(np.float32)), self._masks[1])
+        counts = self._at_blocks(valid[0], self._masks[1])
         self._own_sums = np.stack([counts, *own]).astype(np.float32)
         first = tuple(-(n - 1) for n in moving_mask.shape)
         shape = tuple(p + q - 1 for p, q in zip(mask.shape, moving_mask.shape, strict=True))
@@ -336,7 +337,7 @@ class FineLags:
         from maskreg.core.race_kernels import times_conjugate_2d
 
         height, width = self._window
-        reference = _dimmed(self._reference, self._spikes)
+        reference = _without(self._reference, *self._spikes[:2])
         p, q = len(reference), len(moving)
         plane = np.empty((max(height, p + q), width // 2 + 1), np.complex64)
         for image, at in ((reference, 0), (moving, p)):
@@ -381,7 +382,8 @@ def without_spikes(pixels: NDArray[np.float32]) -> tuple[Spikes, NDArray[np.floa
     flat = pixels.ravel()
     at = np.empty(0, np.int64)
     while True:
-        rest = pixels if not at.size else _without(pixels, at)
+        rows, columns = np.unravel_index(at, pixels.shape)
+        rest = _without(pixels, rows, columns)
         energy = sum_of_squares(rest)
         bright = np.sqrt(np.float32(OUTSHINES * energy))
         more = np.flatnonzero((rest.ravel() > bright) | (rest.ravel() < -bright))
@@ -389,19 +391,15 @@ def without_spikes(pixels: NDArray[np.float32]) -> tuple[Spikes, NDArray[np.floa
         if not more.size or room <= 0:
             break
         at = np.concatenate([at, more[np.argsort(-np.abs(flat[more]), kind="stable")][:room]])
-    rows, columns = np.unravel_index(at, pixels.shape)
     return (rows.astype(np.int64), columns.astype(np.int64), flat[at]), rest, energy
 
 
-def _without(pixels: NDArray[np.float32], at: NDArray[np.int64]) -> NDArray[np.float32]:
-    out = pixels.copy()
-    out.ravel()[at] = 0
-    return out
-
-
-def _dimmed(pixels: NDArray[np.float32], spikes: Spikes) -> NDArray[np.float32]:
-    if not spikes[0].size:
+def _without(
+    pixels: NDArray[np.float32], rows: NDArray[np.integer], columns: NDArray[np.integer]
+) -> NDArray[np.float32]:
+    """Return an image with some pixels set to zero; the very same if there are none."""
+    if not rows.size:
         return pixels
     out = pixels.copy()
-    out[spikes[0], spikes[1]] = 0
+    out[rows, columns] = 0
     return out

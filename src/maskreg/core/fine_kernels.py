@@ -15,7 +15,7 @@ from numba import njit
 
 from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.kernels import _INLINED, _OPTIONS
-from maskreg.core.search_kernels import _comes_first, _exact_row, _lag_row
+from maskreg.core.search_kernels import _exact_row, _lag_row, _put_in_order
 
 tell_of_compilation()
 
@@ -184,15 +184,7 @@ def fine_maxima_2d(z, first, columns_first, limits, counts, middle, step, least,
             if not highest:
                 continue
             shift = y * y + x * x
-            place = found
-            while place > 0 and _comes_first(
-                likelihood, shift, y, x,
-                values[place - 1], shifts[place - 1], at_row[place - 1], at_column[place - 1],
-            ):  # fmt: skip
-                at_row[place], at_column[place] = at_row[place - 1], at_column[place - 1]
-                shifts[place], values[place] = shifts[place - 1], values[place - 1]
-                place -= 1
-            at_row[place], at_column[place], shifts[place], values[place] = y, x, shift, likelihood
+            _put_in_order(y, x, shift, likelihood, at_row, at_column, shifts, values, found)
             found = min(found + 1, most)
             if found == most:
                 bar = max(bar, values[most - 1])

@@ -154,7 +154,7 @@ def refine(
     gain: float | None = None
     # slopes cost half a pass, and save one where the matrices are not known as well as is asked for
     steep = tolerance < INTERPOLATION_PX and normal.doubt < KNOWN and not normal.blind.size
-    inverse, doubt = normal.inverse, max(normal.doubt, MODEL_DOUBT)
+    inverse, doubt = promised = normal.inverse, max(normal.doubt, MODEL_DOUBT)
     for _ in range(MOST_STEPS):
         # the set of pixels stays while it fits, or it would hop from step to step at half a pixel
         if np.abs(shift - nearest).max() > 1:
@@ -166,8 +166,7 @@ def refine(
         if gain is None:
             return None
         if steep:
-            known = normal.inverse, max(normal.doubt, MODEL_DOUBT)
-            inverse, doubt = _of_slopes(template, sums, gain) or known
+            inverse, doubt = _of_slopes(template, sums, gain) or promised
         step = -inverse @ projected_residual(sums, gain)
         step *= min(1.0, STEP_LIMIT * template.low_pass.width / max(float(np.abs(step).max()), 1e-30))
         shift = shift + step

@@ -318,7 +318,7 @@ class LevelSearch:
     def _level_map(self, found: Detail, dtype: type) -> tuple[LevelMap, float]:
         """Return the map in a precision, and the greatest likelihood of lags that this cannot tell."""
         terms, mask = self.terms(dtype), self._moving_plane.mask
-        floor = self._floor(_detail_variance(found, mask))
+        floor = self._floor(_variance(found.energy, found.whole, mask))
         padded: NDArray[Any] = found.padded.astype(dtype, copy=False)
         if dtype is np.float64:
             padded[1] = padded[0] ** 2
@@ -370,12 +370,8 @@ class LevelSearch:
         return float(min(1.0, max(LEAST_UNEXPLAINED, quantised)))
 
 
-def _detail_variance(found: Detail, mask: NDArray[np.bool_]) -> float:
-    """Return the variance of an image's detail; 0 where it is no more than the fit's own error."""
-    return _variance(found.energy, found.whole, mask)
-
-
 def _variance(energy: float, whole: float, mask: NDArray[np.bool_]) -> float:
+    """Return the variance of an image's detail; 0 where it is no more than the fit's own error."""
     return energy / max(1, int(np.count_nonzero(mask))) if energy > SMOOTH * whole else 0.0
 
 

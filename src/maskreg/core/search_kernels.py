@@ -347,6 +347,20 @@ def _comes_first(value, shift, row, column, other, other_shift, other_row, other
     return row < other_row or (row == other_row and column < other_column)
 
 
+@njit(**_INLINED)
+def _put_in_order(row, column, shift, value, at_row, at_column, shifts, values, found):  # type: ignore[no-untyped-def]
+    """Put a maximum among the first `found`, which are in order, best first; there is room for one more."""
+    place = found
+    while place > 0 and _comes_first(
+        value, shift, row, column,
+        values[place - 1], shifts[place - 1], at_row[place - 1], at_column[place - 1],
+    ):  # fmt: skip
+        at_row[place], at_column[place] = at_row[place - 1], at_column[place - 1]
+        shifts[place], values[place] = shifts[place - 1], values[place - 1]
+        place -= 1
+    at_row[place], at_column[place], shifts[place], values[place] = row, column, shift, value
+
+
 @njit(**_OPTIONS)
 def likely_maxima_2d(ncc, overlap, searched, floor, first_row, first_column, most):  # type: ignore[no-untyped-def]
     """Return rows and columns of the `most` likeliest local maxima, best first.
@@ -381,15 +395,7 @@ def likely_maxima_2d(ncc, overlap, searched, floor, first_row, first_column, mos
             if not highest:
                 continue
             shift = (first_row + i) ** 2 + (first_column + j) ** 2
-            place = found
-            while place > 0 and _comes_first(
-                here, shift, i, j,
-                values[place - 1], shifts[place - 1], at_row[place - 1], at_column[place - 1],
-            ):  # fmt: skip
-                at_row[place], at_column[place] = at_row[place - 1], at_column[place - 1]
-                shifts[place], values[place] = shifts[place - 1], values[place - 1]
-                place -= 1
-            at_row[place], at_column[place], shifts[place], values[place] = i, j, shift, here
+            _put_in_order(i, j, shift, here, at_row, at_column, shifts, values, found)
             found = min(found + 1, most)
             if found == most:
                 least = values[most - 1]

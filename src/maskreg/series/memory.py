@@ -19,7 +19,7 @@ MEMORY_MB = 1000.0
 
 @dataclass(frozen=True)
 class Prediction:
-    """How much memory aligning takes at most, unless told.
+    """How much memory aligning takes at most.
 
     Attributes
     ----------
@@ -35,13 +35,7 @@ class Prediction:
 
 def predicted(source: FrameSource) -> Prediction:
     """Return how much memory aligning some frames takes."""
-    from maskreg.core.plan import make_plan
-
-    shape, compared = tuple(source.shape), _compared(source)
-    plan = make_plan(shape, shape)
-    workers = plan.workers_within(1e6 * MEMORY_MB - source.held, available_cores(), compared=compared)
-    needed = plan.bytes_for(workers, compared=compared) + source.held
-    return Prediction(workers, needed / 1e6)
+    return _planned(MEMORY_MB, available_cores(), source)
 
 
 def workers_within(
@@ -67,22 +61,32 @@ def workers_within(
     InputError
         `memory` is no positive number.
     """
-    from maskreg.core.plan import make_plan
-
     if not memory > 0:
         raise InputError(f"memory is {memory}; it must be a positive number of MB")
-    shape, compared = tuple(source.shape), _compared(source)
-    plan = make_plan(shape, shape, exact=exact)
     wanted = available_cores() if workers is None else workers
     if wanted < 1:  # refused where it is used
         return wanted
-    fitting = plan.workers_within(1e6 * memory - source.held, wanted, compared=compared, mean=mean)
-    needed = (plan.bytes_for(fitting, compared=compared, mean=mean) + source.held) / 1e6
-    if needed > memory:
-        log.warning("one frame at a time may need %.0f MB, more than memory allows (%g MB)", needed, memory)
-    elif fitting < wanted:
-        log.warning("memory of %g MB allows %d frames at once, not %d", memory, fitting, wanted)
-    return fitting
+    planned = _planned(memory, wanted, source, exact=exact, mean=mean)
+    if planned.megabytes > memory:
+        log.warning(
+            "one frame at a time may need %.0f MB, more than memory allows (%g MB)", planned.megabytes, memory
+        )
+    elif planned.at_once < wanted:
+        log.warning("memory of %g MB allows %d frames at once, not %d", memory, planned.at_once, wanted)
+    return planned.at_once
+
+
+def _planned(
+    memory: float, wanted: int, source: FrameSource, *, exact: bool = False, mean: bool = False
+) -> Prediction:
+    """Return what the plan says of as many of the wanted frames at once as fit into `memory` MB."""
+    from maskreg.core.plan import make_plan
+
+    shape, compared = tuple(source.shape), _compared(source)
+    plan = make_plan(shape, shape, exact=exact)
+    at_once = plan.workers_within(1e6 * memory - source.held, wanted, compared=compared, mean=mean)
+    needed = plan.bytes_for(at_once, compared=compared, mean=mean) + source.held
+    return Prediction(at_once, needed / 1e6)
 
 
 def _compared(source: FrameSource) -> int:
