@@ -137,6 +137,8 @@ def without_expansion(
     expansion = float(projected_residual(sums, gain)[0]) / lever.information
     # D sees the noise as G does
     projected = normal.inverse @ normal.projected @ normal.inverse.T
+    if not np.trace(projected) > 0:  # no noise by which to judge what shows
+        return shift, covariance
     noise = float(np.trace(covariance)) / float(np.trace(projected))
     variance = noise * float(np.trace(normal.projected) / np.trace(normal.jacobian)) / lever.information
     if not expansion**2 > SHOWS**2 * variance:

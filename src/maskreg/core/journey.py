@@ -17,6 +17,7 @@ from maskreg.core.reference import MaskedSide, ReferenceSide
 from maskreg.core.room import Room
 from maskreg.core.search import LevelMap
 from maskreg.core.told import DROWNED, told_place
+from maskreg.core.whole_pixel import whole_pixel, worse_than_whole_pixel
 from maskreg.geometry import nearest_lag, overlap_slices
 from maskreg.registration import Registration, Rival, Status
 
@@ -219,6 +220,8 @@ def decide(
     if not choice.alike:
         c = choice.winner
         winner = told_place(masked, moving, levels, c) or place(masked, moving, c.bin, c.shift)
+        if worse_than_whole_pixel(winner):
+            winner = whole_pixel(masked, moving, winner)
         return winner, None if choice.rival is None else Rival(nearest_lag(choice.rival.shift), choice.gap)
     first, second, gap = _best_two(masked, moving, [choice.winner, *choice.alike])
     winner, other = (place(masked, moving, c.bin, c.shift) for c in (first, second))
@@ -258,6 +261,8 @@ def judge(
         return Status.WEAK, _not_significant(significance, line)
     if not winner.refined:
         return Status.WEAK, "noise hides where in a broad peak the place is"
+    if winner.fixed:
+        return Status.WEAK, "single pixels match at no shift, as the fixed pattern of a detector does"
     if winner.blind.size:
         along = ", ".join(f"{u:+.2f}" for u in _pointing_up(winner.blind[:, 0]))
         return Status.AMBIGUOUS, f"the pattern does not tell the shift along ({along}), as parallel lines do"

@@ -65,6 +65,8 @@ class Place:
         Of moving into reference, as the last stage found it.
     doubted : bool
         Whether noise hides along which directions the images tell the shift.
+    fixed : bool
+        Whether it is a match of single pixels at no shift, as the fixed pattern of a detector makes it.
     """
 
     shift: NDArray[np.float64]
@@ -75,6 +77,7 @@ class Place:
     gaussian: float | None = None
     gain: float = 1.0
     doubted: bool = False
+    fixed: bool = False
 
 
 def place(

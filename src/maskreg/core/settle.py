@@ -59,11 +59,7 @@ def settle(
     seen: set[tuple[int, ...]] = set()
     while lag not in seen and len(seen) < MOST_MOVES:
         seen.add(lag)
-        ncc, n = _on_fixed_set(reference, moving, lag, safe, radius)
-        if scattered or n.flat[0] <= FEWEST_PIXELS:
-            ncc, n = _on_own_sets(reference, moving, lag, radius)
-        values = likelihood(ncc, n, LEAST_UNEXPLAINED)
-        scores = np.where(np.isfinite(values), values, np.nan)
+        scores = window_likelihood(reference, moving, lag, safe, radius, scattered=scattered)
         best = _best(scores, lag, radius)
         if best is None:
             return lag, None
@@ -73,6 +69,23 @@ def settle(
             return lag, None
         lag = tuple(s + i - radius for s, i in zip(lag, best, strict=True))
     return lag, None
+
+
+def window_likelihood(
+    reference: LevelImage,
+    moving: LevelImage,
+    lag: tuple[int, ...],
+    safe: NDArray[np.bool_],
+    radius: int,
+    *,
+    scattered: bool = False,
+) -> NDArray[np.float64]:
+    """Return the log-likelihood of each lag of a window, NaN if forbidden; as in `settle`."""
+    ncc, n = _on_fixed_set(reference, moving, lag, safe, radius)
+    if scattered or n.flat[0] <= FEWEST_PIXELS:
+        ncc, n = _on_own_sets(reference, moving, lag, radius)
+    values = likelihood(ncc, n, LEAST_UNEXPLAINED)
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _on_fixed_set(
