@@ -24,7 +24,7 @@ class Status(Enum):
     AT_LIMIT = ("at_limit", "the best place lies on the border of what was searched; raise max_shift")
     OUTLIER = ("outlier", "the shift contradicts those of its neighbours in the series")
     EXCLUDED = ("excluded", "left out by the user")
-    WEAK = ("weak", "no place stands out from chance")
+    WEAK = ("weak", "no place can be trusted")
     STATIC = ("static", "only what never moves (detector pattern, scattered light) was found")
     NO_OVERLAP = ("no_overlap", "no shift leaves enough pixels that are valid in both images")
     FLAT = ("flat", "the valid pixels have no variance: nothing to register")
