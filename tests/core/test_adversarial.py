@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from maskreg import Status, register
 from maskreg.core.spectrum import gaussian_low_pass
-from maskreg.core.template import noise_gains
+from maskreg.core.gains import noise_gains
 
 ROWS, COLUMNS = np.mgrid[:128, :128]
 

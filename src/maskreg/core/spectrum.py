@@ -69,7 +69,7 @@ class LowPass:
 
     def response(self, frequencies: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
         """Return the filter on the grid of these frequencies along each axis, cycles/px."""
-        out = on_grid(self._profile(), frequencies)
+        out = on_grid(self.profile, frequencies)
         for f in np.meshgrid(*frequencies, indexing="ij", sparse=True):
             out *= kept_half_way(f).astype(np.float32)
         return np.asarray(out)
@@ -85,12 +85,13 @@ class LowPass:
             across = np.multiply.outer(across, values).ravel()
         found = weighed(
             coefficients.reshape(-1, along.size), _squares(others), across, along**2, gain,
-            self._profile(), np.float32(2 * FINER * len(self.weights)),
+            self.profile, np.float32(2 * FINER * len(self.weights)),
         )  # fmt: skip
         return np.asarray(found).reshape(coefficients.shape)
 
-    def _profile(self) -> NDArray[np.float32]:
-        """Return the filter over the radius, `FINER` values a ring."""
+    @cached_property
+    def profile(self) -> NDArray[np.float32]:
+        """The filter over the radius from 0 to 0.5 cycles/px, `FINER` values a ring."""
         weights = finer(self.weights)
         f = (np.arange(len(weights)) + 0.5) / (2 * len(weights))
         return (weights * np.exp(-2 * (np.pi * self.gaussian * f) ** 2)).astype(np.float32)
@@ -98,7 +99,7 @@ class LowPass:
     @cached_property
     def width(self) -> float:
         """Sigma of the Gaussian that passes frequencies as far, px."""
-        profile = self._profile()
+        profile = self.profile
         f = (np.arange(len(profile)) + 0.5) / (2 * len(profile))
         passed = profile * f  # a ring's length grows with its radius
         return float(np.sqrt(2 * passed.sum() / max(float((passed * (2 * np.pi * f) ** 2).sum()), 1e-30)))
@@ -112,7 +113,7 @@ def finer(rings: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def on_grid(profile: NDArray[np.float32], frequencies: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
     """Return a function of |f|, tabulated from 0 to 0.5 cycles/px, on the grid of these frequencies."""
-    place = _radius(frequencies) * np.float32(2 * len(profile))
+    place = radius_of(frequencies) * np.float32(2 * len(profile))
     return np.asarray(profile[np.minimum(place, len(profile) - 1).astype(np.int32)])
 
 
@@ -145,7 +146,8 @@ def _squares(frequencies: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     return out
 
 
-def _radius(frequencies: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
+def radius_of(frequencies: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
+    """Return |f| on the grid of these frequencies along each axis."""
     grid = np.meshgrid(*frequencies, indexing="ij", sparse=True)
     return np.asarray(np.sqrt(sum(f.astype(np.float32) ** 2 for f in grid)))
 
@@ -305,7 +307,7 @@ def plain_ring_power(
     coefficients: NDArray[np.float32], rings: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what `_ring_power` does, by arrays."""
-    place = _radius(cosine_frequencies(coefficients.shape)) * np.float32(2 * rings)
+    place = radius_of(cosine_frequencies(coefficients.shape)) * np.float32(2 * rings)
     ring = np.minimum(place, rings - 1).astype(np.int32).ravel()
     number = np.bincount(ring, minlength=rings).astype(np.float64)
     squares = coefficients.ravel().astype(np.float64) ** 2

@@ -35,6 +35,9 @@ WINDOW = 3
 WIDTH = 1.5
 """each counted by a Gaussian of its distance of this sigma, px."""
 
+AT_ONCE = 16
+"""So many steps are looked at together; further ones only for pixels that lack sources."""
+
 FLAT = 1e-3
 """What a plane's slope costs, in px squared of the sources' spread: where none is seen it is flat."""
 
@@ -79,19 +82,24 @@ class Surround:
         """Find the sources; return their offsets, (n, SOURCES, ndim), px, and how much each counts."""
         steps = np.array(list(itertools.product(range(-WINDOW, WINDOW + 1), repeat=mask.ndim)))
         steps = steps[np.argsort((steps**2).sum(axis=1), kind="stable")]
+        weights = np.exp(-(steps**2).sum(axis=1) / (2 * WIDTH**2))
         offsets = np.zeros((len(at), SOURCES, mask.ndim))
         counted = np.zeros((len(at), SOURCES))
+        # a rim of ignored pixels: no step leaves the image
+        rim = np.pad(mask, WINDOW)
+        home, away = (at + WINDOW) @ _strides(rim.shape), steps @ _strides(rim.shape)
+        flat, along = at @ _strides(mask.shape), steps @ _strides(mask.shape)
         found = np.zeros(len(at), np.intp)
-        for step in steps:
-            there = at + step
-            inside = ((there >= 0) & (there < mask.shape)).all(axis=1) & (found < SOURCES)
-            rows = np.flatnonzero(inside)
-            rows = rows[mask[tuple(there[rows].T)]]
-            slot = found[rows]
-            self.sources[rows, slot] = np.ravel_multi_index(tuple(there[rows].T), mask.shape)
-            offsets[rows, slot] = step
-            counted[rows, slot] = np.exp(-float((step**2).sum()) / (2 * WIDTH**2))
-            found[rows] += 1
+        for first in range(0, len(steps), AT_ONCE):
+            open_ = np.flatnonzero(found < SOURCES)
+            valid = rim.ravel()[home[open_, None] + away[first : first + AT_ONCE]]
+            slot = found[open_, None] + np.cumsum(valid, axis=1)
+            found[open_] = slot[:, -1]
+            row, k = np.nonzero(valid & (slot <= SOURCES))
+            to, k = (open_[row], slot[row, k] - 1), k + first
+            self.sources[to] = flat[to[0]] + along[k]
+            offsets[to] = steps[k]
+            counted[to] = weights[k]
         return offsets, counted
 
     @contextmanager
@@ -110,6 +118,11 @@ class Surround:
             yield pixels
         finally:
             np.put(pixels, self.places, np.float32(0))
+
+
+def _strides(shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """Return how far the next pixel along each axis is in a flat image."""
+    return np.array([int(np.prod(shape[axis + 1 :])) for axis in range(len(shape))], np.intp)
 
 
 def _planes(offsets: NDArray[np.float64], counted: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from maskreg.core.fill import inner
 from maskreg.core.filters import filtered
-from maskreg.core.interpolation_error import SLOPE, InterpolationError, among_real, slope_response
+from maskreg.core.gains import NoiseGains, Promised, noise_gains, promised
+from maskreg.core.interpolation_error import SLOPE, InterpolationError, among_real
 from maskreg.core.packed import Packed, packed
 from maskreg.core.pyramid import eroded
 from maskreg.core.runs import Region
-from maskreg.core.spectrum import LowPass, cosine_frequencies, finer, on_grid
+from maskreg.core.spectrum import LowPass
 from maskreg.core.whole import Whole, image_of
 
 SHORT_SLOPES = (np.array([1, -8, 0, 8, -1]) / 12, np.array([-1, 0, 1]) / 2)
@@ -27,9 +28,6 @@ SHORT_SLOPES = (np.array([1, -8, 0, 8, -1]) / 12, np.array([-1, 0, 1]) / 2)
 
 INNER_PART = 0.25
 """The pixels off the mask's edge are used alone if they are at least this part of the valid ones."""
-
-GAIN_SIDE = {1: 2**14, 2: 512, 3: 64}
-"""The gains of noise are means over so many frequencies along each of this many axes."""
 
 
 @dataclass(frozen=True)
@@ -79,95 +77,6 @@ class Template:
     def packed(self) -> Packed:
         """The fields as a pass over two axes reads them."""
         return packed(self.pixels, self.gradient, self.smooth, self.region)
-
-
-@dataclass(frozen=True)
-class NoiseGains:
-    """What unit white noise becomes in the fields of a template.
-
-    Attributes
-    ----------
-    gradient : float
-        Variance of one component.
-    slope : float
-        Covariance of one component with that of the unfiltered noise's gradient.
-    slope_spread : float
-        By how much a sum of their products over N pixels scatters, divided by sqrt(N).
-    gradient_spread : float
-        By how much a sum of squares of one component over N pixels scatters, divided by sqrt(N).
-    smooth : float
-        Covariance of the low-passed with the unfiltered noise.
-    """
-
-    gradient: float
-    slope: float
-    slope_spread: float
-    gradient_spread: float
-    smooth: float
-
-
-@dataclass(frozen=True)
-class Promised:
-    """What a signal of the forecast's spectrum, the same in all directions, gives per unit of noise.
-
-    Attributes
-    ----------
-    jacobian : float
-        Mean product of one component of G with that of the slope.
-    energy : float
-        Mean square of one component of G.
-    """
-
-    jacobian: float
-    energy: float
-
-
-def noise_gains(low_pass: LowPass, ndim: int) -> NoiseGains:
-    """Return the gains of the filters, from their response at the frequencies of a cosine transform.
-
-    The slope is taken along one axis; those along the others gain as much.
-    """
-    frequencies = _gain_frequencies(ndim)
-    response = low_pass.response(frequencies)
-    along = slope_response(frequencies[0]) ** 2
-    h, hh = _summed_across(response), _summed_across(response**2)
-    return NoiseGains(
-        gradient=float((along * hh).mean()),
-        slope=float((along * h).mean()),
-        # the sum of products is a quadratic form of the noise, with the kernel slope * gradient
-        slope_spread=float(np.sqrt(2 * (along**2 * hh).mean())),
-        gradient_spread=float(np.sqrt(2 * (along**2 * _summed_across(response**4)).mean())),
-        smooth=float(h.mean()),
-    )
-
-
-def promised(low_pass: LowPass, signal: NDArray[np.float64], ndim: int) -> Promised:
-    """Return what a signal gives whose power over that of the noise is known at rings of frequencies."""
-    frequencies = _gain_frequencies(ndim)
-    response = low_pass.response(frequencies)
-    power = on_grid(finer(signal).astype(np.float32), frequencies)
-    along = slope_response(frequencies[0]) ** 2
-    return Promised(
-        jacobian=float((along * _summed_across(response * power)).mean()),
-        energy=float((along * _summed_across(response**2 * power)).mean()),
-    )
-
-
-def _gain_frequencies(ndim: int) -> list[NDArray[np.float32]]:
-    return cosine_frequencies((GAIN_SIDE[min(ndim, 3)],) * ndim)
-
-
-def _summed_across(response: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the mean over all axes but the first.
-
-    Frequency 0 stands for half as many as the others: the mean is that far from the borders, where
-    the mirrored noise adds to itself.
-    """
-    out = response.astype(np.float64)
-    for _ in range(response.ndim - 1):
-        out = (out.sum(axis=-1) - out[..., 0] / 2) / out.shape[-1]
-    out[0] /= 2
-    return out
 
 
 def make_template(
