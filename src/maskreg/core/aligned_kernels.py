@@ -18,10 +18,9 @@ kernel                        plain twin
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from maskreg.core.compilation import tell_of_compilation
-from maskreg.core.kernels import _INLINED, _OPTIONS
+from maskreg.core.compiled import inlined, kernel
 
 tell_of_compilation()
 
@@ -31,7 +30,7 @@ _BEFORE = 3
 _BEYOND = 8
 
 
-@njit(**_INLINED)
+@inlined
 def _interpolated_row(image, first, row, oy, wy, ox, wx, begin, end, across, out):  # type: ignore[no-untyped-def]
     """Fill one row, from column `begin` to `end`, with what stands there interpolated."""
     last = image.shape[0] - 1
@@ -58,14 +57,14 @@ def _interpolated_row(image, first, row, oy, wy, ox, wx, begin, end, across, out
         )
 
 
-@njit(**_INLINED)
+@inlined
 def _columns(width, ex):  # type: ignore[no-untyped-def]
     """Return the first column whose first tap is inside, and the one behind the last."""
     begin = min(width, max(0, -ex))
     return begin, max(begin, min(width, width - ex))
 
 
-@njit(**_OPTIONS)
+@kernel
 def add_interpolated_2d(image, first, whole, start, taps, places, total, count):  # type: ignore[no-untyped-def]
     """Add an interpolated frame to rows of a sum from row `start` on, and one to the count, where valid."""
     wy, wx = taps[0], taps[1]
@@ -87,7 +86,7 @@ def add_interpolated_2d(image, first, whole, start, taps, places, total, count):
             number[j] += ok[j]
 
 
-@njit(**_OPTIONS)
+@kernel
 def seen_2d(image, whole, mask, start, taps, places, model, valid):  # type: ignore[no-untyped-def]
     """Fill rows with what a frame sees of a mean from row `start` on, and where; zero elsewhere."""
     wy, wx = taps[0], taps[1]
@@ -108,7 +107,7 @@ def seen_2d(image, whole, mask, start, taps, places, model, valid):  # type: ign
             shown[j] = ok[j] & own[j]
 
 
-@njit(**_OPTIONS)
+@kernel
 def seen_sums_2d(model, valid, values, pivot):  # type: ignore[no-untyped-def]
     """Return number, sums of x, y, x x and x y over the valid pixels: model and values, less the pivot."""
     sums = np.zeros(5)
@@ -131,7 +130,7 @@ def seen_sums_2d(model, valid, values, pivot):  # type: ignore[no-untyped-def]
     return sums
 
 
-@njit(**_OPTIONS)
+@kernel
 def add_residual_2d(model, valid, values, bright, least, fields):  # type: ignore[no-untyped-def]
     """Add a frame's residual about the model to sums and weights: of a factor, and of what is added."""
     one = np.float32(1)

@@ -12,10 +12,9 @@ kernel                        plain twin
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from maskreg.core.compilation import tell_of_compilation
-from maskreg.core.kernels import _INLINED, _OPTIONS
+from maskreg.core.compiled import inlined, kernel
 
 tell_of_compilation()
 
@@ -23,21 +22,21 @@ TILE = 1024
 """So many neighbours across are filtered at once: they stay in the fastest cache."""
 
 
-@njit(**_INLINED)
+@inlined
 def _weighted(source, weight, out):  # type: ignore[no-untyped-def]
     """Add a row times a weight."""
     for j in range(out.size):
         out[j] += weight * source[j]
 
 
-@njit(**_INLINED)
+@inlined
 def _weighted_difference(right, left, weight, out):  # type: ignore[no-untyped-def]
     """Add the difference of two rows times a weight."""
     for j in range(out.size):
         out[j] += weight * (right[j] - left[j])
 
 
-@njit(**_OPTIONS)
+@kernel
 def filtered_rows(values, taps, odd, nearest):  # type: ignore[no-untyped-def]
     """Return a stack of rows, (outer, n, 1), filtered along n.
 
@@ -70,7 +69,7 @@ def filtered_rows(values, taps, odd, nearest):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(**_INLINED)
+@inlined
 def _row_at(at, n, nearest):  # type: ignore[no-untyped-def]
     """Return the row that stands at a place, -1 for one of zeros."""
     if nearest:
@@ -78,7 +77,7 @@ def _row_at(at, n, nearest):  # type: ignore[no-untyped-def]
     return at if 0 <= at < n else -1
 
 
-@njit(**_OPTIONS)
+@kernel
 def filtered_slices(values, taps, odd, nearest):  # type: ignore[no-untyped-def]
     """Return a stack of images, (outer, n, inner), filtered along n, as `filtered_rows` does."""
     outer, n, inner = values.shape
@@ -106,7 +105,7 @@ def filtered_slices(values, taps, odd, nearest):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(**_OPTIONS)
+@kernel
 def looked_up(values, mask, first, density, table):  # type: ignore[no-untyped-def]
     """Return a function of each value, from a table that starts at `first` with `density` steps per unit.
 

@@ -11,16 +11,15 @@ kernel                        plain twin
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from maskreg.core.compilation import tell_of_compilation
-from maskreg.core.kernels import _INLINED, _OPTIONS
+from maskreg.core.compiled import inlined, kernel
 from maskreg.core.search_kernels import _exact_row, _lag_row, _put_in_order
 
 tell_of_compilation()
 
 
-@njit(**_INLINED)
+@inlined
 def _between(sums, j, part, step, begin, row):  # type: ignore[no-untyped-def]
     """Fill a row by straight lines between sums that are known at every `step`-th lag.
 
@@ -36,13 +35,13 @@ def _between(sums, j, part, step, begin, row):  # type: ignore[no-untyped-def]
             row[i] = left + slope * np.float32(i - at)
 
 
-@njit(**_INLINED)
+@inlined
 def _add_row(values, by, row):  # type: ignore[no-untyped-def]
     for j in range(values.size):
         row[j] += by * np.float32(values[j])
 
 
-@njit(**_OPTIONS)
+@kernel
 def fine_rows_2d(  # type: ignore[no-untyped-def]
     products, first, sums, middle, step,
     reference, reference_mask, moving, moving_mask, spikes, other_spikes,
@@ -115,7 +114,7 @@ def fine_rows_2d(  # type: ignore[no-untyped-def]
     return z
 
 
-@njit(**_INLINED)
+@inlined
 def _overlap(counts, middle, step, y, x):  # type: ignore[no-untyped-def]
     """Return how many pixels are common at a lag, from counts at lags of whole steps."""
     j, k = y // step, x // step
@@ -128,7 +127,7 @@ def _overlap(counts, middle, step, y, x):  # type: ignore[no-untyped-def]
     return above + u * (below - above)
 
 
-@njit(**_OPTIONS)
+@kernel
 def fine_maxima_2d(z, first, columns_first, limits, counts, middle, step, least, bar, most):  # type: ignore[no-untyped-def]
     """Return row lags, column lags and likelihoods of the likeliest local maxima of z, best first.
 

@@ -17,34 +17,15 @@ kernel                        plain twin
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 
-from maskreg.core.compilation import tell_of_compilation
-
-tell_of_compilation()
-
-# reassociation lets a row's sum run in vector lanes; NaN and infinity keep their meaning
-_OPTIONS: dict[str, Any] = {
-    "cache": True,
-    "nogil": True,
-    "boundscheck": False,
-    "error_model": "numpy",
-    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
-}
-
-# Written into their callers before compilation. A call would be inlined by the compiler when both are
-# compiled together, and not when one comes from the cache: sums would then run in another order, and
-# the same input give other bytes on a second run.
-_INLINED = {**_OPTIONS, "inline": "always"}
+from maskreg.core.compiled import inlined, kernel
 
 BAND = 16
 """Rows of a window's sums that are taken at once."""
 
 
-@njit(**_INLINED)
+@inlined
 def _masked_row(reference, mask, safe, a, w):  # type: ignore[no-untyped-def]
     """Fill one row's weights and masked reference; return its number, sum and sum of squares."""
     count = np.float32(0)
@@ -61,7 +42,7 @@ def _masked_row(reference, mask, safe, a, w):  # type: ignore[no-untyped-def]
     return count, t, q
 
 
-@njit(**_OPTIONS)
+@kernel
 def window_sums_2d(reference, reference_mask, moving, safe, sy, sx, radius):  # type: ignore[no-untyped-def]
     """Return the sums of `maskreg.core.windows.WindowSums` over the fixed set around lag (sy, sx).
 
@@ -121,7 +102,7 @@ def window_sums_2d(reference, reference_mask, moving, safe, sy, sx, radius):  # 
     return n * full, total * full, square * full, sums[0].copy(), sums[1].copy(), sums[2].copy()
 
 
-@njit(**_INLINED)
+@inlined
 def _interpolate_row(row, first, weights, out):  # type: ignore[no-untyped-def]
     """Interpolate along a row that is known to hold all six taps."""
     n = out.size
@@ -136,7 +117,7 @@ def _interpolate_row(row, first, weights, out):  # type: ignore[no-untyped-def]
         out[j] = w0 * a0[j] + w1 * a1[j] + w2 * a2[j] + w3 * a3[j] + w4 * a4[j] + w5 * a5[j]
 
 
-@njit(**_OPTIONS)
+@kernel
 def halved_2d(values):  # type: ignore[no-untyped-def]
     """Return sums over blocks of two by two pixels; a last odd row or column is left out."""
     height, width = values.shape[0] // 2, values.shape[1] // 2
@@ -148,7 +129,7 @@ def halved_2d(values):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(**_OPTIONS)
+@kernel
 def normal_sums_2d(mask, usable, noise, gradient, slope, iy, ix):  # type: ignore[no-untyped-def]
     """Return the sums of `maskreg.core.refine.NormalSums` over the common pixels at lag (iy, ix)."""
     height, width = mask.shape
@@ -202,7 +183,7 @@ def normal_sums_2d(mask, usable, noise, gradient, slope, iy, ix):  # type: ignor
     return sums
 
 
-@njit(**_OPTIONS)
+@kernel
 def overlap_sums_2d(a, a_mask, b, b_mask):  # type: ignore[no-untyped-def]
     """Return n and the sums of a, a^2, b, b^2 and a b over the pixels valid in both.
 
@@ -229,7 +210,7 @@ def overlap_sums_2d(a, a_mask, b, b_mask):  # type: ignore[no-untyped-def]
     return n, sa, saa, sb, sbb, sab
 
 
-@njit(**_OPTIONS)
+@kernel
 def block_sums_2d(pixels, mask, b):  # type: ignore[no-untyped-def]
     """Return the sums over b x b blocks of the mask, the values, their squares and sizes.
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from maskreg.core.kernels import _OPTIONS
+from maskreg.core.compiled import inlined, kernel
 
 SUMS = 16
 
 
-@njit(**_OPTIONS)
+@kernel
 def known_sums_2d(mean, weight, least, fields, own, part, moved, valid):  # type: ignore[no-untyped-def]
     """Return the sums of `maskreg.core.known.KnownSums`, in the order of its attributes.
 
@@ -49,7 +48,7 @@ def known_sums_2d(mean, weight, least, fields, own, part, moved, valid):  # type
     return sums
 
 
-@njit(**_OPTIONS)
+@inlined
 def _across(image, first, weights):  # type: ignore[no-untyped-def]
     """Return each row interpolated along itself; beyond its ends it goes on with its last value."""
     height, width = image.shape
@@ -76,7 +75,7 @@ def _across(image, first, weights):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(**_OPTIONS)
+@kernel
 def interpolated_2d(image, oy, wy, ox, wx):  # type: ignore[no-untyped-def]
     """Return an image of float32 interpolated by six taps along each axis, of its own shape.
 
@@ -95,7 +94,7 @@ def interpolated_2d(image, oy, wy, ox, wx):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(**_OPTIONS)
+@kernel
 def all_valid_2d(mask, oy, ny, ox, nx):  # type: ignore[no-untyped-def]
     """Return where ``ny`` times ``nx`` pixels from (oy, ox) on are valid; beyond the border none is."""
     height, width = mask.shape

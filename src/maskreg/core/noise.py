@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from maskreg.core.filters import filtered, gaussian, gaussian_taps
 from maskreg.core.prepared import Prepared
 from maskreg.core.sample import sampled_rows
+from maskreg.core.scores import SPREAD_OF_MAD
 
 SPARSE = 4.0
 """Below this median number of electrons in a pixel counts are sparse: most differences are zero."""
@@ -161,10 +162,17 @@ def _variances(sample: Sample, distance: int) -> tuple[NDArray[np.float64], NDAr
     classes = min(CLASSES, values.size // FEWEST)
     order = np.argsort(levels)
     means = [part.mean() for part in np.array_split(levels[order], classes)]
-    spreads = [
-        1.4826 * np.median(np.abs(part - np.median(part))) for part in np.array_split(values[order], classes)
-    ]
+    spreads = [_spread(part) for part in np.array_split(values[order], classes)]
     return np.array(means, np.float64), np.array(spreads, np.float64) ** 2 / gain
+
+
+def _spread(values: NDArray[np.float32]) -> float:
+    """Return the standard deviation of a Gaussian of the same median absolute deviation; lower medians.
+
+    Sorting is quicker than selecting: it runs in vector lanes.
+    """
+    middle = (values.size - 1) // 2
+    return SPREAD_OF_MAD * float(np.sort(np.abs(values - np.sort(values)[middle]))[middle])
 
 
 def _second_differences(

@@ -13,15 +13,14 @@ kernel                        plain twin
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from maskreg.core.compilation import tell_of_compilation
-from maskreg.core.kernels import _INLINED, _OPTIONS
+from maskreg.core.compiled import inlined, kernel
 
 tell_of_compilation()
 
 
-@njit(**_INLINED)
+@inlined
 def _stabilised_row(pixels, edges, slope, start, mean, out):  # type: ignore[no-untyped-def]
     """Fill one row with stabilised values, zero outside of its runs."""
     zero = np.float32(0)
@@ -36,7 +35,7 @@ def _stabilised_row(pixels, edges, slope, start, mean, out):  # type: ignore[no-
         after = edges[run, 1] if run < edges.shape[0] else out.size
 
 
-@njit(**_INLINED)
+@inlined
 def _some_value(pixels, mask):  # type: ignore[no-untyped-def]
     """Return the first valid value; without any, that of the first pixel."""
     for i in range(mask.shape[0]):
@@ -46,7 +45,7 @@ def _some_value(pixels, mask):  # type: ignore[no-untyped-def]
     return pixels[0, 0]
 
 
-@njit(**_INLINED)
+@inlined
 def _differs_in_row(pixels, mask, value):  # type: ignore[no-untyped-def]
     """Return whether a valid value is another one than `value`."""
     differs = False
@@ -57,7 +56,7 @@ def _differs_in_row(pixels, mask, value):  # type: ignore[no-untyped-def]
     return differs
 
 
-@njit(**_OPTIONS)
+@kernel
 def stabilised_2d(pixels, first, edges, slope, start, mean):  # type: ignore[no-untyped-def]
     """Return sqrt(slope * value + start) - mean of every pixel in the runs of a mask, 0 elsewhere.
 
@@ -69,14 +68,14 @@ def stabilised_2d(pixels, first, edges, slope, start, mean):  # type: ignore[no-
     return out
 
 
-@njit(**_INLINED)
+@inlined
 def _sums_of_two(p, q, out):  # type: ignore[no-untyped-def]
     """Fill one row with the sums of two by two of two rows."""
     for j in range(out.size):
         out[j] = (p[2 * j] + q[2 * j]) + (p[2 * j + 1] + q[2 * j + 1])
 
 
-@njit(**_OPTIONS)
+@kernel
 def stabilised_halves_2d(  # type: ignore[no-untyped-def]
     pixels, mask, first, edges, edge_first, edge_columns, edge_weights, slope, start, mean
 ):
@@ -112,7 +111,7 @@ def stabilised_halves_2d(  # type: ignore[no-untyped-def]
     return means, quarters, differ
 
 
-@njit(**_INLINED)
+@inlined
 def _add_own(numbers, step, start, stop, sign, sums):  # type: ignore[no-untyped-def]
     """Add to `sums` number, sum and squares of one run of a packed row, times a sign."""
     s = np.int64(0)
@@ -126,7 +125,7 @@ def _add_own(numbers, step, start, stop, sign, sums):  # type: ignore[no-untyped
     sums[2] += sign * step * step * ss
 
 
-@njit(**_OPTIONS)
+@kernel
 def packed_counts_2d(pixels, first, edges, slope, start, mean):  # type: ignore[no-untyped-def]
     """Return what `stabilised_2d` does as 16-bit numbers and a step for each row, and three sums.
 
@@ -153,7 +152,7 @@ def packed_counts_2d(pixels, first, edges, slope, start, mean):  # type: ignore[
     return numbers, steps, sums
 
 
-@njit(**_INLINED)
+@inlined
 def _add_common(numbers, step, pixels, slope, start, mean, sums):  # type: ignore[no-untyped-def]
     """Add to `sums` those of one common run over moving, its squares, and its products with the reference."""
     zero = np.float32(0)
@@ -168,7 +167,7 @@ def _add_common(numbers, step, pixels, slope, start, mean, sums):  # type: ignor
     sums[5] += step * np.float64(aq)
 
 
-@njit(**_OPTIONS)
+@kernel
 def counted_sums_2d(  # type: ignore[no-untyped-def]
     numbers, steps, whole, first, edges, pixels, moving_first, moving_edges, slope, start, mean, sy, sx
 ):

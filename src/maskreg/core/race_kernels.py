@@ -18,15 +18,14 @@ rectangles.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from maskreg.core.compilation import tell_of_compilation
-from maskreg.core.kernels import _INLINED, _OPTIONS
+from maskreg.core.compiled import inlined, kernel
 
 tell_of_compilation()
 
 
-@njit(**_OPTIONS)
+@kernel
 def times_conjugate_2d(a, b):  # type: ignore[no-untyped-def]
     """Return `a` times the conjugate of `b`."""
     out = np.empty_like(a)
@@ -37,7 +36,7 @@ def times_conjugate_2d(a, b):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(**_OPTIONS)
+@kernel
 def cumulated_2d(pixels, mask, wanted):  # type: ignore[no-untyped-def]
     """Return n and the sums of values and squares over all pixels above and to the left.
 
@@ -85,7 +84,7 @@ def cumulated_2d(pixels, mask, wanted):  # type: ignore[no-untyped-def]
     return out, place
 
 
-@njit(**_OPTIONS)
+@kernel
 def holes_2d(mask):  # type: ignore[no-untyped-def]
     """Return rectangles that cover each ignored pixel once.
 
@@ -132,7 +131,7 @@ def holes_2d(mask):  # type: ignore[no-untyped-def]
     return out[:n].copy()
 
 
-@njit(**_INLINED)
+@inlined
 def _under_row_2d(cumulated, place, holes, other_rows, other_cols, s0, s1, out):  # type: ignore[no-untyped-def]
     """Fill `out` with what `under_2d` returns for the lags (s0, s1), (s0, s1 + 1), ..."""
     rows, cols = place.size - 1, cumulated.shape[1] // 3 - 1
@@ -163,7 +162,7 @@ def _under_row_2d(cumulated, place, holes, other_rows, other_cols, s0, s1, out):
                         out[3 * j + m] -= (low[c1 + m] - high[c1 + m]) - (low[c0 + m] - high[c0 + m])
 
 
-@njit(**_OPTIONS)
+@kernel
 def under_2d(cumulated, place, holes, other_shape, s0, s1):  # type: ignore[no-untyped-def]
     """Return n and the sums of values and squares over the pixels valid in both images at one lag.
 
@@ -182,7 +181,7 @@ def under_2d(cumulated, place, holes, other_shape, s0, s1):  # type: ignore[no-u
     return out
 
 
-@njit(**_OPTIONS)
+@kernel
 def block_maxima_2d(values, first, b, shape):  # type: ignore[no-untyped-def]
     """Return the greatest value of each block of `b` x `b` lags.
 
@@ -212,7 +211,7 @@ def block_maxima_2d(values, first, b, shape):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(**_OPTIONS)
+@kernel
 def race_2d(  # type: ignore[no-untyped-def]
     a, a_place, a_holes, b, b_place, b_holes, most, best, energies,
     values, scale, rounding, order, upper, slack, root, first, size, low, high, equal, out, ncc,
@@ -312,7 +311,7 @@ def race_2d(  # type: ignore[no-untyped-def]
     return kept, best
 
 
-@njit(**_OPTIONS)
+@kernel
 def likeliest_2d(n, sum_a, square_a, sum_b, square_b, products, first, count, least, error, rounding, out):  # type: ignore[no-untyped-def]
     """Fill `out` with the lags that rounding alone keeps from being the greatest.
 

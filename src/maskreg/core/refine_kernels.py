@@ -15,10 +15,10 @@ its pixels less those over the ones that are not common: few, mostly.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from maskreg.core.compilation import tell_of_compilation
-from maskreg.core.kernels import _INLINED, _OPTIONS, _interpolate_row
+from maskreg.core.compiled import inlined, kernel
+from maskreg.core.kernels import _interpolate_row
 
 tell_of_compilation()
 
@@ -27,7 +27,7 @@ FEW_RUNS = 12
 """Where a row and its counterpart have more runs, pixels are weighted: a run costs as much as ten pixels."""
 
 
-@njit(**_INLINED)
+@inlined
 def _add_own(numbers, steps, i, start, stop, sign, sums):  # type: ignore[no-untyped-def]
     """Add to `sums` what the template's own pixels of one run give, times a sign."""
     f0, f1, f2, f3 = numbers[0, i], numbers[1, i], numbers[2, i], numbers[3, i]
@@ -54,7 +54,7 @@ def _add_own(numbers, steps, i, start, stop, sign, sums):  # type: ignore[no-unt
     sums[8] += gx * steps[0, i] * k03
 
 
-@njit(**_OPTIONS)
+@kernel
 def packed_2d(pixels, gradient, smooth, first, edges):  # type: ignore[no-untyped-def]
     """Return what `maskreg.core.packed.Packed` holds, for the pixels of the runs."""
     height, width = pixels.shape
@@ -81,14 +81,14 @@ def packed_2d(pixels, gradient, smooth, first, edges):  # type: ignore[no-untype
     return numbers, steps, sums
 
 
-@njit(**_INLINED)
+@inlined
 def _add(row, sums):  # type: ignore[no-untyped-def]
     """Add some sums to the first of a row's."""
     for k in range(len(sums)):
         row[k] += sums[k]
 
 
-@njit(**_INLINED)
+@inlined
 def _add_common(ring, order, weights, numbers, i, a, b, x0, row):  # type: ignore[no-untyped-def]
     """Add one run's sums of u, u^2 and the products of u with the four fields."""
     c, d = a - x0, b - x0
@@ -109,7 +109,7 @@ def _add_common(ring, order, weights, numbers, i, a, b, x0, row):  # type: ignor
     _add(row, (su, uu, k0, k1, k2, k3))
 
 
-@njit(**_INLINED)
+@inlined
 def _interpolate_row_and_slope(row, first, weights, slopes, out, out_slope):  # type: ignore[no-untyped-def]
     """Interpolate along a row that is known to hold all six taps, and its derivative."""
     n = out.size
@@ -127,7 +127,7 @@ def _interpolate_row_and_slope(row, first, weights, slopes, out, out_slope):  # 
         out_slope[j] = v0 * p + v1 * q + v2 * r + v3 * s + v4 * t + v5 * z
 
 
-@njit(**_INLINED)
+@inlined
 def _add_common_and_slopes(ring, slope_ring, order, weights, slopes, numbers, i, a, b, x0, row):  # type: ignore[no-untyped-def]
     """Add what `_add_common` does, and the sums of the slopes of u and their products with the gradient."""
     c, d = a - x0, b - x0
@@ -162,7 +162,7 @@ def _add_common_and_slopes(ring, slope_ring, order, weights, slopes, numbers, i,
     _add(row, (su, uu, k0, k1, k2, k3, y0, x1, yy, yx, xy, xx))
 
 
-@njit(**_INLINED)
+@inlined
 def _add_weighted(ring, slope_ring, order, weights, slopes, numbers, i, a, b, x0, common, row):  # type: ignore[no-untyped-def]
     """Add what `_add_common_and_slopes` does for a row of many runs: each pixel has a weight, one or none."""
     c, d = a - x0, b - x0
@@ -199,7 +199,7 @@ def _add_weighted(ring, slope_ring, order, weights, slopes, numbers, i, a, b, x0
     _add(row, (su, uu, k0, k1, k2, k3, y0, x1, yy, yx, xy, xx))
 
 
-@njit(**_INLINED)
+@inlined
 def _take_off_lost(numbers, steps, i, common, sums):  # type: ignore[no-untyped-def]
     """Take off `sums`, but for the number, what a row of the template gives outside of the common pixels."""
     f0, f1, f2, f3 = numbers[0, i], numbers[1, i], numbers[2, i], numbers[3, i]
@@ -223,7 +223,7 @@ def _take_off_lost(numbers, steps, i, common, sums):  # type: ignore[no-untyped-
         sums[1 + k] -= row[k]
 
 
-@njit(**_OPTIONS)
+@kernel
 def moments_2d(  # type: ignore[no-untyped-def]
     first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
     iy, ix, oy, wy, vy, ox, wx, vx, with_slopes,

@@ -10,15 +10,15 @@ kernel                        plain twin
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from maskreg.core.compilation import tell_of_compilation
-from maskreg.core.kernels import _INLINED, _OPTIONS, _interpolate_row
+from maskreg.core.compiled import inlined, kernel
+from maskreg.core.kernels import _interpolate_row
 
 tell_of_compilation()
 
 
-@njit(**_INLINED)
+@inlined
 def _lagged_products(values, stride, reach, out):  # type: ignore[no-untyped-def]
     """Fill the products of an image, given as one row, at lags up to `reach`.
 
@@ -38,7 +38,7 @@ def _lagged_products(values, stride, reach, out):  # type: ignore[no-untyped-def
             out[reach - dy, reach - dx] = total
 
 
-@njit(**_OPTIONS)
+@kernel
 def residual_products_2d(pixels, mask, moving, usable, y0, y1, x0, x1, iy, ix, oy, wy, ox, wx, gain, reach):  # type: ignore[no-untyped-def]
     """Return number of common pixels, lagged products of the residual, and of its mask, in a block.
 

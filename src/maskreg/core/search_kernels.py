@@ -17,10 +17,9 @@ kernel                        plain twin
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from maskreg.core.compilation import tell_of_compilation
-from maskreg.core.kernels import _INLINED, _OPTIONS
+from maskreg.core.compiled import inlined, kernel
 
 tell_of_compilation()
 
@@ -31,7 +30,7 @@ SERIES_BELOW = 0.25
 """Below this atanh is the first terms of its series, to the last bit of float32."""
 
 
-@njit(**_INLINED)
+@inlined
 def _filtered_row(padded, constant, linear, c, d):  # type: ignore[no-untyped-def]
     """Fill `c` and `d` with one row filtered by the two kernels; the row is padded by their radius."""
     n = c.size
@@ -46,7 +45,7 @@ def _filtered_row(padded, constant, linear, c, d):  # type: ignore[no-untyped-de
             d[j] += v * p[j]
 
 
-@njit(**_INLINED)
+@inlined
 def _column_sums(c, d, first, constant, linear, m, y, x):  # type: ignore[no-untyped-def]
     """Fill the moments of one row from the filtered rows `first` to `first + constant.size` of c and d."""
     n = m.size
@@ -63,7 +62,7 @@ def _column_sums(c, d, first, constant, linear, m, y, x):  # type: ignore[no-unt
             x[j] += u * q[j]
 
 
-@njit(**_OPTIONS)
+@kernel
 def local_plane_2d(pixels, constant, linear, weights):  # type: ignore[no-untyped-def]
     """Return the local plane: window moments of the image, weighted and summed at every pixel.
 
@@ -89,7 +88,7 @@ def local_plane_2d(pixels, constant, linear, weights):  # type: ignore[no-untype
     return out
 
 
-@njit(**_OPTIONS)
+@kernel
 def between_blocks_2d(coarse, side, height, width):  # type: ignore[no-untyped-def]
     """Return an image by straight lines between the middles of blocks of `side` pixels, and beyond them."""
     rows, columns = coarse.shape
@@ -113,7 +112,7 @@ def between_blocks_2d(coarse, side, height, width):  # type: ignore[no-untyped-d
     return out
 
 
-@njit(**_OPTIONS)
+@kernel
 def detail_2d(pixels, mask, plane, mean, density, gains, window_height, window_width):  # type: ignore[no-untyped-def]
     """Return the image less its plane, evened out, and its square, in the corner of the transform's window.
 
@@ -145,7 +144,7 @@ def detail_2d(pixels, mask, plane, mean, density, gains, window_height, window_w
     return out, energy, whole
 
 
-@njit(**_OPTIONS)
+@kernel
 def products_2d(image, mask, moving, square):  # type: ignore[no-untyped-def]
     """Return the three spectra whose inverse transforms are sums over every lag's common pixels.
 
@@ -165,7 +164,7 @@ def products_2d(image, mask, moving, square):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(**_INLINED)
+@inlined
 def _lag_row(product, total, square, n, a, aa, least_a, least_b, fewest, least, cap, r, z):  # type: ignore[no-untyped-def]
     """Fill NCC and z of one stretch of lags; return how many lags of enough overlap are not trusted."""
     hidden = np.int32(0)
@@ -198,7 +197,7 @@ def _lag_row(product, total, square, n, a, aa, least_a, least_b, fewest, least, 
     return hidden
 
 
-@njit(**_INLINED)
+@inlined
 def _exact_row(r, n, cap, z):  # type: ignore[no-untyped-def]
     """Replace z where the series of atanh does not reach."""
     reach = np.float32(SERIES_BELOW)
@@ -208,13 +207,13 @@ def _exact_row(r, n, cap, z):  # type: ignore[no-untyped-def]
             z[j] = np.arctanh(value) * np.sqrt(max(n[j] - np.float32(3), np.float32(0)))
 
 
-@njit(**_INLINED)
+@inlined
 def _likelihood(r, n, floor):  # type: ignore[no-untyped-def]
     """Return the likelihood of an allowed lag."""
     return -0.5 * (n - 2) * np.log(max(1 - r * r, floor)) + 0.0
 
 
-@njit(**_INLINED)
+@inlined
 def _greatest_possible(product, total, square, n, a, aa, r, energies, rounding, least, floor):  # type: ignore[no-untyped-def]
     """Return the greatest likelihood that rounding leaves possible at the lags without a value."""
     greatest = -np.inf
@@ -238,7 +237,7 @@ def _greatest_possible(product, total, square, n, a, aa, r, energies, rounding, 
     return greatest
 
 
-@njit(**_OPTIONS)
+@kernel
 def lag_values_2d(  # type: ignore[no-untyped-def]
     products, totals, squares, overlap, a, aa, moving_shape, energies, rounding, trusted, fewest, least, floor
 ):
@@ -276,13 +275,13 @@ def lag_values_2d(  # type: ignore[no-untyped-def]
     return r, z, possible
 
 
-@njit(**_INLINED)
+@inlined
 def _order_key(bits):  # type: ignore[no-untyped-def]
     """Return the bits of a float32 as a number that sorts as the float does."""
     return ~bits if bits >> np.uint32(31) else bits | np.uint32(0x80000000)
 
 
-@njit(**_INLINED)
+@inlined
 def _selected(keys, count, rank):  # type: ignore[no-untyped-def]
     """Return the key of a rank among the first `count`, digit by digit from the highest."""
     prefix = np.uint32(0)
@@ -302,7 +301,7 @@ def _selected(keys, count, rank):  # type: ignore[no-untyped-def]
     return prefix
 
 
-@njit(**_INLINED)
+@inlined
 def _value(key):  # type: ignore[no-untyped-def]
     """Return the float32 of an order key."""
     one = np.empty(1, np.uint32)
@@ -310,7 +309,7 @@ def _value(key):  # type: ignore[no-untyped-def]
     return one.view(np.float32)[0]
 
 
-@njit(**_OPTIONS)
+@kernel
 def median_and_deviation(z, counted):  # type: ignore[no-untyped-def]
     """Return the lower median of the finite values that count, their median absolute deviation, their number.
 
@@ -337,7 +336,7 @@ def median_and_deviation(z, counted):  # type: ignore[no-untyped-def]
     return median, _value(_selected(keys, count, (count - 1) // 2)), count
 
 
-@njit(**_INLINED)
+@inlined
 def _comes_first(value, shift, row, column, other, other_shift, other_row, other_column):  # type: ignore[no-untyped-def]
     """Whether one maximum comes before another: likelier, or as likely and of smaller shift."""
     if value != other:
@@ -347,7 +346,7 @@ def _comes_first(value, shift, row, column, other, other_shift, other_row, other
     return row < other_row or (row == other_row and column < other_column)
 
 
-@njit(**_INLINED)
+@inlined
 def _put_in_order(row, column, shift, value, at_row, at_column, shifts, values, found):  # type: ignore[no-untyped-def]
     """Put a maximum among the first `found`, which are in order, best first; there is room for one more."""
     place = found
@@ -361,7 +360,7 @@ def _put_in_order(row, column, shift, value, at_row, at_column, shifts, values, 
     at_row[place], at_column[place], shifts[place], values[place] = row, column, shift, value
 
 
-@njit(**_OPTIONS)
+@kernel
 def likely_maxima_2d(ncc, overlap, searched, floor, first_row, first_column, most):  # type: ignore[no-untyped-def]
     """Return rows and columns of the `most` likeliest local maxima, best first.
 
@@ -402,7 +401,7 @@ def likely_maxima_2d(ncc, overlap, searched, floor, first_row, first_column, mos
     return at_row[:found], at_column[:found]
 
 
-@njit(**_OPTIONS)
+@kernel
 def common_sums_2d(reference, reference_mask, moving, safe, sy, sx):  # type: ignore[no-untyped-def]
     """Return n and the sums of a, a^2, b, b^2 and a b over the common pixels at lag (sy, sx)."""
     height, width = reference.shape

@@ -12,22 +12,21 @@ kernel                        plain twin
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from maskreg.core.compilation import tell_of_compilation
-from maskreg.core.kernels import _INLINED, _OPTIONS
+from maskreg.core.compiled import inlined, kernel
 
 tell_of_compilation()
 
 
-@njit(**_INLINED)
+@inlined
 def _places(across, along, scale, last, out):  # type: ignore[no-untyped-def]
     """Fill one row with the place of each frequency's modulus in steps of 1 / scale."""
     for j in range(out.size):
         out[j] = min(np.sqrt(across + along[j]) * scale, last)
 
 
-@njit(**_OPTIONS)
+@kernel
 def power_in_rings(coefficients, across, along, rings):  # type: ignore[no-untyped-def]
     """Return the sum of squares of the coefficients in each ring of frequencies, and their number.
 
@@ -46,7 +45,7 @@ def power_in_rings(coefficients, across, along, rings):  # type: ignore[no-untyp
     return total, number
 
 
-@njit(**_OPTIONS)
+@kernel
 def weighed(coefficients, across, across_gain, along, along_gain, profile, scale):  # type: ignore[no-untyped-def]
     """Return the coefficients times a filter: a profile over the modulus, and a gain along each axis."""
     out = np.empty(coefficients.shape, np.float32)
@@ -59,7 +58,7 @@ def weighed(coefficients, across, across_gain, along, along_gain, profile, scale
     return out
 
 
-@njit(**_OPTIONS)
+@kernel
 def sum_within_2d(pixels, mask):  # type: ignore[no-untyped-def]
     """Return the number of whole blocks of two by two, and the sum of squares about their means."""
     count = np.int64(0)

@@ -14,15 +14,15 @@ kernel                        plain twin
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from maskreg.core.compilation import tell_of_compilation
-from maskreg.core.kernels import _INLINED, _OPTIONS, _interpolate_row, _masked_row
+from maskreg.core.compiled import inlined, kernel
+from maskreg.core.kernels import _interpolate_row, _masked_row
 
 tell_of_compilation()
 
 
-@njit(**_INLINED)
+@inlined
 def _combined_row(volume, first, row, weights, out):  # type: ignore[no-untyped-def]
     """Fill `out` with the weighted sum of one row of six slices."""
     a0, a1, a2 = volume[first, row], volume[first + 1, row], volume[first + 2, row]
@@ -32,7 +32,7 @@ def _combined_row(volume, first, row, weights, out):  # type: ignore[no-untyped-
         out[j] = w0 * a0[j] + w1 * a1[j] + w2 * a2[j] + w3 * a3[j] + w4 * a4[j] + w5 * a5[j]
 
 
-@njit(**_INLINED)
+@inlined
 def _moments_row(rows, order, weights, r, m, v, gy, gx, h, sums):  # type: ignore[no-untyped-def]
     """Add one row's sums: interpolate six prepared rows across, then project."""
     r0, r1, r2 = rows[order[0]], rows[order[1]], rows[order[2]]
@@ -68,7 +68,7 @@ def _moments_row(rows, order, weights, r, m, v, gy, gx, h, sums):  # type: ignor
         sums[k] += row[k]
 
 
-@njit(**_INLINED)
+@inlined
 def _third_row(rows, order, weights, r, m, v, g, sums):  # type: ignore[no-untyped-def]
     """Add one row's sums of g, g r and g u for the gradient across the slices."""
     r0, r1, r2 = rows[order[0]], rows[order[1]], rows[order[2]]
@@ -87,7 +87,7 @@ def _third_row(rows, order, weights, r, m, v, g, sums):  # type: ignore[no-untyp
         sums[k] += row[k]
 
 
-@njit(**_OPTIONS)
+@kernel
 def moments_3d(pixels, mask, gradient, smooth, moving, usable, lag, first, weights):  # type: ignore[no-untyped-def]
     """Return the sums of `maskreg.core.refine.Moments`: 15 of the last two axes, 3 across the slices.
 
@@ -128,7 +128,7 @@ def moments_3d(pixels, mask, gradient, smooth, moving, usable, lag, first, weigh
     return sums, across
 
 
-@njit(**_INLINED)
+@inlined
 def _normal_row(m, u, v, g, s, n_out, vg_out, gs_out, vgg_out, i):  # type: ignore[no-untyped-def]
     """Add one row's sums of one component of the gradient with all slopes and gradients."""
     zero = np.float32(0)
@@ -160,7 +160,7 @@ def _normal_row(m, u, v, g, s, n_out, vg_out, gs_out, vgg_out, i):  # type: igno
     vgg_out[i, 2] += q2
 
 
-@njit(**_OPTIONS)
+@kernel
 def normal_sums_3d(mask, usable, noise, gradient, slope, lag):  # type: ignore[no-untyped-def]
     """Return n, v, vv; g and d; vg; gd; vgg of `maskreg.core.refine.NormalSums` at a lag."""
     depth, height, width = mask.shape
@@ -194,7 +194,7 @@ def normal_sums_3d(mask, usable, noise, gradient, slope, lag):  # type: ignore[n
     return counts, firsts, vg, gd, vgg
 
 
-@njit(**_INLINED)
+@inlined
 def _lagged_row(a, b, w, out):  # type: ignore[no-untyped-def]
     """Add the sums of b w, b^2 w and a b over one row (a is zero where w is) to `out`."""
     s = np.float32(0)
@@ -211,7 +211,7 @@ def _lagged_row(a, b, w, out):  # type: ignore[no-untyped-def]
     out[2] += c
 
 
-@njit(**_OPTIONS)
+@kernel
 def window_sums_3d(reference, reference_mask, moving, safe, lag, radius):  # type: ignore[no-untyped-def]
     """Return the sums of `maskreg.core.windows.WindowSums` over the fixed set around a lag."""
     depth, height, width = reference.shape
@@ -249,7 +249,7 @@ def window_sums_3d(reference, reference_mask, moving, safe, lag, radius):  # typ
     return totals, sums
 
 
-@njit(**_OPTIONS)
+@kernel
 def halved_3d(values):  # type: ignore[no-untyped-def]
     """Return sums over blocks of two per axis; a last odd slice, row or column is left out."""
     depth, height, width = values.shape[0] // 2, values.shape[1] // 2, values.shape[2] // 2
@@ -265,7 +265,7 @@ def halved_3d(values):  # type: ignore[no-untyped-def]
     return out
 
 
-@njit(**_OPTIONS)
+@kernel
 def sum_within_3d(pixels, mask):  # type: ignore[no-untyped-def]
     """Return the number of whole blocks of two per axis, and the sum of squares about their means."""
     count = np.int64(0)

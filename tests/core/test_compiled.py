@@ -1,0 +1,77 @@
+"""Kernels are kept beside the package without what only other compiled functions would need."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+import pkgutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
+from tests.core.uncompiled import WITHOUT_COMPILER
+
+import maskreg.core
+from maskreg.core.pyramid import halved
+
+pytestmark = pytest.mark.skipif(WITHOUT_COMPILER, reason="nothing is compiled")
+
+CALL = """
+import numpy as np
+from maskreg.core.kernels import halved_2d
+found = halved_2d(np.random.default_rng(3).random((64, 65), np.float32))
+hits = sum(halved_2d.stats.cache_hits.values())
+print(found.tobytes().hex()[:2000], hits)
+"""
+
+
+def _kernels():
+    """Every compiled function that is called from Python, by its full name."""
+    for module in pkgutil.iter_modules(maskreg.core.__path__):
+        if module.name.endswith("kernels"):
+            loaded = importlib.import_module(f"maskreg.core.{module.name}")
+            for name, value in vars(loaded).items():
+                if isinstance(value, Dispatcher) and value.py_func.__module__ == loaded.__name__:
+                    yield f"{module.name}.{name}", value
+
+
+def _is_inlined(function):
+    return function.targetoptions.get("inline") == "always"
+
+
+def test_a_kernel_from_the_cache_gives_the_bytes_it_gave_when_it_was_compiled(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", CALL], env=environment, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert [int(hits) for _, hits in runs] == [0, 1]
+    assert runs[0][0] == runs[1][0]
+    values = np.random.default_rng(3).random((64, 65), np.float32)
+    assert halved(values).tobytes().hex()[:2000] == runs[0][0]
+
+
+def test_a_kernel_is_kept_without_the_code_from_which_its_callers_could_be_compiled(tmp_path):
+    subprocess.run(
+        [sys.executable, "-c", CALL], env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}, check=True
+    )
+    (kept,) = tmp_path.rglob("*halved_2d*.nbc")
+    _, _, (machine_code, needed) = pickle.loads(kept.read_bytes())[0]
+    assert len(needed) < len(machine_code) / 4
+
+
+def test_no_compiled_function_calls_a_kernel():
+    """Machine code would be linked to what is not in its own file."""
+    kernels = dict(_kernels())
+    assert len(kernels) > 50
+    assert not any(type(k._cache) is FunctionCache for k in kernels.values())  # others are not lean
+    for name, function in kernels.items():
+        used = set(function.py_func.__code__.co_names) & set(function.py_func.__globals__)
+        called = [function.py_func.__globals__[n] for n in used]
+        assert not [n.__name__ for n in called if isinstance(n, Dispatcher) and not _is_inlined(n)], name
