@@ -221,7 +221,7 @@ def decide(
         c = choice.winner
         winner = told_place(masked, moving, levels, c) or place(masked, moving, c.bin, c.shift)
         if worse_than_whole_pixel(winner):
-            winner = whole_pixel(masked, moving, winner)
+            winner = whole_pixel(masked, moving, c.bin, c.shift) or winner
         return winner, None if choice.rival is None else Rival(nearest_lag(choice.rival.shift), choice.gap)
     first, second, gap = _best_two(masked, moving, [choice.winner, *choice.alike])
     winner, other = (place(masked, moving, c.bin, c.shift) for c in (first, second))

@@ -49,30 +49,31 @@ def worse_than_whole_pixel(known: Place) -> bool:
     return not known.refined or bool(np.diagonal(known.covariance).max() > WITHIN_HALF)
 
 
-def whole_pixel(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
-    """Return the place of the one lag near a known place that stands out; the known place if none does.
+def whole_pixel(masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float64]) -> Place | None:
+    """Return the place of the one lag that stands out near a shift that level `b` found; None if none does.
 
     Parameters
     ----------
     masked : MaskedSide
     moving : Prepared
-    known : Place
-        To about one pixel of its level.
+    b : int
+    shift : (ndim,) ndarray of float64
+        To about one pixel of that level, px.
     """
-    ndim = len(known.shift)
-    shift = known.shift
-    for b in _down_from(known.bin):
-        lag, _ = settle(*_compared(masked, moving, b), nearest_lag(shift / b), **_window(masked, b))
-        shift = b * np.array(lag, np.float64)
-    scores = np.nan_to_num(window_likelihood(*_compared(masked, moving, 1), lag, **_window(masked, 1)))
+    ndim = len(shift)
+    for finer in _down_from(b):
+        compared, window = _compared(masked, moving, finer), _window(masked, finer)
+        lag, _ = settle(*compared, nearest_lag(shift / finer), **window)
+        shift = finer * np.array(lag, np.float64)
+    scores = np.nan_to_num(window_likelihood(*compared, lag, **window))
     inner = (slice(1, -1),) * ndim
     best = scores[inner].max()
     if scores[(RADIUS,) * ndim] != best:
-        return known
+        return None
     scores[inner] = 0.0
     gap = float(best - scores.max())
     if not (gap > STANDS_OUT and scores.max() < LITTLE * best):
-        return known
+        return None
     # evenly likely within half a pixel; and a parabola that falls by the gap over the radius is so wide
     variance = WITHIN_HALF + RADIUS**2 / (2 * gap)
     return Place(shift, variance * np.eye(ndim), 1, True, nowhere(ndim), fixed=not shift.any())
