@@ -246,13 +246,14 @@ def test_second_differences_see_the_noise_and_not_the_slope(shape):
 
 def test_noise_that_grows_with_brightness_is_seen_to_grow():
     rng = np.random.default_rng(10)
-    brightness = np.linspace(40, 400, 256)[:, None] * np.ones((1, 256))
+    # so many pixels that whether the noise is white is no matter of chance
+    brightness = np.linspace(40, 400, 512)[:, None] * np.ones((1, 512))
     counts = np.rint(100 + 2 * rng.poisson(brightness)).astype(np.uint16)  # half an electron per count
     image = Prepared(counts, MaskPyramid(np.ones(counts.shape, bool)), Detector(True))
     found = noise_curve(image, sample(image)).map(image).mean(axis=1)
     expected = 4 * brightness[:, 0] / (100 + 2 * brightness[:, 0])
     # the darkest and the brightest class hold one value each
-    np.testing.assert_allclose(found[32:-32], expected[32:-32], rtol=0.15)
+    np.testing.assert_allclose(found[64:-64], expected[64:-64], rtol=0.15)
 
 
 @pytest.mark.parametrize("ndim", [1, 2, 3])

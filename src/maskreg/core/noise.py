@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.filters import filtered, gaussian, gaussian_taps
+from maskreg.core.filters import gaussian
 from maskreg.core.prepared import Prepared
 from maskreg.core.sample import sampled_rows
 from maskreg.core.scores import SPREAD_OF_MAD
@@ -29,6 +29,9 @@ LOCAL_PX = 2.0
 
 REACH = 4.0
 """The window ends at this many sigma."""
+
+COARSE_FROM = 32
+"""The local brightness of images of so many pixels along each axis is that of pixels of two by two."""
 
 NARROWEST = 0.3
 """A window of a smaller sigma, in pixels of a level, holds one pixel."""
@@ -103,7 +106,13 @@ def sample(image: Prepared) -> Sample:
     """Return a sample of an image."""
     margin = min(2, (len(image.mask) - 1) // 2)
     rows = margin + sampled_rows(image.mask[margin : len(image.mask) - margin])
-    return Sample(image.pixels, image.mask, rows, _local_mean_at(image.pixels, image.mask, rows))
+    b = 1 if min(image.mask.shape) < COARSE_FROM else 2
+    level = image.level(b)
+    local = _local_mean(level.pixels, level.mask, LOCAL_PX / b)
+    for axis, n in enumerate(image.mask.shape):
+        places = rows if axis == 0 else np.arange(n)
+        local = np.take(local, np.minimum(places // b, local.shape[axis] - 1), axis)
+    return Sample(image.pixels, image.mask, rows, local)
 
 
 def noise_curve(image: Prepared, sample: Sample) -> NoiseCurve:
@@ -160,10 +169,19 @@ def _variances(sample: Sample, distance: int) -> tuple[NDArray[np.float64], NDAr
     if values.size < FEWEST:
         return np.zeros(0), np.zeros(0)
     classes = min(CLASSES, values.size // FEWEST)
-    order = np.argsort(levels)
+    order = _ascending(levels)
     means = [part.mean() for part in np.array_split(levels[order], classes)]
     spreads = [_spread(part) for part in np.array_split(values[order], classes)]
     return np.array(means, np.float64), np.array(spreads, np.float64) ** 2 / gain
+
+
+def _ascending(values: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Return the indices that sort values: of their bits, which sort as they do, with the index behind."""
+    bits = values.view(np.int32)
+    keys = (bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))).astype(np.int64) << 32
+    keys |= np.arange(values.size)
+    keys.sort()
+    return keys & 0xFFFFFFFF
 
 
 def _spread(values: NDArray[np.float32]) -> float:
@@ -205,20 +223,3 @@ def _second_differences(
 
 def _along(ndim: int, axis: int, index: slice | NDArray[np.intp]) -> tuple[slice | NDArray[np.intp], ...]:
     return tuple(index if k == axis else slice(None) for k in range(ndim))
-
-
-def _local_mean_at(
-    pixels: NDArray[np.float32], mask: NDArray[np.bool_], rows: NDArray[np.intp]
-) -> NDArray[np.float32]:
-    """Return the local mean at some rows along the first axis."""
-    taps = gaussian_taps(LOCAL_PX, REACH)
-    sums = [np.zeros((len(rows), *pixels.shape[1:]), np.float32) for _ in range(2)]
-    for tap, offset in zip(
-        taps.astype(np.float32), range(-(len(taps) // 2), len(taps) // 2 + 1), strict=True
-    ):
-        inside = (rows + offset >= 0) & (rows + offset < len(pixels))
-        for total, values in zip(sums, (pixels, mask), strict=True):
-            total[inside] += tap * values[rows[inside] + offset]
-    for axis in range(1, pixels.ndim):
-        sums = [filtered(total, taps, axis) for total in sums]
-    return np.asarray(sums[0] / np.maximum(sums[1], np.float32(1e-6)))

@@ -59,9 +59,10 @@ class MaskPyramid:
         Where those of each row begin in the list of all, (rows + 1,), their columns, and their `weights`.
         """
         counts = self.counts(2)
-        rows, columns = np.nonzero((counts > 0) & (counts < 4))
+        blocks = np.flatnonzero((counts > 0) & (counts < 4))
+        rows, columns = np.divmod(blocks, counts.shape[1])
         first = np.searchsorted(rows, np.arange(counts.shape[0] + 1)).astype(np.int64)
-        return first, columns.astype(np.int32), self.weights(2)[rows, columns]
+        return first, columns.astype(np.int32), self.weights(2).ravel()[blocks]
 
     def counts(self, b: int) -> NDArray[np.float32]:
         """Return how many pixels of each block of `b` per axis are valid."""

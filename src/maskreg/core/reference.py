@@ -249,12 +249,14 @@ class MaskedSide:
     def greatest_overlap(self) -> float:
         """How many pixels are valid in both images at the lag where most are, as the start level knows."""
         b = self.plan.start
-        window = self.plan.window(b)
-        reference, moving = (
-            transform(mask.astype(np.float32), window)
-            for mask in (self.side.image.masks.level(b), self.masks.level(b))
-        )
-        return float(np.rint(cross(reference, moving, window).max())) * float(b**self.masks.mask.ndim)
+        masks = self.side.image.masks.level(b), self.masks.level(b)
+        if np.array_equal(*masks):  # at no other lag do as many of equal masks meet as at zero
+            most = float(np.count_nonzero(masks[0]))
+        else:
+            window = self.plan.window(b)
+            reference, moving = (transform(mask.astype(np.float32), window) for mask in masks)
+            most = float(np.rint(cross(reference, moving, window).max()))
+        return most * float(b**self.masks.mask.ndim)
 
     def safe(self, b: int, radius: int) -> NDArray[np.bool_]:
         """Return where all pixels of moving within `radius` are valid at level `b`."""

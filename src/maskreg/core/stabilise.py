@@ -66,17 +66,14 @@ class Detector:
     @cached_property
     def noise_table(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Ascending means, and variances, of the stabilised value of Poisson counts with read noise."""
-        rows = [self._moments_at(mean) for mean in np.concatenate([[1e-4], np.geomspace(1e-3, 30.0, 60)])]
-        means, variances = np.transpose(rows)
-        return means, variances
-
-    def _moments_at(self, mean: float) -> tuple[float, float]:
-        counts = np.arange(0, int(mean + 10 * np.sqrt(mean) + 10))
+        means = np.concatenate([[1e-4], np.geomspace(1e-3, 30.0, 60)])
+        counts = np.arange(int(means[-1] + 10 * np.sqrt(means[-1]) + 10))
         nodes, weights = np.polynomial.hermite_e.hermegauss(61 if self.read_noise else 1)
-        stabilised = 2 * np.sqrt(np.maximum(counts[:, None] + self.read_noise * nodes + self.pad, 0))
-        chance = _poisson(counts, mean)[:, None] * (weights / weights.sum())
-        centre = float((chance * stabilised).sum())
-        return centre, float((chance * (stabilised - centre) ** 2).sum())
+        stabilised = 2 * np.sqrt(np.maximum(counts[:, None] + self.read_noise * nodes + self.pad, 0)).ravel()
+        chance = np.multiply.outer(_poisson(counts, means[:, None]), weights / weights.sum())
+        chance = chance.reshape(len(means), -1)
+        centres = chance @ stabilised
+        return centres, (chance * (stabilised - centres[:, None]) ** 2).sum(axis=1)
 
     def least_step(self, dtype: np.dtype[Any], typical_value: float | None) -> float:
         """Return the typical step between neighbouring integer values, in stabilised units.
@@ -91,7 +88,7 @@ class Detector:
         return float((self.stabilised(typical + 1) - self.stabilised(typical))[0])
 
 
-def _poisson(counts: NDArray[np.int_], mean: float) -> NDArray[np.float64]:
+def _poisson(counts: NDArray[np.int_], mean: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the probability of each count; the statistics of SciPy take half a second to import."""
     return np.asarray(np.exp(counts * np.log(mean) - mean - scipy.special.gammaln(counts + 1)))
 

@@ -70,8 +70,8 @@ class Surround:
 
     def __init__(self, mask: NDArray[np.bool_]) -> None:
         beside = ~mask & ~eroded(~mask, REACH, beyond=True)
-        at = np.array(np.nonzero(beside)).T
         self.places = np.flatnonzero(beside)
+        at = np.array(np.unravel_index(self.places, mask.shape)).T
         self.sources = np.zeros((len(at), SOURCES), np.intp)
         offsets, counted = self._nearest(mask, at)
         self.weights = _planes(offsets, counted).astype(np.float32)

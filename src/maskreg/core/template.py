@@ -109,7 +109,7 @@ def make_template(
         inside = mask  # scattered
     smooth = image_of(low_pass.weigh(whole.coefficients))
     gradient = np.stack([filtered(smooth, SLOPE, axis, nearest=True) for axis in range(mask.ndim)])
-    slope = np.stack([_slope_off_filled(whole.pixels, mask, inside, axis) for axis in range(mask.ndim)])
+    slope = _slopes_off_filled(whole.pixels, mask, inside)
     return Template(
         np.ascontiguousarray(pixels),
         inside,
@@ -124,25 +124,23 @@ def make_template(
     )
 
 
-def _slope_off_filled(
-    whole: NDArray[np.float32], mask: NDArray[np.bool_], inside: NDArray[np.bool_], axis: int
+def _slopes_off_filled(
+    whole: NDArray[np.float32], mask: NDArray[np.bool_], inside: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """Return the derivative along an axis; on inner pixels next to the edge by five pixels or three.
+    """Return the derivatives along all axes; on inner pixels next to the edge by five pixels or three.
 
     Seven would reach filled ones. What is filled in makes slopes along parallel lines, in G as well, and
     their product would pass for knowledge.
     """
-    slope = filtered(whole, SLOPE, axis, nearest=True)
-    last = whole.shape[axis] - 1
+    slopes = np.stack([filtered(whole, SLOPE, axis, nearest=True) for axis in range(mask.ndim)])
     for taps in SHORT_SLOPES:
         reach = len(taps) // 2
-        near = list(np.nonzero(inside & ~eroded(mask, reach + 1)))
-        here = near[axis]
-        slope[tuple(near)] = sum(
-            np.float32(tap)
-            * whole[
-                tuple(np.clip(here + k - reach, 0, last) if a == axis else at for a, at in enumerate(near))
-            ]
-            for k, tap in enumerate(taps)
-        )
-    return slope
+        places = np.flatnonzero(inside & ~eroded(mask, reach + 1))
+        near = np.unravel_index(places, mask.shape)
+        for axis, slope in enumerate(slopes):
+            here, step = near[axis], int(np.prod(mask.shape[axis + 1 :]))
+            there = (np.clip(here + k - reach, 0, mask.shape[axis] - 1) - here for k in range(len(taps)))
+            slope.ravel()[places] = sum(
+                np.float32(tap) * whole.ravel()[places + step * k] for tap, k in zip(taps, there, strict=True)
+            )
+    return slopes
