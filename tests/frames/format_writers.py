@@ -123,6 +123,14 @@ def cbf(folder: Path, frames: NDArray) -> Path:
     return folder
 
 
+def png(folder: Path, frames: NDArray) -> Path:
+    """One frame a file, of 8 or 16 bits."""
+    imagecodecs = pytest.importorskip("imagecodecs")
+    for number, frame in enumerate(frames):
+        (folder / f"f{number}.png").write_bytes(imagecodecs.png_encode(frame))
+    return folder
+
+
 def emd(folder: Path, frames: NDArray) -> Path:
     module = pytest.importorskip("rsciio.emd")
     module.file_writer(str(folder / "f.emd"), _signal(frames))

@@ -19,7 +19,20 @@ from maskreg.frames import open_frames
 
 FRAMES = some_frames(4, 16, 32)
 ONE_FILE = ["hdf5", "hdf5_chunked", "mrc", "mib", "edf", "emd", "tvips", "dm4", "ser"]
-SUFFIXES = [".h5", ".nxs", ".mrc", ".mib", ".edf", ".cbf", ".dm3", ".dm4", ".emd", ".ser", "_000.tvips"]
+SUFFIXES = [
+    ".h5",
+    ".nxs",
+    ".mrc",
+    ".mib",
+    ".edf",
+    ".cbf",
+    ".dm3",
+    ".dm4",
+    ".emd",
+    ".ser",
+    "_000.tvips",
+    ".png",
+]
 
 
 def needs(suffix: str) -> None:

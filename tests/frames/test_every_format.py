@@ -71,6 +71,11 @@ class TestEdf(FormatContract):
     write = staticmethod(write.edf)
 
 
+class TestPng(FormatContract):
+    write = staticmethod(write.png)
+    dtypes = ("u1", "u2")
+
+
 class TestEmd(FormatContract):
     why_it_reads_more = "RosettaSciIO reads EMD in blocks of frames"
     write = staticmethod(write.emd)
@@ -108,7 +113,9 @@ def table_without_source(frames: object) -> list[str]:
     return [",".join([line.split(",")[0], *line.split(",")[2:]]) for line in stream.getvalue().splitlines()]
 
 
-FORMATS = "tiff ome_tiff npy hdf5_chunked hdf5_bitshuffle zarr_v2 zarr_v3 mrc mib raw edf emd tvips dm4 ser"
+FORMATS = (
+    "tiff ome_tiff npy hdf5_chunked hdf5_bitshuffle zarr_v2 zarr_v3 mrc mib raw edf png emd tvips dm4 ser"
+)
 
 
 @pytest.mark.parametrize("name", FORMATS.split())

@@ -159,13 +159,13 @@ class TestPatterns:
             ("run", r"no file in this folder can be read; the folders below it hold 4: try 'run/\*\*/\*'"),
             (
                 "notes.txt",
-                r"notes\.txt: no reader for '\.txt' files; known are \.btf, \.cbf, ",
+                r"notes\.txt: no reader for '\.txt' files; known are \.bmp, \.btf, ",
             ),
             (
                 "*.txt",
                 r"\*\.txt: the pattern matches nothing that can be read; no reader for '\.txt' files; ",
             ),
-            ("empty", r"no file in this folder can be read; known are \.btf"),
+            ("empty", r"no file in this folder can be read; known are \.bmp"),
         ],
     )
     def test_what_cannot_be_found_is_named_with_what_to_try(

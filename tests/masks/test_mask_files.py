@@ -74,16 +74,16 @@ def test_a_palette_is_looked_up(png) -> None:
 def test_colour_and_transparency_are_refused(png) -> None:
     colour = np.zeros((4, 5, 3), "u1")
     colour[2, 2] = 255, 0, 0
-    with pytest.raises(InputError, match=r"m\.png: it is in colour \(3 channels\); save it as grey"):
+    with pytest.raises(InputError, match=r"m\.png: this mask cannot be read: it is in colour \(3 channels\); save it as grey"):
         load_mask(png(colour))
-    with pytest.raises(InputError, match=r"m\.png: parts of it are transparent; save it as grey"):
+    with pytest.raises(InputError, match=r"m\.png: this mask cannot be read: parts of it are transparent; save it as grey"):
         load_mask(png(np.zeros((4, 5, 4), "u1")))
 
 
 def test_without_pillow_the_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "m.png").write_bytes(b"as before")
     monkeypatch.setitem(sys.modules, "PIL", None)
-    command = r'PNG masks need Pillow: python -m pip install "maskreg\[app\]"'
+    command = r'pictures such as PNG need Pillow: python -m pip install "maskreg\[app\]"'
     with pytest.raises(MissingExtraError, match=command):
         load_mask(tmp_path / "m.png")
     with pytest.raises(MissingExtraError, match=command):

@@ -24,7 +24,8 @@ def find_files(paths: PathLike | Sequence[PathLike]) -> tuple[list[Location], Pa
     ----------
     paths : path, or sequence of paths
         Each is a file, a folder (all files in it that a reader knows; not those below it,
-        not hidden ones) or a pattern such as ``run/*.tif`` or ``run/**/*.tif``, and may say
+        not hidden ones, no pictures such as PNG beside other formats) or a pattern such as
+        ``run/*.tif`` or ``run/**/*.tif``, and may say
         behind ``::`` what in each file is meant. What is meant twice is taken once.
 
     Returns
@@ -104,8 +105,14 @@ def _matching(pattern: Location, text: str) -> tuple[list[Location], Path]:
 
 
 def _readable(paths: Iterable[Path], inside: str) -> list[Location]:
+    """Return the files that are frames; pictures beside other formats are previews of these."""
     locations = [Location(path, inside) for path in paths if not path.name.startswith(".")]
-    return [location for location in locations if _is_readable(location)]
+    readable = [location for location in locations if _is_readable(location)]
+    return [location for location in readable if not _is_picture(location)] or readable
+
+
+def _is_picture(location: Location) -> bool:
+    return bool(getattr(reader_for(location), "is_picture", False))
 
 
 def _is_readable(location: Location) -> bool:

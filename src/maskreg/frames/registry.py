@@ -37,12 +37,15 @@ class Reader:
         says.
     is_folder : bool
         Whether such a "file" is a folder.
+    is_picture : bool
+        Whether it is more likely a preview, where there are files of other formats beside it.
     """
 
     kind: str
     suffixes: tuple[str, ...]
     target: str
     is_folder: bool = False
+    is_picture: bool = False
 
     def load(self) -> Any:
         """Return the class that reads."""
@@ -63,6 +66,10 @@ READERS = (
     Reader("EMD", (".emd",), "rosettasciio:RosettaFrames"),
     Reader("SER", (".ser",), "rosettasciio:RosettaFrames"),
     Reader("TVIPS", ("_000.tvips",), "rosettasciio:RosettaFrames"),
+    Reader("PNG", (".png",), "picture:PictureFrames", is_picture=True),
+    Reader("JPEG", (".jpg", ".jpeg"), "picture:PictureFrames", is_picture=True),
+    Reader("BMP", (".bmp",), "picture:PictureFrames", is_picture=True),
+    Reader("PGM", (".pgm",), "picture:PictureFrames", is_picture=True),
 )
 """No suffix belongs to two of them."""
 

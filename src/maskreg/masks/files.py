@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import ArrayLike, NDArray
 
-from maskreg.errors import InputError, MaskregError, MissingExtraError
+from maskreg.errors import InputError, MaskregError
+from maskreg.grey import pillow, read_grey
 
 PathLike = str | os.PathLike[str]
 
@@ -124,40 +124,8 @@ def _write_npy(file: Path, pixels: NDArray[np.uint8]) -> None:
         np.save(stream, pixels)
 
 
-def _read_png(file: Path) -> NDArray[Any]:
-    image = _pillow().open(file)
-    with image:
-        if image.mode == "P":  # the pixels are numbers of colours, of which 0 may be any
-            image = image.convert("RGBA")
-        return _without_colour(np.asarray(image), file)
-
-
 def _write_png(file: Path, pixels: NDArray[np.uint8]) -> None:
-    _pillow().fromarray(pixels).save(file, format="PNG")
-
-
-def _pillow() -> ModuleType:
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise MissingExtraError(
-            'PNG masks need Pillow: python -m pip install "maskreg[app]"; or use TIFF or NPY'
-        ) from error
-    return Image
-
-
-def _without_colour(pixels: NDArray[Any], file: Path) -> NDArray[Any]:
-    """Return the one channel of a grey image, however many channels it was saved with."""
-    if pixels.ndim == 2:
-        return pixels
-    channels = pixels.shape[2]
-    if channels in (2, 4):
-        if not (pixels[..., -1] == 255).all():
-            raise InputError(f"{file}: parts of it are transparent; save it as grey, without transparency")
-        pixels = pixels[..., :-1]
-    if not (pixels == pixels[..., :1]).all():
-        raise InputError(f"{file}: it is in colour ({channels} channels); save it as grey, 0 and 255")
-    return pixels[..., 0]
+    pillow().fromarray(pixels).save(file, format="PNG")
 
 
 _Read = Callable[[Path], NDArray[Any]]
@@ -166,6 +134,6 @@ _Write = Callable[[Path, NDArray[np.uint8]], None]
 _FORMATS: dict[str, tuple[_Read, _Write]] = {
     ".tif": (_read_tiff, _write_tiff),
     ".tiff": (_read_tiff, _write_tiff),
-    ".png": (_read_png, _write_png),
+    ".png": (read_grey, _write_png),
     ".npy": (_read_npy, _write_npy),
 }
