@@ -12,6 +12,9 @@ import numpy as np
 
 from maskreg.core.pyramid import LevelImage, halved
 
+NOISE_KNOWN = 0.02
+"""The noise of single pixels is known to this part: of less structure than that it may be the error."""
+
 SEEN_BANDS = 3
 """A level is searched for structure of its own band and the next coarser ones, so many together."""
 

@@ -155,10 +155,13 @@ def search(
     if plan.start in plan.fine:
         room.take(plan)
     found = [before.get(b) or masked.search(b)(moving) for b in plan.coarse_first]
-    for b in plan.fallback:
+    if max(level.margin for level in found) >= SURE or not plan.fallback:
+        return found
+    room.take(plan)
+    for b in masked.side.fallback(plan):
         if max(level.margin for level in found) >= SURE:
             return found
-        room.take(plan)
+        room.give_back()
         found.append(masked.search(b)(moving))
     return found
 

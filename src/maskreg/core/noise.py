@@ -117,7 +117,7 @@ def sample(image: Prepared) -> Sample:
 
 def noise_curve(image: Prepared, sample: Sample) -> NoiseCurve:
     """Return how noisy the pixels of an image are; at least one is valid."""
-    counting = _counting(image)
+    counting = counting_curve(image)
     typical = np.array([0.0 if image.typical is None else image.typical])
     if counting is not None and image.detector.electrons(typical)[0] < SPARSE:
         return counting
@@ -132,7 +132,7 @@ def noise_curve(image: Prepared, sample: Sample) -> NoiseCurve:
     return shown if counting is None else _lesser(shown, counting)
 
 
-def _counting(image: Prepared) -> NoiseCurve | None:
+def counting_curve(image: Prepared) -> NoiseCurve | None:
     """Return how noisy counting makes the pixels, if they count."""
     if not image.detector.counts:
         return None

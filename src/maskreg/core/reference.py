@@ -15,10 +15,10 @@ from threading import RLock
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.bands import Band, band_of, seen_bands, visible_part
+from maskreg.core.bands import NOISE_KNOWN, Band, band_of, seen_bands, visible_part
 from maskreg.core.expansion import Lever, Rings, find_lever, find_rings
 from maskreg.core.fill import filled
-from maskreg.core.noise import NoiseCurve, noise_curve, sample
+from maskreg.core.noise import NoiseCurve, counting_curve, noise_curve, sample
 from maskreg.core.plan import CHEAP_PIXELS, Plan, make_plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid, eroded
@@ -32,6 +32,7 @@ from maskreg.core.spectrum import FAINT, Forecast, forecast
 from maskreg.core.surround import Surround, where_interpolable
 from maskreg.core.template import Template, make_template
 from maskreg.core.whole import Whole
+from maskreg.core.worth_searching import worth_searching
 from maskreg.options import Options
 
 STRICT_PART = 0.25
@@ -51,9 +52,6 @@ UNEXPLAINED = 0.5
 
 FINE_ENOUGH = 3.0
 """A level is fine enough where the best low-pass is this many of its pixels wide."""
-
-NOISE_KNOWN = 0.02
-"""The noise of single pixels is known to this part: of less structure than that it may be the error."""
 
 WORTH_FINER = 0.01
 """A finer level must lessen sigma by more than this part."""
@@ -78,6 +76,7 @@ class ReferenceSide:
         self._blocks: dict[tuple[int, float | None], Block | None] = {}
         self._rings: dict[int, Rings | None] = {}
         self._looks = [0, 0]
+        self._fallback: tuple[int, ...] | None = None
         self._rooms = Rooms()
 
     @cached_property
@@ -195,6 +194,26 @@ class ReferenceSide:
             return float(self.image.pixels[self.image.mask].var(dtype=np.float64))
         n, total, squares = packed[2]
         return float(squares / n - (total / n) ** 2)
+
+    def fallback(self, plan: Plan) -> tuple[int, ...]:
+        """Return the finer levels that are searched where a doubt is left; not those that show no more."""
+        with self._lock:
+            if self._fallback is None:
+                levels, noise = list(plan.fallback), self._counting_noise
+                while levels and not worth_searching(self.image, noise, levels[-1]):
+                    levels.pop()
+                self._fallback = tuple(levels)
+            return self._fallback
+
+    @cached_property
+    def _counting_noise(self) -> float | None:
+        """The mean variance that counting makes of single pixels; None if they are no counts, or less noisy.
+
+        If they are less noisy, as means of frames are, it is not known what of their noise is structure.
+        """
+        counting = counting_curve(self.image)
+        noise = 0.0 if counting is None else counting.mean(sample(self.image))
+        return noise if self._noise_of_pixels[1] >= (1 - FAINT - NOISE_KNOWN) * noise > 0 else None
 
     def room(self) -> Room:
         """Return the place of one frame among the few that are searched at many pixels at once."""

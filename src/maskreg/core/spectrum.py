@@ -252,6 +252,19 @@ def search_filter(coefficients: NDArray[np.float32]) -> LowPass:
     return LowPass(np.sqrt(2 * rho / (1 + 2 * rho)), 0.0)
 
 
+def part_beyond(found: LowPass, frequency: float, ndim: int) -> float:
+    """Return which part of what a search filter tells lies beyond a frequency, cycles/px; 1 if blind.
+
+    Of rho, whose weights are known, an image as noisy as the reference tells rho^2 / (1 + 2 rho) a frequency.
+    """
+    if found.gaussian > 0:
+        return 1.0
+    squares = np.minimum(found.weights**2, 1 - 1e-9)
+    f = (np.arange(len(squares)) + 0.5) / (2 * len(squares))
+    told = f ** (ndim - 1) * squares**2 / (1 - squares)
+    return float(told[f > frequency].sum() / told.sum())
+
+
 def _told_from_noise(power: NDArray[np.float64], number: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the signal in a power, both in units of that of the noise."""
     return np.asarray(np.maximum(power - 1 - _faint(number), 0.0))
