@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskreg.core.pyramid import eroded
-from maskreg.core.surround import REACH, Surround
+from maskreg.core.surround import REACH, Surround, plain_continue_pixels
 from maskreg.testing import beam_block
 
 SHAPES = ((60,), (31, 26), (9, 11, 8))
@@ -70,3 +70,15 @@ def test_a_mask_that_hides_nothing_has_nothing_beside_it():
     pixels = np.ones((8, 9), np.float32)
     with Surround(pixels > 0).continued(pixels) as continued:
         assert (continued == 1).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(SHAPES), st.floats(0.02, 1.0))
+@settings(max_examples=30, deadline=None)
+def test_the_compiled_continuation_equals_its_plain_twin(seed, shape, part):
+    rng = np.random.default_rng(seed)
+    mask = some_mask(rng, shape, part)
+    pixels = np.where(mask, rng.normal(size=shape), 0).astype(np.float32)
+    plain, surround = pixels.copy(), Surround(mask)
+    plain_continue_pixels(plain.reshape(-1), surround.places, surround.sources, surround.weights)
+    with surround.continued(pixels) as continued:
+        np.testing.assert_allclose(continued, plain, rtol=1e-5, atol=1e-5)

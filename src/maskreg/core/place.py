@@ -35,7 +35,7 @@ NEAR = 0.25
 FINAL_STEP = 0.03
 """The last stage iterates until what is left is this part of the forecast sigma."""
 
-PASSING_STEP = 0.03
+PASSING_STEP = 4e-3
 """The others until it is this part of a level pixel."""
 
 CONTRADICTS = 1.5

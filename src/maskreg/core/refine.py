@@ -13,7 +13,9 @@ true shift on average, whatever the mask and the background.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +57,9 @@ LEAST_SHOWN = 0.4
 NOISE_DOUBT = 0.1
 """The variance of the noise is known to this part."""
 
+NOISE_STEP = 0.02
+"""Matrices for noisier images are made at variances of this ratio, and kept; between them they scale."""
+
 INTERPOLATION_PX = 3e-3
 """Interpolation adds less than this, px: it is taken off where steps are to be shorter."""
 
@@ -62,6 +67,7 @@ SHORTEST_STEP = 2e-5
 """Steps shorter than this, px, are not asked for: float32 images end here."""
 
 _NONE = np.zeros(len(TAPS), np.float32)
+_NO_ERROR = np.zeros((3, 1, 1))
 
 
 @dataclass(frozen=True)
@@ -148,19 +154,74 @@ def refine(
         Or less than this part of the least sigma along any direction.
     """
     tolerance = max(tolerance, SHORTEST_STEP)
+    iterate = compiled_steps if moving.ndim == 2 else plain_steps
+    found = iterate(template, moving, usable, normal, start, tolerance, part)
+    if found is None:
+        return None
+    covariance = _covariance(template, normal, found.scale)
+    # what is left of the iteration must be small against what the noise leaves open
+    settled = found.left < SMALL_STEP * np.sqrt(np.trace(covariance)) + tolerance
+    return Refinement(found.shift, covariance, bool(settled), found.gain)
+
+
+class Steps(NamedTuple):
+    """Where the iteration has ended."""
+
+    shift: NDArray[np.float64]
+    """Px."""
+    left: float
+    """About how far the answer is from there, px."""
+    gain: float
+    """Of moving into reference."""
+    scale: float
+    """Variance of the noise that the residual shows, over that of the normal matrices."""
+
+
+def compiled_steps(
+    template: Template,
+    moving: NDArray[np.float32],
+    usable: Region,
+    normal: NormalMatrices,
+    start: NDArray[np.float64],
+    tolerance: float,
+    part: float,
+) -> Steps | None:
+    """Return what `plain_steps` does, for images of two axes: in one call, without the interpreter's lock."""
+    from maskreg.core.refine_kernels import steps_2d
+
+    packed, (carried, steep) = template.packed, _kind(normal, tolerance)
+    found, shift, left, gain, scale = steps_2d(
+        *template.region.runs, packed.numbers, packed.steps, packed.sums, moving, *usable.runs,
+        np.asarray(start, np.float64), np.ascontiguousarray(normal.inverse), max(normal.doubt, MODEL_DOUBT),
+        normal.noise, template.gains.smooth, normal.least_variance, template.low_pass.width,
+        template.error.table if carried else _NO_ERROR, carried, steep, tolerance, part,
+        (STEP_LIMIT, SLOPES_DOUBT, SHORT_STEP, SHORTEST_STEP, MOST_STEPS),
+    )  # fmt: skip
+    return Steps(shift, left, gain, scale) if found else None
+
+
+def plain_steps(
+    template: Template,
+    moving: NDArray[np.float32],
+    usable: Region,
+    normal: NormalMatrices,
+    start: NDArray[np.float64],
+    tolerance: float,
+    part: float,
+) -> Steps | None:
+    """Return where the iteration ends, or None where the images do not determine a shift; as `refine`."""
     nearest = nearest_lag(start)
     shift = np.array(start, np.float64)
-    left = np.inf
-    gain: float | None = None
-    # slopes cost half a pass, and save one where the matrices are not known as well as is asked for
-    steep = tolerance < INTERPOLATION_PX and normal.doubt < KNOWN and not normal.blind.size
+    width = template.low_pass.width
+    carried, steep = _kind(normal, tolerance)
     inverse, doubt = promised = normal.inverse, max(normal.doubt, MODEL_DOUBT)
+    found = None
     for _ in range(MOST_STEPS):
         # the set of pixels stays while it fits, or it would hop from step to step at half a pixel
         if np.abs(shift - nearest).max() > 1:
             nearest = nearest_lag(shift)
         sums = moments(template, moving, usable, shift, nearest, slopes=steep)
-        if tolerance < INTERPOLATION_PX:
+        if carried:
             sums = _carried(sums, template.error.at(shift))
         gain = _gain(template, sums, normal.noise)
         if gain is None:
@@ -168,23 +229,24 @@ def refine(
         if steep:
             inverse, doubt = _of_slopes(template, sums, gain) or promised
         step = -inverse @ projected_residual(sums, gain)
-        step *= min(1.0, STEP_LIMIT * template.low_pass.width / max(float(np.abs(step).max()), 1e-30))
+        step *= min(1.0, STEP_LIMIT * width / max(float(np.abs(step).max()), 1e-30))
         shift = shift + step
         left = float(np.abs(step).max())
         # over a short way they change less than they are known
-        steep = steep and left > SHORT_STEP * template.low_pass.width
-        left *= doubt + (left / template.low_pass.width) ** 2
-        covariance = None
-        if part or left < tolerance:
-            covariance = _covariance(template, normal, sums, gain, shift)
-            if left < max(tolerance, part * _least_sigma(covariance, normal)):
-                break
-    assert gain is not None
-    if covariance is None:
-        covariance = _covariance(template, normal, sums, gain, shift)
-    # what is left of the iteration must be small against what the noise leaves open
-    settled = left < SMALL_STEP * np.sqrt(np.trace(covariance)) + tolerance
-    return Refinement(shift, covariance, bool(settled), gain)
+        steep = steep and left > SHORT_STEP * width
+        left *= doubt + (left / width) ** 2
+        scale = _shown(sums, gain, shift) / max(normal.noise, 1e-30)
+        found = Steps(shift, left, gain, scale)
+        if left < max(tolerance, part * np.sqrt(normal.least_variance * scale + SHORTEST_STEP**2)):
+            break
+    return found
+
+
+def _kind(normal: NormalMatrices, tolerance: float) -> tuple[bool, bool]:
+    """Whether interpolation's error is taken off, and whether slopes are summed, at first."""
+    carried = tolerance < INTERPOLATION_PX
+    # slopes cost half a pass, and save one where the matrices are not known as well as is asked for
+    return carried, carried and normal.doubt < KNOWN and not normal.blind.size
 
 
 def moments(
@@ -340,6 +402,8 @@ class NormalMatrices:
         The part to which the Jacobian is known along the known directions.
     sums : NormalSums
         Of which they are made.
+    noisier : dict
+        These matrices where the noise has more variance, by the number of `NOISE_STEPS`; what was asked for.
     """
 
     jacobian: NDArray[np.float64]
@@ -350,6 +414,19 @@ class NormalMatrices:
     blind: NDArray[np.float64]
     doubt: float
     sums: NormalSums
+    noisier: dict[int, NormalMatrices | None] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def variance(self) -> NDArray[np.float64]:
+        """Covariance of the shift for noise of the template's variance."""
+        # the Jacobian that made the error is not quite this one
+        doubted = 1 + (self.doubt / DOUBT) ** 2
+        return np.asarray(self.inverse @ self.projected @ self.inverse.T * doubted)
+
+    @cached_property
+    def least_variance(self) -> float:
+        """The least of that along any direction that is known."""
+        return max(0.0, float(np.linalg.eigvalsh(self.known.T @ self.variance @ self.known)[0]))
 
 
 @dataclass(frozen=True)
@@ -542,12 +619,6 @@ def _gain(template: Template, sums: Moments, noise: float) -> float | None:
     return float(reference / moving)
 
 
-def _least_sigma(covariance: NDArray[np.float64], normal: NormalMatrices) -> float:
-    """Return the least sigma along any direction that is known, px."""
-    within = normal.known.T @ covariance @ normal.known
-    return float(np.sqrt(max(np.linalg.eigvalsh(within)[0], 0.0)))
-
-
 def projected_residual(sums: Moments, gain: float) -> NDArray[np.float64]:
     """Return the sums of G times the residual, offset solved for."""
     reference = sums.gr - sums.g * (sums.r / sums.n)
@@ -567,10 +638,8 @@ def _of_slopes(template: Template, sums: Moments, gain: float) -> tuple[NDArray[
     return (np.asarray(np.linalg.inv(slopes)), SLOPES_DOUBT / template.low_pass.width**2) if uphill else None
 
 
-def _covariance(
-    template: Template, normal: NormalMatrices, sums: Moments, gain: float, shift: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the covariance of the shift, A^-1 M A^-1, with the noise that the residual shows."""
+def _shown(sums: Moments, gain: float, shift: NDArray[np.float64]) -> float:
+    """Return the variance of the noise that the residual shows."""
     n = sums.n
     residual = (
         (sums.rr - sums.r**2 / n)
@@ -579,14 +648,18 @@ def _covariance(
     ) / n
     # interpolation between pixels averages the noise of moving
     kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in shift]))
-    shown = max(residual, 0.0) / (1 + kept)
-    scale = shown / max(normal.noise, 1e-30)
+    return max(residual, 0.0) / (1 + kept)
+
+
+def _covariance(template: Template, normal: NormalMatrices, scale: float) -> NDArray[np.float64]:
+    """Return the covariance of the shift, A^-1 M A^-1, with the noise that the residual shows."""
     if scale > 1 + NOISE_DOUBT:
         # a detector whose gain nobody told: more of what looks like structure is noise as well
-        found = _matrices(template, normal.sums.noisier(scale))
+        steps = round(float(np.log(scale)) / NOISE_STEP)
+        supposed = float(np.exp(NOISE_STEP * steps))
+        if steps not in normal.noisier:
+            normal.noisier[steps] = _matrices(template, normal.sums.noisier(supposed))
+        found = normal.noisier[steps]
         if found is not None and found.blind.shape == normal.blind.shape:
-            normal, scale = found, 1.0
-    covariance = normal.inverse @ normal.projected @ normal.inverse.T * scale
-    # the Jacobian that made the error is not quite this one
-    covariance *= 1 + (normal.doubt / DOUBT) ** 2
-    return np.asarray(covariance + SHORTEST_STEP**2 * normal.known @ normal.known.T)
+            normal, scale = found, scale / supposed
+    return np.asarray(normal.variance * scale + SHORTEST_STEP**2 * normal.known @ normal.known.T)

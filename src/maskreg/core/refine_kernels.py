@@ -1,10 +1,11 @@
-"""The compiled pass of the refinement over 2-D images.
+"""The compiled passes of the refinement over 2-D images, and its iteration.
 
 ============================  ==========================================
 kernel                        plain twin
 ============================  ==========================================
 `packed_2d`                   `maskreg.core.packed.plain_packed`
 `moments_2d`                  `maskreg.core.refine.plain_moments`
+`steps_2d`                    `maskreg.core.refine.plain_steps`
 ============================  ==========================================
 
 A pass waits for memory. So the template's fields are read as 16-bit numbers (`maskreg.core.packed`), and no
@@ -223,18 +224,12 @@ def _take_off_lost(numbers, steps, i, common, sums):  # type: ignore[no-untyped-
         sums[1 + k] -= row[k]
 
 
-@kernel
-def moments_2d(  # type: ignore[no-untyped-def]
+@inlined
+def _moments(  # type: ignore[no-untyped-def]
     first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
     iy, ix, oy, wy, vy, ox, wx, vx, with_slopes,
 ):  # fmt: skip
-    """Return the sums of `maskreg.core.refine.Moments` at the shift whose taps are given.
-
-    `first` and `edges` are the runs of the template, `numbers`, `steps` and `whole` its packed fields.
-    (iy, ix) is the nearest whole-pixel shift, at which the usable pixels of moving are taken; oy, ox the
-    first tap relative to the reference's pixel, wy, wx the six weights, vy, vx their derivatives. Sums of
-    slopes, along rows and columns, are the last six; zeros if they are not asked for.
-    """
+    """Return what `moments_2d` does."""
     _, height, width = numbers.shape
     rows, columns = moving.shape
     y0, y1 = max(0, -oy, iy), min(height, rows - oy - 5, rows + iy)
@@ -301,4 +296,146 @@ def moments_2d(  # type: ignore[no-untyped-def]
                 u[k] += row[k] * scales[k]
     n, sr, sh, rr, hr, g0, g1, gr0, gr1 = own
     of_template = (n, sr, u[0], sh, rr, u[2], u[1], hr, u[3], g0, g1, gr0, gr1, u[4], u[5])
-    return np.array(of_template), u[6:].copy()
+    return np.array(of_template), u[6:]
+
+
+@kernel
+def moments_2d(  # type: ignore[no-untyped-def]
+    first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
+    iy, ix, oy, wy, vy, ox, wx, vx, with_slopes,
+):  # fmt: skip
+    """Return the sums of `maskreg.core.refine.Moments` at the shift whose taps are given.
+
+    `first` and `edges` are the runs of the template, `numbers`, `steps` and `whole` its packed fields.
+    (iy, ix) is the nearest whole-pixel shift, at which the usable pixels of moving are taken; oy, ox the
+    first tap relative to the reference's pixel, wy, wx the six weights, vy, vx their derivatives. Sums of
+    slopes, along rows and columns, are the last six; zeros if they are not asked for.
+    """
+    return _moments(
+        first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
+        iy, ix, oy, wy, vy, ox, wx, vx, with_slopes,
+    )  # fmt: skip
+
+
+@inlined
+def _taps(place, weights):  # type: ignore[no-untyped-def]
+    """Fill the six weights of `maskreg.core.interpolate.lagrange_taps`; return their first pixel."""
+    whole = np.floor(place)
+    t = place - whole
+    a, b, c, d, e, f = t + 2, t + 1, t, t - 1, t - 2, t - 3
+    ab, cd, ef = a * b, c * d, e * f
+    weights[0] = -b * cd * ef / 120
+    weights[1] = a * cd * ef / 24
+    weights[2] = -ab * d * ef / 12
+    weights[3] = ab * c * ef / 12
+    weights[4] = -ab * cd * f / 24
+    weights[5] = ab * cd * e / 120
+    return int(whole) - 2
+
+
+@inlined
+def _slopes_of_taps(place, slopes):  # type: ignore[no-untyped-def]
+    """Fill the derivatives of the weights with respect to the shift: the place falls as the shift grows."""
+    t = place - np.floor(place)
+    for k in range(6):
+        total, scale = 0.0, 1.0
+        for m in range(6):
+            if m != k:
+                scale *= k - m
+                product = 1.0
+                for other in range(6):
+                    if other != k and other != m:
+                        product *= t + 2 - other
+                total += product
+        slopes[k] = -total / scale
+
+
+@inlined
+def _error_at(table, places, out):  # type: ignore[no-untyped-def]
+    """Fill what `maskreg.core.interpolation_error.InterpolationError.at` returns."""
+    fractions = table.shape[1] - 1
+    y, x = (places[0] - np.floor(places[0])) * fractions, (places[1] - np.floor(places[1])) * fractions
+    i, j = min(int(y), fractions - 1), min(int(x), fractions - 1)
+    for k in range(out.size):
+        above = (j + 1 - x) * table[k, i, j] + (x - j) * table[k, i, j + 1]
+        below = (j + 1 - x) * table[k, i + 1, j] + (x - j) * table[k, i + 1, j + 1]
+        out[k] = (i + 1 - y) * above + (y - i) * below
+
+
+@kernel
+def steps_2d(  # type: ignore[no-untyped-def]
+    first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
+    start, inverse, doubt, noise, own, least_variance, width, errors, carried, steep, tolerance, part, limits,
+):  # fmt: skip
+    """Return whether the images determine a shift, and what `maskreg.core.refine.Steps` holds.
+
+    The first arguments are those of `moments_2d`, `inverse`, `doubt`, `noise` and `least_variance` those of
+    the normal matrices, `own` what low-passing leaves of the noise, `errors` the table of interpolation's
+    errors, taken off if `carried`; `steep` asks for slopes. `limits` are constants of `maskreg.core.refine`.
+    """
+    step_limit, slopes_doubt, short_step, shortest, most = limits
+    shift, nearest = start.copy(), np.rint(start)
+    weights, slopes = np.zeros((2, 6)), np.zeros((2, 6), np.float32)
+    taps, begin = np.zeros((2, 6), np.float32), np.zeros(2, np.int64)
+    error = np.zeros(3)
+    p00, p01, p10, p11 = inverse[0, 0], inverse[0, 1], inverse[1, 0], inverse[1, 1]
+    i00, i01, i10, i11, unsure = p00, p01, p10, p11, doubt
+    left, gain, scale = np.inf, 0.0, 0.0
+    for _ in range(most):
+        if max(abs(shift[0] - nearest[0]), abs(shift[1] - nearest[1])) > 1:
+            nearest[:] = np.rint(shift)
+        for axis in range(2):
+            begin[axis] = _taps(-shift[axis], weights[axis])
+            taps[axis] = weights[axis]
+            _slopes_of_taps(-shift[axis], slopes[axis])
+        sums, slope = _moments(
+            first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
+            int(nearest[0]), int(nearest[1]),
+            begin[0], taps[0], slopes[0], begin[1], taps[1], slopes[1], steep,
+        )  # fmt: skip
+        n, r, u, h, rr, ru, uu, hr, hu, g0, g1, gr0, gr1, gu0, gu1 = sums
+        if n < 3:
+            return False, shift, left, gain, scale
+        of_reference, of_moving = rr - r * r / n, uu - u * u / n
+        if carried:
+            _error_at(errors, -shift, error)
+            about = n / max(np.sqrt(max(of_reference, 0.0) / max(of_moving, 1e-30)), 1e-30)
+            gu0 -= about * error[0]
+            gu1 -= about * error[1]
+            hu -= about * error[2]
+        seen, met = hr - h * r / n - n * noise * own, hu - h * u / n
+        if not (seen > 0 and met > 0):
+            return False, shift, left, gain, scale
+        gain = seen / met
+        if steep:
+            s00, s01 = gain * (g0 * slope[0] / n - slope[2]), gain * (g0 * slope[1] / n - slope[3])
+            s10, s11 = gain * (g1 * slope[0] / n - slope[4]), gain * (g1 * slope[1] / n - slope[5])
+            i00, i01, i10, i11, unsure = p00, p01, p10, p11, doubt
+            # where they fall along every direction
+            if s00 > 0 and 4 * s00 * s11 > (s01 + s10) ** 2:
+                determinant = s00 * s11 - s01 * s10
+                i00, i01, i10, i11 = (
+                    s11 / determinant,
+                    -s01 / determinant,
+                    -s10 / determinant,
+                    s00 / determinant,
+                )
+                unsure = slopes_doubt / width**2
+        z0, z1 = gr0 - g0 * r / n - gain * (gu0 - g0 * u / n), gr1 - g1 * r / n - gain * (gu1 - g1 * u / n)
+        y, x = -(i00 * z0 + i01 * z1), -(i10 * z0 + i11 * z1)
+        left = max(abs(y), abs(x))
+        cut = min(1.0, step_limit * width / max(left, 1e-30))
+        shift[0] += cut * y
+        shift[1] += cut * x
+        left *= cut
+        steep = steep and left > short_step * width
+        left *= unsure + (left / width) ** 2
+        residual = (of_reference - 2 * gain * (ru - r * u / n) + gain * gain * of_moving) / n
+        kept = 1.0
+        for axis in range(2):
+            _taps(-shift[axis], weights[axis])
+            kept *= (weights[axis] ** 2).sum()
+        scale = max(residual, 0.0) / (1 + kept) / max(noise, 1e-30)
+        if left < max(tolerance, part * np.sqrt(least_variance * scale + shortest**2)):
+            break
+    return True, shift, left, gain, scale

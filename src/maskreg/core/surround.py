@@ -111,13 +111,26 @@ class Surround:
         Parameters
         ----------
         pixels : ndarray of float32
-            Zero where the mask is False.
+            Contiguous, zero where the mask is False.
         """
-        np.put(pixels, self.places, np.einsum("ij,ij->i", np.take(pixels, self.sources), self.weights))
+        from maskreg.core.surround_kernels import continue_pixels, forget_pixels
+
+        flat = pixels.reshape(-1)
+        continue_pixels(flat, self.places, self.sources, self.weights)
         try:
             yield pixels
         finally:
-            np.put(pixels, self.places, np.float32(0))
+            forget_pixels(flat, self.places)
+
+
+def plain_continue_pixels(
+    flat: NDArray[np.float32],
+    places: NDArray[np.intp],
+    sources: NDArray[np.intp],
+    weights: NDArray[np.float32],
+) -> None:
+    """Set each place of an image, given as one row, to the weighted sum of its sources."""
+    np.put(flat, places, np.einsum("ij,ij->i", np.take(flat, sources), weights))
 
 
 def _strides(shape: tuple[int, ...]) -> NDArray[np.intp]:

@@ -1,0 +1,35 @@
+"""Compiled: the ignored pixels beside valid ones are continued, and forgotten again.
+
+============================  ==========================================
+kernel                        plain twin
+============================  ==========================================
+`continue_pixels`             `maskreg.core.surround.plain_continue_pixels`
+`forget_pixels`               ``flat[places] = 0``
+============================  ==========================================
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from maskreg.core.compilation import tell_of_compilation
+from maskreg.core.compiled import kernel
+
+tell_of_compilation()
+
+
+@kernel
+def continue_pixels(flat, places, sources, weights):  # type: ignore[no-untyped-def]
+    """Set each place of an image, given as one row, to the weighted sum of its sources."""
+    for i in range(places.size):
+        total = np.float32(0)
+        for k in range(sources.shape[1]):
+            total += flat[sources[i, k]] * weights[i, k]
+        flat[places[i]] = total
+
+
+@kernel
+def forget_pixels(flat, places):  # type: ignore[no-untyped-def]
+    """Set each place of an image, given as one row, to zero."""
+    for i in range(places.size):
+        flat[places[i]] = 0
