@@ -16,9 +16,9 @@ from maskreg.core.runs import Region
 from maskreg.core.shared_noise import (
     REACH,
     Block,
+    compiled_seen_noise,
     find_block,
-    plain_residual_products,
-    residual_products,
+    plain_seen_noise,
     seen_noise,
 )
 from maskreg.core.spectrum import gaussian_low_pass
@@ -109,16 +109,18 @@ def test_the_compiled_products_of_the_residual_equal_their_plain_twin(shape, oth
     moving = rng.normal(size=other).astype(np.float32)
     # of less than whole images, as a block is, but longer than the products reach
     starts = [min(c, n - REACH - 1) for c, n in zip(cut, shape, strict=True)]
-    block = Block(
-        tuple(slice(start, n) for start, n in zip(starts, shape, strict=True)), np.ones((2, 11, 11))
-    )
+    slices = tuple(slice(start, n) for start, n in zip(starts, shape, strict=True))
+    block = Block(slices, rng.normal(size=(2, 11, 11)))
     lag = tuple(int(np.rint(s)) for s in shift)
     given_to_both = (block, template, moving, usable, np.array(shift), lag, 0.7)
-    (n, *fast), (expected, *plain) = (f(*given_to_both) for f in (residual_products, plain_residual_products))
+    n, *fast, seen = compiled_seen_noise(*given_to_both)
+    expected, *plain, plainly_seen = plain_seen_noise(*given_to_both)
     assert n == expected
     for one, other_one in zip(fast, plain, strict=True):
         scale = float(other_one[REACH, REACH])
         np.testing.assert_allclose(one, other_one, rtol=0, atol=PRODUCTS * (scale + n))
+    if n > 20:
+        np.testing.assert_allclose(seen, plainly_seen, rtol=1e-3, atol=0.05)
 
 
 def test_the_products_are_the_same_uncompiled():

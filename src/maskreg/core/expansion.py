@@ -61,10 +61,14 @@ class Lever:
         By how much the refined shift is off for an expansion by one, px, its sign changed.
     information : float
         What D sees of an expansion by one.
+    noise : float
+        Variance of an expansion that D finds, over the trace of the shift's covariance: D sees the noise as
+        G does. None without noise.
     """
 
     arm: NDArray[np.float64]
     information: float
+    noise: float | None
 
 
 def find_rings(template: Template) -> Rings | None:
@@ -123,24 +127,23 @@ def find_lever(
     seen = _product(common, outward, steep) - _sum(own * (rho**2).sum(axis=0))
     arm = normal.inverse @ b
     information = seen - float(c @ arm)
-    return Lever(arm, information) if information > 0 else None
+    if not information > 0:
+        return None
+    projected = float(np.trace(normal.inverse @ normal.projected @ normal.inverse.T))
+    shown = float(np.trace(normal.projected) / np.trace(normal.jacobian)) / information
+    return Lever(arm, information, shown / projected if projected > 0 else None)
 
 
 def without_expansion(
-    rings: Rings, lever: Lever, normal: NormalMatrices, moving: NDArray[np.float32],
-    usable: Region, shift: NDArray[np.float64], lag: tuple[int, ...],
-    covariance: NDArray[np.float64],
-    gain: float,
+    rings: Rings, lever: Lever, moving: NDArray[np.float32], usable: Region,
+    shift: NDArray[np.float64], lag: tuple[int, ...], covariance: NDArray[np.float64], gain: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
     """Return what a refined shift and its covariance are once an expansion that shows is taken off."""
+    if lever.noise is None:  # nothing by which to judge what shows
+        return shift, covariance
     sums = moments(rings.template, moving, usable, shift, lag)
     expansion = float(projected_residual(sums, gain)[0]) / lever.information
-    # D sees the noise as G does
-    projected = normal.inverse @ normal.projected @ normal.inverse.T
-    if not np.trace(projected) > 0:  # no noise by which to judge what shows
-        return shift, covariance
-    noise = float(np.trace(covariance)) / float(np.trace(projected))
-    variance = noise * float(np.trace(normal.projected) / np.trace(normal.jacobian)) / lever.information
+    variance = lever.noise * float(covariance[0, 0] + covariance[1, 1])
     if not expansion**2 > SHOWS**2 * variance:
         return shift, covariance
     return shift + lever.arm * expansion, covariance + np.outer(lever.arm, lever.arm) * variance

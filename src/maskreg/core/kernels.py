@@ -42,9 +42,9 @@ def _masked_row(reference, mask, safe, a, w):  # type: ignore[no-untyped-def]
     return count, t, q
 
 
-@kernel
-def window_sums_2d(reference, reference_mask, moving, safe, sy, sx, radius):  # type: ignore[no-untyped-def]
-    """Return the sums of `maskreg.core.windows.WindowSums` over the fixed set around lag (sy, sx).
+@inlined
+def _window_sums(reference, reference_mask, moving, safe, sy, sx, radius):  # type: ignore[no-untyped-def]
+    """Return n and the sums of a and a^2 of `window_sums_2d`, and those of b, b^2 and a b of every lag.
 
     A band of rows at a time, so that it stays in the cache. In it a lag is one distance along all rows
     laid end to end, with `radius` pixels of no weight to either side of each: long loops.
@@ -98,7 +98,14 @@ def window_sums_2d(reference, reference_mask, moving, safe, sy, sx, radius):  # 
                 sums[0, dy, dx] += s
                 sums[1, dy, dx] += ss
                 sums[2, dy, dx] += c
-    full = np.ones((side, side))
+    return n, total, square, sums
+
+
+@kernel
+def window_sums_2d(reference, reference_mask, moving, safe, sy, sx, radius):  # type: ignore[no-untyped-def]
+    """Return the sums of `maskreg.core.windows.WindowSums` over the fixed set around lag (sy, sx)."""
+    n, total, square, sums = _window_sums(reference, reference_mask, moving, safe, sy, sx, radius)
+    full = np.ones((2 * radius + 1, 2 * radius + 1))
     return n * full, total * full, square * full, sums[0].copy(), sums[1].copy(), sums[2].copy()
 
 

@@ -147,8 +147,7 @@ def _without_expansion(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
         return known
     with masked.interpolable(moving, b) as pixels:
         shift, covariance = without_expansion(
-            rings, lever, normal, pixels, masked.usable(b),
-            known.shift / b, lag, known.covariance / b**2, known.gain,
+            rings, lever, pixels, masked.usable(b), known.shift / b, lag, known.covariance / b**2, known.gain
         )  # fmt: skip
     return replace(known, shift=b * shift, covariance=b**2 * covariance)
 

@@ -3,7 +3,7 @@
 ============================  ==========================================
 kernel                        plain twin
 ============================  ==========================================
-`residual_products_2d`        `maskreg.core.shared_noise.plain_residual_products`
+`seen_noise_2d`               `maskreg.core.shared_noise.plain_seen_noise`
 ============================  ==========================================
 """
 
@@ -39,12 +39,17 @@ def _lagged_products(values, stride, reach, out):  # type: ignore[no-untyped-def
 
 
 @kernel
-def residual_products_2d(pixels, mask, moving, usable, y0, y1, x0, x1, iy, ix, oy, wy, ox, wx, gain, reach):  # type: ignore[no-untyped-def]
+def seen_noise_2d(  # type: ignore[no-untyped-def]
+    pixels, mask, moving, usable, y0, y1, x0, x1, iy, ix, oy, taps_y, ox, taps_x, gain, reach, weights
+):
     """Return number of common pixels, lagged products of the residual, and of its mask, in a block.
 
+    And what noise the gradient sees, whose own products are `weights`; NaN without any.
+
     The block is ``[y0:y1, x0:x1]`` of the reference, (iy, ix) the lag at which the usable pixels of
-    moving are taken; oy, ox the first tap relative to the reference's pixel, wy, wx the six weights.
+    moving are taken; oy, ox the first tap relative to the reference's pixel, `taps_y`, `taps_x` the six.
     """
+    wy, wx = taps_y.astype(np.float32), taps_x.astype(np.float32)
     rows, columns = moving.shape
     # beyond these a tap would be outside of moving, or the usable pixel
     top, bottom = max(y0, -oy, iy), min(y1, rows - oy - 5, rows + iy)
@@ -85,4 +90,11 @@ def residual_products_2d(pixels, mask, moving, usable, y0, y1, x0, x1, iy, ix, o
     pairs = np.zeros((2 * reach + 1, 2 * reach + 1))
     _lagged_products(values, stride, reach, products)
     _lagged_products(common, stride, reach, pairs)
-    return n, products, pairs
+    seen = np.full(2, np.nan)
+    middle = products[reach, reach] / max(pairs[reach, reach], 1.0)
+    if middle > 0:
+        kept = (taps_y**2).sum() * (taps_x**2).sum()
+        for axis in range(2):
+            total = (weights[axis] * products / np.maximum(pairs, 1.0)).sum() / middle
+            seen[axis] = max(total * (1 + kept) / 2, 0.0)
+    return n, products, pairs, seen

@@ -55,6 +55,29 @@ def settle(
         Sub-lag offset of a parabola's vertex, within half a lag per axis; None where noise hides the
         peak (the settled lag is not the best of its window) or nothing can be compared.
     """
+    if len(lag) != 2 or scattered:
+        return plain_settle(reference, moving, lag, safe, radius, scattered=scattered)
+    from maskreg.core.settle_kernels import settle_2d
+
+    told, *found, peak, vertex = settle_2d(
+        reference.pixels, reference.mask, moving.pixels, safe, *lag, radius,
+        FEWEST_PIXELS, LEAST_UNEXPLAINED, WORTH, MOST_MOVES,
+    )  # fmt: skip
+    if not told:  # each lag on its own pixels, then
+        return plain_settle(reference, moving, lag, safe, radius)
+    return tuple(found), vertex if peak else None
+
+
+def plain_settle(
+    reference: LevelImage,
+    moving: LevelImage,
+    lag: tuple[int, ...],
+    safe: NDArray[np.bool_],
+    radius: int,
+    *,
+    scattered: bool = False,
+) -> tuple[tuple[int, ...], NDArray[np.float64] | None]:
+    """Do what `settle` does, for any number of axes, and where there is no fixed set."""
     centre = (radius,) * len(lag)
     seen: set[tuple[int, ...]] = set()
     while lag not in seen and len(seen) < MOST_MOVES:

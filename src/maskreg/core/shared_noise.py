@@ -97,22 +97,17 @@ def seen_noise(
     gain : float
         Of moving into reference.
     """
-    n, products, pairs = residual_products(block, template, moving, usable, shift, lag, gain)
-    if n < FEWEST:
-        return None
-    pairs = np.maximum(pairs, 1)
-    shared = products / pairs
-    middle = float(shared[(REACH,) * shared.ndim])
-    if not middle > 0:
-        return None
-    axes = tuple(range(1, shared.ndim + 1))
-    found = (block.weights * shared).sum(axis=axes) / middle
-    # white noise as well: interpolation takes of moving's what G hardly sees
-    kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in shift]))
-    return np.asarray(np.maximum(found * (1 + kept) / 2, 0.0))
+    look = compiled_seen_noise if moving.ndim == 2 else plain_seen_noise
+    n, _, _, seen = look(block, template, moving, usable, shift, lag, gain)
+    return None if n < FEWEST or np.isnan(seen).any() else seen
 
 
-def residual_products(
+Seen = tuple[int, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+"""Number of common pixels; sums over the common pixels x, x + k of the residual's products, its mean off, and
+how many such pairs there are, for k from -REACH to REACH along each axis; what `seen_noise` says, or NaN."""
+
+
+def compiled_seen_noise(
     block: Block,
     template: Template,
     moving: NDArray[np.float32],
@@ -120,28 +115,39 @@ def residual_products(
     shift: NDArray[np.float64],
     lag: tuple[int, ...],
     gain: float,
-) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
-    """Return the lagged products of a block's residual, as `seen_noise` has it.
-
-    Returns
-    -------
-    n : int
-        Number of common pixels.
-    products, pairs : ndarray of float64
-        Sums over the common pixels x, x + k of the residual's products, its mean off, and how many
-        such pairs there are, for k from -REACH to REACH along each axis.
-    """
-    if moving.ndim != 2:
-        return plain_residual_products(block, template, moving, usable, shift, lag, gain)
-    from maskreg.core.residual_kernels import residual_products_2d
+) -> Seen:
+    """Return what `plain_seen_noise` does, of two axes."""
+    from maskreg.core.residual_kernels import seen_noise_2d
 
     rows, columns = block.slices
     (oy, wy), (ox, wx) = (lagrange_taps(-float(s)) for s in shift)
-    n, products, pairs = residual_products_2d(
+    n, products, pairs, seen = seen_noise_2d(
         template.pixels, template.mask, moving, usable, rows.start, rows.stop, columns.start, columns.stop,
-        *lag, oy, wy.astype(np.float32), ox, wx.astype(np.float32), np.float32(gain), REACH,
+        *lag, oy, wy, ox, wx, np.float32(gain), REACH, block.weights,
     )  # fmt: skip
-    return int(n), products, pairs
+    return int(n), products, pairs, seen
+
+
+def plain_seen_noise(
+    block: Block,
+    template: Template,
+    moving: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+    shift: NDArray[np.float64],
+    lag: tuple[int, ...],
+    gain: float,
+) -> Seen:
+    """Return what a block's residual says, by transforms, for any number of axes."""
+    n, products, pairs = plain_residual_products(block, template, moving, usable, shift, lag, gain)
+    shared = products / np.maximum(pairs, 1)
+    middle = float(shared[(REACH,) * shared.ndim])
+    if not middle > 0:
+        return n, products, pairs, np.full(shared.ndim, np.nan)
+    axes = tuple(range(1, shared.ndim + 1))
+    found = (block.weights * shared).sum(axis=axes) / middle
+    # white noise as well: interpolation takes of moving's what G hardly sees
+    kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in shift]))
+    return n, products, pairs, np.maximum(found * (1 + kept) / 2, 0.0)
 
 
 def plain_residual_products(
@@ -153,7 +159,7 @@ def plain_residual_products(
     lag: tuple[int, ...],
     gain: float,
 ) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
-    """Return what `residual_products` does, by transforms, for any number of axes."""
+    """Return number of common pixels, products and pairs, as in `Seen`."""
     values, inside = _interpolated(moving, block.slices, shift)
     common = template.mask[block.slices] & _shifted(usable, block.slices, lag) & inside
     n = int(np.count_nonzero(common))

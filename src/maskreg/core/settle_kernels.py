@@ -1,0 +1,82 @@
+"""Compiled: the climb to the best lag on one fixed set of pixels.
+
+============================  ==========================================
+kernel                        plain twin
+============================  ==========================================
+`settle_2d`                   `maskreg.core.settle.plain_settle`
+============================  ==========================================
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from maskreg.core.compilation import tell_of_compilation
+from maskreg.core.compiled import inlined, kernel
+from maskreg.core.kernels import _window_sums
+
+tell_of_compilation()
+
+
+@inlined
+def _window_scores(n, a, aa, sums, floor, scores):  # type: ignore[no-untyped-def]
+    """Fill the likelihood of each lag of a window, NaN where it is forbidden."""
+    energy = aa - a * a / n
+    for i in range(scores.shape[0]):
+        for j in range(scores.shape[1]):
+            b, bb, ab = sums[0, i, j], sums[1, i, j], sums[2, i, j]
+            other = bb - b * b / n
+            scores[i, j] = np.nan
+            if energy > 1e-6 * aa and other > 1e-6 * bb:
+                r = min((ab - a * b / n) / np.sqrt(energy * other), 1.0)
+                if r > 0:
+                    scores[i, j] = -0.5 * (n - 2) * np.log(max(1 - r * r, floor))
+
+
+@inlined
+def _vertex_of(left, middle, right):  # type: ignore[no-untyped-def]
+    """Return the offset of the vertex of a parabola through three values, at most half a step."""
+    curvature = 2 * middle - left - right
+    if not (np.isfinite(curvature) and curvature > 0):
+        return 0.0
+    return min(max(0.5 * (right - left) / curvature, -0.5), 0.5)
+
+
+@kernel
+def settle_2d(reference, reference_mask, moving, safe, y, x, radius, fewest, floor, worth, most):  # type: ignore[no-untyped-def]
+    """Return whether a fixed set of pixels tells, the settled lag, whether it is a peak, and its vertex.
+
+    The last five arguments are constants: fewest pixels, eps of the likelihood, what a move must be worth,
+    and how many moves are made at most.
+    """
+    side = 2 * radius + 1
+    scores = np.empty((side, side))
+    seen_y, seen_x = np.zeros(most, np.int64), np.zeros(most, np.int64)
+    vertex = np.zeros(2)
+    for move in range(most):
+        for k in range(move):
+            if seen_y[k] == y and seen_x[k] == x:
+                return True, y, x, False, vertex
+        seen_y[move], seen_x[move] = y, x
+        n, a, aa, sums = _window_sums(reference, reference_mask, moving, safe, y, x, radius)
+        if n <= fewest:
+            return False, y, x, False, vertex
+        _window_scores(n, a, aa, sums, floor, scores)
+        best, shortest, row, column = -np.inf, 0, -1, -1
+        for i in range(side):
+            for j in range(side):
+                shift = (y + i - radius) ** 2 + (x + j - radius) ** 2
+                if scores[i, j] > best or (scores[i, j] == best and shift < shortest):
+                    best, shortest, row, column = scores[i, j], shift, i, j
+        if row < 0:
+            return True, y, x, False, vertex
+        middle = scores[radius, radius]
+        if row == radius and column == radius:
+            vertex[0] = _vertex_of(scores[radius - 1, radius], middle, scores[radius + 1, radius])
+            vertex[1] = _vertex_of(scores[radius, radius - 1], middle, scores[radius, radius + 1])
+            return True, y, x, True, vertex
+        # a comparison with NaN is false
+        if best - middle < np.log(side * side) + worth:
+            return True, y, x, False, vertex
+        y, x = y + row - radius, x + column - radius
+    return True, y, x, False, vertex
