@@ -15,7 +15,7 @@ from maskreg.core.correlate import limited_lags, reference_terms
 from maskreg.core.detail import BinnedPlane, LocalPlane, plain_between_blocks
 from maskreg.core.fine import MOST_SPIKES, BlockSums, FineLags, HalfMap, block_side, without_spikes
 from maskreg.core.likelihood import likelihood
-from maskreg.core.maxima import plain_likeliest_maxima
+from maskreg.core.maxima import likeliest_maxima
 from maskreg.core.plan import Plan, make_plan, window_length
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
@@ -86,7 +86,7 @@ def test_the_likeliest_lags_are_told_exactly(seed, shape, other, spikes, limit):
     lags = limited_lags(shape, other, None)
     inside = (np.abs(lags[0]) <= limit)[:, None] & (np.abs(lags[1]) <= limit)
     searched = inside & (overlap >= least) & ~np.isnan(plain.ncc)
-    expected = plain_likeliest_maxima(plain.ncc, overlap, searched, FLOOR, lags)
+    expected = likeliest_maxima(plain.ncc, overlap, searched, FLOOR, lags)
     values = likelihood(plain.ncc, overlap, FLOOR)
     for index, z in found.best.items():
         assert z == pytest.approx(plain.z[index], abs=1e-4)

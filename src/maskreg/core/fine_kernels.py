@@ -4,7 +4,7 @@
 kernel                        plain twin
 ============================  ==========================================
 `fine_rows_2d`                `maskreg.core.fine.plain_rows`
-`fine_maxima_2d`              `maskreg.core.maxima.plain_likeliest_maxima`
+`fine_maxima_2d`              `maskreg.core.maxima.likeliest_maxima`
 ============================  ==========================================
 """
 

@@ -35,23 +35,6 @@ def likeliest_maxima(
     lags : tuple of 1-D ndarray
         Consecutive, ascending.
     """
-    if ncc.ndim != 2:
-        return plain_likeliest_maxima(ncc, overlap, searched, floor, lags)
-    from maskreg.core.search_kernels import likely_maxima_2d
-
-    first = (int(axis[0]) for axis in lags)
-    found = likely_maxima_2d(ncc, overlap, searched, floor, *first, MOST_CANDIDATES)
-    return [(int(i), int(j)) for i, j in zip(*found, strict=True)]
-
-
-def plain_likeliest_maxima(
-    ncc: NDArray[Any],
-    overlap: NDArray[Any],
-    searched: NDArray[np.bool_],
-    floor: float,
-    lags: tuple[NDArray[np.intp], ...],
-) -> list[tuple[int, ...]]:
-    """Return what `likeliest_maxima` does, for any number of axes."""
     values = np.where(searched, likelihood(ncc, overlap, floor), -np.inf)
     highest = scipy.ndimage.maximum_filter(values, 3, mode="constant", cval=-np.inf)
     peaks = np.isfinite(values) & (values == highest)

@@ -74,6 +74,28 @@ class Choice:
 
 def choose(levels: list[LevelMap]) -> Choice:
     """Return the most likely place; at least one level has a lag that is allowed."""
+    if len(levels) > 1 or not isinstance(levels[0].score, np.ndarray) or levels[0].score.ndim != 2:
+        return plain_choose(levels)
+    from maskreg.core.peak_kernels import choose_2d
+
+    level = levels[0]
+    order, evidence, best, alike, rival, height = choose_2d(
+        level.score, np.array(level.maxima), level.origin, level.reach, level.again, ALIKE, VALLEY
+    )
+
+    def candidate(k: int) -> Candidate:
+        lag = level.lag(level.maxima[order[k]])
+        return Candidate(level.bin * np.array(lag, np.float64), level.bin, float(evidence[order[k]]))
+
+    winner = candidate(0)
+    if rival < 0:
+        return Choice(winner, None, np.inf, [])
+    others = [candidate(k) for k in np.flatnonzero(alike).tolist()]
+    return Choice(winner, candidate(rival), max(0.0, (best**2 - height**2) / 2), others[:MOST_ALIKE])
+
+
+def plain_choose(levels: list[LevelMap]) -> Choice:
+    """Return what `choose` does, of any number of levels and axes."""
     winner, *others = candidates(levels)
     level = most_significant(levels, winner.shift)
     best, at = level.near(winner.shift), level.index_of(winner.shift)

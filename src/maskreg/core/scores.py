@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.correlate import TRUSTED_ROUNDING, ReferenceTerms, lag_map
 from maskreg.core.likelihood import FEWEST_PIXELS, fisher_z, likelihood
+from maskreg.core.maxima import MOST_CANDIDATES, likeliest_maxima
 from maskreg.core.spectra import Spectra, correlations, transformed_pair
 
 SPREAD_OF_MAD = 1.4826
 """Standard deviation of a Gaussian of unit median absolute deviation."""
+
+LEAST_SPREAD = 0.5
+"""The spread of z is 1 for white images and more for others; it is not believed below this.
+
+That is where masks or caps leave hardly any lag: then the theory is believed, not the few."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,43 @@ class Scores:
     possible: float
 
 
-def scores(terms: ReferenceTerms, padded: NDArray[Any], energy: float, floor: float, least: float) -> Scores:
+class LevelScores(NamedTuple):
+    """What the transforms say of every lag, and what stands out."""
+
+    ncc: NDArray[Any]
+    """NaN where forbidden or not trusted."""
+    score: NDArray[Any]
+    """Significance: z less its median, over its spread; NaN where NCC is."""
+    searched: NDArray[np.bool_]
+    """Lags that may be chosen."""
+    number: int
+    """How many these are,"""
+    counted: int
+    """and how many the chance level is read off."""
+    possible: float
+    """As in `Scores`."""
+    greatest: float
+    """The greatest likelihood of a lag that may be chosen; -inf if there is none."""
+    peaks: list[tuple[int, ...]]
+    """Indices of the likeliest local maxima, as `maskreg.core.maxima.likeliest_maxima` has them."""
+
+
+class Judged(NamedTuple):
+    """Of which lags what is wanted."""
+
+    least: float
+    """Lags of less overlap do not matter if they are hidden."""
+    floor: float
+    """eps of the likelihood, which caps z."""
+    allowed: NDArray[np.bool_]
+    """Lags that may be chosen if their NCC is known."""
+    counted: NDArray[np.bool_]
+    """Lags that the chance level is read off."""
+    lags: tuple[NDArray[np.intp], ...]
+    """Consecutive, ascending."""
+
+
+def level_scores(terms: ReferenceTerms, padded: NDArray[Any], energy: float, judged: Judged) -> LevelScores:
     """Return the scores of every lag.
 
     Parameters
@@ -44,23 +86,38 @@ def scores(terms: ReferenceTerms, padded: NDArray[Any], energy: float, floor: fl
         The moving image and its square in the window of the transforms.
     energy : float
         Sum of the square.
-    floor : float
-        eps of the likelihood, which caps z.
-    least : float
-        Lags of less overlap do not matter if they are hidden.
+    judged : Judged
     """
     spectra = transformed_pair(padded, terms.moving_shape)
     if padded.ndim != 3 or padded.dtype != np.float32:
-        return plain_scores(terms, spectra, energy, floor, least)
-    from maskreg.core.search_kernels import lag_values_2d
+        return plain_level_scores(terms, spectra, energy, judged)
+    from maskreg.core.search_kernels import level_scores_2d
 
     sums = correlations(terms.spectra, spectra, terms.window)
-    return Scores(
-        *lag_values_2d(
-            *sums, terms.overlap, terms.reference_sum, terms.reference_energy, terms.moving_shape,
-            (terms.spectra.energy, energy), terms.rounding, TRUSTED_ROUNDING, FEWEST_PIXELS, least, floor,
-        )
+    ncc, score, searched, number, counted, possible, greatest, rows, columns = level_scores_2d(
+        *sums, terms.overlap, terms.reference_sum, terms.reference_energy, terms.moving_shape,
+        (terms.spectra.energy, energy), terms.rounding, TRUSTED_ROUNDING, FEWEST_PIXELS, judged.least,
+        judged.floor, judged.allowed, judged.counted, SPREAD_OF_MAD, LEAST_SPREAD,
+        int(judged.lags[0][0]), int(judged.lags[1][0]), MOST_CANDIDATES,
     )  # fmt: skip
+    peaks: list[tuple[int, ...]] = list(zip(rows.tolist(), columns.tolist(), strict=True))
+    return LevelScores(ncc, score, searched, number, counted, possible, greatest, peaks)
+
+
+def plain_level_scores(
+    terms: ReferenceTerms, spectra: tuple[NDArray[Any], NDArray[Any]], energy: float, judged: Judged
+) -> LevelScores:
+    """Return what `level_scores` does, for any number of axes and precision."""
+    scored = plain_scores(terms, spectra, energy, judged.floor, judged.least)
+    median, spread, count = plain_chance_level(scored.z, judged.counted)
+    score = (scored.z - median) / max(spread, LEAST_SPREAD)
+    searched = judged.allowed & ~np.isnan(scored.ncc)
+    peaks = likeliest_maxima(scored.ncc, terms.overlap, searched, judged.floor, judged.lags)
+    greatest = (
+        float(likelihood(scored.ncc[peaks[0]], terms.overlap[peaks[0]], judged.floor)) if peaks else -np.inf
+    )
+    number = int(np.count_nonzero(searched))
+    return LevelScores(scored.ncc, score, searched, number, count, scored.possible, greatest, peaks)
 
 
 def plain_scores(
@@ -70,7 +127,7 @@ def plain_scores(
     floor: float,
     least: float,
 ) -> Scores:
-    """Return what `scores` does, for any number of axes and precision.
+    """Return what the transforms say, for any number of axes and precision.
 
     Of lags that are not trusted it supposes the worst.
     """

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from maskreg.core.correlate import ReferenceTerms, limited_lags, reference_terms
 from maskreg.core.detail import BinnedPlane, Detail, LocalPlane, detail
 from maskreg.core.fine import FineLags, HalfMap, NccOfScores, Searched
-from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood
+from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED
 from maskreg.core.matched import Matched
 from maskreg.core.maxima import likeliest_maxima
 from maskreg.core.plan import BACKGROUND_PX, Plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
-from maskreg.core.scores import chance_level, scores
+from maskreg.core.scores import LEAST_SPREAD, Judged, chance_level, level_scores
 from maskreg.core.spectra import sum_of_squares
 from maskreg.options import Options
 
@@ -45,9 +45,6 @@ SMOOTH = 1e-7
 
 FAINT_BACKGROUND_PX = 20.0
 """Sigma of the local plane that a faint search takes off, level pixels."""
-
-LEAST_SPREAD = 0.5
-"""The spread of z is 1 for white images and more for others; it is not believed below this."""
 
 SEARCHED_OVERLAP = 0.05
 """Lags below this fraction of the greatest overlap are not searched: sparse counts coincide there."""
@@ -111,17 +108,15 @@ class LevelMap:
             return self.peaks
         return likeliest_maxima(self.ncc, self.overlap, self.searched, self.floor, self.lags)
 
+    @cached_property
+    def origin(self) -> tuple[int, ...]:
+        """The first lag of each axis, level pixels."""
+        return tuple(int(axis[0]) for axis in self.lags)
+
     @property
     def best(self) -> tuple[int, ...] | None:
         """Index of the greatest likelihood; of equal ones the smallest shift. None if all are forbidden."""
         return self.maxima[0] if self.maxima else None
-
-    @property
-    def greatest(self) -> float:
-        """The greatest likelihood; -inf if all are forbidden."""
-        if self.best is None:
-            return -np.inf
-        return float(likelihood(self.ncc[self.best], self.overlap[self.best], self.floor))
 
     @property
     def margin(self) -> float:
@@ -133,8 +128,12 @@ class LevelMap:
 
         To so many `lags` to each side; over which a place spreads in any case.
         """
-        reach = max(lags, self.reach)
-        window = tuple(slice(max(0, i - reach), i + reach + 1) for i in self.index_of(shift))
+        reach, index = max(lags, self.reach), self.index_of(shift)
+        if isinstance(self.score, np.ndarray) and self.score.ndim == 2:
+            from maskreg.core.peak_kernels import greatest_near_2d
+
+            return float(greatest_near_2d(self.score, *index, reach))
+        window = tuple(slice(max(0, i - reach), i + reach + 1) for i in index)
         greatest = float(np.fmax.reduce(self.score[window], axis=None))
         return greatest if greatest == greatest else -np.inf
 
@@ -164,8 +163,8 @@ class LevelMap:
         """Return the index of the lag nearest to a shift in px, clipped to the map."""
         # round to even, as np.rint does
         return tuple(
-            min(max(round(s / self.bin) - int(axis[0]), 0), len(axis) - 1)
-            for s, axis in zip(shift.tolist(), self.lags, strict=True)
+            min(max(round(s / self.bin) - first, 0), len(axis) - 1)
+            for s, first, axis in zip(shift.tolist(), self.origin, self.lags, strict=True)
         )
 
 
@@ -279,9 +278,9 @@ class LevelSearch:
         found = detail(image, self._moving_plane, moving.detector, moving.mean, self._window)
         if self._matched is not None:
             found = self._matched(found, self._moving_plane.mask)
-        level, possible = self._level_map(found, np.float32)
+        level, doubted = self._level_map(found, np.float32)
         # as where one pixel outshines all others and the overlap leaves it out
-        if possible > level.greatest:
+        if doubted:
             level, _ = self._level_map(found, np.float64)
         return level
 
@@ -315,21 +314,18 @@ class LevelSearch:
         )  # fmt: skip
         return self._map(LevelImage(pixels, mask), floor, searched, every * count, maps)
 
-    def _level_map(self, found: Detail, dtype: type) -> tuple[LevelMap, float]:
-        """Return the map in a precision, and the greatest likelihood of lags that this cannot tell."""
+    def _level_map(self, found: Detail, dtype: type) -> tuple[LevelMap, bool]:
+        """Return the map in a precision, and whether lags that this cannot tell might be the likeliest."""
         terms, mask = self.terms(dtype), self._moving_plane.mask
         floor = self._floor(_variance(found.energy, found.whole, mask))
         padded: NDArray[Any] = found.padded.astype(dtype, copy=False)
         if dtype is np.float64:
             padded[1] = padded[0] ** 2
-        scored = scores(terms, padded, found.energy, floor, self._least)
-        median, spread, count = chance_level(scored.z, self._counted)
-        # below that only where masks or caps leave hardly any lag: then believe the theory, not the few
-        score = (scored.z - median) / max(spread, LEAST_SPREAD)
-        searched = self._searched & ~np.isnan(scored.ncc)
-        image, maps = LevelImage(found.pixels, mask), _Maps(scored.ncc, terms.overlap, score, searched)
-        level = self._map(image, floor, float(np.count_nonzero(searched)), count, maps)
-        return level, scored.possible
+        judged = Judged(self._least, floor, self._searched, self._counted, self.lags)
+        scored = level_scores(terms, padded, found.energy, judged)
+        maps = _Maps(scored.ncc, terms.overlap, scored.score, scored.searched, scored.peaks)
+        level = self._map(LevelImage(found.pixels, mask), floor, scored.number, scored.counted, maps)
+        return level, scored.possible > scored.greatest
 
     def _map(
         self, moving: LevelImage, floor: float, searched: float, counted: float, maps: _Maps

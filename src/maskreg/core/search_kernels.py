@@ -7,9 +7,8 @@ kernel                        plain twin
 `between_blocks_2d`           `maskreg.core.detail.plain_between_blocks`
 `detail_2d`                   `maskreg.core.detail.plain_detail`
 `products_2d`                 products of `maskreg.core.spectra.cross`
-`lag_values_2d`               `maskreg.core.scores.plain_scores`
+`level_scores_2d`             `maskreg.core.scores.plain_level_scores`
 `median_and_deviation`        `maskreg.core.scores.plain_chance_level`
-`likely_maxima_2d`            `maskreg.core.maxima.plain_likeliest_maxima`
 `common_sums_2d`              `maskreg.core.windows.plain_window_sums`, radius 0
 ============================  ==========================================
 """
@@ -237,16 +236,11 @@ def _greatest_possible(product, total, square, n, a, aa, r, energies, rounding, 
     return greatest
 
 
-@kernel
-def lag_values_2d(  # type: ignore[no-untyped-def]
+@inlined
+def _lag_values(  # type: ignore[no-untyped-def]
     products, totals, squares, overlap, a, aa, moving_shape, energies, rounding, trusted, fewest, least, floor
 ):
-    """Return NCC and z of every lag, ascending, and the greatest likelihood possible where there is none.
-
-    The first three are the inverse transforms, lag s at index s modulo the window; the next three are
-    ascending in the lag. NCC is NaN where forbidden, or where the energy in the overlap is too small a
-    part of `energies`, those of the whole images, for its rounding to stay below `trusted`.
-    """
+    """Return NCC and z of every lag, ascending, and the greatest likelihood possible where there is none."""
     rows, columns = overlap.shape
     height, width = products.shape
     reach_y, reach_x = moving_shape[0] - 1, moving_shape[1] - 1
@@ -309,12 +303,9 @@ def _value(key):  # type: ignore[no-untyped-def]
     return one.view(np.float32)[0]
 
 
-@kernel
-def median_and_deviation(z, counted):  # type: ignore[no-untyped-def]
-    """Return the lower median of the finite values that count, their median absolute deviation, their number.
-
-    Both are exact values of the map. Zeros without any value.
-    """
+@inlined
+def _median_and_deviation(z, counted):  # type: ignore[no-untyped-def]
+    """Return what `median_and_deviation` does."""
     rows, columns = z.shape
     values = np.empty(rows * columns, np.float32)
     count = 0
@@ -334,6 +325,15 @@ def median_and_deviation(z, counted):  # type: ignore[no-untyped-def]
     for i in range(count):
         keys[i] = _order_key(bits[i])
     return median, _value(_selected(keys, count, (count - 1) // 2)), count
+
+
+@kernel
+def median_and_deviation(z, counted):  # type: ignore[no-untyped-def]
+    """Return the lower median of the finite values that count, their median absolute deviation, their number.
+
+    Both are exact values of the map. Zeros without any value.
+    """
+    return _median_and_deviation(z, counted)
 
 
 @inlined
@@ -360,8 +360,20 @@ def _put_in_order(row, column, shift, value, at_row, at_column, shifts, values, 
     at_row[place], at_column[place], shifts[place], values[place] = row, column, shift, value
 
 
-@kernel
-def likely_maxima_2d(ncc, overlap, searched, floor, first_row, first_column, most):  # type: ignore[no-untyped-def]
+@inlined
+def _none_so_likely(ncc, overlap, floor, least):  # type: ignore[no-untyped-def]
+    """Whether no lag of a row can be as likely as `least`."""
+    some = 0
+    for j in range(ncc.size):
+        r = np.float64(ncc[j])
+        left = max(1 - r * r, floor)
+        # of this row alone: what is as likely but for rounding is looked at; a forbidden lag is NaN
+        some += int(r > 0 and 0.5 * (np.float64(overlap[j]) - 2) * (1 - left) >= (1 - 1e-9) * least * left)
+    return some == 0
+
+
+@inlined
+def _likely_maxima(ncc, overlap, searched, floor, first_row, first_column, most):  # type: ignore[no-untyped-def]
     """Return rows and columns of the `most` likeliest local maxima, best first.
 
     The first lags are `first_row` and `first_column`. A logarithm is taken only where its upper bound
@@ -375,6 +387,8 @@ def likely_maxima_2d(ncc, overlap, searched, floor, first_row, first_column, mos
     found = 0
     least = -np.inf
     for i in range(rows):
+        if found == most and _none_so_likely(ncc[i], overlap[i], floor, least):
+            continue
         for j in range(columns):
             r = max(np.float64(ncc[i, j]), 0.0)
             n = np.float64(overlap[i, j])
@@ -398,7 +412,40 @@ def likely_maxima_2d(ncc, overlap, searched, floor, first_row, first_column, mos
             found = min(found + 1, most)
             if found == most:
                 least = values[most - 1]
-    return at_row[:found], at_column[:found]
+    return at_row[:found], at_column[:found], values[0]
+
+
+@kernel
+def level_scores_2d(  # type: ignore[no-untyped-def]
+    products, totals, squares, overlap, a, aa, moving_shape, energies, rounding, trusted, fewest,
+    least, floor, allowed, counted, deviations, least_spread, first_row, first_column, most,
+):  # fmt: skip
+    """Return what `maskreg.core.scores.LevelScores` holds.
+
+    The first three are the inverse transforms, lag s at index s modulo the window; the next three are
+    ascending in the lag. NCC is NaN where forbidden, or where the energy in the overlap is too small a
+    part of `energies`, those of the whole images, for its rounding to stay below `trusted`. The first lags
+    are `first_row` and `first_column`.
+    """
+    ncc, z, possible = _lag_values(
+        products, totals, squares, overlap, a, aa, moving_shape, energies, rounding, trusted, fewest, least,
+        floor,
+    )  # fmt: skip
+    median, deviation, count = _median_and_deviation(z, counted)
+    middle, scale = np.float32(median), np.float32(1 / max(deviations * deviation, least_spread))
+    rows, columns = ncc.shape
+    searched = np.empty((rows, columns), np.bool_)
+    number = 0
+    for i in range(rows):
+        row = 0
+        for j in range(columns):
+            known = allowed[i, j] and ncc[i, j] == ncc[i, j]
+            searched[i, j] = known
+            row += int(known)
+            z[i, j] = (z[i, j] - middle) * scale
+        number += row
+    at_row, at_column, greatest = _likely_maxima(ncc, overlap, searched, floor, first_row, first_column, most)
+    return ncc, z, searched, number, count, possible, greatest, at_row, at_column
 
 
 @kernel
