@@ -17,9 +17,9 @@ from maskreg.core.aligned_kernels import add_residual_2d
 from maskreg.core.interpolate_frame import all_valid, interpolated
 from maskreg.core.photon_transfer import photon_transfer
 from maskreg.core.rim import distances, find_soft_rim
-from maskreg.core.static import find_static, plain_add_residual
+from maskreg.core.static import find_static, plain_add_residual, residuals
 from maskreg.stream import ordered_map
-from maskreg.testing import Texture
+from maskreg.testing import Detector, Spots, Texture, beam_block, simulate_series
 
 seeds = st.integers(0, 2**32 - 1)
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 40))
@@ -87,12 +87,12 @@ def test_the_sums_over_a_mean_are_those_over_the_pixels_that_see_it(seed, shape)
 @given(seeds, shapes)
 def test_a_residual_is_added_as_its_plain_twin_adds_it(seed, shape):
     rng = np.random.default_rng(seed)
-    model, values = rng.normal(2, 1, (2, *shape)).astype(np.float32)
+    model, level, values = rng.normal(2, 1, (3, *shape)).astype(np.float32)
     valid = rng.random(shape) < 0.8
     found, expected = (np.zeros((shape[0], 2, 2, shape[1]), np.float32) for _ in range(2))
     for bright in (np.float32(0.7), np.float32(1.1)):
-        add_residual_2d(model, valid, values, bright, np.float32(0.3), found)
-        plain_add_residual(model, valid, values, bright, np.float32(0.3), expected)
+        add_residual_2d(model, level, valid, values, bright, np.float32(0.3), found)
+        plain_add_residual(model, level, valid, values, bright, np.float32(0.3), expected)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -141,6 +141,36 @@ def test_what_stays_while_the_frames_move_is_found(width, multiplies):
     assert found is not None
     assert found.multiplies == multiplies
     assert np.corrcoef(found.pattern.ravel(), pattern.ravel())[0, 1] > 0.8
+
+
+def faint_spots(seed):
+    """Return frames of 0.3 electrons a pixel that drift, at their true shifts."""
+    rng = np.random.default_rng(seed)
+    shape = (192, 192)
+    mask = beam_block(shape)
+    drift = np.cumsum(rng.normal(0, 1.0, (16, 2)), axis=0)
+    counts = Detector(dtype=np.uint16)
+    series = simulate_series(Spots(shape), drift, 0.3, mask, rng, detector=counts)
+    return AlignedFrames.of(list(series.frames), mask, -drift)
+
+
+def test_in_faint_frames_that_only_drift_nothing_stays():
+    for seed in range(10):
+        assert find_static(faint_spots(seed).evened()) is None
+
+
+def test_what_residuals_are_worth_does_not_depend_on_their_own_noise():
+    """Else bright places, of more noise, would show something that is not there."""
+    scene = Spots((192, 192)).render((0, 0))
+    bright = scene > np.quantile(scene, 0.8)
+    sums = np.zeros((2, 2))
+    for seed in range(6):
+        frames = faint_spots(seed)
+        fields = residuals(frames, None).sum(axis=0)[:, 1]
+        for kind, place in enumerate((bright, ~bright)):
+            sums[kind] += [fields[:, part][place & frames.mask].sum() for part in (0, 1)]
+    (in_bright, elsewhere) = sums[:, 0] / sums[:, 1]
+    assert abs(in_bright - elsewhere) < 0.01
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)

@@ -9,7 +9,7 @@ from maskreg.frames import as_source
 from maskreg.masks import grow
 from maskreg.options import Options
 from maskreg.series.prepared import prepare
-from maskreg.testing import Detector, Rings, Spots, Texture, beam_block, simulate_series
+from maskreg.testing import Detector, Rings, Texture, beam_block
 
 SHAPE = (128, 128)
 DRIFTS = np.cumsum(np.random.default_rng(5).normal(0, 1.5, (20, 2)), axis=0)
@@ -57,16 +57,6 @@ def test_electrons_stay_electrons_and_a_clean_detector_stays_uncorrected():
     assert found.detector is None
     assert found.static is None
     assert found.describe() is None
-
-
-def test_what_falls_once_it_is_taken_off_the_mean_was_chance():
-    shape = (192, 192)
-    rng = np.random.default_rng(1011)  # of twelve such series the one in which both halves agree
-    drift = np.cumsum(rng.normal(0, 0.8, (32, 2)), axis=0)
-    drift -= drift[0]
-    mask = beam_block(shape)
-    series = simulate_series(Spots(shape), drift, 0.3, mask, rng, detector=Detector(dtype=np.uint16))
-    assert look(list(series.frames[:17]), mask).static is None
 
 
 @pytest.mark.parametrize("scene", [Texture(SHAPE), Rings(SHAPE)])

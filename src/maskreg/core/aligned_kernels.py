@@ -131,17 +131,17 @@ def seen_sums_2d(model, valid, values, pivot):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def add_residual_2d(model, valid, values, bright, least, fields):  # type: ignore[no-untyped-def]
+def add_residual_2d(model, level, valid, values, bright, least, fields):  # type: ignore[no-untyped-def]
     """Add a frame's residual about the model to sums and weights: of a factor, and of what is added."""
     one = np.float32(1)
     zero = np.float32(0)
     for i in range(model.shape[0]):
-        m, v, ok = model[i], values[i], valid[i]
+        m, x, v, ok = model[i], level[i], values[i], valid[i]
         f, fw, a, aw = fields[i, 0, 0], fields[i, 0, 1], fields[i, 1, 0], fields[i, 1, 1]
         for j in range(m.size):
-            w = one / max(m[j], least) if ok[j] else zero
+            w = one / max(x[j], least) if ok[j] else zero
             r = (v[j] - bright * m[j]) * w
-            f[j] += m[j] * r
-            fw[j] += m[j] * m[j] * w
+            f[j] += x[j] * r
+            fw[j] += x[j] * m[j] * w
             a[j] += r
             aw[j] += w

@@ -12,7 +12,7 @@ where it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,9 +43,6 @@ ROUNDS = 8
 SETTLED = 0.002
 """What is told apart has settled when its strength changes by less than this part."""
 
-FALLEN = 0.5
-"""What is left of less than this part of its strength in the next turn was chance."""
-
 REACH = 4.0
 """The windows of smoothing end at so many sigma."""
 
@@ -54,6 +51,10 @@ FACTOR, ADDED = 0, 1
 
 LEAST_LEVEL = 0.05
 """No pixel is taken to be less bright than this part of the mean when its noise is told."""
+
+LEVEL_PX = 2.0
+"""The mean is smoothed over so much where it tells the noise, sigma in px: else it would be its own noise
+that weighs the residuals about it, and what is too dark by chance would always weigh more."""
 
 LOCAL_PX = 4.0
 """A frame shows static structure about its local mean, sigma in px."""
@@ -132,9 +133,6 @@ def find_static(evened: AlignedFrames) -> Static | None:
         more = _step(evened, found, (kind,), LIKELY)
         if more is None:
             break
-        if more.strength < FALLEN * found.strength:
-            # with less of it in the mean, more of what stays is seen and not less
-            return None
         found, before = more, found
         if abs(found.strength - before.strength) < SETTLED * found.strength:
             break
@@ -146,7 +144,7 @@ def _step(evened: AlignedFrames, known: Static | None, kinds: tuple[int, ...], s
 
     What is known already is not in the means, about which the residuals are taken.
     """
-    fields = _residuals(evened, known)
+    fields = residuals(evened, known)
     tried = []
     for kind in kinds:
         halves = _Halves(fields[:, :, kind], evened)
@@ -161,12 +159,12 @@ def _step(evened: AlignedFrames, known: Static | None, kinds: tuple[int, ...], s
     return Static(pattern, kind == FACTOR, float(pattern[evened.mask].std(dtype=np.float64)))
 
 
-def _residuals(evened: AlignedFrames, known: Static | None) -> NDArray[np.float32]:
+def residuals(evened: AlignedFrames, known: Static | None) -> NDArray[np.float32]:
     """Return the residuals of each half of the frames about the mean of the other half.
 
     (half, rows, kind, sum and weight, cols): in units of the factor, or of what is added. The weight is an
-    inverse variance but for a constant, with the noise taken to grow with the brightness; the sum is that
-    of residuals times weights.
+    inverse variance but for a constant, with the noise taken to grow with the brightness around a pixel;
+    the sum is that of residuals times weights.
     """
     even = np.arange(len(evened)) % 2 == 0
     fields = np.zeros((2, evened.mask.shape[0], 2, 2, evened.mask.shape[1]), np.float32)
@@ -185,18 +183,28 @@ def _add_residuals(frames: AlignedFrames, mean: Mean, fields: NDArray[np.float32
     least, typical = np.float32(max(LEAST_LEVEL * level, 1e-30)), float(mean.typical)
     models, values = x + n * typical, y + n * typical
     bright = np.where(models > 0, values / np.where(models > 0, models, 1), 1).astype(np.float32)
+    around = _smooth(mean)
 
     def add(rows: slice) -> None:
         for k, shift in enumerate(frames.shifts):
             model, valid = mean.seen(shift, frames.mask, rows)
-            add_residual_2d(model, valid, frames.values(k, rows), bright[k], least, fields[rows])
+            smooth, _ = around.seen(shift, frames.mask, rows)
+            add_residual_2d(model, smooth, valid, frames.values(k, rows), bright[k], least, fields[rows])
 
     for _ in frames.over_rows(add):
         pass
 
 
+def _smooth(mean: Mean) -> Mean:
+    """Return the mean of the covered pixels around each."""
+    part = gaussian(mean.covered.astype(np.float32), LEVEL_PX, REACH)
+    total = gaussian(np.where(mean.covered, mean.pixels, np.float32(0)), LEVEL_PX, REACH)
+    return replace(mean, pixels=np.where(mean.covered, total / np.maximum(part, np.float32(1e-6)), 0))
+
+
 def plain_add_residual(
     model: NDArray[np.float32],
+    level: NDArray[np.float32],
     valid: NDArray[np.bool_],
     values: NDArray[np.float32],
     bright: np.float32,
@@ -205,12 +213,13 @@ def plain_add_residual(
 ) -> None:
     """Add a frame's residual about the model, `bright` times it, to sums and weights of both kinds.
 
-    `fields` are (rows, kind, sum and weight, cols), all others (rows, cols).
+    `fields` are (rows, kind, sum and weight, cols), all others (rows, cols). What weighs a residual is made
+    of `level`, the model around each pixel, which has hardly any of the residual's noise.
     """
-    weight = np.where(valid, 1 / np.maximum(model, least), 0)
-    for kind, x in ((FACTOR, model), (ADDED, np.ones_like(model))):
+    weight = np.where(valid, 1 / np.maximum(level, least), 0)
+    for kind, x, shown in ((FACTOR, level, model), (ADDED, 1, 1)):
         fields[:, kind, 0] += x * (values - bright * model) * weight
-        fields[:, kind, 1] += x * x * weight
+        fields[:, kind, 1] += x * shown * weight
 
 
 @dataclass(frozen=True)
