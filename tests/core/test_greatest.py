@@ -8,8 +8,9 @@ import scipy.fft
 import scipy.ndimage
 
 from maskreg.compat.masked import ncc_map
-from maskreg.core import greatest, race_kernels
-from maskreg.core.greatest import CentredImage, block_sums, greatest_ncc_lag, plain_block_sums
+from maskreg.core import all_sums, bound_kernels, greatest, lag_blocks, race_kernels
+from maskreg.core.centred import CentredImage
+from maskreg.core.greatest import greatest_ncc_lag
 from maskreg.core.overlap import overlap_sums, plain_overlap_sums
 from maskreg.geometry import lag_axis, overlap_slices
 
@@ -54,38 +55,48 @@ def test_it_is_the_greatest_of_all(shape: tuple[int, ...], other: tuple[int, ...
     assert proven >= (1 if least < 0.5 and len(shape) < 3 else 0)
 
 
-@pytest.mark.parametrize("bin_", [2, 4, 8])
-def test_every_block_is_bounded_from_above(monkeypatch: pytest.MonkeyPatch, bin_: int) -> None:
-    monkeypatch.setattr(greatest, "_bin_of", lambda longest, small: bin_)
-    monkeypatch.setattr(greatest, "MOST_DIRECT", 10**6)
+@pytest.mark.parametrize("size", [2, 4, 8])
+@pytest.mark.parametrize("finer", [False, True])
+def test_every_block_is_bounded_from_above(monkeypatch: pytest.MonkeyPatch, size: int, finer: bool) -> None:
+    monkeypatch.setattr(lag_blocks, "LEAST_BLOCK", 2 * size if finer else size)
+    monkeypatch.setattr(lag_blocks, "BLOCKS_PER_SIDE", 128)
     for seed in range(4):
-        a, b = pair(seed, (64, 50), (57, 64))
-        bounds = greatest._block_bounds(a, b, 0.2)
-        assert bounds is not None
-        assert bounds.bin == bin_
-        products = greatest._products(a, b, bounds)
-        upper = bounds.upper(products.block_maxima)
+        a, b = pair(seed, (130, 110), (121, 128))
+        blocks = lag_blocks.lag_blocks(a, b, 0.2)
+        assert blocks is not None
+        if finer:
+            chosen = np.zeros_like(blocks.possible)
+            chosen[2:-1, 1:-2] = True
+            blocks = lag_blocks.finer_blocks(a, b, blocks, chosen)
+            assert blocks is not None
+        assert blocks.size == size
+        products, slack = greatest._products(a, b, blocks)
+        upper = blocks.upper(bound_kernels.block_maxima_2d(products, size, blocks.possible.shape), slack)
         values = ncc_map(a, b, np.float64, 0.2)
-        first = [int(lag_axis(p, q)[0]) for p, q in zip(a.mask.shape, b.mask.shape, strict=True)]
         checked = 0
         for index in np.argwhere(values > 0):
-            block = tuple((index + first - bounds.first) // bin_)
-            bound = upper[block]
-            assert np.isnan(bound) or values[tuple(index)] <= bound + 1e-9
-            checked += bool(np.isfinite(bound))
+            lag = index + [int(lag_axis(p, q)[0]) for p, q in zip(a.mask.shape, b.mask.shape, strict=True)]
+            block = tuple((lag - blocks.first) // size)
+            if all(0 <= i < n for i, n in zip(block, upper.shape, strict=True)):
+                assert np.isnan(upper[block]) or values[tuple(index)] <= upper[block] + 1e-9
+                checked += bool(np.isfinite(upper[block]))
         assert checked > 100
 
 
-def test_smooth_images_are_binned_less_than_rough_ones() -> None:
-    rng = np.random.default_rng(0)
-    mask = np.ones((700, 40), bool)
-    rough = rng.normal(size=mask.shape)
-    rows = np.arange(700)[:, None] * np.ones(40)
-    bins = []
-    for pixels in (rough, np.sin(rows / 30)):
-        image = CentredImage.of(pixels, mask)
-        bins.append([binned.bin for binned in greatest._both_binned(image, image)])
-    assert bins == [[8, 8], [4, 4]]
+def test_finer_blocks_bound_more_closely() -> None:
+    a, b = pair(2, (200, 210), (205, 200))
+    blocks = lag_blocks.lag_blocks(a, b, 0.3)
+    assert blocks is not None
+    finer = lag_blocks.finer_blocks(a, b, blocks, blocks.possible)
+    assert finer is not None
+    offset = np.array(blocks.first) - finer.first
+    assert finer.least_overlap == blocks.least_overlap
+    assert (offset <= 0).all()
+    same = finer.root[: 2 * 3 : 2, : 2 * 3 : 2]
+    start = -offset // blocks.size
+    coarse = blocks.root[start[0] : start[0] + 3, start[1] : start[1] + 3]
+    assert (same >= coarse - 1e-4).all()
+    assert (same > coarse).any()
 
 
 def test_the_greatest_overlap_decides_what_is_allowed() -> None:
@@ -127,26 +138,58 @@ def test_a_scale_does_not_overflow() -> None:
     a, b = pair(1, (90, 75), (80, 91))
     found = greatest_ncc_lag(a, b, 0.2)
     for scale in (1e-160, 1e160):
-        scaled = (CentredImage.of(x.pixels * scale, x.mask) for x in (a, b))
+        scaled = (CentredImage.of(x.deviations * scale, x.mask) for x in (a, b))
         assert greatest_ncc_lag(*scaled, 0.2) == found
 
 
 @pytest.mark.parametrize("shape", [(7, 5), (33, 64), (1, 9)])
-@pytest.mark.parametrize("b", [2, 4, 16])
-def test_compiled_sums_equal_the_plain_ones(shape: tuple[int, int], b: int) -> None:
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_compiled_sums_equal_the_plain_ones(shape: tuple[int, int], dtype: type) -> None:
     rng = np.random.default_rng(2)
-    mask, other = rng.random(shape) < 0.8, rng.random(shape) < 0.8
-    x, y = np.where(mask, rng.normal(size=shape), 0), np.where(other, rng.normal(size=shape), 0)
-    np.testing.assert_allclose(block_sums(x, mask, b), plain_block_sums(x, mask, b), atol=1e-12)
+    images = []
+    for _ in range(2):
+        pixels = (100 + 20 * rng.normal(size=shape)).astype(dtype)
+        mask = rng.random(shape) < 0.8
+        if np.dtype(dtype).kind == "f":
+            pixels[~mask] = np.nan
+        images.append(CentredImage.of(pixels, mask))
+        own = images[-1].deviations
+        np.testing.assert_allclose(own[mask].mean(), 0, atol=1e-12)
+        np.testing.assert_allclose((own**2).sum(), images[-1].energy, rtol=1e-12)
+        np.testing.assert_allclose(images[-1].unit, own / np.sqrt((own**2).sum()), atol=1e-6)
+        assert (images[-1].unit[~mask] == 0).all()
+    a, b = images
     for lag in ((0, 0), (shape[0] // 2, -2), (-shape[0] // 2, 3)):
-        sums = overlap_sums(x, mask, y, other, lag)
+        sums = overlap_sums(a, b, lag)
         here, there = overlap_slices(shape, shape, lag)
-        plain = plain_overlap_sums(x[here], mask[here], y[there], other[there])
+        plain = plain_overlap_sums(a.deviations[here], a.mask[here], b.deviations[there], b.mask[there])
         np.testing.assert_allclose(
             [sums.n, sums.a, sums.aa, sums.b, sums.bb, sums.ab],
             [plain.n, plain.a, plain.aa, plain.b, plain.bb, plain.ab],
             atol=1e-12,
         )
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize(("size", "offset"), [(2, (0, 0)), (4, (3, 5)), (16, (1, 1))])
+def test_blocks_hold_what_their_pixels_do(size: int, offset: tuple[int, int], later: bool) -> None:
+    rng = np.random.default_rng(4)
+    shape, window = (33, 50), (25, 37)
+    mask = np.ones(shape, bool)
+    mask[10:19, 20:31] = False
+    x = np.where(mask, rng.normal(size=shape), 0).astype(np.float32)
+    got = bound_kernels.block_parts_2d(x, mask, size, later, offset, window)
+    expected = np.zeros((6, *window))
+    parts = np.stack([mask.astype(float), x, x.astype(float) ** 2, np.abs(x)])
+    for axis in (1, 2):
+        parts = np.add.reduceat(parts, np.arange(0, parts.shape[axis], size), axis=axis)
+    parts = np.pad(parts, [(0, 0), (1, 1), (1, 1)])
+    every, some = parts[0] == size**2, parts[0] > 0
+    for axis in (0, 1):
+        every = every & np.roll(every, -1 if later else 1, axis)
+        some = some | np.roll(some, -1 if later else 1, axis)
+    expected[:, : parts.shape[1], : parts.shape[2]] = [*parts, every, some & ~every]
+    np.testing.assert_allclose(got, np.roll(expected, offset, (1, 2)), atol=1e-6)
 
 
 def scattered(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
@@ -158,24 +201,38 @@ def scattered(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("shape", "other"), [((17, 23), (17, 23)), ((9, 30), (21, 12)), ((1, 7), (5, 1))])
-def test_sums_by_rectangles_equal_the_direct_ones_at_every_lag(
-    shape: tuple[int, int], other: tuple[int, int]
-) -> None:
+def test_sums_by_rectangles_bound_every_lag_closely(shape: tuple[int, int], other: tuple[int, int]) -> None:
     rng = np.random.default_rng(8)
-    a_mask, b_mask = scattered(rng, shape), scattered(rng, other)
-    a, b = np.where(a_mask, rng.normal(size=shape), 0), np.where(b_mask, rng.normal(size=other), 0)
-    holes = race_kernels.holes_2d(b_mask)
-    covered = np.zeros(other, int)
-    for top, bottom, left, right in holes:
-        covered[top:bottom, left:right] += 1
-    np.testing.assert_array_equal(covered, ~b_mask)
-    every_row = np.ones(shape[0] + 1, bool)
-    cumulated, place = race_kernels.cumulated_2d(a, a_mask, every_row)
-    for s0 in range(-other[0], shape[0] + 1):
-        for s1 in range(-other[1], shape[1] + 1):
-            got = race_kernels.under_2d(cumulated, place, holes, other, s0, s1)
-            sums = overlap_sums(a, a_mask, b, b_mask, (s0, s1))
-            np.testing.assert_allclose(got, [sums.n, sums.a, sums.aa], atol=1e-12)
+    a, b = (
+        CentredImage.of(rng.normal(size=n), scattered(rng, n) if min(n) > 5 else np.ones(n, bool))
+        for n in (shape, other)
+    )
+    holes = [race_kernels.holes_2d(image.mask) for image in (a, b)]
+    for image, own in zip((a, b), holes, strict=True):
+        covered = np.zeros(image.mask.shape, int)
+        for top, bottom, left, right in own:
+            covered[top:bottom, left:right] += 1
+        np.testing.assert_array_equal(covered, ~image.mask)
+    tables = [
+        race_kernels.cumulated_2d(image.unit, image.mask, np.ones(image.mask.shape[0] + 1, bool))
+        for image in (a, b)
+    ]
+    axes = [lag_axis(p, q) for p, q in zip(shape, other, strict=True)]
+    # not every lag: stretches of several lengths, and gaps
+    lags = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
+    lags = lags[rng.random(len(lags)) < 0.8]
+    sums = [overlap_sums(a, b, tuple(lag)) for lag in lags.tolist()]
+    products = np.array([s.ab for s in sums]) / np.sqrt(a.energy * b.energy)
+    best, possible = race_kernels.race_2d(
+        *tables[0], holes[0], *tables[1], holes[1], lags, products, 0.0, 1e-6, 3.0, 5.0
+    )
+    n, ncc = np.array([s.n for s in sums]), np.array([s.ncc for s in sums])
+    assert (np.isneginf(possible) == (n < 3)).all()
+    counted = np.isfinite(possible) & (ncc > 0)
+    assert (possible[counted] >= ncc[counted]).all()
+    assert counted.sum() > len(lags) / 8 or max(shape) < 10
+    np.testing.assert_allclose(possible[counted & (n > 20)], ncc[counted & (n > 20)], atol=1e-4)
+    assert best <= ncc[n >= 5].max(initial=0)
 
 
 @pytest.mark.parametrize("least", [0.05, 0.4])
@@ -188,14 +245,14 @@ def test_the_compiled_transforms_keep_the_lags_of_the_plain_ones(least: float) -
         a, b = (
             CentredImage.of(cut + rng.normal(size=cut.shape), rng.random(cut.shape) < 0.8) for cut in cuts
         )
-        found, _ = greatest._likeliest_lags(a, b, None, least)
-        plain, _ = greatest._plain_likeliest(a, b, None, least)
+        found, _ = all_sums.likeliest_lags(a, b, None, least, 16)
+        plain, _ = all_sums.plain_likeliest(a, b, None, least, 16)
         assert (found is None) == (plain is None)
         if found is not None and plain is not None:
             kept += 1
             best = by_all_lags(a, b, least)
-            assert best in found
-            assert best in plain
+            assert best in map(tuple, found.tolist())
+            assert best in map(tuple, plain.tolist())
     assert kept == 2
 
 

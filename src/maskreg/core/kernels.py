@@ -10,7 +10,6 @@ kernel                        plain twin
 `window_sums_2d`              `maskreg.core.windows.plain_window_sums`
 `normal_sums_2d`              `maskreg.core.refine.plain_normal_sums`
 `halved_2d`                   `maskreg.core.pyramid.plain_halved`
-`block_sums_2d`               `maskreg.core.greatest.plain_block_sums`
 `overlap_sums_2d`             `maskreg.core.overlap.plain_overlap_sums`
 ============================  ==========================================
 """
@@ -191,62 +190,29 @@ def normal_sums_2d(mask, usable, noise, gradient, slope, iy, ix):  # type: ignor
 
 
 @kernel
-def overlap_sums_2d(a, a_mask, b, b_mask):  # type: ignore[no-untyped-def]
-    """Return n and the sums of a, a^2, b, b^2 and a b over the pixels valid in both.
+def overlap_sums_2d(a, a_mask, a_scale, a_mean, b, b_mask, b_scale, b_mean):  # type: ignore[no-untyped-def]
+    """Return n and the sums of x, x^2, y, y^2 and x y over the pixels valid in both.
 
     Parameters
     ----------
-    a, b : (rows, cols) ndarray of float64
-        The parts that meet at a lag, zero where ignored.
+    a, b : (rows, cols) ndarray of float32 or float64
+        The parts that meet at a lag.
     a_mask, b_mask : (rows, cols) ndarray of bool
+    a_scale, a_mean, b_scale, b_mean : float
+        x is `a` times its scale, less its mean; y likewise of `b`.
     """
-    n = 0.0
-    sa = saa = sb = sbb = sab = 0.0
+    n = 0
+    sx = sxx = sy = syy = sxy = 0.0
     for i in range(a.shape[0]):
         for j in range(a.shape[1]):
-            p = np.float64(a_mask[i, j])
-            q = np.float64(b_mask[i, j])
-            x = a[i, j] * q
-            y = b[i, j] * p
-            n += p * q
-            sa += x
-            saa += x * x
-            sb += y
-            sbb += y * y
-            sab += x * y
-    return n, sa, saa, sb, sbb, sab
-
-
-@kernel
-def block_sums_2d(pixels, mask, b):  # type: ignore[no-untyped-def]
-    """Return the sums over b x b blocks of the mask, the values, their squares and sizes.
-
-    Parameters
-    ----------
-    pixels : (rows, cols) ndarray of float64
-        Zero where ignored.
-    mask : (rows, cols) ndarray of bool
-    b : int
-
-    Returns
-    -------
-    (4, ceil(rows / b), ceil(cols / b)) ndarray of float64
-    """
-    rows, cols = pixels.shape
-    across = (cols + b - 1) // b
-    out = np.zeros((4, (rows + b - 1) // b, across))
-    for i in range(rows):
-        k = i // b
-        for m in range(across):
-            n = s = q = t = 0.0
-            for j in range(m * b, min(cols, m * b + b)):
-                x = pixels[i, j]
-                n += np.float64(mask[i, j])
-                s += x
-                q += x * x
-                t += abs(x)
-            out[0, k, m] += n
-            out[1, k, m] += s
-            out[2, k, m] += q
-            out[3, k, m] += t
-    return out
+            valid = a_mask[i, j] & b_mask[i, j]
+            # loaded whether valid or not, so that there is nothing to guess at
+            x, y = a[i, j] * a_scale - a_mean, b[i, j] * b_scale - b_mean
+            x, y = x if valid else 0.0, y if valid else 0.0
+            n += valid
+            sx += x
+            sxx += x * x
+            sy += y
+            syy += y * y
+            sxy += x * y
+    return n, sx, sxx, sy, syy, sxy

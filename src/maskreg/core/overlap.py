@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.centred import CentredImage
 from maskreg.geometry import overlap_slices
 
 
@@ -35,40 +36,43 @@ class OverlapSums:
     ab: float
 
     @property
-    def ncc(self) -> float:
-        """Masked NCC; 0 where an image has no variance beyond rounding."""
+    def root(self) -> float:
+        """Root of the product of both images' squared deviations from their means; 0 if that is rounding."""
         n = max(self.n, 1)
         va, vb = self.aa - self.a**2 / n, self.bb - self.b**2 / n
         if va <= 1e-12 * self.aa or vb <= 1e-12 * self.bb:
             return 0.0
-        return (self.ab - self.a * self.b / n) / math.sqrt(va) / math.sqrt(vb)
+        return math.sqrt(va) * math.sqrt(vb)
+
+    @property
+    def ncc(self) -> float:
+        """Masked NCC; 0 where an image has no variance beyond rounding."""
+        root = self.root
+        return (self.ab - self.a * self.b / max(self.n, 1)) / root if root > 0 else 0.0
 
 
-def overlap_sums(
-    reference: NDArray[np.float64],
-    reference_mask: NDArray[np.bool_],
-    moving: NDArray[np.float64],
-    moving_mask: NDArray[np.bool_],
-    lag: tuple[int, ...],
-) -> OverlapSums:
-    """Return the sums at a whole-pixel lag.
+def overlap_sums(reference: CentredImage, moving: CentredImage, lag: tuple[int, ...]) -> OverlapSums:
+    """Return the sums of deviations at a whole-pixel lag.
 
     Parameters
     ----------
-    reference, moving : ndarray of float64
-        Zero where ignored.
-    reference_mask, moving_mask : ndarray of bool
+    reference, moving : CentredImage
     lag : tuple of int
         The pixel x of reference meets the pixel x - lag of moving.
     """
-    here, there = overlap_slices(reference.shape, moving.shape, lag)
-    views = reference[here], reference_mask[here], moving[there], moving_mask[there]
-    if moving.ndim == 2:
+    here, there = overlap_slices(reference.mask.shape, moving.mask.shape, lag)
+    if moving.mask.ndim == 2:
         from maskreg.core.kernels import overlap_sums_2d
 
-        n, *sums = overlap_sums_2d(*views)
+        a, b = (
+            (image.values[part], image.mask[part], image.scale, image.mean)
+            for image, part in ((reference, here), (moving, there))
+        )
+        n, *sums = overlap_sums_2d(*a, *b)
         return OverlapSums(int(n), *sums)
-    return plain_overlap_sums(*views)
+    return plain_overlap_sums(
+        reference.deviations[here], reference.mask[here], moving.deviations[there], moving.mask[there]
+    )
 
 
 def plain_overlap_sums(

@@ -3,10 +3,11 @@
 ====================  =========================================================
 kernel                plain twin
 ====================  =========================================================
-`race_2d`             `maskreg.core.greatest._Race`, every lag summed directly
-`under_2d`            `maskreg.core.overlap.plain_overlap_sums`
-`likeliest_2d`        `maskreg.core.greatest._plain_likeliest`
 `times_conjugate_2d`  product of `maskreg.core.spectra.cross`
+`race_2d`             `maskreg.core.overlap.plain_overlap_sums`
+`ncc_bounds_2d`       `maskreg.core.all_sums.plain_likeliest`
+`likeliest_2d`        `maskreg.core.all_sums.plain_likeliest`
+`ncc_2d`              `maskreg.compat.masked.plain_map`
 ====================  =========================================================
 
 The sum of the products at a lag is known from a transform. The five others are sums over the one
@@ -19,10 +20,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.compiled import inlined, kernel
 
-tell_of_compilation()
+RUN = 32
+"""Lags of one row that are looked up at once."""
 
 
 @kernel
@@ -42,7 +43,7 @@ def cumulated_2d(pixels, mask, wanted):  # type: ignore[no-untyped-def]
 
     Parameters
     ----------
-    pixels : (rows, cols) ndarray of float64
+    pixels : (rows, cols) ndarray of float32
         Zero where ignored.
     mask : (rows, cols) ndarray of bool
     wanted : (rows + 1,) ndarray of bool
@@ -63,24 +64,25 @@ def cumulated_2d(pixels, mask, wanted):  # type: ignore[no-untyped-def]
             place[i] = count
             count += 1
     out = np.empty((count, 3 * (cols + 1)))
-    columns = np.zeros(3 * (cols + 1))
+    n, s, q = np.zeros(cols), np.zeros(cols), np.zeros(cols)
     if wanted[0]:
         out[0] = 0.0
     for i in range(rows):
+        row, valid = pixels[i], mask[i]
         for j in range(cols):
-            x = pixels[i, j]
-            columns[3 * j + 3] += np.float64(mask[i, j])
-            columns[3 * j + 4] += x
-            columns[3 * j + 5] += x * x
+            x = np.float64(row[j])
+            n[j] += np.float64(valid[j])
+            s[j] += x
+            q[j] += x * x
         if wanted[i + 1]:
-            n = s = q = 0.0
             here = out[place[i + 1]]
             here[:3] = 0.0
-            for k in range(3, here.size, 3):
-                n += columns[k]
-                s += columns[k + 1]
-                q += columns[k + 2]
-                here[k], here[k + 1], here[k + 2] = n, s, q
+            a = b = c = 0.0
+            for j in range(cols):
+                a += n[j]
+                b += s[j]
+                c += q[j]
+                here[3 * j + 3], here[3 * j + 4], here[3 * j + 5] = a, b, c
     return out, place
 
 
@@ -133,7 +135,10 @@ def holes_2d(mask):  # type: ignore[no-untyped-def]
 
 @inlined
 def _under_row_2d(cumulated, place, holes, other_rows, other_cols, s0, s1, out):  # type: ignore[no-untyped-def]
-    """Fill `out` with what `under_2d` returns for the lags (s0, s1), (s0, s1 + 1), ..."""
+    """Fill `out` with the three sums over the pixels valid in both images at lags (s0, s1), (s0, s1 + 1), ...
+
+    Pixel x meets the other image's pixel x - s, which has so many rows and columns, and `holes`.
+    """
     rows, cols = place.size - 1, cumulated.shape[1] // 3 - 1
     size = out.size // 3
     r0, r1 = min(max(0, s0), rows), max(0, min(rows, other_rows + s0))
@@ -163,224 +168,159 @@ def _under_row_2d(cumulated, place, holes, other_rows, other_cols, s0, s1, out):
 
 
 @kernel
-def under_2d(cumulated, place, holes, other_shape, s0, s1):  # type: ignore[no-untyped-def]
-    """Return n and the sums of values and squares over the pixels valid in both images at one lag.
-
-    Parameters
-    ----------
-    cumulated, place : ndarray
-        See `cumulated_2d`.
-    holes : (n, 4) ndarray of int
-        The other image's ignored pixels, see `holes_2d`.
-    other_shape : (int, int)
-    s0, s1 : int
-        Pixel x meets the other image's pixel x - s.
-    """
-    out = np.empty(3)
-    _under_row_2d(cumulated, place, holes, other_shape[0], other_shape[1], s0, s1, out)
-    return out
-
-
-@kernel
-def block_maxima_2d(values, first, b, shape):  # type: ignore[no-untyped-def]
-    """Return the greatest value of each block of `b` x `b` lags.
-
-    Parameters
-    ----------
-    values : (rows, length) ndarray of float32
-        Rows in the order of the lags; the column lag s at s mod length.
-    first : int
-        The first column lag.
-    b : int
-    shape : (int, int)
-        Blocks along each axis.
-    """
-    length = values.shape[1]
-    out = np.full(shape, np.float32(-np.inf), np.float32)
-    for i in range(shape[0] * b):
-        k = i // b
-        at = first % length
-        for m in range(shape[1]):
-            best = out[k, m]
-            for _ in range(b):
-                best = max(best, values[i, at])
-                at += 1
-                if at == length:
-                    at = 0
-            out[k, m] = best
-    return out
-
-
-@kernel
-def race_2d(  # type: ignore[no-untyped-def]
-    a, a_place, a_holes, b, b_place, b_holes, most, best, energies,
-    values, scale, rounding, order, upper, slack, root, first, size, low, high, equal, out, ncc,
-):  # fmt: skip
-    """Fill `out` with the lags that rounding of the products alone keeps from being the greatest.
+def race_2d(a, a_place, a_holes, b, b_place, b_holes, lags, products, rounding, slip, low, high):  # type: ignore[no-untyped-def]
+    """Return a coefficient that the greatest one reaches, and the greatest that each lag may have.
 
     Parameters
     ----------
     a, b : ndarray of float64
-        Reference and moving, see `cumulated_2d`.
+        Reference and moving, their squares summing to 1, see `cumulated_2d`.
     a_holes, b_holes : (n, 4) ndarray of int
         Their ignored pixels, see `holes_2d`.
-    most : int
-        Give up after so many lags.
-    best : float
-        A coefficient that the greatest one reaches.
-    energies : (float, float)
-        Sums of squares of both images.
-    values : ndarray of float32
-        Sums of products over `scale`, laid out as in `block_maxima_2d`.
-    scale, rounding : float
-        By how much a sum of products may be wrong is `rounding`.
-    order : (n, 2) ndarray of int
-        Blocks, the highest bound first.
-    upper, slack, root : ndarray of float64
-        Of each block, see `maskreg.core.greatest._Bounds`.
-    first : (int, int)
-        Lag at which the blocks begin.
-    size : int
-        Lags per block and axis.
+    lags : (n, 2) ndarray of int
+        In order, row by row.
+    products : (n,) ndarray of float64
+        Sums of products, and by how much they may be wrong:
+    rounding : float
+    slip : float
+        By how much the other terms may be, as pixels are in single precision.
     low, high : float
         Between these is the threshold of the overlap.
-    equal : float
-        Coefficients nearer than this may be equal.
-    out : (m, 2) ndarray of int
-    ncc : (m,) ndarray of float64
-        Greatest possible coefficient of each lag in `out`.
 
     Returns
     -------
-    count : int
-        How many lags were filled in; -1 after giving up.
     best : float
-        A coefficient that the greatest one reaches.
+    possible : (n,) ndarray of float64
+        -inf where the overlap is too small.
     """
-    length = values.shape[1]
     rows_a, cols_a = a_place.size - 1, a.shape[1] // 3 - 1
     rows_b, cols_b = b_place.size - 1, b.shape[1] // 3 - 1
-    energy_a, energy_b = energies
-    under_a, under_b = np.empty(3 * size), np.empty(3 * size)
-    count, opened = 0, 0
-    for k in range(order.shape[0]):
-        bi, bj = order[k, 0], order[k, 1]
-        block_slack, block_root = slack[bi, bj], root[bi, bj]
-        if upper[bi, bj] < best - equal or upper[bi, bj] == -np.inf:
-            break
-        s1 = first[1] + bj * size
-        for i in range(bi * size, bi * size + size):
-            s0 = first[0] + i
-            # covariance over root, written so that a root of zero bounds nothing
-            least = (best - equal) * block_root - block_slack
-            may_win = False
-            for j in range(size):
-                may_win |= scale * values[i, (s1 + j) % length] >= least
-            if not may_win:
+    under_a, under_b = np.empty(3 * RUN), np.empty(3 * RUN)
+    possible = np.full(lags.shape[0], -np.inf)
+    best = 0.0
+    k = 0
+    while k < lags.shape[0]:
+        s0, s1 = lags[k]
+        end = k + 1
+        while end < lags.shape[0] and lags[end, 0] == s0 and lags[end, 1] < s1 + RUN:
+            end += 1
+        size = lags[end - 1, 1] + 1 - s1
+        _under_row_2d(a, a_place, b_holes, rows_b, cols_b, s0, s1, under_a[: 3 * size])
+        _under_row_2d(b, b_place, a_holes, rows_a, cols_a, -s0, -s1 - size + 1, under_b[: 3 * size])
+        for i in range(k, end):
+            j = lags[i, 1] - s1
+            of_a, of_b = under_a[3 * j : 3 * j + 3], under_b[3 * (size - 1 - j) : 3 * (size - j)]
+            n = of_a[0]
+            if n < low or n < 1:
                 continue
-            opened += size
-            if opened > most:
-                return -1, best
-            _under_row_2d(a, a_place, b_holes, rows_b, cols_b, s0, s1, under_a)
-            _under_row_2d(b, b_place, a_holes, rows_a, cols_a, -s0, -s1 - size + 1, under_b)
-            for j in range(size):
-                of_a, of_b = under_a[3 * j : 3 * j + 3], under_b[3 * (size - 1 - j) : 3 * (size - j)]
-                n = of_a[0]
-                if n < low or n < 1:
-                    continue
-                va, vb = of_a[2] - of_a[1] * of_a[1] / n, of_b[2] - of_b[1] * of_b[1] / n
-                # where next to nothing is left of an image's energy only a direct sum knows
-                sure = va > 1e-8 * energy_a and vb > 1e-8 * energy_b
-                spread = np.sqrt(va * vb) if sure else 1.0
-                middle = scale * values[i, (s1 + j) % length] - of_a[1] * of_b[1] / n
-                greatest = (middle + rounding) / spread if sure else np.inf
-                if sure and n >= high:
-                    best = max(best, (middle - rounding) / spread)
-                if greatest < best - equal:
-                    continue
-                if count == out.shape[0]:
-                    return -1, best
-                out[count, 0], out[count, 1] = s0, s1 + j
-                ncc[count] = greatest
-                count += 1
-    kept = 0
-    for k in range(count):
-        if ncc[k] >= best - equal:
-            out[kept, 0], out[kept, 1] = out[k, 0], out[k, 1]
-            kept += 1
-    return kept, best
+            va, vb = of_a[2] - of_a[1] * of_a[1] / n, of_b[2] - of_b[1] * of_b[1] / n
+            # where next to nothing is left of an image's energy only a direct sum knows
+            if va <= 2 * slip or vb <= 2 * slip:
+                possible[i] = np.inf
+                continue
+            middle = products[i] - of_a[1] * of_b[1] / n
+            upper = middle + rounding + slip
+            possible[i] = upper / np.sqrt((va - slip) * (vb - slip)) if upper > 0 else 0.0
+            if n >= high:
+                best = max(best, (middle - rounding - slip) / np.sqrt((va + slip) * (vb + slip)))
+        k = end
+    return best, possible
 
 
 @kernel
-def likeliest_2d(n, sum_a, square_a, sum_b, square_b, products, first, count, least, error, rounding, out):  # type: ignore[no-untyped-def]
+def ncc_bounds_2d(sums, rounding, n, least, greatest):  # type: ignore[no-untyped-def]
+    """Fill `n`, `least` and `greatest` with the overlap, and between what each lag's coefficient lies.
+
+    Parameters
+    ----------
+    sums : (6, rows, cols) ndarray of float32
+        For each lag: n, and the sums of a, a^2, b, b^2 and a b over the common pixels of two images whose
+        squares sum to 1.
+    rounding : float
+        By how much the sums may be wrong.
+    n, least, greatest : (rows, cols) ndarray of float32
+        `greatest` is infinite where rounding may have made the variances.
+    """
+    faint, slip = np.float32(1000 * rounding), np.float32(2 * rounding)
+    one, infinite = np.float32(1), np.float32(np.inf)
+    for i in range(n.shape[0]):
+        count, sa, qa, sb, qb, p = sums[0, i], sums[1, i], sums[2, i], sums[3, i], sums[4, i], sums[5, i]
+        to_n, low, high = n[i], least[i], greatest[i]
+        for j in range(to_n.size):
+            inverse = one / (count[j] if count[j] > one else one)
+            va, vb = qa[j] - sa[j] * sa[j] * inverse, qb[j] - sb[j] * sb[j] * inverse
+            trusted = (va > faint) & (vb > faint)
+            # what is left of the squares in the overlap magnifies the rounding of all sums
+            scale = one / np.sqrt(va * vb if trusted else one)
+            ncc = (p[j] - sa[j] * sb[j] * inverse) * scale
+            to_n[j] = np.rint(count[j])
+            low[j] = ncc - slip * scale if trusted else -infinite
+            high[j] = ncc + slip * scale if trusted else infinite
+
+
+@kernel
+def likeliest_2d(n, least, greatest, enough, surely, out):  # type: ignore[no-untyped-def]
     """Fill `out` with the lags that rounding alone keeps from being the greatest.
 
     Parameters
     ----------
-    n, sum_a, square_a, sum_b, square_b, products : (rows, length) ndarray of float32
-        Sums over the common pixels of two images whose squares sum to 1, laid out as in
-        `block_maxima_2d`.
-    first, count : int
-        The first column lag, and how many there are.
-    least : float
-        Least overlap, as a fraction of the greatest.
-    error : float
-        By how much an overlap may be wrong.
-    rounding : float
-        By how much the other sums may be.
+    n, least, greatest : (rows, cols) ndarray of float32
+        See `ncc_bounds_2d`.
+    enough, surely : float
+        An overlap of less than `enough` is too little, one of `surely` or more is not.
     out : (m, 2) ndarray of int
         Row and column, both counted from the first lag.
 
     Returns
     -------
-    kept : int
-        How many lags were filled in; -1 if there is no room for all, or rounding hides a lag that
-        may be the greatest, or no lag is surely positive.
-    greatest : float
-        The greatest overlap.
+    int
+        How many lags were filled in; -1 if there is no room for all, or no lag is surely positive.
     """
-    length = n.shape[1]
-    start = first % length
-    # at most two stretches of each row
-    cut = min(count, length - start)
-    greatest = np.float32(0)
-    for i in range(n.shape[0]):
-        for j in range(cut):
-            greatest = max(greatest, n[i, start + j])
-        for j in range(count - cut):
-            greatest = max(greatest, n[i, j])
-    enough = np.float32(least * (greatest - error) - error)
-    faint = np.float32(1000 * rounding)
-    slip = np.float32(rounding)
-    one = np.float32(1)
     best = np.float32(0)
-    high = np.empty((n.shape[0], count), np.float32)
-    hidden = False
     for i in range(n.shape[0]):
-        for part in range(2):
-            begin, end, shift = (start, start + cut, -start) if part == 0 else (0, count - cut, cut)
-            for j in range(begin, end):
-                pixels = max(n[i, j], one)
-                va = square_a[i, j] - sum_a[i, j] * sum_a[i, j] / pixels
-                vb = square_b[i, j] - sum_b[i, j] * sum_b[i, j] / pixels
-                covariance = products[i, j] - sum_a[i, j] * sum_b[i, j] / pixels
-                counts = n[i, j] >= enough
-                trusted = va > faint and vb > faint
-                hidden |= counts and not trusted
-                # what is left of the squares in the overlap magnifies the rounding of all sums
-                root = np.sqrt(va * vb) if trusted else one
-                ncc, doubt = covariance / root, np.float32(2) * slip / root
-                good = counts and trusted
-                best = max(best, ncc - doubt) if good else best
-                high[i, j + shift] = ncc + doubt if good else np.float32(-2)
-    if hidden or best <= 0:
-        return -1, greatest
+        count, low = n[i], least[i]
+        for j in range(count.size):
+            value = low[j] if count[j] >= surely else np.float32(0)
+            best = value if value > best else best
+    if best <= 0:
+        return -1
     kept = 0
     for i in range(n.shape[0]):
-        for j in range(count):
-            if high[i, j] >= best:
+        count, high = n[i], greatest[i]
+        for j in range(count.size):
+            if high[j] >= best and count[j] >= enough:
                 if kept == out.shape[0]:
-                    return -1, greatest
+                    return -1
                 out[kept, 0], out[kept, 1] = i, j
                 kept += 1
-    return kept, greatest
+    return kept
+
+
+@kernel
+def ncc_2d(sums, least_a, least_b, ncc, root, overlap):  # type: ignore[no-untyped-def]
+    """Fill `ncc`, `root` and `overlap` with the masked NCC, the root of both energies' product, and n.
+
+    Parameters
+    ----------
+    sums : (6, rows, cols) ndarray of float32 or float64
+        For each lag: n, and the sums of a, a^2, b, b^2 and a b over the common pixels.
+    least_a, least_b : float
+        Energies up to this are rounding: NCC and root are 0 there.
+    ncc, root, overlap : (rows, cols) ndarray
+    """
+    one = sums.dtype.type(1)
+    for i in range(ncc.shape[0]):
+        count, sa, qa, sb, qb, p = sums[0, i], sums[1, i], sums[2, i], sums[3, i], sums[4, i], sums[5, i]
+        to_ncc, to_root, to_n = ncc[i], root[i], overlap[i]
+        for j in range(count.size):
+            n = np.rint(count[j])
+            inverse = one / (n if n > one else one)
+            va, vb = qa[j] - sa[j] * sa[j] * inverse, qb[j] - sb[j] * sb[j] * inverse
+            good = (va > least_a) & (vb > least_b)
+            spread = np.sqrt(va * vb if good else one)
+            value = (p[j] - sa[j] * sb[j] * inverse) / spread
+            value = value if value < one else one
+            value = value if value > -one else -one
+            to_ncc[j] = value if good else 0 * one
+            to_root[j] = spread if good else 0 * one
+            to_n[j] = n

@@ -1,0 +1,73 @@
+"""An image whose masked mean is off, ready for sums over any overlap."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class CentredImage:
+    """An image whose masked mean is off, and whose scale is a power of two near 1: nothing overflows.
+
+    Attributes
+    ----------
+    values : ndarray of float32 or float64
+        As given; anything where ignored.
+    mask : ndarray of bool
+        True = valid.
+    scale, mean : float
+        A pixel's deviation is its value times `scale`, less `mean`.
+    energy : float
+        Sum of squares of the deviations.
+    """
+
+    values: NDArray[Any]
+    mask: NDArray[np.bool_]
+    scale: float
+    mean: float
+    energy: float
+
+    @classmethod
+    def of(cls, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> CentredImage:
+        """Take the masked mean off."""
+        from maskreg.core.bound_kernels import deviation_energy, valid_sums
+
+        # what single precision holds to the last bit takes half the memory in it
+        exact = pixels.dtype.itemsize <= 2 or pixels.dtype == np.float32
+        values = np.ascontiguousarray(pixels, np.float32 if exact else np.float64)
+        mask = np.ascontiguousarray(mask)
+        flat, valid = values.reshape(-1), mask.reshape(-1)
+        count, total, size = valid_sums(flat, valid)
+        if math.isinf(size) and np.isfinite(values[mask]).all():  # only the sums overflow
+            size = count * float(np.abs(values[mask]).max())
+            total = count * float((values[mask] / count).sum())
+        scale, mean = 1.0, 0.0
+        if count and size > 0 and math.isfinite(size):
+            scale = math.ldexp(1.0, -math.frexp(size / count)[1])
+            mean = total * scale / count
+        energy = deviation_energy(flat, valid, scale, mean)
+        return cls(values, mask, scale, mean, energy)
+
+    @cached_property
+    def unit(self) -> NDArray[np.float32]:
+        """The deviations in single precision, zero where ignored, scaled so that their squares sum to 1."""
+        from maskreg.core.bound_kernels import unit_deviations
+
+        factor = 1 / math.sqrt(self.energy)
+        flat, valid = self.values.reshape(-1), self.mask.reshape(-1)
+        return np.asarray(unit_deviations(flat, valid, self.scale, self.mean, factor)).reshape(
+            self.mask.shape
+        )
+
+    @cached_property
+    def deviations(self) -> NDArray[np.float64]:
+        """The deviations, zero where ignored."""
+        out = np.zeros(self.mask.shape)
+        np.multiply(self.values, self.scale, out=out, where=self.mask)
+        return np.subtract(out, self.mean, out=out, where=self.mask)
