@@ -144,10 +144,10 @@ def _window(a: CentredImage, b: CentredImage, spans: list[tuple[int, int]]) -> t
     return tuple(window_length(p, q, max(-first, end - 1)) for p, q, (first, end) in shapes)
 
 
-def _least_energies(a: CentredImage, b: CentredImage, dtype: Any) -> tuple[Any, Any]:
+def _least_energies(a: CentredImage, b: CentredImage, dtype: Any) -> tuple[Any, ...]:
     """Return the energies in an overlap up to which an image has no variance but that of rounding."""
-    eps = np.finfo(dtype).eps
-    return dtype.type(ROUNDINGS * eps * a.energy), dtype.type(ROUNDINGS * eps * b.energy)
+    eps = float(np.finfo(dtype).eps)
+    return tuple(np.dtype(dtype).type(ROUNDINGS * eps * image.energy) for image in (a, b))
 
 
 def checked(name: str, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> CentredImage:

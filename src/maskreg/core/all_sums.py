@@ -91,7 +91,8 @@ def _likeliest_2d(
     threshold = least * (float(n.max()) - error), least * (float(n.max()) + error)
     found = np.empty((most, 2), np.intp)
     kept = likeliest_2d(n, low, high, threshold[0] - error, threshold[1] + error, found)
-    return None if kept < 0 else found[:kept] + [first for first, _ in spans], threshold
+    lags = None if kept < 0 else found[:kept] + np.array([first for first, _ in spans], np.intp)
+    return lags, threshold
 
 
 def _overlap_error(reference: CentredImage, moving: CentredImage, slip: float) -> float:
@@ -133,4 +134,4 @@ def plain_likeliest(
     likely = np.argwhere(enough & (ncc + doubt >= (ncc - doubt)[surely].max()))
     if len(likely) > most:
         return None, threshold
-    return likely + [int(axis[0]) for axis in lags], threshold
+    return likely + np.array([axis[0] for axis in lags], np.intp), threshold

@@ -308,7 +308,7 @@ def ncc_2d(sums, least_a, least_b, ncc, root, overlap):  # type: ignore[no-untyp
         Energies up to this are rounding: NCC and root are 0 there.
     ncc, root, overlap : (rows, cols) ndarray
     """
-    one = sums.dtype.type(1)
+    zero, one = np.arange(2).astype(sums.dtype)
     for i in range(ncc.shape[0]):
         count, sa, qa, sb, qb, p = sums[0, i], sums[1, i], sums[2, i], sums[3, i], sums[4, i], sums[5, i]
         to_ncc, to_root, to_n = ncc[i], root[i], overlap[i]
@@ -321,6 +321,6 @@ def ncc_2d(sums, least_a, least_b, ncc, root, overlap):  # type: ignore[no-untyp
             value = (p[j] - sa[j] * sb[j] * inverse) / spread
             value = value if value < one else one
             value = value if value > -one else -one
-            to_ncc[j] = value if good else 0 * one
-            to_root[j] = spread if good else 0 * one
+            to_ncc[j] = value if good else zero
+            to_root[j] = spread if good else zero
             to_n[j] = n
