@@ -8,7 +8,7 @@ import scipy.fft
 import scipy.ndimage
 
 from maskreg.compat.masked import ncc_map
-from maskreg.core import all_sums, bound_kernels, greatest, lag_blocks, race_kernels
+from maskreg.core import all_sums, bound_kernels, greatest, lag_blocks, race_kernels, spectra
 from maskreg.core.centred import CentredImage
 from maskreg.core.greatest import greatest_ncc_lag
 from maskreg.core.overlap import overlap_sums, plain_overlap_sums
@@ -67,7 +67,7 @@ def test_every_block_is_bounded_from_above(monkeypatch: pytest.MonkeyPatch, size
         if finer:
             chosen = np.zeros_like(blocks.possible)
             chosen[2:-1, 1:-2] = True
-            blocks = lag_blocks.finer_blocks(a, b, blocks, chosen)
+            blocks = lag_blocks.finer_blocks(a, b, blocks, chosen, size)
             assert blocks is not None
         assert blocks.size == size
         products, slack = greatest._products(a, b, blocks)
@@ -87,7 +87,7 @@ def test_finer_blocks_bound_more_closely() -> None:
     a, b = pair(2, (200, 210), (205, 200))
     blocks = lag_blocks.lag_blocks(a, b, 0.3)
     assert blocks is not None
-    finer = lag_blocks.finer_blocks(a, b, blocks, blocks.possible)
+    finer = lag_blocks.finer_blocks(a, b, blocks, blocks.possible, blocks.size // 2)
     assert finer is not None
     offset = np.array(blocks.first) - finer.first
     assert finer.least_overlap == blocks.least_overlap
@@ -277,3 +277,81 @@ def test_threads_change_nothing() -> None:
     alone = greatest_ncc_lag(a, b, 0.3)
     with scipy.fft.set_workers(2):
         assert greatest_ncc_lag(a, b, 0.3) == alone
+
+
+def of_all_lags(a: CentredImage, b: CentredImage, least: float) -> dict[tuple[int, ...], float]:
+    """Every lag's coefficient by direct sums in double precision, of those with overlap enough."""
+    axes = [lag_axis(p, q) for p, q in zip(a.mask.shape, b.mask.shape, strict=True)]
+    lags = [tuple(lag) for lag in np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2).tolist()]
+    sums = {lag: overlap_sums(a, b, lag) for lag in lags}
+    enough = least * max(s.n for s in sums.values())
+    return {lag: s.ncc for lag, s in sums.items() if s.n >= enough}
+
+
+@pytest.mark.parametrize("kind", ["offset", "hot", "hot in both", "range", "almost flat", "nearly equal"])
+@pytest.mark.parametrize("scatter", [False, True])
+def test_single_precision_never_proves_what_is_not_so(kind: str, scatter: bool) -> None:
+    """What is left of the energy in an overlap magnifies the rounding of all sums: the bounds know."""
+    proven = 0
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        whole = scipy.ndimage.gaussian_filter(rng.normal(size=(60, 64)), 1.5) * 5
+        masks = [np.ones((42, 44), bool) for _ in range(2)]
+        for mask in masks:
+            mask[15:24, 12:26] = False
+            mask &= (rng.random(mask.shape) < 0.8) | (not scatter)
+        cuts = [whole[4:46, 6:50] + 0, whole[9:51, 2:46] + 0]
+        cuts = [cut + rng.normal(0, 0.2, cut.shape) for cut in cuts]
+        if kind == "offset":
+            cuts = [cut + 1e7 for cut in cuts]
+        elif kind.startswith("hot"):
+            for cut in cuts[: 1 + ("both" in kind)]:
+                cut[tuple(rng.integers(26, 40, 2))] = 1e6
+        elif kind == "range":
+            cuts = [np.exp(4 * cut) for cut in cuts]
+        elif kind == "almost flat":
+            cuts = [1 + 1e-9 * cut for cut in cuts]
+        elif kind == "nearly equal":  # a second peak, as high but for the sixth decimal
+            cuts[1] = np.tile(cuts[0][:, :22], 2) + 1e-3 * cuts[1]
+        images = [CentredImage.of(cut, mask) for cut, mask in zip(cuts, masks, strict=True)]
+        found = greatest_ncc_lag(*images, 0.3)
+        if found is not None:
+            proven += 1
+            values = of_all_lags(*images, 0.3)
+            assert values[found] >= max(values.values()) - 1e-9
+    assert proven >= (0 if scatter or "hot" in kind or kind == "range" else 1)
+
+
+def test_a_lag_that_is_faint_for_scikit_image_proves_nothing() -> None:
+    a, b = pair(3, (80, 80), (80, 80))
+    assert greatest_ncc_lag(a, b, 0.3) is not None
+    assert greatest_ncc_lag(a, b, 0.3, 1.0) is None
+
+
+def test_transforms_in_bands_equal_those_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(11)
+    images = [rng.normal(size=shape) for shape in ((20, 31), (25, 18), (20, 31))]
+    window, spans, pairs = (48, 50), [(-20, 17), (-17, 30)], [(0, 1), (2, 1), (0, 0)]
+    for bytes_ in (1, 2**11, 2**20):
+        monkeypatch.setattr(spectra, "BAND_BYTES", bytes_)
+        got = np.full((3, 37, 47), np.nan)
+        for rows, sums in spectra.lag_sums(images, pairs, window, spans):
+            got[:, rows] = sums
+        for (i, j), values in zip(pairs, got, strict=True):
+            whole = spectra.cross(*(spectra.transform(images[k], window) for k in (i, j)), window)
+            crop = np.ix_(*(np.arange(low, high) % n for (low, high), n in zip(spans, window, strict=True)))
+            np.testing.assert_allclose(values, whole[crop], atol=1e-12)
+
+
+def test_sums_by_transforms_are_wrong_by_less_than_is_said() -> None:
+    rng = np.random.default_rng(12)
+    for shape in ((64, 64), (100, 90)):
+        x, y = rng.normal(size=(2, *shape))
+        x[3, 5] = 1e4
+        window, spans = tuple(2 * n for n in shape), [(-n + 1, n) for n in shape]
+        exact, single = (
+            next(spectra.lag_sums([x.astype(t), y.astype(t)], [(0, 1)], window, spans))[1]
+            for t in (np.float64, np.float32)
+        )
+        wrong = np.abs(exact - single).max() / np.linalg.norm(x) / np.linalg.norm(y)
+        assert 0 < wrong < spectra.rounding(window) / 4

@@ -20,7 +20,7 @@ from maskreg.stream import available_cores
 keep_freed_memory()
 
 SMALLEST_THREADED = 512
-"""Where no image is longer than this, threads take longer to begin and to meet than they save."""
+"""Where no image is as long as this, threads take longer to begin and to meet than they save."""
 
 ROUNDINGS = 2
 """So many roundings of an image's energy, all of it, may be in the sums over an overlap."""
@@ -47,7 +47,7 @@ def masked_shift(
     sides = ("reference_image", reference, reference_mask), ("moving_image", moving, moving_mask)
     between_centres = (np.array(moving.shape) - np.array(reference.shape)) / 2
     longest = max(*reference.shape, *moving.shape)
-    with scipy.fft.set_workers(available_cores() if longest > SMALLEST_THREADED else 1):
+    with scipy.fft.set_workers(available_cores() if longest >= SMALLEST_THREADED else 1):
         a, b = (checked(*side) for side in sides)
         if longest > SMALLEST_SEARCHED:
             lag = greatest_ncc_lag(a, b, overlap_ratio, FAINT * np.finfo(dtype).eps)

@@ -6,7 +6,9 @@ kernel                plain twin
 `valid_sums`          sums by NumPy
 `deviation_energy`    `maskreg.core.centred.CentredImage.deviations`
 `unit_deviations`     `maskreg.core.centred.CentredImage.deviations`
-`block_parts_2d`      `tests/core/test_lag_blocks.py`
+`block_parts_2d`      `tests/core/test_greatest.py`
+`block_bounds_2d`     `tests/core/test_greatest.py`
+`pair_products_2d`    products by NumPy
 `block_maxima_2d`     `tests/core/test_greatest.py`
 `likely_lags_2d`      `numpy.argwhere`
 ====================  =========================================================
@@ -135,6 +137,51 @@ def pair_products_2d(reference, moving, pairs):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def block_bounds_2d(sums, errors, single):  # type: ignore[no-untyped-def]
+    """Return what the sums over core and shell say of each block of lags.
+
+    Parameters
+    ----------
+    sums : (9, rows, cols) ndarray of float32
+        See `maskreg.core.lag_blocks.PAIRS`.
+    errors : (9,) ndarray of float64
+        By how much they may be wrong.
+    single : float
+        By how much a sum of squares may be, as pixels are in single precision.
+
+    Returns
+    -------
+    n_least, n_most : (rows, cols) ndarray of float64
+        Bounds of the overlap.
+    means : (rows, cols) ndarray of float64
+        The least that the product of both sums may be, over n.
+    root : (rows, cols) ndarray of float64
+        Least square root of the product of both energies; 0 = unknown.
+    """
+    shape = sums.shape[1:]
+    n_least, n_most, means, root = np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape)
+    for i in range(shape[0]):
+        for j in range(shape[1]):
+            n_a = max(np.ceil(sums[0, i, j] - errors[0]), 0.0)
+            n_b = max(np.ceil(sums[2, i, j] - errors[2]), 0.0)
+            more = np.floor(max(sums[1, i, j], 0.0) + errors[1])
+            most = np.floor(sums[0, i, j] + errors[0]) + more
+            slack_a = max(sums[5, i, j], 0.0) + errors[5] + errors[3]
+            slack_b = max(sums[8, i, j], 0.0) + errors[8] + errors[6]
+            greatest_a = abs(sums[3, i, j]) + errors[3]
+            greatest_b = abs(sums[6, i, j]) + errors[6]
+            energy_a = sums[4, i, j] - errors[4] - single - greatest_a**2 / max(n_a, 1.0)
+            energy_b = sums[7, i, j] - errors[7] - single - greatest_b**2 / max(n_b, 1.0)
+            low_a, high_a = sums[3, i, j] - slack_a, sums[3, i, j] + slack_a
+            low_b, high_b = sums[6, i, j] - slack_b, sums[6, i, j] + slack_b
+            lowest = min(min(low_a * low_b, low_a * high_b), min(high_a * low_b, high_a * high_b))
+            n_least[i, j], n_most[i, j] = n_a, most
+            means[i, j] = lowest / (max(most, 1.0) if lowest > 0 else max(n_a, 1.0))
+            root[i, j] = np.sqrt(max(energy_a, 0.0) * max(energy_b, 0.0))
+    return n_least, n_most, means, root
+
+
+@kernel
 def block_maxima_2d(values, size, shape):  # type: ignore[no-untyped-def]
     """Return the greatest value of each block of `size` x `size` values."""
     out = np.empty(shape, np.float32)
@@ -155,7 +202,7 @@ def block_maxima_2d(values, size, shape):  # type: ignore[no-untyped-def]
 
 @kernel
 def likely_lags_2d(values, size, hopeful, least, out):  # type: ignore[no-untyped-def]
-    """Fill `out` with the indices of the values that are large enough.
+    """Fill `out` with the indices of the values that are large enough, row by row.
 
     Parameters
     ----------
@@ -175,11 +222,11 @@ def likely_lags_2d(values, size, hopeful, least, out):  # type: ignore[no-untype
     """
     count = 0
     for k in range(hopeful.shape[0]):
-        for m in range(hopeful.shape[1]):
-            if not hopeful[k, m]:
-                continue
-            for i in range(k * size, k * size + size):
-                for j in range(m * size, m * size + size):
+        if not hopeful[k].any():
+            continue
+        for i in range(k * size, k * size + size):
+            for m in range(hopeful.shape[1]):
+                for j in range(m * size, m * size + size if hopeful[k, m] else m * size):
                     if values[i, j] >= least[k, m]:
                         if count == out.shape[0]:
                             return -1

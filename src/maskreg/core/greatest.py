@@ -148,7 +148,8 @@ def _finalists(
         count = likely_lags_2d(products, blocks.size, hopeful, least, found)
         if 0 <= count <= MANY_LAGS:
             break
-        finer = finer_blocks(*race.images, blocks, hopeful) if blocks.size > FINEST_BLOCK else None
+        size = max(FINEST_BLOCK, blocks.size // (2 if count > 0 else 4))
+        finer = finer_blocks(*race.images, blocks, hopeful, size) if size < blocks.size else None
         if finer is None:
             break
         blocks = finer
@@ -193,7 +194,7 @@ def _likely_lag(
 def _by_cumulated_sums(
     race: _Race, blocks: LagBlocks, lags: NDArray[np.intp], products: NDArray[np.float64], rounding: float
 ) -> NDArray[np.intp] | None:
-    """Return those of the lags that rounding of the products alone keeps from being the greatest.
+    """Return those of the lags, which are in order, that rounding alone keeps from being the greatest.
 
     None if more than `MOST_DIRECT` are left, or to look for them would take long.
     """
@@ -202,7 +203,9 @@ def _by_cumulated_sums(
     if len(lags) <= FEW_LAGS:
         return lags
     reference, moving = race.images
-    holes = [holes_2d(image.mask) for image in race.images]
+    holes = [holes_2d(reference.mask)] * 2
+    if moving.mask is not reference.mask:
+        holes[1] = holes_2d(moving.mask)
     if len(lags) * (len(holes[0]) + len(holes[1])) > MOST_LOOKED_UP:
         return None
     low, high = int(lags[:, 0].min()), int(lags[:, 0].max()) + 1
@@ -212,9 +215,6 @@ def _by_cumulated_sums(
     b, b_place = cumulated_2d(
         moving.unit, moving.mask, _wanted_rows(moving, reference, holes[0], (1 - high, 1 - low))
     )
-    # rows of lags, for which one look-up follows the other
-    order = np.lexsort((lags[:, 1], lags[:, 0]))
-    lags, products = lags[order], products[order]
     best, possible = race_2d(
         a,
         a_place,

@@ -201,18 +201,25 @@ def overlap_sums_2d(a, a_mask, a_scale, a_mean, b, b_mask, b_scale, b_mean):  # 
     a_scale, a_mean, b_scale, b_mean : float
         x is `a` times its scale, less its mean; y likewise of `b`.
     """
-    n = 0
-    sx = sxx = sy = syy = sxy = 0.0
+    n = sx = sxx = sy = syy = sxy = 0.0
+    x, y, w = np.empty(a.shape[1]), np.empty(a.shape[1]), np.empty(a.shape[1])
     for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            valid = a_mask[i, j] & b_mask[i, j]
-            # loaded whether valid or not, so that there is nothing to guess at
-            x, y = a[i, j] * a_scale - a_mean, b[i, j] * b_scale - b_mean
-            x, y = x if valid else 0.0, y if valid else 0.0
-            n += valid
-            sx += x
-            sxx += x * x
-            sy += y
-            syy += y * y
-            sxy += x * y
+        p, q, u, v = a[i], b[i], a_mask[i], b_mask[i]
+        for j in range(w.size):
+            w[j] = np.float64(u[j] & v[j])
+        # loaded whether valid or not, so that there is nothing to guess at
+        for j in range(w.size):
+            z = p[j] * a_scale - a_mean
+            x[j] = z if w[j] > 0 else 0.0
+        for j in range(w.size):
+            z = q[j] * b_scale - b_mean
+            y[j] = z if w[j] > 0 else 0.0
+        for j in range(w.size):
+            n += w[j]
+            sx += x[j]
+            sxx += x[j] * x[j]
+        for j in range(w.size):
+            sy += y[j]
+            syy += y[j] * y[j]
+            sxy += x[j] * y[j]
     return n, sx, sxx, sy, syy, sxy

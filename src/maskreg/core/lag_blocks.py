@@ -114,10 +114,10 @@ def lag_blocks(reference: CentredImage, moving: CentredImage, least: float) -> L
 
 
 def finer_blocks(
-    reference: CentredImage, moving: CentredImage, coarse: LagBlocks, chosen: NDArray[np.bool_]
+    reference: CentredImage, moving: CentredImage, coarse: LagBlocks, chosen: NDArray[np.bool_], size: int
 ) -> LagBlocks | None:
-    """Return bounds for blocks of half the size, from the first to the last chosen one along each axis."""
-    return _bounds(reference, moving, coarse.size // 2, coarse.least_overlap, coarse.spans_of(chosen))
+    """Return bounds for blocks of `size`, from the first to the last chosen coarse one along each axis."""
+    return _bounds(reference, moving, size, coarse.least_overlap, coarse.spans_of(chosen))
 
 
 def _bounds(
@@ -131,36 +131,27 @@ def _bounds(
 
     `least` is a fraction of the greatest overlap, or between what pixels the threshold lies.
     """
+    from maskreg.core.bound_kernels import block_bounds_2d
+
     found = _sums(reference, moving, size, spans)
     if found is None:  # scattered masks leave no block whole
         return None
     sums, errors, first = found
-    n = np.maximum(np.ceil(sums[0] - errors[0]), 0)
-    n_most = np.floor(sums[0] + errors[0]) + np.floor(np.maximum(sums[1], 0) + errors[1])
+    n_least, n_most, means, root = block_bounds_2d(sums, errors, 2 * SINGLE)
     if isinstance(least, float):
-        most = float(n.max()), float(n_most.max())
+        most = float(n_least.max()), float(n_most.max())
         if reference.mask is moving.mask:
             most = (float(np.count_nonzero(reference.mask)),) * 2
         least = least * most[0], least * most[1]
     possible = (n_most > 0) & (n_most >= least[0])
-    if not possible.any():
-        return None
-    total_a, slack_a, energy_a = _side(sums[3:6], errors[3:6], n)
-    total_m, slack_m, energy_m = _side(sums[6:9], errors[6:9], np.maximum(np.ceil(sums[2] - errors[2]), 0))
-    # the least that the product of both sums may be
-    lowest = np.minimum.reduce(
-        [(total_a + s * slack_a) * (total_m + t * slack_m) for s in (-1, 1) for t in (-1, 1)]
-    )
-    means = lowest / np.where(lowest > 0, np.maximum(n_most, 1), np.maximum(n, 1))
-    root = np.sqrt(energy_a * energy_m)
-    if np.count_nonzero(possible & (root <= 0)) > possible.sum() / 2:
+    if np.count_nonzero(possible & (root <= 0)) >= (np.count_nonzero(possible) + 1) // 2:
         return None
     inside = tuple(slice(int(where.min()), int(where.max()) + 1) for where in np.nonzero(possible))
     return LagBlocks(
         size,
         (size * (first[0] + inside[0].start), size * (first[1] + inside[1].start)),
-        -means[inside].astype(np.float64),
-        root[inside].astype(np.float64),
+        -means[inside],
+        root[inside],
         possible[inside],
         least,
     )
@@ -168,7 +159,7 @@ def _bounds(
 
 def _sums(
     reference: CentredImage, moving: CentredImage, size: int, spans: list[tuple[int, int]] | None
-) -> tuple[NDArray[np.float32], list[float], list[int]] | None:
+) -> tuple[NDArray[np.float32], NDArray[np.float64], list[int]] | None:
     """Return the sums of `PAIRS` at every block of lags, their greatest errors, and the first block.
 
     None where a mask leaves no block and its neighbours whole.
@@ -198,22 +189,4 @@ def _sums(
     sums = scipy.fft.irfft2(products, window, overwrite_x=True)
     kept = sums[:, : end[0] - first[0], : end[1] - first[1]]
     errors = norms[0][PAIRS[:, 0]] * norms[1][PAIRS[:, 1]] * rounding(window)
-    return kept, errors.tolist(), first
-
-
-def _side(
-    sums: NDArray[np.float32], errors: list[float], n: NDArray[np.float32]
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Return an image's sum over the core, by how much it may be wrong or grow, and the least energy.
-
-    Parameters
-    ----------
-    sums, errors : three each
-        Of values and squares over the core, of absolute values over the shell.
-    n : ndarray
-        Least number of pixels in the core.
-    """
-    slack = np.maximum(sums[2], 0) + (errors[2] + errors[0])
-    greatest = np.abs(sums[0]) + errors[0]
-    energy = sums[1] - (errors[1] + 2 * SINGLE) - greatest * greatest / np.maximum(n, 1) * (1 + SINGLE)
-    return sums[0], slack, np.maximum(energy, 0)
+    return kept, errors, first

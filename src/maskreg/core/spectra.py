@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 SINGLE = float(np.finfo(np.float32).eps)
 """Distance of single-precision numbers at 1, twice the greatest rounding."""
 
-BAND = 64
-"""Columns or rows that are transformed at once."""
+BAND_BYTES = 2**20
+"""So many bytes are transformed at once, which stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -106,17 +106,19 @@ def lag_sums(
     rows = [scipy.fft.rfft(image, window[1]) for image in images]
     count, width = spans[0][1] - spans[0][0], rows[0].shape[1]
     kept = np.empty((len(pairs), count, width), rows[0].dtype)
-    for k in range(0, width, BAND):
-        columns = slice(k, k + BAND)
+    band = max(1, BAND_BYTES // (window[0] * kept.itemsize))
+    for k in range(0, width, band):
+        columns = slice(k, k + band)
         spectra = [scipy.fft.fft(x[:, columns], window[0], axis=0) for x in rows]
         for (i, j), to in zip(pairs, kept, strict=True):
             found = scipy.fft.ifft(times_conjugate_2d(spectra[i], spectra[j]), axis=0, overwrite_x=True)
             for here, there in _stretches(spans[0], window[0]):
                 to[here, columns] = found[there]
     parts = _stretches(spans[1], window[1])
-    for k in range(0, count, BAND):
-        found = scipy.fft.irfft(kept[:, k : k + BAND], window[1])
-        yield slice(k, k + BAND), np.concatenate([found[..., there] for _, there in parts], axis=-1)
+    band = max(1, BAND_BYTES // (width * len(pairs) * kept.itemsize))
+    for k in range(0, count, band):
+        found = scipy.fft.irfft(kept[:, k : k + band], window[1])
+        yield slice(k, k + band), np.concatenate([found[..., there] for _, there in parts], axis=-1)
 
 
 def _stretches(span: tuple[int, int], length: int) -> list[tuple[slice, slice]]:
