@@ -28,8 +28,8 @@ def valid_sums(values, mask):  # type: ignore[no-untyped-def]
     total = size = 0.0
     for i in range(values.size):
         # loaded whether valid or not, so that there is nothing to guess at
-        x = np.float64(values[i])
-        x = x if mask[i] else 0.0
+        value = np.float64(values[i])
+        x = value if mask[i] else 0.0
         count += mask[i]
         total += x
         size += abs(x)
@@ -41,8 +41,8 @@ def deviation_energy(values, mask, scale, mean):  # type: ignore[no-untyped-def]
     """Return the sum of the squares of the valid values times `scale`, less `mean`."""
     energy = 0.0
     for i in range(values.size):
-        x = values[i] * scale - mean
-        x = x if mask[i] else 0.0
+        value = values[i] * scale - mean
+        x = value if mask[i] else 0.0
         energy += x * x
     return energy
 
@@ -52,8 +52,8 @@ def unit_deviations(values, mask, scale, mean, factor):  # type: ignore[no-untyp
     """Return the values times `scale`, less `mean`, times `factor`, in single precision; 0 where ignored."""
     out = np.empty(values.size, np.float32)
     for i in range(values.size):
-        x = np.float32((values[i] * scale - mean) * factor)
-        out[i] = x if mask[i] else np.float32(0)
+        value = np.float32((values[i] * scale - mean) * factor)
+        out[i] = value if mask[i] else np.float32(0)
     return out
 
 
