@@ -81,9 +81,15 @@ def find_rings(template: Template) -> Rings | None:
     rho = np.indices(template.mask.shape, np.float32) - centre.astype(np.float32)[:, None, None]
     outward = (rho * template.gradient).sum(axis=0)
     around = rho[0] * template.gradient[1] - rho[1] * template.gradient[0]
-    own = template.gains.gradient * _sum(template.mask * template.noise * (rho**2).sum(axis=0))
-    along, across = (_sum(template.mask * field**2) - own for field in (outward, around))
-    if not across + NOISE_DOUBT * own < ACROSS * along:
+    noise = template.mask * template.noise * rho
+    spread = np.array([[_sum(one * other) for other in rho] for one in noise])
+    own = template.own_energy
+    turned = np.array([[own[1, 1], -own[0, 1]], [-own[0, 1], own[0, 0]]])
+    along, across = (
+        _sum(template.mask * field**2) - float((matrix * spread).sum())
+        for field, matrix in ((outward, own), (around, turned))
+    )
+    if not across + NOISE_DOUBT * float((turned * spread).sum()) < ACROSS * along:
         return None
     outward -= np.float32(_sum(template.mask * outward) / np.count_nonzero(template.mask))
     pair = np.stack([outward, np.zeros_like(outward)])
@@ -118,13 +124,15 @@ def find_lever(
         return None
     rho, outward, steep = rings.field[:2], rings.field[2], rings.field[3]
     # the noise of a pixel is in G and in the slope
-    own = common * template.noise * np.float32(template.gains.slope)
+    noise, own = common * template.noise, template.own_slope
+    met = [_sum(noise * one) for one in rho]
     b, c = np.zeros(2), np.zeros(2)
     for axis in range(2):
-        shared = _sum(own * rho[axis])
+        shared = float(own[axis] @ met)
         b[axis] = _product(common, gradient[axis], steep) - shared
         c[axis] = _product(common, outward, template.slope[axis]) - shared
-    seen = _product(common, outward, steep) - _sum(own * (rho**2).sum(axis=0))
+    spread = np.array([[_sum(noise * one * other) for other in rho] for one in rho])
+    seen = _product(common, outward, steep) - float((own * spread).sum())
     arm = normal.inverse @ b
     information = seen - float(c @ arm)
     if not information > 0:
@@ -152,12 +160,14 @@ def without_expansion(
 def _centre(template: Template) -> NDArray[np.float64] | None:
     """Return the place to which the gradients point: the least sum of (G x rho)^2, its noise taken off."""
     mask, (rows, cols) = template.mask, template.gradient
-    own = template.gains.gradient * template.noise
+    own = template.own_energy.astype(np.float32)[..., None, None] * template.noise
     y, x = np.indices(mask.shape, np.float32)
-    yy, xy, xx = (np.where(mask, f, 0) for f in (cols**2 - own, -rows * cols, rows**2 - own))
+    yy, xy, xx = (
+        np.where(mask, f, 0) for f in (cols**2 - own[1, 1], own[0, 1] - rows * cols, rows**2 - own[0, 0])
+    )
     matrix = np.array([[_sum(yy), _sum(xy)], [_sum(xy), _sum(xx)]])
     values = np.linalg.eigvalsh(matrix)
-    doubt = NOISE_DOUBT * _sum(mask * own)
+    doubt = NOISE_DOUBT * _sum(mask * (own[0, 0] + own[1, 1]) / 2)
     if not values[0] > doubt + ACROSS * values[1]:
         return None
     return np.linalg.solve(matrix, [_sum(yy * y + xy * x), _sum(xy * y + xx * x)])

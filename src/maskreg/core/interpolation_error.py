@@ -54,6 +54,8 @@ class InterpolationError:
         Variance of each pixel's noise: its products with itself are no signal.
     low_pass : LowPass
         With which the fields were made.
+    kept : (ndim, ndim) ndarray of float64
+        What weights have left of the noise in the gradient.
     """
 
     whole: NDArray[np.float32]
@@ -61,6 +63,7 @@ class InterpolationError:
     fields: tuple[NDArray[np.float32], ...]
     noise: NDArray[np.float32]
     low_pass: LowPass
+    kept: NDArray[np.float64]
 
     def at(self, shift: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the error of each field at a shift, by linear interpolation, per pixel of the sum."""
@@ -79,7 +82,8 @@ class InterpolationError:
         own = float(self.noise[self.inside].sum(dtype=np.float64)) / n
         mean = np.float32(self.whole[self.inside].sum(dtype=np.float64) / n)
         products = lagged_products(self.whole, mean, self.inside, self.fields, lags)
-        noisy = _products_of_noise([2 * k for k in lags], self.low_pass)
+        *slopes, value = _products_of_noise([2 * k for k in lags], self.low_pass)
+        noisy = [*np.tensordot(self.kept, slopes, 1), value]
         return np.stack([_errors(p / n - own * q) for p, q in zip(products, noisy, strict=True)])
 
 

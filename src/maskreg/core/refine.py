@@ -515,22 +515,20 @@ def _matrices(template: Template, sums: NormalSums) -> NormalMatrices | None:
     if sums.n < 3:
         return None
     gains = template.gains
-    eye = np.eye(template.mask.ndim)
     mean = sums.g / sums.n
     raw = sums.gd - np.outer(mean, sums.d)
-    jacobian = raw - sums.v * gains.slope * eye
+    jacobian = raw - sums.v * template.own_slope
     slopes, directions = np.linalg.eigh((jacobian + jacobian.T) / 2)
-    energy = _energy(sums)
+    energy, own = _energy(sums), sums.vv * template.own_energy
     # how far each sum itself is known: noise meets noise, and the slopes of noise meet what G there is
     meeting = np.diagonal(directions.T @ energy @ directions) / template.low_pass.width**2
     doubt = DOUBT * np.sqrt(sums.vv * gains.slope_spread**2 + np.maximum(meeting, 0))
     doubt += NOISE_DOUBT * sums.v * gains.slope + 1e-9 * float(np.abs(np.trace(raw)))
     seen = slopes > doubt
-    shown = np.diagonal(directions.T @ energy @ directions) - sums.vv * gains.gradient
+    shown = np.diagonal(directions.T @ (energy - own) @ directions)
     supposed = ~seen & _as_promised(template, sums, slopes, doubt, shown)
     if not (seen | supposed).any():
         return None
-    own = sums.vv * gains.gradient * eye
     values, vectors = np.linalg.eigh(energy - own)
     signal = (vectors * np.maximum(values, 0)) @ vectors.T
     for slope, u in zip(slopes[supposed], directions.T[supposed], strict=True):
@@ -574,8 +572,8 @@ def shows_all_directions(template: Template, usable: NDArray[np.bool_], lag: tup
     sums = normal_sums(template, usable, lag)
     if sums.n < 3:
         return False
-    energies = np.linalg.eigvalsh(_energy(sums))
-    return bool(energies[0] - sums.vv * template.gains.gradient > _enough(template, sums))
+    energies = np.linalg.eigvalsh(_energy(sums) - sums.vv * template.own_energy)
+    return bool(energies[0] > _enough(template, sums))
 
 
 def _energy(sums: NormalSums) -> NDArray[np.float64]:

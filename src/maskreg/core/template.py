@@ -17,6 +17,7 @@ from maskreg.core.fill import inner
 from maskreg.core.filters import filtered
 from maskreg.core.gains import NoiseGains, Promised, noise_gains, promised
 from maskreg.core.interpolation_error import SLOPE, InterpolationError, among_real
+from maskreg.core.local_weight import Kept, weighted
 from maskreg.core.packed import Packed, packed
 from maskreg.core.pyramid import eroded
 from maskreg.core.runs import Region
@@ -44,15 +45,17 @@ class Template:
     noise : ndarray of float32
         Variance of each pixel's noise, stabilised units squared.
     gradient : (ndim, ...) ndarray of float32
-        G: gradient of the low-passed reference.
+        G: gradient of the low-passed reference, weighted by what it tells at each place (`local_weight`).
     smooth : ndarray of float32
         The low-passed reference.
     slope : (ndim, ...) ndarray of float32
         Gradient of the unfiltered reference.
     gains : NoiseGains
-        What white noise becomes in these fields.
+        What white noise becomes in these fields, the gradient not weighted.
+    kept : Kept
+        What the weights leave of it.
     promised : Promised
-        What the spectrum promises of the gradient.
+        What the spectrum promises of the gradient, weighted at least.
     error : InterpolationError
         What interpolation of moving adds to the sums of products with gradient and smooth.
     """
@@ -65,8 +68,19 @@ class Template:
     smooth: NDArray[np.float32]
     slope: NDArray[np.float32]
     gains: NoiseGains
+    kept: Kept
     promised: Promised
     error: InterpolationError
+
+    @property
+    def own_slope(self) -> NDArray[np.float64]:
+        """Covariance of unit white noise in G with its slope, (ndim, ndim)."""
+        return self.gains.slope * self.kept.slope
+
+    @property
+    def own_energy(self) -> NDArray[np.float64]:
+        """Covariance of unit white noise in G, (ndim, ndim)."""
+        return self.gains.gradient * self.kept.energy
 
     @cached_property
     def region(self) -> Region:
@@ -110,6 +124,7 @@ def make_template(
     smooth = image_of(low_pass.weigh(whole.coefficients))
     gradient = np.stack([filtered(smooth, SLOPE, axis, nearest=True) for axis in range(mask.ndim)])
     slope = _slopes_off_filled(whole.pixels, mask, inside)
+    gradient, kept = weighted(gradient, inside, noise, gains, promise)
     return Template(
         np.ascontiguousarray(pixels),
         inside,
@@ -119,8 +134,11 @@ def make_template(
         smooth,
         slope,
         gains,
-        promise,
-        InterpolationError(whole.pixels, among_real(inside), (*gradient, smooth), noise, low_pass),
+        kept,
+        kept.at_least(promise),
+        InterpolationError(
+            whole.pixels, among_real(inside), (*gradient, smooth), noise, low_pass, kept.slope
+        ),
     )
 
 
