@@ -6,13 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from maskreg.core.likelihood import likelihood
 from maskreg.core.maxima import MOST_CANDIDATES
 from maskreg.core.peak import choose
-from maskreg.core.pyramid import LevelImage, eroded
-from maskreg.core.search import LevelMap, significance_line
+from maskreg.core.plan import make_plan
+from maskreg.core.prepared import Prepared
+from maskreg.core.pyramid import LevelImage, MaskPyramid, eroded
+from maskreg.core.search import CHANCE, LevelMap, LevelSearch, significance_line
 from maskreg.core.settle import settle
+from maskreg.core.stabilise import Detector
+from maskreg.options import Options
 
 FLAT = LevelImage(np.zeros((1, 1), np.float32), np.ones((1, 1), bool))
 
@@ -123,17 +128,32 @@ def test_a_chance_value_is_a_rival_but_not_alike():
 @given(st.integers(1, 10**7), st.floats(3, 1e6))
 @settings(derandomize=True, deadline=None)
 def test_the_line_rises_with_the_number_of_lags_and_falls_with_what_is_known_of_the_spread(lags, independent):
-    line = significance_line(lags, independent)
+    line = significance_line(lags, independent, CHANCE)
     assert line >= 3.0
-    assert significance_line(10 * lags, independent) > line
-    assert significance_line(lags, 2 * independent) < line
+    assert significance_line(10 * lags, independent, CHANCE) > line
+    assert significance_line(lags, 2 * independent, CHANCE) < line
 
 
 def test_chance_passes_the_line_about_once_in_a_thousand():
     rng = np.random.default_rng(2)
     best = np.array([rng.standard_normal(300).max() for _ in range(20000)])
-    rate = (best > significance_line(300, 1e9)).mean()
+    rate = (best > significance_line(300, 1e9, CHANCE)).mean()
     assert 0.0003 < rate < 0.002
+
+
+@pytest.mark.parametrize("shape", [(400,), (96, 100), (256, 256), (20, 20, 24)])
+def test_all_maps_of_a_frame_together_pass_by_chance_at_most_once_in_a_thousand(shape):
+    """Bonferroni: each line is passed as often as the tail beyond it says, times the lags that are tried."""
+    rng = np.random.default_rng(5)
+    plan, masks = make_plan(shape, shape), MaskPyramid(np.ones(shape, bool))
+    reference, moving = (
+        Prepared(rng.normal(size=shape).astype(np.float32), masks, Detector(False)) for _ in range(2)
+    )
+    tail = 0.0
+    for b in plan.bins:
+        level = LevelSearch(reference, masks.level(b), plan, b, Options())(moving)
+        tail += np.count_nonzero(level.searched) * norm.sf(level.line)
+    assert 0 < tail < CHANCE
 
 
 # settling

@@ -174,7 +174,8 @@ def _judged(
     winner, rival = decide(masked, moving, levels, choice)
     shift, covariance = winner.shift, winner.covariance
     level = most_significant(levels, shift)
-    significance = level.near(shift)
+    # along what the pattern does not tell, noise moves a place off its peak
+    significance = level.near(shift, AROUND if winner.blind.size else 0)
     status, detail = judge(side, winner, rival, significance, level.line)
     if status.keeps_shift and _one_pixel_made(masked, moving, level, shift):
         status, detail = Status.WEAK, "a single pixel makes the match; mask it if it is hot"

@@ -4,7 +4,8 @@ At each level the background is taken off (`detail`), the masked NCC of all lags
 the chance level is read off the map itself: z(s) = atanh(r) sqrt(n - 3) has, over all lags, a
 median and a spread that calibrate themselves to how correlated the pixels are. The significance
 of a place is S = (z - median) / (1.4826 MAD). Among N lags of unrelated images the greatest S
-exceeds `significance_line(N)` once in a thousand; the most significant level is believed.
+exceeds `significance_line(N)` as often as is its share of one frame in a thousand, which all maps that
+may be made of a frame divide among them; the most significant level is believed.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from maskreg.core.spectra import sum_of_squares
 from maskreg.options import Options
 
 CHANCE = 1e-3
-"""How often the best of all lags of two unrelated images may pass for significant, per level."""
+"""How often the best of all lags of two unrelated images may pass for significant, at whatever level."""
 
 SECOND_CHANCE = 0.05
 """A second place of a matched filter that chance reaches less often than this is the structure met again."""
@@ -71,7 +72,7 @@ class LevelMap:
     floor : float
         eps of the likelihood.
     line : float
-        The significance that a chance place reaches once in `CHANCE`.
+        The significance that a chance place reaches as often as is the level's share of `CHANCE`.
     reach : int
         Lags to each side over which a place spreads.
     resolved : float
@@ -180,7 +181,7 @@ class _Maps:
 
 
 @lru_cache(maxsize=64)
-def significance_line(lags: int, independent: float, chance: float = CHANCE) -> float:
+def significance_line(lags: int, independent: float, chance: float) -> float:
     """Return the S that the best of `lags` chance values exceeds with probability `chance`.
 
     Student's t, because the spread itself is known from `independent` values only: for the large
@@ -242,6 +243,7 @@ class LevelSearch:
         # the chance level comes from all lags, whatever the limits: same map, same significance
         self.lags = limited_lags(reference.mask.shape, moving_mask.shape, None)
         self._window = plan.window(b)
+        self._chance = CHANCE / plan.maps
         self._options = options
         self._lock = RLock()
         self._terms: dict[type, ReferenceTerms] = {}
@@ -334,7 +336,7 @@ class LevelSearch:
         matched, ndim = self._matched, moving.mask.ndim
         lags = searched * (1.0 if matched is None else matched.independent)
         tried = int(np.ceil(lags)), counted / 2**ndim / 4
-        line = significance_line(*tried)
+        line = significance_line(*tried, self._chance)
         level = LevelMap(
             self.bin, self._reference, moving, self.lags, maps.ncc, maps.overlap, maps.score, maps.searched,
             floor, line, again=line, peaks=maps.peaks,
