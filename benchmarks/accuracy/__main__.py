@@ -48,7 +48,7 @@ def _arguments() -> argparse.Namespace:
         "--keep",
         type=Path,
         metavar="FOLDER",
-        help="keep the outcomes of pairs and search there; what is there is not measured again",
+        help="keep the outcomes of pairs, search and peers there; what is there is not measured again",
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="write the tables as CSV")
     parser.add_argument(

@@ -197,7 +197,9 @@ def measure_peers(args: argparse.Namespace, report: Report) -> None:
     measured: plots.Measured = {name: {} for name in tools}
     for cell, outcomes in zip(
         chosen,
-        run_cells(chosen, args.pairs, args.workers, seed=args.seed, tools=list(tools.values())),
+        run_cells(
+            chosen, args.pairs, args.workers, seed=args.seed, tools=list(tools.values()), keep=args.keep
+        ),
         strict=True,
     ):
         report.doing(f"{cell.name}: measured")

@@ -43,8 +43,8 @@ class Rings:
     ----------
     template : Template
         Its gradient's first component is D, the second is not used.
-    field : (4, rows, cols) ndarray of float32
-        rho along each axis, D, and rho . slope.
+    field : (5, rows, cols) ndarray of float32
+        rho along each axis, D, rho . slope, and what noise of unit variance makes of their product.
     """
 
     template: Template
@@ -94,7 +94,8 @@ def find_rings(template: Template) -> Rings | None:
     outward -= np.float32(_sum(template.mask * outward) / np.count_nonzero(template.mask))
     pair = np.stack([outward, np.zeros_like(outward)])
     steep = (rho * template.slope).sum(axis=0)
-    return Rings(replace(template, gradient=pair), np.stack([*rho, outward, steep]))
+    met = (rho * np.tensordot(template.own_slope.astype(np.float32), rho, 1)).sum(axis=0)
+    return Rings(replace(template, gradient=pair), np.stack([*rho, outward, steep, met]))
 
 
 def find_lever(
@@ -122,7 +123,7 @@ def find_lever(
     n = int(np.count_nonzero(common))
     if n < 3:
         return None
-    rho, outward, steep = rings.field[:2], rings.field[2], rings.field[3]
+    rho, (outward, steep, own_met) = rings.field[:2], rings.field[2:]
     # the noise of a pixel is in G and in the slope
     noise, own = common * template.noise, template.own_slope
     met = [_sum(noise * one) for one in rho]
@@ -131,8 +132,7 @@ def find_lever(
         shared = float(own[axis] @ met)
         b[axis] = _product(common, gradient[axis], steep) - shared
         c[axis] = _product(common, outward, template.slope[axis]) - shared
-    spread = np.array([[_sum(noise * one * other) for other in rho] for one in rho])
-    seen = _product(common, outward, steep) - float((own * spread).sum())
+    seen = _product(common, outward, steep) - _sum(noise * own_met)
     arm = normal.inverse @ b
     information = seen - float(c @ arm)
     if not information > 0:
