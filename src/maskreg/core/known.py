@@ -162,6 +162,11 @@ class KnownReference:
         fields.soften()
         return fields
 
+    def forget(self) -> None:
+        """Let go of the fields, which are made again when they are needed, with the same bits."""
+        with self._lock:
+            self.__dict__.pop("_made_fields", None)
+
     def refine(
         self,
         moved: Callable[[NDArray[np.float64]], Moved],

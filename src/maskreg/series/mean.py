@@ -8,7 +8,10 @@ never interpolated.
 
 A round follows from the table before it and from the frames, and from nothing else. So a run that
 was interrupted adds up again and goes on with the same bits. Memory does not depend on the number
-of frames: some thirty images in single precision, a few more for each frame at once.
+of frames: some thirty images in single precision, a few more for each frame at once. What places
+frames near where they were, and what looks for the others at all places, take that much each. So it
+is done some frames after the other: these are placed, then those that were not are looked for, then
+those that were found are placed; what one step needs is let go of before the next.
 
 Sums are made in blocks of frames (`maskreg.stream.sums`): the same bits whoever makes them.
 
@@ -62,11 +65,18 @@ LEAST_AGREEMENT = 0.5
 """If the pattern of the mean is found in a frame with less than this part of the frame's own
 brightness, the frame is looked for anew at all places."""
 
+TOGETHER = 64
+"""So many frames for each thread of a cluster, or in all, are placed before others are looked for."""
+
 SEARCHED = (Status.WEAK, Status.AMBIGUOUS, Status.AT_LIMIT, Status.OUTLIER)
 """Frames that one frame could not place, but the mean may."""
 
 RELATIVE_TO = {"sigma_relative_to": "mean"}
 """A column of the table: what its uncertainties refer to."""
+
+
+NOT_PLACED, FOUND = "to be looked for at all places", "to be placed where it was found"
+"""What is left to do with a frame; the detail of a registration that never leaves this file."""
 
 
 class MeanRound:
@@ -119,6 +129,27 @@ class MeanRound:
     def rows(self, frames: Sequence[int], *, workers: Workers) -> Generator[FrameRow, None, None]:
         """Yield the rows of `frames`, in their order."""
         items = [(frame, self._before[frame].registration) for frame in frames]
+        size = TOGETHER * (workers.threads if isinstance(workers, Cluster) else 1)
+        for first in range(0, len(items), size):
+            yield from self._block(items[first : first + size], workers)
+
+    def _block(self, items: Sequence[Item], workers: Workers) -> Generator[FrameRow, None, None]:
+        """Yield the rows of some frames: step by step those that the first step does not place."""
+        held: list[FrameRow] = []
+        with closing(self._step(items, workers)) as rows:
+            for row in rows:
+                if held or row.registration.detail == NOT_PLACED:
+                    held.append(row)
+                else:
+                    yield row
+        for left in (NOT_PLACED, FOUND):
+            again = [(row.frame, row.registration) for row in held if row.registration.detail == left]
+            with closing(self._step(again, workers)) as rows:
+                answers = {row.frame: row for row in rows}
+            held = [answers.get(row.frame, row) for row in held]
+        yield from held
+
+    def _step(self, items: Sequence[Item], workers: Workers) -> Generator[FrameRow, None, None]:
         return frame_rows(self._series.source, items, self._register, workers=workers, also=RELATIVE_TO)
 
 
@@ -210,12 +241,16 @@ class RegisterToMean:
         return RegisterToMean, (self._series, self._total, self.gauge)
 
     def __call__(self, item: Item) -> Registration:
-        """Return the registration of a frame, of which an earlier one is known."""
+        """Return the registration of a frame, of which an earlier one is known, or what is left to do."""
         frame, before = item
         assert before is not None
         assert self.gauge is not None
         if frame == self._series.reference.frame:
             return replace(before, shift=np.zeros(2), covariance=self.gauge.covariance)
+        if before.detail == NOT_PLACED:
+            return self._searched(frame, self.gauge)
+        if before.detail == FOUND:
+            return self._refined(frame, before, self.gauge)
         if before.ok:
             found = self.placed(frame, before.shift)
             if found is not None:
@@ -224,10 +259,11 @@ class RegisterToMean:
         elif before.status not in SEARCHED:
             self._series.source.read(frame)  # what cannot be read says so again
             return before
-        return self._searched(frame, self.gauge)
+        return Registration.failed(Status.WEAK, 2, NOT_PLACED)
 
     def placed(self, frame: int, shift: NDArray[np.float64]) -> Known | None:
         """Return a frame's place near a shift, or None."""
+        self._forget_registrar()
         known, gain = self._ready.values.frame(frame, shift)
         image, valid = known.contribution()
         # in the units of the mean: the frame's own part has the weight 1 / gain
@@ -274,19 +310,30 @@ class RegisterToMean:
         values = self._ready.values
         found = self._search()(values.read(frame))
         if found.ok:
-            known, gain = values.frame(frame, found.shift)
-            near = self.known.refine(known.filled(self._ready.mean, gain), known.start, None)
-            if near is not None:
-                found = replace(found, shift=near.shift, covariance=near.covariance)
+            return replace(found, detail=FOUND)
         return replace(found, shift=found.shift - gauge.shift + 0.0)
 
+    def _refined(self, frame: int, found: Registration, gauge: Known) -> Registration:
+        """Return the registration of a frame that was found in the mean."""
+        self._forget_registrar()
+        known, gain = self._ready.values.frame(frame, found.shift)
+        near = self.known.refine(known.filled(self._ready.mean, gain), known.start, None)
+        if near is not None:
+            found = replace(found, shift=near.shift, covariance=near.covariance)
+        return replace(found, shift=found.shift - gauge.shift + 0.0, detail="")
+
+    def _forget_registrar(self) -> None:
+        with self._lock:
+            self._registrar = None
+
     def _search(self) -> Registrar:
-        """Return the registrar to the mean, made when the first frame needs it."""
+        """Return the registrar to the mean, made when a frame needs it; what places frames is let go of."""
         from maskreg.core.registrar import Registrar
 
         with self._lock:
             if self._registrar is None:
                 values = self._ready.values
+                self.known.forget()
                 self._registrar = Registrar(
                     values.in_counts(self._ready.mean), self.known.mean.covered, self._series.mask,
                     **asdict(values.as_options()),
