@@ -18,6 +18,13 @@ def _trim() -> Callable[[int], int] | None:
     return getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform.startswith("linux") else None
 
 
+def give_back_free_memory() -> None:
+    """Give free memory back to the system: the C library keeps what is let go, up to hundreds of MB."""
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+
+
 class Rooms:
     """What all frames share."""
 
@@ -55,9 +62,8 @@ class Room:
 
     def give_back(self) -> None:
         """Give free memory back to the system, if a place is taken: the C library keeps what is let go."""
-        trim = _trim() if self._taken is not None else None
-        if trim is not None:
-            trim(0)
+        if self._taken is not None:
+            give_back_free_memory()
 
     def __enter__(self) -> Room:
         return self

@@ -98,8 +98,11 @@ class MeanRound:
     """
 
     def __init__(self, series: Prepared, before: Sequence[FrameRow], *, workers: Workers) -> None:
+        from maskreg.core.room import give_back_free_memory
+
         self._series = series
         self._before = before
+        give_back_free_memory()  # that of the pass before
         ok = [(row.frame, row.registration.shift) for row in before if row.registration.ok]
         if len(ok) < FEWEST:
             raise InputError(
@@ -323,17 +326,23 @@ class RegisterToMean:
         return replace(found, shift=found.shift - gauge.shift + 0.0, detail="")
 
     def _forget_registrar(self) -> None:
+        from maskreg.core.room import give_back_free_memory
+
         with self._lock:
-            self._registrar = None
+            if self._registrar is not None:
+                self._registrar = None
+                give_back_free_memory()
 
     def _search(self) -> Registrar:
         """Return the registrar to the mean, made when a frame needs it; what places frames is let go of."""
         from maskreg.core.registrar import Registrar
+        from maskreg.core.room import give_back_free_memory
 
         with self._lock:
             if self._registrar is None:
                 values = self._ready.values
                 self.known.forget()
+                give_back_free_memory()
                 self._registrar = Registrar(
                     values.in_counts(self._ready.mean), self.known.mean.covered, self._series.mask,
                     **asdict(values.as_options()),
