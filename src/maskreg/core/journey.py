@@ -14,7 +14,7 @@ from maskreg.core.peak import Candidate, Choice, choose, most_significant
 from maskreg.core.place import Place, place, stages
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide, ReferenceSide
-from maskreg.core.room import Room
+from maskreg.core.room import Room, give_back_free_memory
 from maskreg.core.search import LevelMap
 from maskreg.core.told import DROWNED, told_place
 from maskreg.core.whole_pixel import whole_pixel, worse_than_whole_pixel
@@ -106,6 +106,8 @@ def chosen(masked: MaskedSide, moving: Prepared, levels: list[LevelMap]) -> tupl
     choice, finest = choose(levels), min(levels, key=lambda level: level.bin)
     if not choice.alike or finest.best is None or finest.ncc[finest.best] ** 2 > DROWNED:
         return levels, choice
+    if finest.bin in masked.plan.fine:
+        give_back_free_memory()
     faint = masked.search(finest.bin, faint=True)(moving)
     if not faint.margin > max(level.margin for level in levels):
         return levels, choice

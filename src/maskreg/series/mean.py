@@ -28,7 +28,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -271,7 +271,7 @@ class RegisterToMean:
         image, valid = known.contribution()
         # in the units of the mean: the frame's own part has the weight 1 / gain
         own = np.float32(gain) * image, (valid / np.float32(gain)).astype(np.float32)
-        found = self.known.refine(known.filled(self._ready.mean, gain), known.start, own)
+        found = self.known.refine(known.filled(self._mean, gain), known.start, own)
         if found is None or not LEAST_AGREEMENT < gain / found.gain < 1 / LEAST_AGREEMENT:
             return None
         return found
@@ -305,8 +305,18 @@ class RegisterToMean:
             width=None if isinstance(smoothing, str) else smoothing,
         )
         del total  # the fields take as much while they are made
-        mean = None if known.fields is None else known.mean.pixels + np.float32(known.mean.level)
-        return _Ready(values, known, mean)
+        return _Ready(values, known)
+
+    @property
+    def _mean(self) -> NDArray[np.float32]:
+        """The mean's pixels, with its level."""
+        with self._lock:
+            return self._made_mean
+
+    @cached_property
+    def _made_mean(self) -> NDArray[np.float32]:
+        mean = self.known.mean
+        return mean.pixels + np.float32(mean.level)
 
     def _searched(self, frame: int, gauge: Known) -> Registration:
         """Return the registration of a frame that is looked for at all places of the mean."""
@@ -320,7 +330,7 @@ class RegisterToMean:
         """Return the registration of a frame that was found in the mean."""
         self._forget_registrar()
         known, gain = self._ready.values.frame(frame, found.shift)
-        near = self.known.refine(known.filled(self._ready.mean, gain), known.start, None)
+        near = self.known.refine(known.filled(self._mean, gain), known.start, None)
         if near is not None:
             found = replace(found, shift=near.shift, covariance=near.covariance)
         return replace(found, shift=found.shift - gauge.shift + 0.0, detail="")
@@ -342,21 +352,22 @@ class RegisterToMean:
             if self._registrar is None:
                 values = self._ready.values
                 self.known.forget()
+                values.forget()
                 give_back_free_memory()
                 self._registrar = Registrar(
-                    values.in_counts(self._ready.mean), self.known.mean.covered, self._series.mask,
+                    values.in_counts(self._mean), self.known.mean.covered, self._series.mask,
                     **asdict(values.as_options()),
                 )  # fmt: skip
+                self.__dict__.pop("_made_mean", None)
             return self._registrar
 
 
 @dataclass(frozen=True, eq=False)
 class _Ready:
-    """What a registration to the mean needs: the frames' values, the mean with its noise, its pixels."""
+    """What a registration to the mean needs: the frames' values, and the mean with its noise."""
 
     values: Values
     known: KnownReference
-    mean: Any
 
 
 def mean_rows(series: Prepared, rows: Sequence[FrameRow], *, workers: Workers) -> Sequence[FrameRow]:

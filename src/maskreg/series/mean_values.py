@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,18 +35,34 @@ class Values:
     """
 
     def __init__(self, series: Prepared) -> None:
-        from maskreg.core.images import checked_image
         from maskreg.core.stabilise import detector_for
 
         self._source, self._look = series.source, series.look
         self._options = series.look.options
         everywhere = np.ones(series.source.shape, bool)
         self.mask = everywhere if series.mask is None else series.mask
-        pixels, valid = checked_image("reference", series.look.corrected(series.reference.image), self.mask)
+        pixels, valid = self._checked(series.reference.image)
         self.detector = detector_for(self._options, [(pixels, valid)])
         # values that are not counts have no zero of their own: near zero they keep their digits
         self._zero = 0.0 if self.detector.counts else float(pixels[valid].mean(dtype=np.float64))
-        self._first = self._values(pixels, valid), valid
+        self._reference = series.reference.image
+        self._lock = RLock()
+
+    def forget(self) -> None:
+        """Let go of the first frame's values, which are made again when they are needed."""
+        with self._lock:
+            self.__dict__.pop("_made_first", None)
+
+    @property
+    def _first(self) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """The values of the first frame, and where they are valid."""
+        with self._lock:
+            return self._made_first
+
+    @cached_property
+    def _made_first(self) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        pixels, valid = self._checked(self._reference)
+        return self._values(pixels, valid), valid
 
     def frame(self, frame: int, shift: NDArray[np.float64]) -> tuple[KnownFrame, float]:
         """Return a frame at a shift, and by what it is multiplied to be as bright as the first frame.
@@ -57,6 +75,11 @@ class Values:
         pixels, valid = checked_image("frame", self.read(frame), self.mask)
         known = KnownFrame(self._values(pixels, valid), valid, shift)
         return known, self._gain(known)
+
+    def _checked(self, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        from maskreg.core.images import checked_image
+
+        return checked_image("reference", self._look.corrected(image), self.mask)
 
     def in_counts(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return values as the frames have them."""
