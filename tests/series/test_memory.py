@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from maskreg.core.plan import make_plan
 from maskreg.errors import InputError
 from maskreg.frames import as_source, open_frames
 from maskreg.series.memory import predicted, workers_within
@@ -85,3 +86,20 @@ def test_fewer_workers_are_taken_where_memory_is_short_and_it_is_said(caplog):
         assert workers_within(1000, 2, large, mean=True) == 1
     with pytest.raises(InputError, match="memory is -1"):
         workers_within(-1, 2, source)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells what a process took")
+def test_frames_that_are_looked_for_in_the_mean_take_what_was_planned(tmp_path):
+    rng = np.random.default_rng(2)
+    frames = series(20)
+    frames[[4, 17, 18]] = rng.poisson(3.0, (3, *frames.shape[1:]))
+    path = tmp_path / "frames.npy"
+    np.save(path, frames)
+    script = ALIGN.replace("workers=2", "workers=1, reference='mean'")
+    for _ in range(2):  # the first time kernels may be compiled, which takes memory of its own
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+        )
+    plan = make_plan(frames.shape[1:], frames.shape[1:])
+    compared = 16 * frames[0].nbytes
+    assert int(done.stdout) * 1024 <= plan.bytes_for(1, compared=compared, mean=True)

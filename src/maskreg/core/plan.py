@@ -53,6 +53,9 @@ MEAN_BYTES = 120
 MEAN_BYTES_A_FRAME = 40
 """And for each frame that is registered to it at once."""
 
+MEAN_KEPT_BYTES = 20
+"""Bytes a pixel that are kept of the mean while frames are looked for in it at all places."""
+
 BACKGROUND_PX = 5.0
 """Sigma, in level pixels, of the local plane that the search takes off (`maskreg.core.detail`)."""
 
@@ -169,7 +172,8 @@ class Plan:
             self.bytes_of_reference + at_once, compared + 4 * COMPARED_FIELDS * pixels if compared else 0
         )
         if mean:
-            needed = max(needed, pixels * (MEAN_BYTES + workers * MEAN_BYTES_A_FRAME))
+            placed = pixels * (MEAN_BYTES + workers * MEAN_BYTES_A_FRAME)
+            needed = max(needed + pixels * MEAN_KEPT_BYTES, placed)
         return BYTES_OF_PROGRAM + needed
 
     def workers_within(self, memory: float, wanted: int, *, compared: int = 0, mean: bool = False) -> int:

@@ -81,10 +81,11 @@ class Values:
 
         return checked_image("reference", self._look.corrected(image), self.mask)
 
-    def in_counts(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+    def in_counts(self, values: NDArray[np.float32]) -> NDArray[np.floating]:
         """Return values as the frames have them."""
         if self.detector.counts:
-            return np.asarray(values / np.float64(self.detector.gain) + self.detector.offset)
+            # single precision is far below the noise of counts
+            return np.asarray(values / np.float32(self.detector.gain) + np.float32(self.detector.offset))
         return values + np.float64(self._zero)
 
     def read(self, frame: int) -> NDArray[Any]:
