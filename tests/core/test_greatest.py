@@ -236,24 +236,41 @@ def test_sums_by_rectangles_bound_every_lag_closely(shape: tuple[int, int], othe
 
 
 @pytest.mark.parametrize("least", [0.05, 0.4])
-def test_the_compiled_transforms_keep_the_lags_of_the_plain_ones(least: float) -> None:
+@pytest.mark.parametrize(
+    ("shape", "other"), [((30, 41), (35, 28)), ((160,), (140,)), ((9, 12, 8), (11, 9, 9))]
+)
+@pytest.mark.parametrize("hot", [False, True])
+def test_transforms_of_all_sums_bound_every_lag(
+    shape: tuple[int, ...], other: tuple[int, ...], least: float, hot: bool
+) -> None:
     rng = np.random.default_rng(9)
-    whole = scipy.ndimage.gaussian_filter(rng.normal(size=(90, 100)), 3) * 20
-    kept = 0
-    for start, shape in (((2, 9), (70, 80)), ((15, 3), (61, 90))):
-        cuts = whole[5:75, 5:85], whole[start[0] : start[0] + shape[0], start[1] : start[1] + shape[1]]
-        a, b = (
-            CentredImage.of(cut + rng.normal(size=cut.shape), rng.random(cut.shape) < 0.8) for cut in cuts
-        )
-        found, _ = all_sums.likeliest_lags(a, b, None, least, 16)
-        plain, _ = all_sums.plain_likeliest(a, b, None, least, 16)
-        assert (found is None) == (plain is None)
-        if found is not None and plain is not None:
-            kept += 1
-            best = by_all_lags(a, b, least)
-            assert best in map(tuple, found.tolist())
-            assert best in map(tuple, plain.tolist())
-    assert kept == 2
+    a, b = pair(3, shape, other)
+    masks = [image.mask & (rng.random(image.mask.shape) < 0.8) for image in (a, b)]
+    if hot:
+        a.deviations[np.unravel_index(np.flatnonzero(masks[0])[40], shape)] = 500 * np.abs(a.deviations).max()
+    a, b = (CentredImage.of(image.deviations, mask) for image, mask in zip((a, b), masks, strict=True))
+    spans = [(1 - q, p) for p, q in zip(shape, other, strict=True)]
+    sums = all_sums.AllSums.of(a.unit, a.mask, b.unit, b.mask, spans)
+    n, low, high = sums.empty(), sums.empty(), sums.empty()
+    errors = sums.errors()
+    errors[0] = 0
+    for rows, band in sums.bands():
+        race_kernels.ncc_bounds_2d(band, errors, n[rows], low[rows], high[rows])
+    values = of_all_lags(a, b, 0.0)
+    counts = {lag: overlap_sums(a, b, lag).n for lag in values}
+    np.testing.assert_array_equal(n.ravel(), list(counts.values()))
+    enough = n.ravel() > 3
+    truth = np.array(list(values.values()))[enough]
+    assert (low.ravel()[enough] <= truth + 1e-6).all()
+    assert (truth <= high.ravel()[enough] + 1e-6).all()
+    close = n.ravel()[enough] > n.max() / 2
+    assert hot or (high - low).ravel()[enough][close].max() < 2e-3
+    found, threshold = all_sums.likeliest_lags(a, b, None, least, 10_000)
+    assert threshold == (least * n.max(), least * n.max())
+    allowed = {lag: value for lag, value in values.items() if counts[lag] >= threshold[0]}
+    assert found is not None
+    assert max(allowed, key=lambda lag: allowed[lag]) in map(tuple, found.tolist())
+    assert hot or len(found) < len(allowed) / 10
 
 
 def test_bounds_on_a_bright_background_hold() -> None:
@@ -282,7 +299,8 @@ def test_threads_change_nothing() -> None:
 def of_all_lags(a: CentredImage, b: CentredImage, least: float) -> dict[tuple[int, ...], float]:
     """Every lag's coefficient by direct sums in double precision, of those with overlap enough."""
     axes = [lag_axis(p, q) for p, q in zip(a.mask.shape, b.mask.shape, strict=True)]
-    lags = [tuple(lag) for lag in np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2).tolist()]
+    every = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(axes))
+    lags = [tuple(lag) for lag in every.tolist()]
     sums = {lag: overlap_sums(a, b, lag) for lag in lags}
     enough = least * max(s.n for s in sums.values())
     return {lag: s.ncc for lag, s in sums.items() if s.n >= enough}

@@ -1,20 +1,81 @@
-"""The lags that may have the greatest masked NCC, by transforms of all sums in single precision.
+"""All six sums of the masked NCC at every lag, by transforms, and the lags that may have the greatest.
 
-For masks of scattered pixels, and images that no bound tells apart.
+For masks of scattered pixels, for images that no bound tells apart, and of any number of axes.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.centred import CentredImage
-from maskreg.core.correlate import lag_map, reference_terms
 from maskreg.core.plan import window_length
-from maskreg.core.spectra import lag_sums, rounding, spectra_of
-from maskreg.geometry import lag_axis, overlap_slices
+from maskreg.core.spectra import lag_sums, rounding
+from maskreg.geometry import overlap_slices
+
+
+@dataclass(frozen=True)
+class AllSums:
+    """n, and the sums of a, a^2, b, b^2 and a b over the pixels that two images have in common.
+
+    Attributes
+    ----------
+    images : list of ndarray of float
+        a, a^2, b, b^2, and one or both masks.
+    pairs : list of (int, int)
+        Which of them meet in each sum.
+    window : tuple of int
+    spans : list of (int, int)
+        First lag of each axis, and the one after the last.
+    """
+
+    images: list[NDArray[Any]]
+    pairs: list[tuple[int, int]]
+    window: tuple[int, ...]
+    spans: list[tuple[int, int]]
+
+    @classmethod
+    def of(
+        cls,
+        a: NDArray[Any],
+        a_mask: NDArray[np.bool_],
+        b: NDArray[Any],
+        b_mask: NDArray[np.bool_],
+        spans: list[tuple[int, int]],
+    ) -> AllSums:
+        """Take images that are zero where ignored; two masks that are one array are transformed once."""
+        images = [a, a * a, b, b * b, a_mask.astype(a.dtype)]
+        here = there = len(images) - 1
+        if a_mask is not b_mask:
+            images.append(b_mask.astype(a.dtype))
+            there += 1
+        pairs = [(here, there), (0, there), (1, there), (here, 2), (here, 3), (0, 2)]
+        shapes = zip(a.shape, b.shape, spans, strict=True)
+        window = tuple(window_length(p, q, max(-first, end - 1)) for p, q, (first, end) in shapes)
+        return cls(images, pairs, window, spans)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of lags along each axis."""
+        return tuple(end - first for first, end in self.spans)
+
+    def empty(self) -> NDArray[Any]:
+        """Return an array for a value of each lag: all axes but the last are laid end to end."""
+        return np.empty((math.prod(self.shape[:-1]), self.shape[-1]), self.images[0].dtype)
+
+    def bands(self) -> Iterator[tuple[slice, NDArray[Any]]]:
+        """Yield rows of the lags, and the (6, rows, columns) sums."""
+        return lag_sums(self.images, self.pairs, self.window, self.spans)
+
+    def errors(self) -> NDArray[np.float64]:
+        """Return by how much each of the six may be wrong, in single precision."""
+        norms = [math.sqrt(np.einsum("i,i->", x.ravel(), x.ravel(), dtype=float)) for x in self.images]
+        return rounding(self.window) * np.array([norms[i] * norms[j] for i, j in self.pairs])
 
 
 def likeliest_lags(
@@ -41,14 +102,29 @@ def likeliest_lags(
     Returns
     -------
     lags : (n, ndim) ndarray of int or None
-        None for more than `most` of them, and where rounding hides a lag, or no lag is surely positive.
+        None for more than `most` of them, and where no lag is surely positive.
     least_overlap : (float, float)
         The threshold lies between these, pixels.
     """
-    if reference.mask.ndim == 2:
-        spans = spans or _allowed_spans(reference, moving, least)
-        return _likeliest_2d(reference, moving, spans, least, most)
-    return plain_likeliest(reference, moving, spans, least, most)
+    from maskreg.core.race_kernels import likeliest_2d, ncc_bounds_2d
+
+    spans = spans or _allowed_spans(reference, moving, least)
+    sums = AllSums.of(reference.unit, reference.mask, moving.unit, moving.mask, spans)
+    errors = sums.errors()
+    # what is wrong by less than a half is right when it is rounded
+    errors[0] = 0 if errors[0] < 0.5 else math.ceil(errors[0])
+    n, low, high = sums.empty(), sums.empty(), sums.empty()
+    for rows, band in sums.bands():
+        ncc_bounds_2d(band, errors, n[rows], low[rows], high[rows])
+    error = float(errors[0])
+    threshold = least * (float(n.max()) - error), least * (float(n.max()) + error)
+    found = np.empty((most, 2), np.intp)
+    kept = likeliest_2d(n, low, high, threshold[0] - error, threshold[1] + error, found)
+    if kept < 0:
+        return None, threshold
+    row, column = found[:kept].T
+    index = np.unravel_index(row * sums.shape[-1] + column, sums.shape)
+    return np.stack([i + first for i, (first, _) in zip(index, spans, strict=True)], axis=-1), threshold
 
 
 def _allowed_spans(reference: CentredImage, moving: CentredImage, least: float) -> list[tuple[int, int]]:
@@ -66,72 +142,3 @@ def _allowed_spans(reference: CentredImage, moving: CentredImage, least: float) 
         width = max(1, min(p, q, math.floor(needed * min(p, q) / area)))
         spans.append((width - q, p - width + 1))
     return spans
-
-
-def _likeliest_2d(
-    reference: CentredImage, moving: CentredImage, spans: list[tuple[int, int]], least: float, most: int
-) -> tuple[NDArray[np.intp] | None, tuple[float, float]]:
-    """Return what `plain_likeliest` does, of images of two axes."""
-    from maskreg.core.race_kernels import likeliest_2d, ncc_bounds_2d
-
-    shapes = zip(reference.mask.shape, moving.mask.shape, spans, strict=True)
-    window = tuple(window_length(p, q, max(-low, high - 1)) for p, q, (low, high) in shapes)
-    slip = rounding(window)
-    a, b = reference.unit, moving.unit
-    images = [a, a * a, b, b * b, reference.mask.astype(np.float32)]
-    here = there = len(images) - 1
-    if reference.mask is not moving.mask:
-        images.append(moving.mask.astype(np.float32))
-        there += 1
-    pairs = [(here, there), (0, there), (1, there), (here, 2), (here, 3), (0, 2)]
-    n, low, high = np.empty((3, *(end - first for first, end in spans)), np.float32)
-    for rows, sums in lag_sums(images, pairs, window, spans):
-        ncc_bounds_2d(sums, slip, n[rows], low[rows], high[rows])
-    error = _overlap_error(reference, moving, slip)
-    threshold = least * (float(n.max()) - error), least * (float(n.max()) + error)
-    found = np.empty((most, 2), np.intp)
-    kept = likeliest_2d(n, low, high, threshold[0] - error, threshold[1] + error, found)
-    lags = None if kept < 0 else found[:kept] + np.array([first for first, _ in spans], np.intp)
-    return lags, threshold
-
-
-def _overlap_error(reference: CentredImage, moving: CentredImage, slip: float) -> float:
-    """Return by how much an overlap may be wrong, rounded to a whole number, if each sum may by `slip`."""
-    sizes = [float(np.count_nonzero(image.mask)) for image in (reference, moving)]
-    error = slip * math.sqrt(sizes[0] * sizes[1])
-    return 0.0 if error < 0.5 else math.ceil(error)
-
-
-def plain_likeliest(
-    reference: CentredImage,
-    moving: CentredImage,
-    spans: list[tuple[int, int]] | None,
-    least: float,
-    most: int,
-) -> tuple[NDArray[np.intp] | None, tuple[float, float]]:
-    """Return what `likeliest_lags` does, for any number of axes."""
-    shapes = list(zip(reference.mask.shape, moving.mask.shape, strict=True))
-    lags = tuple(lag_axis(p, q) for p, q in shapes)
-    if spans is not None:
-        lags = tuple(
-            axis[(axis >= low) & (axis < high)] for axis, (low, high) in zip(lags, spans, strict=True)
-        )
-    window = tuple(
-        window_length(p, q, int(np.abs(axis).max())) for (p, q), axis in zip(shapes, lags, strict=True)
-    )
-    terms = reference_terms(reference.unit, reference.mask, moving.mask, window, lags)
-    found = lag_map(terms, spectra_of(moving.unit, terms.moving_mask_spectrum, window))
-    greatest = float(found.overlap.max())
-    error = _overlap_error(reference, moving, rounding(window))
-    threshold = least * (greatest - error), least * (greatest + error)
-    enough, surely = (found.overlap >= limit for limit in (threshold[0] - error, threshold[1] + error))
-    if (np.isnan(found.ncc) & enough).any() or not (found.ncc > 0)[surely].any():
-        return None, threshold
-    ncc = np.where(enough, np.nan_to_num(found.ncc), 0)
-    # both images' squares sum to 1 in all: what is left of them in the overlap magnifies the rounding
-    left = np.where(enough, terms.reference_energy * found.moving_energy, 1)
-    doubt = 2 * terms.rounding / np.sqrt(np.maximum(left, terms.rounding**2))
-    likely = np.argwhere(enough & (ncc + doubt >= (ncc - doubt)[surely].max()))
-    if len(likely) > most:
-        return None, threshold
-    return likely + np.array([axis[0] for axis in lags], np.intp), threshold

@@ -5,9 +5,9 @@ kernel                plain twin
 ====================  =========================================================
 `times_conjugate_2d`  product of `maskreg.core.spectra.cross`
 `race_2d`             `maskreg.core.overlap.plain_overlap_sums`
-`ncc_bounds_2d`       `maskreg.core.all_sums.plain_likeliest`
-`likeliest_2d`        `maskreg.core.all_sums.plain_likeliest`
-`ncc_2d`              `maskreg.compat.masked.plain_map`
+`ncc_bounds_2d`       `maskreg.core.overlap.plain_overlap_sums`
+`likeliest_2d`        `maskreg.core.overlap.plain_overlap_sums`
+`ncc_2d`              `maskreg.core.overlap.plain_overlap_sums`
 ====================  =========================================================
 
 The sum of the products at a lag is known from a transform. The five others are sums over the one
@@ -228,7 +228,7 @@ def race_2d(a, a_place, a_holes, b, b_place, b_holes, lags, products, rounding, 
 
 
 @kernel
-def ncc_bounds_2d(sums, rounding, n, least, greatest):  # type: ignore[no-untyped-def]
+def ncc_bounds_2d(sums, errors, n, least, greatest):  # type: ignore[no-untyped-def]
     """Fill `n`, `least` and `greatest` with the overlap, and between what each lag's coefficient lies.
 
     Parameters
@@ -236,26 +236,40 @@ def ncc_bounds_2d(sums, rounding, n, least, greatest):  # type: ignore[no-untype
     sums : (6, rows, cols) ndarray of float32
         For each lag: n, and the sums of a, a^2, b, b^2 and a b over the common pixels of two images whose
         squares sum to 1.
-    rounding : float
-        By how much the sums may be wrong.
+    errors : (6,) ndarray of float64
+        By how much they may be wrong, n after it is rounded to a whole number.
     n, least, greatest : (rows, cols) ndarray of float32
         `greatest` is infinite where rounding may have made the variances.
     """
-    faint, slip = np.float32(1000 * rounding), np.float32(2 * rounding)
-    one, infinite = np.float32(1), np.float32(np.inf)
+    one, two, infinite = np.float32(1), np.float32(2), np.float32(np.inf)
+    # and 2^-20 for the arithmetic here
+    tiny = np.float32(2.0**-20)
+    en, ea, eaa = np.float32(errors[0]), np.float32(errors[1]), np.float32(errors[2]) + tiny
+    eb, ebb, eab = np.float32(errors[3]), np.float32(errors[4]), np.float32(errors[5]) + tiny
+    ebb += tiny
     for i in range(n.shape[0]):
         count, sa, qa, sb, qb, p = sums[0, i], sums[1, i], sums[2, i], sums[3, i], sums[4, i], sums[5, i]
         to_n, low, high = n[i], least[i], greatest[i]
         for j in range(to_n.size):
-            inverse = one / (count[j] if count[j] > one else one)
-            va, vb = qa[j] - sa[j] * sa[j] * inverse, qb[j] - sb[j] * sb[j] * inverse
-            trusted = (va > faint) & (vb > faint)
-            # what is left of the squares in the overlap magnifies the rounding of all sums
-            scale = one / np.sqrt(va * vb if trusted else one)
-            ncc = (p[j] - sa[j] * sb[j] * inverse) * scale
-            to_n[j] = np.rint(count[j])
-            low[j] = ncc - slip * scale if trusted else -infinite
-            high[j] = ncc + slip * scale if trusted else infinite
+            pixels = np.rint(count[j])
+            inverse = one / (pixels if pixels > one else one)
+            off = en * inverse
+            a, b = abs(sa[j]), abs(sb[j])
+            va, vb = qa[j] - a * a * inverse, qb[j] - b * b * inverse
+            cov = p[j] - sa[j] * sb[j] * inverse
+            # of each by how much it may be wrong
+            da = eaa + (two * a * ea + ea * ea + a * a * off) * inverse
+            db = ebb + (two * b * eb + eb * eb + b * b * off) * inverse
+            dc = eab + (a * eb + b * ea + ea * eb + a * b * off) * inverse
+            trusted = (va > two * da) & (vb > two * db)
+            smallest = np.sqrt((va - da) * (vb - db) if trusted else one)
+            largest = np.sqrt((va + da) * (vb + db) if trusted else one)
+            to_n[j] = pixels
+            top, bottom = cov + dc, cov - dc
+            top = top / (smallest if top > 0 else largest)
+            bottom = bottom / (largest if bottom > 0 else smallest)
+            low[j] = bottom if trusted else -infinite
+            high[j] = top if trusted else infinite
 
 
 @kernel

@@ -81,28 +81,36 @@ def lag_sums(
     window: tuple[int, ...],
     spans: Sequence[tuple[int, int]],
 ) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Yield what `cross` returns for pairs of images of two axes and spans of lags, both axes ascending.
+    """Yield what `cross` returns for pairs of images and spans of lags, every axis ascending.
 
-    Some columns at a time are transformed, multiplied and transformed back, so that they stay in the
-    cache; then some rows. Rows of padding, and of lags that are not asked for, are not transformed.
+    Of images of two axes some columns at a time are transformed, multiplied and transformed back, so that
+    they stay in the cache; then some rows. Rows of padding, and of lags that are not asked for, are not
+    transformed.
 
     Parameters
     ----------
-    images : list of (rows, cols) ndarray of float
+    images : list of ndarray of float
     pairs : list of (int, int)
         Which image is reference, and which is moving.
-    window : (int, int)
-    spans : two of (int, int)
-        The first lag, and the one after the last: at most as many as the window has.
+    window : tuple of int
+    spans : list of (int, int)
+        The first lag of each axis, and the one after the last: at most as many as the window has.
 
     Yields
     ------
     rows : slice
-        Of the lags.
+        Of the lags: all axes but the last, laid end to end.
     sums : (pairs, rows, columns) ndarray
     """
     from maskreg.core.race_kernels import times_conjugate_2d
 
+    if len(window) != 2:
+        whole = [transform(image, window) for image in images]
+        crop = np.ix_(*(np.arange(low, high) % n for (low, high), n in zip(spans, window, strict=True)))
+        sums = np.stack([cross(whole[i], whole[j], window)[crop] for i, j in pairs])
+        sums = sums.reshape(len(pairs), -1, sums.shape[-1])
+        yield slice(0, sums.shape[1]), sums
+        return
     rows = [scipy.fft.rfft(image, window[1]) for image in images]
     count, width = spans[0][1] - spans[0][0], rows[0].shape[1]
     kept = np.empty((len(pairs), count, width), rows[0].dtype)
