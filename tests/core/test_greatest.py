@@ -58,8 +58,8 @@ def test_it_is_the_greatest_of_all(shape: tuple[int, ...], other: tuple[int, ...
 @pytest.mark.parametrize("size", [2, 4, 8])
 @pytest.mark.parametrize("finer", [False, True])
 def test_every_block_is_bounded_from_above(monkeypatch: pytest.MonkeyPatch, size: int, finer: bool) -> None:
-    monkeypatch.setattr(lag_blocks, "LEAST_BLOCK", 2 * size if finer else size)
-    monkeypatch.setattr(lag_blocks, "BLOCKS_PER_SIDE", 128)
+    monkeypatch.setattr(lag_blocks, "BLOCK", 2 * size if finer else size)
+    monkeypatch.setattr(lag_blocks, "SMALL_BLOCKS", 0)
     for seed in range(4):
         a, b = pair(seed, (130, 110), (121, 128))
         blocks = lag_blocks.lag_blocks(a, b, 0.2)
@@ -67,7 +67,7 @@ def test_every_block_is_bounded_from_above(monkeypatch: pytest.MonkeyPatch, size
         if finer:
             chosen = np.zeros_like(blocks.possible)
             chosen[2:-1, 1:-2] = True
-            blocks = lag_blocks.finer_blocks(a, b, blocks, chosen, size)
+            blocks = lag_blocks.finer_blocks(a, b, blocks, chosen)
             assert blocks is not None
         assert blocks.size == size
         products, slack = greatest._products(a, b, blocks)
@@ -87,7 +87,7 @@ def test_finer_blocks_bound_more_closely() -> None:
     a, b = pair(2, (200, 210), (205, 200))
     blocks = lag_blocks.lag_blocks(a, b, 0.3)
     assert blocks is not None
-    finer = lag_blocks.finer_blocks(a, b, blocks, blocks.possible, blocks.size // 2)
+    finer = lag_blocks.finer_blocks(a, b, blocks, blocks.possible)
     assert finer is not None
     offset = np.array(blocks.first) - finer.first
     assert finer.least_overlap == blocks.least_overlap

@@ -148,8 +148,7 @@ def _finalists(
         count = likely_lags_2d(products, blocks.size, hopeful, least, found)
         if 0 <= count <= MANY_LAGS:
             break
-        size = max(FINEST_BLOCK, blocks.size // (2 if count > 0 else 4))
-        finer = finer_blocks(*race.images, blocks, hopeful, size) if size < blocks.size else None
+        finer = finer_blocks(*race.images, blocks, hopeful) if blocks.size > FINEST_BLOCK else None
         if finer is None:
             break
         blocks = finer

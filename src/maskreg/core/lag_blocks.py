@@ -18,11 +18,11 @@ from maskreg.core.centred import CentredImage
 from maskreg.core.plan import window_length
 from maskreg.core.spectra import SINGLE, rounding
 
-BLOCKS_PER_SIDE = 64
-"""Images are binned to at most so many blocks along an axis."""
+SMALL_BLOCK, BLOCK = 8, 16
+"""Blocks have so many pixels along an axis; smaller ones where these are no more than"""
 
-LEAST_BLOCK = 8
-"""Blocks have at least so many pixels along an axis."""
+SMALL_BLOCKS = 64
+"""on the longest axis."""
 
 COUNT, SUM, SQUARE, SIZE, CORE, SHELL = range(6)
 """What is known of each block, see `maskreg.core.bound_kernels.block_parts_2d`."""
@@ -107,17 +107,16 @@ def lag_blocks(reference: CentredImage, moving: CentredImage, least: float) -> L
     least : float
         Least overlap, as a fraction of the greatest of any lag.
     """
-    size = LEAST_BLOCK
-    while max(*reference.mask.shape, *moving.mask.shape) > size * BLOCKS_PER_SIDE:
-        size *= 2
+    longest = max(*reference.mask.shape, *moving.mask.shape)
+    size = SMALL_BLOCK if longest <= SMALL_BLOCK * SMALL_BLOCKS else BLOCK
     return _bounds(reference, moving, size, least, None)
 
 
 def finer_blocks(
-    reference: CentredImage, moving: CentredImage, coarse: LagBlocks, chosen: NDArray[np.bool_], size: int
+    reference: CentredImage, moving: CentredImage, coarse: LagBlocks, chosen: NDArray[np.bool_]
 ) -> LagBlocks | None:
-    """Return bounds for blocks of `size`, from the first to the last chosen coarse one along each axis."""
-    return _bounds(reference, moving, size, coarse.least_overlap, coarse.spans_of(chosen))
+    """Return bounds for blocks of half the size, from the first to the last chosen one along each axis."""
+    return _bounds(reference, moving, coarse.size // 2, coarse.least_overlap, coarse.spans_of(chosen))
 
 
 def _bounds(
