@@ -12,6 +12,7 @@ from maskreg.core.bands import band_of, visible_part
 from maskreg.core.correlate import limited_lags, reference_terms
 from maskreg.core.detail import LocalPlane, detail, plain_detail
 from maskreg.core.images import checked_image, checked_pixels, every_pixel_counts
+from maskreg.core.journey import greatest_part, plain_greatest_part
 from maskreg.core.likelihood import likelihood
 from maskreg.core.maxima import likeliest_maxima
 from maskreg.core.plan import window_length
@@ -190,6 +191,16 @@ def test_the_chance_level_is_the_median_to_the_bit(seed, shape, part, coarse):
     z[rng.random(shape) < 0.1] = np.nan
     counted = rng.random(shape) < part
     assert chance_level(z, counted) == plain_chance_level(z, counted)
+
+
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
+@given(seeds, sides, sides, st.tuples(st.integers(-36, 36), st.integers(-36, 36)))
+def test_the_part_that_one_pixel_makes_has_equal_twins(seed, shape, moving_shape, lag):
+    (a, _), (b, _) = image_and_mask(seed, shape), image_and_mask(seed + 1, moving_shape)
+    # far from zero, where the sum of the products says nothing
+    a, b = a + np.float32(4), b + np.float32(4)
+    assert greatest_part(a, b, lag) == pytest.approx(plain_greatest_part(a, b, lag), rel=FLOAT32)
+    assert greatest_part(a, -b, lag) == np.inf
 
 
 @settings(derandomize=True, deadline=None, max_examples=EXAMPLES)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from maskreg.core.compare import likelihood_gap, matched_gap
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.peak import Candidate, Choice, choose, most_significant
-from maskreg.core.place import Place, place, stages
+from maskreg.core.place import Place, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide, ReferenceSide
 from maskreg.core.room import Room, give_back_free_memory
@@ -141,7 +141,7 @@ def confirmed(masked: MaskedSide, found: Registration, winner: Place, b: int) ->
     `b` does not see may move otherwise: then its part of the reference is not explained.
     """
     side = masked.side
-    last = list(stages(masked, b))[-1]
+    last = masked.stages(b)[-1]
     return (winner.bin, winner.gaussian) == last and found.score >= side.least_score(masked.plan, b)
 
 
@@ -297,15 +297,23 @@ def _one_pixel_made(
     """
     pairs = ((level.bin, level.reference, level.moving), (1, masked.side.image, moving))
     return all(
-        _greatest_part(one.pixels, other.pixels, nearest_lag(shift / b)) > ONE_PIXEL
-        for b, one, other in pairs
+        greatest_part(one.pixels, other.pixels, nearest_lag(shift / b)) > ONE_PIXEL for b, one, other in pairs
     )
 
 
-def _greatest_part(
+def greatest_part(reference: NDArray[np.float32], moving: NDArray[np.float32], lag: tuple[int, ...]) -> float:
+    """Return the greatest product of two pixels that meet, over the sum of all; inf if that is negative."""
+    if reference.ndim != 2:
+        return plain_greatest_part(reference, moving, lag)
+    from maskreg.core.search_kernels import greatest_part_2d
+
+    return float(greatest_part_2d(reference, moving, *lag))
+
+
+def plain_greatest_part(
     reference: NDArray[np.float32], moving: NDArray[np.float32], lag: tuple[int, ...]
 ) -> float:
-    """Return the greatest product of two pixels that meet, over the sum of all; inf if that is negative."""
+    """Return what `greatest_part` does, for any number of axes."""
     here, there = overlap_slices(reference.shape, moving.shape, lag)
     products = reference[here] * moving[there]
     total = float(products.sum(dtype=np.float64))

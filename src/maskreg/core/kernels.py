@@ -109,6 +109,22 @@ def window_sums_2d(reference, reference_mask, moving, safe, sy, sx, radius):  # 
 
 
 @inlined
+def _taps(place, weights):  # type: ignore[no-untyped-def]
+    """Fill the six weights of `maskreg.core.interpolate.lagrange_taps`; return their first pixel."""
+    whole = np.floor(place)
+    t = place - whole
+    a, b, c, d, e, f = t + 2, t + 1, t, t - 1, t - 2, t - 3
+    ab, cd, ef = a * b, c * d, e * f
+    weights[0] = -b * cd * ef / 120
+    weights[1] = a * cd * ef / 24
+    weights[2] = -ab * d * ef / 12
+    weights[3] = ab * c * ef / 12
+    weights[4] = -ab * cd * f / 24
+    weights[5] = ab * cd * e / 120
+    return int(whole) - 2
+
+
+@inlined
 def _interpolate_row(row, first, weights, out):  # type: ignore[no-untyped-def]
     """Interpolate along a row that is known to hold all six taps."""
     n = out.size

@@ -7,7 +7,6 @@ refines, it settles within what the one before left open.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,15 +15,12 @@ from numpy.typing import NDArray
 from maskreg.core.expansion import without_expansion
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
-from maskreg.core.reference import MaskedSide
+from maskreg.core.reference import NARROWING, MaskedSide
 from maskreg.core.refine import refine
 from maskreg.core.settle import settle
 from maskreg.core.shared_noise import scaled, seen_noise
 from maskreg.core.sharp import edges_matter, off_edges
 from maskreg.geometry import nearest_lag
-
-NARROWING = 2.5
-"""From stage to stage at one level the low-pass narrows by this factor."""
 
 WIDEST_WINDOW = 4
 """Settling looks at most this many level pixels to each side."""
@@ -99,7 +95,7 @@ def place(
     ndim = len(shift)
     begin = masked.plan.refined_from(b)
     known = Place(shift, np.eye(ndim) * float(b) ** 2, begin, False, nowhere(ndim))
-    ordered = [stage for stage in stages(masked, b) if not coarse or stage[0] >= begin]
+    ordered = [stage for stage in masked.stages(b) if not coarse or stage[0] >= begin]
     for level, gaussian in ordered:
         # what is to be refined again need not be exact
         last = (level, gaussian) == ordered[-1]
@@ -152,21 +148,6 @@ def _without_expansion(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
     return replace(known, shift=b * shift, covariance=b**2 * covariance)
 
 
-def stages(masked: MaskedSide, b: int) -> Iterator[tuple[int, float | None]]:
-    """Yield (level, Gaussian on top of its low-pass or None), coarse to fine, from what level `b` found."""
-    side = masked.side
-    level = masked.plan.refined_from(b)
-    best = side.forecast(level)
-    width = b / level
-    while width > NARROWING * best.low_pass.width:
-        yield level, width
-        width /= NARROWING
-    yield level, None
-    while level > 1 and side.finer_helps(level):
-        level //= 2
-        yield level, None
-
-
 def _stage(
     masked: MaskedSide,
     moving: Prepared,
@@ -208,6 +189,8 @@ def nowhere(ndim: int) -> NDArray[np.float64]:
 
 def _along_blind(masked: MaskedSide, known: Place, blind: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the covariance along blind directions: of the stage before, or of all that was searched."""
+    if not blind.size:
+        return np.zeros((len(blind), len(blind)))
     if known.refined:
         variances = np.diagonal(blind.T @ known.covariance @ blind)
     else:

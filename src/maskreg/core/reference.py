@@ -35,6 +35,9 @@ from maskreg.core.whole import Whole
 from maskreg.core.worth_searching import worth_searching
 from maskreg.options import Options
 
+NARROWING = 2.5
+"""From stage to stage of the refinement at one level the low-pass narrows by this factor."""
+
 STRICT_PART = 0.25
 """Where whole neighbourhoods keep less than this part of the valid pixels the mask is scattered."""
 
@@ -246,6 +249,7 @@ class MaskedSide:
         self._surrounds: dict[int, Surround] = {}
         self._normal: dict[tuple[int, float | None, tuple[int, ...]], NormalMatrices | None] = {}
         self._levers: dict[tuple[int, tuple[int, ...]], Lever | None] = {}
+        self._stages: dict[int, list[tuple[int, float | None]]] = {}
 
     @cached_property
     def looks(self) -> tuple[int, ...]:
@@ -263,6 +267,26 @@ class MaskedSide:
                     side.image, mask, self.plan, b, side.options, faint=faint
                 )
             return self._searches[b, faint]
+
+    def stages(self, b: int) -> list[tuple[int, float | None]]:
+        """Return in which stages a place is refined that level `b` found, coarse to fine.
+
+        Each a level, and a Gaussian on top of its low-pass or None.
+        """
+        with self._lock:
+            if b not in self._stages:
+                side, level = self.side, self.plan.refined_from(b)
+                found: list[tuple[int, float | None]] = []
+                width = b / level
+                while width > NARROWING * side.forecast(level).low_pass.width:
+                    found.append((level, width))
+                    width /= NARROWING
+                found.append((level, None))
+                while level > 1 and side.finer_helps(level):
+                    level //= 2
+                    found.append((level, None))
+                self._stages[b] = found
+            return self._stages[b]
 
     @cached_property
     def greatest_overlap(self) -> float:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.interpolate import TAPS, lagrange_slopes, lagrange_taps
+from maskreg.core.interpolate import lagrange_slopes, lagrange_taps
 from maskreg.core.runs import Region
 from maskreg.core.template import Template
 from maskreg.geometry import nearest_lag, overlap_slices
@@ -66,7 +66,6 @@ INTERPOLATION_PX = 3e-3
 SHORTEST_STEP = 2e-5
 """Steps shorter than this, px, are not asked for: float32 images end here."""
 
-_NONE = np.zeros(len(TAPS), np.float32)
 _NO_ERROR = np.zeros((3, 1, 1))
 
 
@@ -269,15 +268,12 @@ def moments(
         return plain_moments(template, moving, usable, shift, near, slopes=slopes)
     from maskreg.core.refine_kernels import moments_2d
 
-    (oy, wy), (ox, wx) = (lagrange_taps(-float(s)) for s in shift)
-    # the place falls as the shift grows
-    vy, vx = (-lagrange_slopes(-float(s)).astype(np.float32) if slopes else _NONE for s in shift)
     packed = template.packed
     out, slope = moments_2d(
         *template.region.runs, packed.numbers, packed.steps, packed.sums, moving, *usable.runs,
-        near[0], near[1], oy, wy.astype(np.float32), vy, ox, wx.astype(np.float32), vx, slopes,
+        np.asarray(shift, np.float64), near, slopes,
     )  # fmt: skip
-    n, r, u, h, rr, ru, uu, hr, hu = (float(v) for v in out[:9])
+    n, r, u, h, rr, ru, uu, hr, hu = out[:9].tolist()
     s, gs = (slope[:2], slope[2:].reshape(2, 2)) if slopes else (None, None)
     return Moments(n, r, u, h, rr, ru, uu, hr, hu, g=out[9:11], gr=out[11:13], gu=out[13:15], s=s, gs=gs)
 

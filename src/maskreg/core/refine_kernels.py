@@ -19,7 +19,7 @@ import numpy as np
 
 from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.compiled import inlined, kernel
-from maskreg.core.kernels import _interpolate_row
+from maskreg.core.kernels import _interpolate_row, _taps
 
 tell_of_compilation()
 
@@ -229,7 +229,11 @@ def _moments(  # type: ignore[no-untyped-def]
     first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
     iy, ix, oy, wy, vy, ox, wx, vx, with_slopes,
 ):  # fmt: skip
-    """Return what `moments_2d` does."""
+    """Return what `moments_2d` does.
+
+    (iy, ix) is the nearest whole-pixel shift; oy, ox the first tap relative to the reference's pixel, wy, wx
+    the six weights, vy, vx their derivatives.
+    """
     _, height, width = numbers.shape
     rows, columns = moving.shape
     y0, y1 = max(0, -oy, iy), min(height, rows - oy - 5, rows + iy)
@@ -299,40 +303,6 @@ def _moments(  # type: ignore[no-untyped-def]
     return np.array(of_template), u[6:]
 
 
-@kernel
-def moments_2d(  # type: ignore[no-untyped-def]
-    first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
-    iy, ix, oy, wy, vy, ox, wx, vx, with_slopes,
-):  # fmt: skip
-    """Return the sums of `maskreg.core.refine.Moments` at the shift whose taps are given.
-
-    `first` and `edges` are the runs of the template, `numbers`, `steps` and `whole` its packed fields.
-    (iy, ix) is the nearest whole-pixel shift, at which the usable pixels of moving are taken; oy, ox the
-    first tap relative to the reference's pixel, wy, wx the six weights, vy, vx their derivatives. Sums of
-    slopes, along rows and columns, are the last six; zeros if they are not asked for.
-    """
-    return _moments(
-        first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
-        iy, ix, oy, wy, vy, ox, wx, vx, with_slopes,
-    )  # fmt: skip
-
-
-@inlined
-def _taps(place, weights):  # type: ignore[no-untyped-def]
-    """Fill the six weights of `maskreg.core.interpolate.lagrange_taps`; return their first pixel."""
-    whole = np.floor(place)
-    t = place - whole
-    a, b, c, d, e, f = t + 2, t + 1, t, t - 1, t - 2, t - 3
-    ab, cd, ef = a * b, c * d, e * f
-    weights[0] = -b * cd * ef / 120
-    weights[1] = a * cd * ef / 24
-    weights[2] = -ab * d * ef / 12
-    weights[3] = ab * c * ef / 12
-    weights[4] = -ab * cd * f / 24
-    weights[5] = ab * cd * e / 120
-    return int(whole) - 2
-
-
 @inlined
 def _slopes_of_taps(place, slopes):  # type: ignore[no-untyped-def]
     """Fill the derivatives of the weights with respect to the shift: the place falls as the shift grows."""
@@ -348,6 +318,38 @@ def _slopes_of_taps(place, slopes):  # type: ignore[no-untyped-def]
                         product *= t + 2 - other
                 total += product
         slopes[k] = -total / scale
+
+
+@inlined
+def _moments_at(  # type: ignore[no-untyped-def]
+    first, edges, numbers, steps, whole, moving, usable_first, usable_edges, shift, nearest, with_slopes,
+):  # fmt: skip
+    """Return what `moments_2d` does."""
+    weights = np.zeros(6)
+    slopes, taps, begin = np.zeros((2, 6), np.float32), np.zeros((2, 6), np.float32), np.zeros(2, np.int64)
+    for axis in range(2):
+        begin[axis] = _taps(-shift[axis], weights)
+        taps[axis] = weights
+        _slopes_of_taps(-shift[axis], slopes[axis])
+    return _moments(
+        first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
+        nearest[0], nearest[1], begin[0], taps[0], slopes[0], begin[1], taps[1], slopes[1], with_slopes,
+    )  # fmt: skip
+
+
+@kernel
+def moments_2d(  # type: ignore[no-untyped-def]
+    first, edges, numbers, steps, whole, moving, usable_first, usable_edges, shift, nearest, with_slopes,
+):  # fmt: skip
+    """Return the sums of `maskreg.core.refine.Moments` at a shift.
+
+    `first` and `edges` are the runs of the template, `numbers`, `steps` and `whole` its packed fields;
+    `nearest` is the nearest whole-pixel shift, at which the usable pixels of moving are taken. Sums of
+    slopes, along rows and columns, are the last six; zeros if they are not asked for.
+    """
+    return _moments_at(
+        first, edges, numbers, steps, whole, moving, usable_first, usable_edges, shift, nearest, with_slopes
+    )
 
 
 @inlined
@@ -375,23 +377,16 @@ def steps_2d(  # type: ignore[no-untyped-def]
     """
     step_limit, slopes_doubt, short_step, shortest, most = limits
     shift, nearest = start.copy(), np.rint(start)
-    weights, slopes = np.zeros((2, 6)), np.zeros((2, 6), np.float32)
-    taps, begin = np.zeros((2, 6), np.float32), np.zeros(2, np.int64)
-    error = np.zeros(3)
+    weights, error = np.zeros(6), np.zeros(3)
     p00, p01, p10, p11 = inverse[0, 0], inverse[0, 1], inverse[1, 0], inverse[1, 1]
     i00, i01, i10, i11, unsure = p00, p01, p10, p11, doubt
     left, gain, scale = np.inf, 0.0, 0.0
     for _ in range(most):
         if max(abs(shift[0] - nearest[0]), abs(shift[1] - nearest[1])) > 1:
             nearest[:] = np.rint(shift)
-        for axis in range(2):
-            begin[axis] = _taps(-shift[axis], weights[axis])
-            taps[axis] = weights[axis]
-            _slopes_of_taps(-shift[axis], slopes[axis])
-        sums, slope = _moments(
+        sums, slope = _moments_at(
             first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
-            int(nearest[0]), int(nearest[1]),
-            begin[0], taps[0], slopes[0], begin[1], taps[1], slopes[1], steep,
+            shift, (int(nearest[0]), int(nearest[1])), steep,
         )  # fmt: skip
         n, r, u, h, rr, ru, uu, hr, hu, g0, g1, gr0, gr1, gu0, gu1 = sums
         if n < 3:
@@ -433,8 +428,8 @@ def steps_2d(  # type: ignore[no-untyped-def]
         residual = (of_reference - 2 * gain * (ru - r * u / n) + gain * gain * of_moving) / n
         kept = 1.0
         for axis in range(2):
-            _taps(-shift[axis], weights[axis])
-            kept *= (weights[axis] ** 2).sum()
+            _taps(-shift[axis], weights)
+            kept *= (weights**2).sum()
         scale = max(residual, 0.0) / (1 + kept) / max(noise, 1e-30)
         if left < max(tolerance, part * np.sqrt(least_variance * scale + shortest**2)):
             break

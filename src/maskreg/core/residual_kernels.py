@@ -13,7 +13,7 @@ import numpy as np
 
 from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.compiled import inlined, kernel
-from maskreg.core.kernels import _interpolate_row
+from maskreg.core.kernels import _interpolate_row, _taps
 
 tell_of_compilation()
 
@@ -40,16 +40,19 @@ def _lagged_products(values, stride, reach, out):  # type: ignore[no-untyped-def
 
 @kernel
 def seen_noise_2d(  # type: ignore[no-untyped-def]
-    pixels, mask, moving, usable, y0, y1, x0, x1, iy, ix, oy, taps_y, ox, taps_x, gain, reach, weights
+    pixels, mask, moving, usable, y0, y1, x0, x1, lag, shift, gain, reach, weights
 ):
     """Return number of common pixels, lagged products of the residual, and of its mask, in a block.
 
     And what noise the gradient sees, whose own products are `weights`; NaN without any.
 
-    The block is ``[y0:y1, x0:x1]`` of the reference, (iy, ix) the lag at which the usable pixels of
-    moving are taken; oy, ox the first tap relative to the reference's pixel, `taps_y`, `taps_x` the six.
+    The block is ``[y0:y1, x0:x1]`` of the reference, `lag` the one at which the usable pixels of moving are
+    taken.
     """
+    taps_y, taps_x = np.empty(6), np.empty(6)
+    oy, ox = _taps(-shift[0], taps_y), _taps(-shift[1], taps_x)
     wy, wx = taps_y.astype(np.float32), taps_x.astype(np.float32)
+    iy, ix = lag
     rows, columns = moving.shape
     # beyond these a tap would be outside of moving, or the usable pixel
     top, bottom = max(y0, -oy, iy), min(y1, rows - oy - 5, rows + iy)

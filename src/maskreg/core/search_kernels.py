@@ -10,6 +10,7 @@ kernel                        plain twin
 `level_scores_2d`             `maskreg.core.scores.plain_level_scores`
 `median_and_deviation`        `maskreg.core.scores.plain_chance_level`
 `common_sums_2d`              `maskreg.core.windows.plain_window_sums`, radius 0
+`greatest_part_2d`            `maskreg.core.journey.plain_greatest_part`
 ============================  ==========================================
 """
 
@@ -475,3 +476,24 @@ def common_sums_2d(reference, reference_mask, moving, safe, sy, sx):  # type: ig
         for k in range(6):
             sums[k] += row[k]
     return sums
+
+
+@kernel
+def greatest_part_2d(reference, moving, sy, sx):  # type: ignore[no-untyped-def]
+    """Return the greatest product of two pixels that meet at lag (sy, sx), over the sum of all."""
+    height, width = reference.shape
+    rows, columns = moving.shape
+    y0, y1 = max(0, sy), min(height, rows + sy)
+    x0, x1 = max(0, sx), min(width, columns + sx)
+    total = 0.0
+    greatest = np.float32(0)
+    for i in range(y0, y1 if x1 > x0 else y0):
+        a, b = reference[i, x0:x1], moving[i - sy, x0 - sx : x1 - sx]
+        row, high = np.float32(0), np.float32(0)
+        for j in range(a.size):
+            product = a[j] * b[j]
+            row += product
+            high = max(high, product)
+        total += float(row)
+        greatest = max(greatest, high)
+    return np.float64(greatest) / total if total > 0 else np.inf

@@ -120,10 +120,9 @@ def compiled_seen_noise(
     from maskreg.core.residual_kernels import seen_noise_2d
 
     rows, columns = block.slices
-    (oy, wy), (ox, wx) = (lagrange_taps(-float(s)) for s in shift)
     n, products, pairs, seen = seen_noise_2d(
         template.pixels, template.mask, moving, usable, rows.start, rows.stop, columns.start, columns.stop,
-        *lag, oy, wy, ox, wx, np.float32(gain), REACH, block.weights,
+        lag, np.asarray(shift, np.float64), np.float32(gain), REACH, block.weights,
     )  # fmt: skip
     return int(n), products, pairs, seen
 
