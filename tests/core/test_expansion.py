@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,18 @@ def test_rings_that_do_not_expand_are_placed_as_if_they_could_not(monkeypatch):
     monkeypatch.setattr(places, "_without_expansion", lambda masked, moving, known: known)
     bound = [register(*pair, MASK, MASK).shift for pair in pairs]
     np.testing.assert_array_equal(free, bound)
+
+
+def test_weights_make_no_rings_of_what_has_gradients_in_all_directions():
+    frame, _ = frames(Texture(SHAPE), Texture(SHAPE), 100, 0)
+    pixels, mask = checked_image("reference", frame, MASK)
+    side = ReferenceSide(Prepared(pixels, MaskPyramid(mask), Model(counts=True)), Options())
+    template = side.template(1)
+    rho = np.indices(SHAPE, np.float32) - 80
+    # as weights leave it that keep only what points away from one place
+    unit = rho / np.maximum(np.hypot(*rho), 1)
+    left = (unit * template.gradient).sum(axis=0) * unit
+    assert find_rings(replace(template, gradient=left)) is None
 
 
 @pytest.mark.parametrize("dose", [10, 1000])

@@ -20,6 +20,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.filters import filtered
+from maskreg.core.interpolation_error import SLOPE
 from maskreg.core.refine import NormalMatrices, moments, projected_residual, shifted_mask
 from maskreg.core.runs import Region
 from maskreg.core.template import Template
@@ -44,7 +46,7 @@ class Rings:
     template : Template
         Its gradient's first component is D, the second is not used.
     field : (5, rows, cols) ndarray of float32
-        rho along each axis, D, rho . slope, and what noise of unit variance makes of their product.
+        rho along each axis, D, rho . slope, and rho squared.
     """
 
     template: Template
@@ -62,8 +64,7 @@ class Lever:
     information : float
         What D sees of an expansion by one.
     noise : float
-        Variance of an expansion that D finds, over the trace of the shift's covariance: D sees the noise as
-        G does. None without noise.
+        Variance of an expansion that D finds, over the trace of the shift's covariance. None without noise.
     """
 
     arm: NDArray[np.float64]
@@ -75,27 +76,23 @@ def find_rings(template: Template) -> Rings | None:
     """Return the rings of a template, or None if it shows no such pattern."""
     if template.mask.ndim != 2 or not template.mask.any():
         return None
-    centre = _centre(template)
+    # not weighted: weights hide what there is across the rays
+    gradient = np.stack([filtered(template.smooth, SLOPE, axis, nearest=True) for axis in range(2)])
+    centre = _centre(template, gradient)
     if centre is None:
         return None
     rho = np.indices(template.mask.shape, np.float32) - centre.astype(np.float32)[:, None, None]
-    outward = (rho * template.gradient).sum(axis=0)
-    around = rho[0] * template.gradient[1] - rho[1] * template.gradient[0]
-    noise = template.mask * template.noise * rho
-    spread = np.array([[_sum(one * other) for other in rho] for one in noise])
-    own = template.own_energy
-    turned = np.array([[own[1, 1], -own[0, 1]], [-own[0, 1], own[0, 0]]])
-    along, across = (
-        _sum(template.mask * field**2) - float((matrix * spread).sum())
-        for field, matrix in ((outward, own), (around, turned))
-    )
-    if not across + NOISE_DOUBT * float((turned * spread).sum()) < ACROSS * along:
+    squared = (rho**2).sum(axis=0)
+    outward = (rho * gradient).sum(axis=0)
+    around = rho[0] * gradient[1] - rho[1] * gradient[0]
+    own = template.gains.gradient * _sum(template.mask * template.noise * squared)
+    along, across = (_sum(template.mask * field**2) - own for field in (outward, around))
+    if not across + NOISE_DOUBT * own < ACROSS * along:
         return None
     outward -= np.float32(_sum(template.mask * outward) / np.count_nonzero(template.mask))
     pair = np.stack([outward, np.zeros_like(outward)])
     steep = (rho * template.slope).sum(axis=0)
-    met = (rho * np.tensordot(template.own_slope.astype(np.float32), rho, 1)).sum(axis=0)
-    return Rings(replace(template, gradient=pair), np.stack([*rho, outward, steep, met]))
+    return Rings(replace(template, gradient=pair), np.stack([*rho, outward, steep, squared]))
 
 
 def find_lever(
@@ -123,22 +120,22 @@ def find_lever(
     n = int(np.count_nonzero(common))
     if n < 3:
         return None
-    rho, (outward, steep, own_met) = rings.field[:2], rings.field[2:]
-    # the noise of a pixel is in G and in the slope
-    noise, own = common * template.noise, template.own_slope
-    met = [_sum(noise * one) for one in rho]
-    b, c = np.zeros(2), np.zeros(2)
-    for axis in range(2):
-        shared = float(own[axis] @ met)
-        b[axis] = _product(common, gradient[axis], steep) - shared
-        c[axis] = _product(common, outward, template.slope[axis]) - shared
-    seen = _product(common, outward, steep) - _sum(noise * own_met)
+    rho, (outward, steep, squared) = rings.field[:2], rings.field[2:]
+    # the noise of a pixel is in G, in D and in the slope
+    noise, gains = common * template.noise, template.gains
+    met = np.array([_sum(noise * one) for one in rho])
+    b = np.array([_product(common, one, steep) for one in gradient]) - template.own_slope @ met
+    c = np.array([_product(common, outward, one) for one in template.slope]) - gains.slope * met
+    seen = _product(common, outward, steep) - gains.slope * _sum(noise * squared)
     arm = normal.inverse @ b
     information = seen - float(c @ arm)
     if not information > 0:
         return None
     projected = float(np.trace(normal.inverse @ normal.projected @ normal.inverse.T))
-    shown = float(np.trace(normal.projected) / np.trace(normal.jacobian)) / information
+    # signal in D meets the noise of both images, the noise in D only that of moving
+    own = gains.gradient * _sum(noise**2 * squared)
+    made = 2 * max(_sum(noise * outward**2) - own, 0.0) + own
+    shown = made / seen / information
     return Lever(arm, information, shown / projected if projected > 0 else None)
 
 
@@ -157,17 +154,15 @@ def without_expansion(
     return shift + lever.arm * expansion, covariance + np.outer(lever.arm, lever.arm) * variance
 
 
-def _centre(template: Template) -> NDArray[np.float64] | None:
+def _centre(template: Template, gradient: NDArray[np.float32]) -> NDArray[np.float64] | None:
     """Return the place to which the gradients point: the least sum of (G x rho)^2, its noise taken off."""
-    mask, (rows, cols) = template.mask, template.gradient
-    own = template.own_energy.astype(np.float32)[..., None, None] * template.noise
+    mask, (rows, cols) = template.mask, gradient
+    own = template.gains.gradient * template.noise
     y, x = np.indices(mask.shape, np.float32)
-    yy, xy, xx = (
-        np.where(mask, f, 0) for f in (cols**2 - own[1, 1], own[0, 1] - rows * cols, rows**2 - own[0, 0])
-    )
+    yy, xy, xx = (np.where(mask, f, 0) for f in (cols**2 - own, -rows * cols, rows**2 - own))
     matrix = np.array([[_sum(yy), _sum(xy)], [_sum(xy), _sum(xx)]])
     values = np.linalg.eigvalsh(matrix)
-    doubt = NOISE_DOUBT * _sum(mask * (own[0, 0] + own[1, 1]) / 2)
+    doubt = NOISE_DOUBT * _sum(mask * own)
     if not values[0] > doubt + ACROSS * values[1]:
         return None
     return np.linalg.solve(matrix, [_sum(yy * y + xy * x), _sum(xy * y + xx * x)])
