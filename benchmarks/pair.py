@@ -3,7 +3,8 @@
     python -m benchmarks.pair [--sizes 1024 2048] [--volume 192] [--runs 5]
 
 Every run is a process of its own, and the tools take turns. What is imported and compiled already is not
-counted (kernels come from the cache: run once before), the first call is: seconds of processor time of
+counted (kernels come from the cache: run once before; what the imports of either take stands beside
+it), the first call is, with all that it loads: seconds of processor time of
 one thread, and by how much the peak of memory exceeds that before the call. At the end of each line the
 whole pixel of either answer. A line is printed as soon as it is measured; a tool that takes longer than ten
 seconds takes its first turn only.
@@ -26,18 +27,21 @@ import json, sys, time
 import numpy as np
 pair = np.load(sys.argv[1])
 reference, moving, mask = pair["reference"], pair["moving"], pair["mask"]
+begin = time.process_time()
 if sys.argv[2] == "maskreg":
     from maskreg import register
     run = lambda: register(reference, moving, mask, mask).shift
 else:
     from skimage.registration import phase_cross_correlation
     run = lambda: phase_cross_correlation(reference, moving, reference_mask=mask, moving_mask=mask)[0]
+imports = time.process_time() - begin
 # of this program alone: what getrusage tells is that of the process that started it, if that was larger
 peak = lambda: int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 before, begin, wall = peak(), time.process_time(), time.perf_counter()
 shift = run()
 spent, wall = time.process_time() - begin, time.perf_counter() - wall
-print(json.dumps([spent, wall, (peak() - before) / 1024, np.asarray(shift).round().astype(int).tolist()]))
+pixel = np.asarray(shift).round().astype(int).tolist()
+print(json.dumps([spent, wall, (peak() - before) / 1024, pixel, imports]))
 """
 
 TOOLS = ("maskreg", "scikit-image")
@@ -53,6 +57,7 @@ HEADER = [
     "maskreg MB",
     "scikit-image MB",
     "part",
+    "imports s",
     "shifts",
 ]
 
@@ -101,6 +106,7 @@ def _compared(path: Path, runs: int) -> list[str]:
         f"{memory[0]:.0f}",
         f"{memory[1]:.0f}",
         f"1/{memory[1] / memory[0]:.0f}",
+        " and ".join(f"{median(one[4] for one in found[tool]):.2f}" for tool in TOOLS),
         shifts,
     ]
 
