@@ -102,11 +102,6 @@ class Plan:
         return max(b // 2, self.start) if b in self.looks else min(b, self.start)
 
     @property
-    def maps(self) -> int:
-        """How many maps of all lags may be made of a frame: each level's, and one by a matched filter."""
-        return len(self.bins) + 1
-
-    @property
     def fine(self) -> tuple[int, ...]:
         """The levels of so many pixels that they are searched in little memory (`maskreg.core.fine`)."""
         if len(self.moving_shape) != 2:

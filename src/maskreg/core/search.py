@@ -243,7 +243,8 @@ class LevelSearch:
         # the chance level comes from all lags, whatever the limits: same map, same significance
         self.lags = limited_lags(reference.mask.shape, moving_mask.shape, None)
         self._window = plan.window(b)
-        self._chance = CHANCE / plan.maps
+        # half for the filter, which decides on faint frames; the levels, of which many may be searched, share
+        self._chance = CHANCE / 2 if faint else CHANCE / (2 * len(plan.bins))
         self._options = options
         self._lock = RLock()
         self._terms: dict[type, ReferenceTerms] = {}
