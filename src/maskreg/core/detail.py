@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from maskreg.core.pyramid import MaskPyramid, halved
 from maskreg.core.stabilise import Detector
 
-RIDGE = 1e-3
+RIDGE = 1e-5
 """Keeps the slope of a plane from being fitted to a neighbourhood that is nearly empty."""
 
 LEAST_NOISE = 0.25
@@ -109,10 +109,10 @@ class LocalPlane:
         pairs = [(i, j) for i in range(size) for j in range(i, size)]
         moments = [self._filtered(spectrum, self._kernel(list(powers[i] + powers[j]))) for i, j in pairs]
         diagonal = np.arange(1, size)
-        first = np.zeros((size, 1), np.float32)
+        first = np.zeros((size, 1))
         first[0] = 1
         out = np.empty((size, *self.mask.shape), np.float32)
-        normal = np.empty((*self.mask.shape[1:], size, size), np.float32)
+        normal = np.empty((*self.mask.shape[1:], size, size))
         for k in range(len(self.mask)):  # row by row: bounded memory
             for (i, j), moment in zip(pairs, moments, strict=True):
                 normal[..., i, j] = normal[..., j, i] = moment[k]

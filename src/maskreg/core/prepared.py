@@ -55,12 +55,15 @@ class Prepared:
             self.scale = 1.0
             self.mean = _masked_mean(detector, pixels, self.mask) if mean is None else mean
             self._terms: tuple[np.float32, ...] | None = _terms(detector, self.mean)
-            halves, quarters, self.flat = _levels_of_counts(pixels, masks, self._terms)
-            self._pyramid = ImagePyramid({4: quarters}, masks, {2: halves})
+            if not masks.scattered:
+                halves, quarters, self.flat = _levels_of_counts(pixels, masks, self._terms)
+                self._pyramid = ImagePyramid({4: quarters}, masks, {2: halves})
+                return
+            self.flat = _is_flat(pixels[self.mask])
         else:
             self._terms = None
             self.pixels, self.mean, self.scale, self.flat = _from_values(detector, pixels, self.mask)
-            self._pyramid = ImagePyramid({1: self.pixels}, masks)
+        self._pyramid = _binned(self.pixels, masks)
 
     @cached_property
     def pixels(self) -> NDArray[np.float32]:
@@ -132,12 +135,24 @@ def _levels_of_counts(
     return halves, quarters, not differ
 
 
+def _is_flat(valid: NDArray[Any]) -> bool:
+    return valid.size == 0 or bool((valid == valid[0]).all())
+
+
+def _binned(pixels: NDArray[np.float32], masks: MaskPyramid) -> ImagePyramid:
+    """Return the pyramid of stabilised pixels; where ignored ones are scattered, the smooth part apart."""
+    if not masks.scattered:
+        return ImagePyramid({1: pixels}, masks)
+    smooth = masks.plane(pixels)
+    return ImagePyramid({1: np.where(masks.mask, pixels - smooth, np.float32(0))}, masks, smooth=smooth)
+
+
 def _from_values(
     detector: Detector, pixels: NDArray[Any], mask: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], float, float, bool]:
     """Return stabilised values less their masked mean, mean, scale and whether all are equal."""
     raw = pixels[mask]
-    flat = raw.size == 0 or bool((raw == raw[0]).all())
+    flat = _is_flat(raw)
     valid = detector.stabilised(raw)
     mean, scale = _mean_and_scale(valid, counts=detector.counts)
     out = np.zeros(pixels.shape, np.float32)

@@ -5,12 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.runs import Region
+
+if TYPE_CHECKING:
+    from maskreg.core.detail import BinnedPlane, LocalPlane
+
+SCATTERED_PART = 1 / 16
+"""Ignored pixels are scattered if so many blocks of two by two lack some."""
+
+SMOOTH_PX = 2.5
+"""Sigma of the window of the local plane that is binned apart, px,"""
+
+SMOOTH_BINNED_PX = 10.0
+"""and of images of more pixels than this, of which it is fitted to binned ones:"""
+
+SMOOTH_PIXELS = 2**17
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,22 @@ class MaskPyramid:
         self._counts: dict[int, NDArray[np.float32]] = {}
         self._masks: dict[int, NDArray[np.bool_]] = {1: mask}
         self._weights: dict[int, NDArray[np.float32]] = {}
+
+    @cached_property
+    def scattered(self) -> bool:
+        """Whether many blocks lack single pixels, so that their means are not those of their middles."""
+        counts = self.counts(2)
+        partial = np.count_nonzero((counts > 0) & (counts < 2**self.mask.ndim))
+        return bool(partial > SCATTERED_PART * np.count_nonzero(counts))
+
+    @cached_property
+    def plane(self) -> LocalPlane | BinnedPlane:
+        """The operator that tells the smooth part of an image with this mask."""
+        from maskreg.core.detail import BinnedPlane, LocalPlane
+
+        if self.mask.ndim == 2 and self.mask.size > SMOOTH_PIXELS:
+            return BinnedPlane(self.mask, SMOOTH_BINNED_PX)
+        return LocalPlane(self.mask, SMOOTH_PX)
 
     @cached_property
     def region(self) -> Region:
@@ -99,6 +129,10 @@ class ImagePyramid:
     masks : MaskPyramid
     levels : dict of int to ndarray of float32, optional
         Means that are known already.
+    smooth : ndarray of float32, optional
+        A part of the image that all pixels have, ignored ones too, and that is not in `sums`. Where
+        single pixels are ignored, the mean of the others is not that of the block's middle: on a slope
+        the mask itself would show, and stand still.
     """
 
     def __init__(
@@ -106,25 +140,32 @@ class ImagePyramid:
         sums: dict[int, NDArray[np.float32]],
         masks: MaskPyramid,
         levels: dict[int, NDArray[np.float32]] | None = None,
+        smooth: NDArray[np.float32] | None = None,
     ) -> None:
         self.masks = masks
         self._lock = RLock()
         self._sums = sums
+        self._smooth = None if smooth is None else {1: smooth}
         self._levels = {b: LevelImage(means, masks.level(b)) for b, means in (levels or {}).items()}
 
     def level(self, b: int) -> LevelImage:
         """Return the image binned by `b`, a power of two; rows that do not fill a block are left out."""
         with self._lock:
             if b not in self._levels:
-                sums = self._block_sums(b)
+                sums = _block_sums(self._sums, b)
                 means = sums if b == 1 else sums * self.masks.weights(b)
+                if self._smooth is not None:
+                    part = np.float32(1 / b**self.masks.mask.ndim)
+                    means += self.masks.level(b) * (part * _block_sums(self._smooth, b))
                 self._levels[b] = LevelImage(means, self.masks.level(b))
             return self._levels[b]
 
-    def _block_sums(self, b: int) -> NDArray[np.float32]:
-        if b not in self._sums:
-            self._sums[b] = halved(self._block_sums(b // 2))
-        return self._sums[b]
+
+def _block_sums(sums: dict[int, NDArray[np.float32]], b: int) -> NDArray[np.float32]:
+    """Return the sums over blocks of `b` pixels per axis, and keep those on the way."""
+    if b not in sums:
+        sums[b] = halved(_block_sums(sums, b // 2))
+    return sums[b]
 
 
 def eroded(mask: NDArray[np.bool_], radius: int, *, beyond: bool = False) -> NDArray[np.bool_]:
