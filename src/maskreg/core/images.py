@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from maskreg.core.sample import sampled_rows
 from maskreg.errors import InputError, InputTypeError
 
 
@@ -48,7 +49,26 @@ def checked_image(
         valid = valid & np.isfinite(pixels)
     # one layout, writeable or not in the caller's hands: one compiled kernel serves all, and sums run
     # in one order, so that the same image gives the same bits
-    return checked_pixels(name, pixels), np.require(valid, requirements=["C", "W"])
+    return checked_pixels(name, _counts(pixels, valid)), np.require(valid, requirements=["C", "W"])
+
+
+def _counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return floats that hold whole numbers, none negative, as integers; others as they are.
+
+    Counts that were converted are still counts, and as noisy.
+    """
+    if pixels.dtype.kind != "f" or not valid.any():
+        return pixels
+    rows = sampled_rows(valid)
+    if not _are_whole(pixels[rows][valid[rows]]) or not _are_whole(pixels[valid]):
+        return pixels
+    greatest = pixels[valid].max()
+    dtype = next((kind for kind in (np.uint16, np.uint32) if greatest <= np.iinfo(kind).max), None)
+    return pixels if dtype is None else np.where(valid, pixels, 0).astype(dtype)
+
+
+def _are_whole(values: NDArray[Any]) -> bool:
+    return bool((values >= 0).all() and (values == np.floor(values)).all())
 
 
 def every_pixel_counts(image: ArrayLike, mask: ArrayLike | None) -> bool:
