@@ -17,6 +17,7 @@ from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.reference import NARROWING, MaskedSide
 from maskreg.core.refine import refine
+from maskreg.core.seen_errors import seen_covariance
 from maskreg.core.settle import settle
 from maskreg.core.shared_noise import scaled, seen_noise
 from maskreg.core.sharp import edges_matter, off_edges
@@ -115,14 +116,23 @@ def place(
 
 
 def _with_shared_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
-    """Return a refined place with the covariance that noise has which neighbours share."""
+    """Return a refined place with the covariance that noise has which neighbours share.
+
+    Where scattered pixels are filled in, with that of all that the residual shows.
+    """
     b, gaussian = known.bin, known.gaussian
     shift = known.shift / b
     lag = nearest_lag(shift)
-    block, normal = masked.side.block(b, gaussian), masked.normal(b, gaussian, lag)
+    template, normal = masked.side.template(b, gaussian), masked.normal(b, gaussian, lag)
+    if normal is not None and masked.holes(b) is not None:
+        with masked.interpolable(moving, b) as pixels:
+            usable = masked.usable(b).mask
+            told = b**2 * seen_covariance(template, normal, pixels, usable, shift, lag, known.gain)
+        open_ = normal.blind @ normal.blind.T
+        return replace(known, covariance=told + open_ @ known.covariance @ open_)
+    block = masked.side.block(b, gaussian)
     if block is None or normal is None:
         return known
-    template = masked.side.template(b, gaussian)
     with masked.interpolable(moving, b) as pixels:
         seen = seen_noise(block, template, pixels, masked.usable(b).mask, shift, lag, known.gain)
     return known if seen is None else replace(known, covariance=scaled(known.covariance, normal, seen))

@@ -42,6 +42,8 @@ class Prepared:
         What was taken off, and by what the values were divided before.
     flat : bool
         Whether the valid pixels have no variance, or there are none.
+    filled : dict of int to ndarray of float32
+        Levels whose scattered ignored pixels were filled in (`maskreg.core.holes`).
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Prepared:
         self.masks = masks
         self.mask = masks.mask
         self.detector = detector
+        self.filled: dict[int, NDArray[np.float32]] = {}
         if detector.counts and pixels.ndim == 2 and pixels.dtype.itemsize <= COUNTED_BYTES:
             self.scale = 1.0
             self.mean = _masked_mean(detector, pixels, self.mask) if mean is None else mean

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.bands import NOISE_KNOWN, Band, band_of, seen_bands, visible_part
 from maskreg.core.expansion import Lever, Rings, find_lever, find_rings
-from maskreg.core.fill import filled
+from maskreg.core.holes import Holes
 from maskreg.core.noise import NoiseCurve, counting_curve, noise_curve, sample
 from maskreg.core.plan import CHEAP_PIXELS, Plan, make_plan
 from maskreg.core.prepared import Prepared
@@ -40,6 +40,9 @@ NARROWING = 2.5
 
 STRICT_PART = 0.25
 """Where whole neighbourhoods keep less than this part of the valid pixels the mask is scattered."""
+
+WHOLE_PART = 0.85
+"""Where less than this part of the valid pixels has none but valid neighbours, ignored ones are filled in."""
 
 LAG_STEPS = 256
 """The normal matrices change slowly with the lag: steps of this part of the shorter side will do."""
@@ -245,6 +248,7 @@ class MaskedSide:
         self._searches: dict[tuple[int, bool], LevelSearch] = {}
         self._safe: dict[tuple[int, int], NDArray[np.bool_]] = {}
         self._scattered: dict[int, bool] = {}
+        self._holes: dict[int, Holes | None] = {}
         self._usable: dict[int, Region] = {}
         self._surrounds: dict[int, Surround] = {}
         self._normal: dict[tuple[int, float | None, tuple[int, ...]], NormalMatrices | None] = {}
@@ -309,10 +313,7 @@ class MaskedSide:
             return self._safe[b, radius]
 
     def scattered(self, b: int) -> bool:
-        """Return whether hardly any pixel of moving has valid neighbours at level `b`.
-
-        Then ignored pixels are filled in from their neighbours before interpolation.
-        """
+        """Return whether hardly any pixel of moving has valid neighbours at level `b`."""
         with self._lock:
             if b not in self._scattered:
                 valid = self.masks.level(b)
@@ -321,14 +322,24 @@ class MaskedSide:
                 )
             return self._scattered[b]
 
-    def usable(self, b: int) -> Region:
-        """Return at which pixels of level `b` moving may be interpolated."""
+    def holes(self, b: int) -> Holes | None:
+        """Return what fills the ignored pixels of level `b` of moving; None where they are few, or areas."""
         scattered = self.scattered(b)
         with self._lock:
+            if b not in self._holes:
+                mask = self.masks.level(b)
+                whole = np.count_nonzero(eroded(mask, 1, beyond=True))
+                many = scattered or whole < WHOLE_PART * np.count_nonzero(mask)
+                self._holes[b] = Holes(mask) if many else None
+            return self._holes[b]
+
+    def usable(self, b: int) -> Region:
+        """Return at which pixels of level `b` moving may be interpolated."""
+        holes = self.holes(b)
+        with self._lock:
             if b not in self._usable:
-                self._usable[b] = Region(
-                    self.masks.level(b) if scattered else where_interpolable(self.masks.level(b))
-                )
+                mask = where_interpolable(self.masks.level(b)) if holes is None else holes.usable
+                self._usable[b] = Region(mask)
             return self._usable[b]
 
     @contextmanager
@@ -337,12 +348,14 @@ class MaskedSide:
 
         Meanwhile nothing else may read that level of moving.
         """
-        image = moving.level(b)
-        if self.scattered(b):
-            yield filled(image.pixels, image.mask)
+        pixels, holes = moving.level(b).pixels, self.holes(b)
+        if holes is not None:
+            if b not in moving.filled:
+                moving.filled[b] = holes(pixels)
+            yield moving.filled[b]
             return
-        with self._surround(b).continued(image.pixels) as pixels:
-            yield pixels
+        with self._surround(b).continued(pixels) as continued:
+            yield continued
 
     def _surround(self, b: int) -> Surround:
         with self._lock:

@@ -159,8 +159,8 @@ def plain_residual_products(
     gain: float,
 ) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
     """Return number of common pixels, products and pairs, as in `Seen`."""
-    values, inside = _interpolated(moving, block.slices, shift)
-    common = template.mask[block.slices] & _shifted(usable, block.slices, lag) & inside
+    values, inside = interpolated(moving, block.slices, shift)
+    common = template.mask[block.slices] & shifted(usable, block.slices, lag) & inside
     n = int(np.count_nonzero(common))
     if n == 0:
         none = np.zeros((2 * REACH + 1,) * moving.ndim)
@@ -170,7 +170,7 @@ def plain_residual_products(
     return n, _lagged(residual), _lagged(common.astype(np.float32))
 
 
-def _interpolated(
+def interpolated(
     image: NDArray[np.float32], block: tuple[slice, ...], shift: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return image(x - shift) for the places x of a block, and where no tap is beyond the border."""
@@ -193,7 +193,7 @@ def _interpolated(
     return values, inside
 
 
-def _shifted(mask: NDArray[np.bool_], block: tuple[slice, ...], lag: tuple[int, ...]) -> NDArray[np.bool_]:
+def shifted(mask: NDArray[np.bool_], block: tuple[slice, ...], lag: tuple[int, ...]) -> NDArray[np.bool_]:
     """Return mask(x - lag) for the places x of a block, False beyond the border."""
     out = np.zeros([part.stop - part.start for part in block], bool)
     here, there = overlap_slices(

@@ -1,0 +1,120 @@
+"""Scattered ignored pixels: filled well enough, nothing made of a slope, and sigma says what is left."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import maskreg
+from maskreg.core.holes import NEAR, NOISIEST, Holes
+from maskreg.testing import Rings, Spots, Texture, pair_bound, simulate_pair
+
+SHAPE = (192, 192)
+
+
+def scattered(part: float, seed: int, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
+    return np.random.default_rng(seed).random(shape) >= part
+
+
+@pytest.mark.parametrize("shape", [(200,), (60, 50), (18, 20, 22)])
+def test_a_parabola_is_filled_exactly(shape):
+    mask = scattered(0.3, 0, shape)
+    places = np.indices(shape).astype(np.float64)
+    surface = 3 + sum((k + 1) * (x / 9) ** 2 + x / 7 for k, x in enumerate(places))
+    surface = (surface - surface.mean()) / surface.std()
+    holes = Holes(mask)
+    found = holes(np.where(mask, surface, 0).astype(np.float32))
+    good = np.zeros(shape, bool)
+    good[tuple(slice(4, -4) for _ in shape)] = True
+    good &= holes.usable | ~mask
+    near_usable = good & holes.usable
+    assert near_usable.any()
+    # everything that interpolation next to a usable pixel meets
+    for axis in range(len(shape)):
+        for step in (-NEAR, NEAR):
+            moved = np.roll(near_usable, step, axis)
+            np.testing.assert_allclose(found[moved], surface[moved], atol=2e-3)
+    np.testing.assert_array_equal(found[mask], np.float32(surface)[mask])
+
+
+def test_what_is_filled_next_to_usable_pixels_is_no_noisier_than_they_are():
+    mask = scattered(0.5, 1)
+    holes = Holes(mask)
+    rng = np.random.default_rng(2)
+    noise = [holes(np.where(mask, rng.normal(size=SHAPE), 0).astype(np.float32)) for _ in range(200)]
+    near = ~mask & np.roll(holes.usable, 1, 0)
+    assert near.mean() > 0.1
+    assert np.var(noise, axis=0)[near].max() < 1.5 * NOISIEST
+
+
+def test_the_rim_of_an_area_is_not_interpolated():
+    mask = scattered(0.2, 3)
+    mask[60:120, 40:90] = False
+    usable = Holes(mask).usable
+    assert usable.sum() > 0.8 * mask.sum()
+    # between two lines of valid pixels beside it, extrapolation is too noisy
+    assert usable[59, 45:85].mean() < 0.5 * usable[30, 45:85].mean()
+
+
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("noise", [0.0, 0.01, 1.0])
+def test_a_slope_alone_is_never_placed(same, noise):
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        y, x = np.indices((256, 256))
+        slope, angle = rng.choice([0.1, 1, 10, 100]), rng.uniform(0, 2 * np.pi)
+        ramp = slope * (np.cos(angle) * y + np.sin(angle) * x)
+        images = [ramp + 3 * k * slope + noise * rng.normal(size=ramp.shape) for k in range(2)]
+        masks = [
+            scattered(0.5, 10 + seed, ramp.shape),
+            scattered(0.5, 10 + seed + 100 * (not same), ramp.shape),
+        ]
+        found = maskreg.register(*images, *masks)
+        assert not found.ok, (seed, slope, found)
+
+
+@pytest.mark.parametrize("part", [0.08, 0.2, 0.5])
+@pytest.mark.parametrize(("scene", "worst"), [(Rings, 1.6), (Texture, 2.6)])
+def test_scattered_pixels_cost_little_and_sigma_is_true(scene, worst, part):
+    errors, over_sigma, bounds = [], [], []
+    for seed in range(8):
+        rng, mask = np.random.default_rng([3, seed]), scattered(part, seed)
+        pattern, drift = scene(SHAPE, seed), rng.uniform(-10, 10, 2)
+        pair = simulate_pair(pattern, drift, 100.0, mask, rng)
+        found = maskreg.register(pair.reference, pair.moving, mask, mask)
+        assert found.ok, found.reason
+        errors.append(found.shift + drift)
+        over_sigma.append(errors[-1] / found.uncertainty)
+        bounds.append(np.diag(pair_bound(pattern, drift, mask, 100.0)))
+    assert np.sqrt(np.mean(np.square(errors)) / np.mean(bounds)) < worst
+    assert 0.5 < np.sqrt(np.mean(np.square(over_sigma))) < 1.4
+
+
+@pytest.mark.parametrize("part", [0.08, 0.2, 0.5])
+def test_sharp_spots_are_no_surer_than_they_are(part):
+    over_sigma = []
+    for seed in range(8):
+        rng, mask = np.random.default_rng([3, seed]), scattered(part, seed)
+        drift = rng.uniform(-10, 10, 2)
+        pair = simulate_pair(Spots(SHAPE, seed), drift, 100.0, mask, rng)
+        found = maskreg.register(pair.reference, pair.moving, mask, mask)
+        assert found.ok, found.reason
+        over_sigma.append((found.shift + drift) / found.uncertainty)
+    # with white noise of the residual's size 2 to 11
+    assert np.sqrt(np.mean(np.square(over_sigma))) < 2
+
+
+def test_whole_numbers_in_floats_are_counts():
+    rng, mask = np.random.default_rng(5), scattered(0.0, 0)
+    pair = simulate_pair(Rings(SHAPE), (3.3, -2.1), 20.0, mask, rng)
+    counts = [image.astype(np.uint16) for image in (pair.reference, pair.moving)]
+    answers = [
+        maskreg.register(*(image.astype(dtype) for image in counts))
+        for dtype in (np.uint16, np.float32, float)
+    ]
+    for other in answers[1:]:
+        np.testing.assert_array_equal(other.shift, answers[0].shift)
+        np.testing.assert_array_equal(other.covariance, answers[0].covariance)
+    holed = counts[0].astype(float)
+    holed[5:9, 7] = np.nan
+    assert maskreg.register(holed, counts[1].astype(float)).ok
