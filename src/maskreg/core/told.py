@@ -80,6 +80,9 @@ def told_place(
     off = shifts - mean.reshape((-1,) + (1,) * len(shift))
     covariance = np.tensordot(off * probability, off, (range(1, off.ndim),) * 2)
     covariance += np.eye(len(shift)) / (12 * BETWEEN**2)
+    if masked.holes(b) is not None:
+        # where one mask of scattered pixels meets itself more pairs are valid: maps lean to that lag
+        covariance += np.eye(len(shift)) * level.reach**2 / 3
     return Place(b * mean, float(b) ** 2 * covariance, b, True, nowhere(len(shift)), doubted=not shown)
 
 
