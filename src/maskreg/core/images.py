@@ -49,10 +49,16 @@ def checked_image(
         valid = valid & np.isfinite(pixels)
     # one layout, writeable or not in the caller's hands: one compiled kernel serves all, and sums run
     # in one order, so that the same image gives the same bits
-    return checked_pixels(name, _counts(pixels, valid)), np.require(valid, requirements=["C", "W"])
+    return checked_pixels(name, pixels), np.require(valid, requirements=["C", "W"])
 
 
-def _counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
+def every_pixel_counts(image: ArrayLike, mask: ArrayLike | None) -> bool:
+    """Whether an image can have no ignored pixel: integers without any mask."""
+    integers = isinstance(image, np.ndarray) and image.dtype.kind in "bui"
+    return mask is None and integers and not np.ma.isMaskedArray(image)
+
+
+def as_counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
     """Return floats that hold whole numbers, none negative, as integers; others as they are.
 
     Counts that were converted are still counts, and as noisy.
@@ -69,12 +75,6 @@ def _counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
 
 def _are_whole(values: NDArray[Any]) -> bool:
     return bool((values >= 0).all() and (values == np.floor(values)).all())
-
-
-def every_pixel_counts(image: ArrayLike, mask: ArrayLike | None) -> bool:
-    """Whether an image can have no ignored pixel: integers without any mask."""
-    integers = isinstance(image, np.ndarray) and image.dtype.kind in "bui"
-    return mask is None and integers and not np.ma.isMaskedArray(image)
 
 
 def checked_pixels(name: str, image: ArrayLike) -> NDArray[Any]:

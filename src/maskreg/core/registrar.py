@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.images import (
+    as_counts,
     check_same_axes,
     checked_image,
     checked_mask,
@@ -70,7 +71,8 @@ class Registrar:
         smoothing: float | str = "auto",
     ) -> None:
         self.options = Options(max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing)
-        self._pixels, self._mask = checked_image("reference", reference, reference_mask)
+        pixels, self._mask = checked_image("reference", reference, reference_mask)
+        self._pixels = as_counts(pixels, self._mask)
         self.options.limits(self._pixels.ndim)  # says now, not at the first frame, if they do not fit
         static = None if moving_mask is None else _static_mask(moving_mask, self._pixels.ndim)
         self._masks = _KnownMasks(static)
@@ -106,6 +108,7 @@ class Registrar:
             pixels, mask = checked_image("moving", moving, moving_mask)
             check_same_axes(self._pixels, pixels)
             masks = self._masks.of(mask)
+            pixels = as_counts(pixels, masks.mask)
         detector = detector_for(self.options, [(self._pixels, self._mask), (pixels, masks.mask)])
         side = self._side(detector)
         image = Prepared(pixels, masks, side.image.detector, side.image.mean)
