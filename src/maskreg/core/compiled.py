@@ -52,13 +52,21 @@ class _LeanResult(CompileResultCacheImpl):  # type: ignore[misc]
 
     def reduce(self, cres: Any) -> tuple[Any, ...]:
         """Return what is kept: as the compiler does, but for code that only other functions need."""
-        library, description, environment, signature, object_mode, lifted, _, *rest = super().reduce(cres)
-        name, kind, (machine_code, _) = library
-        # what is declared here tells the compiler that the machine code has it
-        declared = f'define void @"{description.llvm_cpython_wrapper_name}"() {{ ret void }}'
-        needed = llvmlite.binding.parse_assembly(declared).as_bitcode()
-        lean = name, kind, (machine_code, needed)
-        return lean, description, environment, signature, object_mode, lifted, "", *rest
+        whole: tuple[Any, ...] = super().reduce(cres)
+        try:
+            return _lean(whole)
+        except (AttributeError, TypeError, ValueError):
+            return whole  # another version keeps it in another form: as it is, then
+
+
+def _lean(whole: tuple[Any, ...]) -> tuple[Any, ...]:
+    library, description, environment, signature, object_mode, lifted, _, *rest = whole
+    name, kind, (machine_code, _) = library
+    # what is declared here tells the compiler that the machine code has it
+    declared = f'define void @"{description.llvm_cpython_wrapper_name}"() {{ ret void }}'
+    needed = llvmlite.binding.parse_assembly(declared).as_bitcode()
+    lean = name, kind, (machine_code, needed)
+    return lean, description, environment, signature, object_mode, lifted, "", *rest
 
 
 class _LeanCache(FunctionCache):  # type: ignore[misc]
