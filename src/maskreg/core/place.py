@@ -118,13 +118,15 @@ def place(
 def _with_shared_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
     """Return a refined place with the covariance that noise has which neighbours share.
 
-    Where scattered pixels are filled in, with that of all that the residual shows.
+    Where scattered pixels are filled in, or nobody tells which pixels are noisier, with that of all that the
+    residual shows.
     """
     b, gaussian = known.bin, known.gaussian
     shift = known.shift / b
     lag = nearest_lag(shift)
     template, normal = masked.side.template(b, gaussian), masked.normal(b, gaussian, lag)
-    if normal is not None and masked.holes(b) is not None:
+    uneven = masked.holes(b) is not None or not masked.side.image.detector.counts
+    if normal is not None and uneven:
         with masked.interpolable(moving, b) as pixels:
             usable = masked.usable(b).mask
             told = b**2 * seen_covariance(template, normal, pixels, usable, shift, lag, known.gain)

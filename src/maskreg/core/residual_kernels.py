@@ -1,9 +1,10 @@
-"""The compiled lagged products of a block of a 2-D residual.
+"""The compiled sums over a 2-D residual: lagged products of a block, and sums over boxes.
 
 ============================  ==========================================
 kernel                        plain twin
 ============================  ==========================================
 `seen_noise_2d`               `maskreg.core.shared_noise.plain_seen_noise`
+`box_sums_2d`                 `maskreg.core.seen_errors.plain_box_sums`
 ============================  ==========================================
 """
 
@@ -101,3 +102,58 @@ def seen_noise_2d(  # type: ignore[no-untyped-def]
             total = (weights[axis] * products / np.maximum(pairs, 1.0)).sum() / middle
             seen[axis] = max(total * (1 + kept) / 2, 0.0)
     return n, products, pairs, seen
+
+
+@kernel
+def box_sums_2d(  # type: ignore[no-untyped-def]
+    pixels, mask, gradient, moving, usable, lag, shift, gain, box
+):
+    """Return sums over boxes of the reference, (4, boxes down, boxes across), and those over all pixels.
+
+    Of each component of the gradient times the residual, then of the components themselves, over the common
+    pixels; and number and sum of the residual of these. `lag` is the one at which the usable pixels of moving
+    are taken.
+    """
+    taps_y, taps_x = np.empty(6), np.empty(6)
+    oy, ox = _taps(-shift[0], taps_y), _taps(-shift[1], taps_x)
+    wy, wx = taps_y.astype(np.float32), taps_x.astype(np.float32)
+    iy, ix = lag
+    rows, columns = moving.shape
+    # beyond these a tap would be outside of moving, or the usable pixel
+    top, bottom = max(0, -oy, iy), min(pixels.shape[0], rows - oy - 5, rows + iy)
+    left, right = max(0, -ox, ix), min(pixels.shape[1], columns - ox - 5, columns + ix)
+    length = max(0, right - left)
+    sums = np.zeros((4, -(-pixels.shape[0] // box), -(-pixels.shape[1] // box)))
+    ring = np.zeros((6, length), np.float32)
+    value, common = np.zeros(length, np.float32), np.zeros(length, np.float32)
+    ready = top + oy - 1
+    n = 0
+    total = 0.0
+    for i in range(top, bottom if length else top):
+        while ready < i + oy + 5:
+            ready += 1
+            _interpolate_row(moving[ready], left + ox, wx, ring[ready % 6])
+        a, m, v = pixels[i, left:right], mask[i, left:right], usable[i - iy, left - ix : right - ix]
+        p, q, r = ring[(i + oy) % 6], ring[(i + oy + 1) % 6], ring[(i + oy + 2) % 6]
+        s, t, z = ring[(i + oy + 3) % 6], ring[(i + oy + 4) % 6], ring[(i + oy + 5) % 6]
+        row = np.float32(0)
+        count = np.float32(0)
+        for j in range(length):
+            u = wy[0] * p[j] + wy[1] * q[j] + wy[2] * r[j] + wy[3] * s[j] + wy[4] * t[j] + wy[5] * z[j]
+            one = np.float32(m[j] & v[j])
+            common[j] = one
+            value[j] = (a[j] - gain * u) * one
+            row += value[j]
+            count += one
+        total += float(row)
+        n += int(count)
+        for axis in range(2):
+            g = gradient[axis, i, left:right]
+            for k in range(left // box, (right + box - 1) // box):
+                product, alone = np.float32(0), np.float32(0)
+                for j in range(max(0, k * box - left), min(length, (k + 1) * box - left)):
+                    product += g[j] * value[j]
+                    alone += g[j] * common[j]
+                sums[axis, i // box, k] += product
+                sums[2 + axis, i // box, k] += alone
+    return sums, n, total
