@@ -69,7 +69,7 @@ def seen_covariance(
         boxes = _windows(boxes, axis)
     few = np.sqrt([_for_few(box) for box in boxes])
     turned = normal.inverse @ (few[:, None] * boxes.reshape(ndim, -1))
-    return np.asarray(turned @ turned.T) / SHARED**ndim
+    return np.asarray(turned @ turned.T / SHARED**ndim)
 
 
 def _windows(boxes: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
