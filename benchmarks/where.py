@@ -39,7 +39,7 @@ STEPS = [
     ("  settle", "maskreg.core.place", "settle"),
     ("  refine", "maskreg.core.place", "refine"),
     ("    passes over the pixels", "maskreg.core.refine", "compiled_steps"),
-    ("  noise that neighbours share", "maskreg.core.place", "_with_shared_noise"),
+    ("  noise that the residual shows", "maskreg.core.place", "_with_seen_noise"),
     ("  do rings expand?", "maskreg.core.place", "_without_expansion"),
     ("  normal matrices", "maskreg.core.reference", "MaskedSide.normal"),
     ("one pixel?", "maskreg.core.journey", "_one_pixel_made"),

@@ -66,9 +66,12 @@ def as_counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
     if pixels.dtype.kind != "f" or not valid.any():
         return pixels
     rows = sampled_rows(valid)
-    if not _are_whole(pixels[rows][valid[rows]]) or not _are_whole(pixels[valid]):
+    if not _are_whole(pixels[rows][valid[rows]]):  # most other floats need not be read whole
         return pixels
-    greatest = pixels[valid].max()
+    values = pixels[valid]
+    if not _are_whole(values):
+        return pixels
+    greatest = values.max()
     dtype = next((kind for kind in (np.uint16, np.uint32) if greatest <= np.iinfo(kind).max), None)
     return pixels if dtype is None else np.where(valid, pixels, 0).astype(dtype)
 

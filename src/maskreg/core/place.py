@@ -112,28 +112,29 @@ def place(
             known = _stage(masked, moving, level, gaussian, known, PASSING_STEP) or known
     if coarse or not known.refined:
         return known
-    return _without_expansion(masked, moving, _with_shared_noise(masked, moving, known))
+    return _without_expansion(masked, moving, _with_seen_noise(masked, moving, known))
 
 
-def _with_shared_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
-    """Return a refined place with the covariance that noise has which neighbours share.
+def _with_seen_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
+    """Return a refined place with the covariance that the residual shows.
 
-    Where scattered pixels are filled in, or nobody tells which pixels are noisier, with that of all that the
-    residual shows.
+    Of noise that neighbours share; where scattered pixels are filled in, or nobody tells which pixels are
+    noisier, of whatever makes it.
     """
     b, gaussian = known.bin, known.gaussian
     shift = known.shift / b
     lag = nearest_lag(shift)
     template, normal = masked.side.template(b, gaussian), masked.normal(b, gaussian, lag)
-    uneven = masked.holes(b) is not None or not masked.side.image.detector.counts
-    if normal is not None and uneven:
+    if normal is None:
+        return known
+    if masked.holes(b) is not None or not masked.side.image.detector.counts:
         with masked.interpolable(moving, b) as pixels:
             usable = masked.usable(b).mask
             told = b**2 * seen_covariance(template, normal, pixels, usable, shift, lag, known.gain)
         open_ = normal.blind @ normal.blind.T
         return replace(known, covariance=told + open_ @ known.covariance @ open_)
     block = masked.side.block(b, gaussian)
-    if block is None or normal is None:
+    if block is None:
         return known
     with masked.interpolable(moving, b) as pixels:
         seen = seen_noise(block, template, pixels, masked.usable(b).mask, shift, lag, known.gain)

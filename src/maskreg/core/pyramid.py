@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.plan import CHEAP_PIXELS
 from maskreg.core.runs import Region
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ SMOOTH_PX = 2.5
 """Sigma of the window of the local plane that is binned apart, px,"""
 
 SMOOTH_BINNED_PX = 10.0
-"""and of images of more pixels than this, of which it is fitted to binned ones:"""
-
-SMOOTH_PIXELS = 2**17
+"""and of images too large to be searched cheaply, of which it is fitted to binned ones."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class MaskPyramid:
         """The operator that tells the smooth part of an image with this mask."""
         from maskreg.core.detail import BinnedPlane, LocalPlane
 
-        if self.mask.ndim == 2 and self.mask.size > SMOOTH_PIXELS:
+        if self.mask.ndim == 2 and self.mask.size > CHEAP_PIXELS:
             return BinnedPlane(self.mask, SMOOTH_BINNED_PX)
         return LocalPlane(self.mask, SMOOTH_PX)
 

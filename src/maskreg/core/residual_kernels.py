@@ -39,6 +39,27 @@ def _lagged_products(values, stride, reach, out):  # type: ignore[no-untyped-def
             out[reach - dy, reach - dx] = total
 
 
+@inlined
+def _residual_row(ring, first, wy, a, m, v, gain, value, common):  # type: ignore[no-untyped-def]
+    """Fill a row of the residual, zero where not common, and where it is; return its sum and their number.
+
+    `ring` holds the six rows of moving from `first` on, interpolated along themselves; a, m, v are the
+    reference, its mask and the usable pixels of moving.
+    """
+    p, q, r = ring[first % 6], ring[(first + 1) % 6], ring[(first + 2) % 6]
+    s, t, z = ring[(first + 3) % 6], ring[(first + 4) % 6], ring[(first + 5) % 6]
+    total = np.float32(0)
+    count = np.float32(0)
+    for j in range(value.size):
+        u = wy[0] * p[j] + wy[1] * q[j] + wy[2] * r[j] + wy[3] * s[j] + wy[4] * t[j] + wy[5] * z[j]
+        one = np.float32(m[j] & v[j])
+        common[j] = one
+        value[j] = (a[j] - gain * u) * one
+        total += (a[j] - gain * u) * one
+        count += one
+    return total, count
+
+
 @kernel
 def seen_noise_2d(  # type: ignore[no-untyped-def]
     pixels, mask, moving, usable, y0, y1, x0, x1, lag, shift, gain, reach, weights
@@ -74,17 +95,7 @@ def seen_noise_2d(  # type: ignore[no-untyped-def]
         start = (i - y0) * stride + left - x0
         value, w = values[start : start + length], common[start : start + length]
         a, m, v = pixels[i, left:right], mask[i, left:right], usable[i - iy, left - ix : right - ix]
-        p, q, r = ring[(i + oy) % 6], ring[(i + oy + 1) % 6], ring[(i + oy + 2) % 6]
-        s, t, z = ring[(i + oy + 3) % 6], ring[(i + oy + 4) % 6], ring[(i + oy + 5) % 6]
-        row = np.float32(0)
-        count = np.float32(0)
-        for j in range(length):
-            u = wy[0] * p[j] + wy[1] * q[j] + wy[2] * r[j] + wy[3] * s[j] + wy[4] * t[j] + wy[5] * z[j]
-            one = np.float32(m[j] & v[j])
-            w[j] = one
-            value[j] = (a[j] - gain * u) * one
-            row += (a[j] - gain * u) * one
-            count += one
+        row, count = _residual_row(ring, i + oy, wy, a, m, v, gain, value, w)
         total += float(row)
         n += int(count)
     mean = np.float32(total / max(n, 1))
@@ -134,17 +145,7 @@ def box_sums_2d(  # type: ignore[no-untyped-def]
             ready += 1
             _interpolate_row(moving[ready], left + ox, wx, ring[ready % 6])
         a, m, v = pixels[i, left:right], mask[i, left:right], usable[i - iy, left - ix : right - ix]
-        p, q, r = ring[(i + oy) % 6], ring[(i + oy + 1) % 6], ring[(i + oy + 2) % 6]
-        s, t, z = ring[(i + oy + 3) % 6], ring[(i + oy + 4) % 6], ring[(i + oy + 5) % 6]
-        row = np.float32(0)
-        count = np.float32(0)
-        for j in range(length):
-            u = wy[0] * p[j] + wy[1] * q[j] + wy[2] * r[j] + wy[3] * s[j] + wy[4] * t[j] + wy[5] * z[j]
-            one = np.float32(m[j] & v[j])
-            common[j] = one
-            value[j] = (a[j] - gain * u) * one
-            row += value[j]
-            count += one
+        row, count = _residual_row(ring, i + oy, wy, a, m, v, gain, value, common)
         total += float(row)
         n += int(count)
         for axis in range(2):
