@@ -1,8 +1,9 @@
 """The peers: each a function from a pair to an answer, with what it needs to do its best.
 
 None of them says how sure it is. Behind the mask each is given the mean of the valid pixels
-instead of the garbage, since their filters and interpolation reach over its edge. Where a start
-is asked for, some are given the truth rounded to whole pixels, the best any search could do.
+instead of the garbage, since their filters and interpolation reach over its edge; one is also
+given the images as they are. Where a start is asked for, some are given the truth rounded to
+whole pixels, the best any search could do.
 """
 
 from __future__ import annotations
@@ -73,15 +74,21 @@ def pystackreg_translation(case: Case) -> Answer:
 
 def opencv_ecc_rounded(case: Case) -> Answer:
     """Start from the truth rounded to whole pixels."""
-    return _opencv(case, np.rint(case.shift))
+    return _opencv(case, _filled(case), np.rint(case.shift))
 
 
 def opencv_ecc_scratch(case: Case) -> Answer:
     """Start from no shift at all."""
-    return _opencv(case, np.zeros(2))
+    return _opencv(case, _filled(case), np.zeros(2))
 
 
-def _opencv(case: Case, start: NDArray[np.float64]) -> Answer:
+def opencv_ecc_unfilled(case: Case) -> Answer:
+    """Start from the truth rounded to whole pixels; the garbage is left to the masks."""
+    images = [image.astype(np.float32) for image in (case.reference, case.moving)]
+    return _opencv(case, images, np.rint(case.shift))
+
+
+def _opencv(case: Case, images: list[NDArray[np.float32]], start: NDArray[np.float64]) -> Answer:
     import cv2
 
     cv2.setNumThreads(1)
@@ -91,7 +98,7 @@ def _opencv(case: Case, start: NDArray[np.float64]) -> Answer:
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 200, 1e-8)
     try:
         _, warp = cv2.findTransformECCWithMask(
-            *_filled(case), valid, valid, warp, cv2.MOTION_TRANSLATION, criteria, 5
+            *images, valid, valid, warp, cv2.MOTION_TRANSLATION, criteria, 5
         )
     except cv2.error:  # it has not converged
         return _answer(None)
@@ -139,5 +146,10 @@ PEERS: dict[str, tuple[str, str, Tool]] = {
     f"SimpleITK correlation, {ROUNDED}": ("SimpleITK", "ImageRegistrationMethod", simpleitk_correlation),
     f"OpenCV ECCWithMask, {ROUNDED}": ("cv2", "findTransformECCWithMask", opencv_ecc_rounded),
     "OpenCV ECCWithMask, from scratch": ("cv2", "findTransformECCWithMask", opencv_ecc_scratch),
+    f"OpenCV ECCWithMask, {ROUNDED}, nothing filled in": (
+        "cv2",
+        "findTransformECCWithMask",
+        opencv_ecc_unfilled,
+    ),
 }
 """By the name in the table: package, what it must have, and the tool."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,17 @@ Measured = dict[str, dict[Cell, Outcomes]]
 BINS = 10
 """Of the fractional shift."""
 
-STYLES = ("o-", "s--", "d--", "^--", "v--", "<:", ">:", "x:")
+BEYOND = ("scikit-image", "no masks", "nothing filled in")
+"""Words in the names of tools whose locking is beyond the axis."""
+
+STYLES = ("o-", "s--", "d--", "^--", "v--", "<:", ">:", "x:", "+-.")
 
 
 def plot_dose(measured: Measured, path: Path) -> None:
     """Draw the RMSE of each tool over the dose, a panel a scene, failures left out."""
     figure, panels = _panels()
     for scene, panel in zip(SCENES, panels, strict=True):
-        for (tool, cells), style in zip(measured.items(), STYLES, strict=False):
+        for (tool, cells), style in zip(measured.items(), cycle(STYLES), strict=False):
             doses, rmse = [], []
             for cell, outcomes in cells.items():
                 if cell.scene == scene and near(outcomes).any():
@@ -42,9 +46,9 @@ def plot_locking(measured: Measured, path: Path) -> None:
     """Draw the mean error over the fractional shift, a panel a scene, both axes together."""
     figure, panels = _panels()
     for scene, panel in zip(SCENES, panels, strict=True):
-        for (tool, cells), style in zip(measured.items(), STYLES, strict=False):
-            if "scikit-image" in tool or "no masks" in tool:
-                continue  # beyond the axis
+        for (tool, cells), style in zip(measured.items(), cycle(STYLES), strict=False):
+            if any(word in tool for word in BEYOND):
+                continue
             for cell, outcomes in cells.items():
                 if cell.scene == scene and cell.dose == LOCKING_DOSE:
                     centre, mean, spread = _binned(outcomes)
