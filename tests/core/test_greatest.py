@@ -8,7 +8,7 @@ import scipy.fft
 import scipy.ndimage
 
 from maskreg.compat.masked import ncc_map
-from maskreg.core import all_sums, bound_kernels, greatest, lag_blocks, race_kernels, spectra
+from maskreg.core import all_sums, bound_kernels, greatest, lag_blocks, lag_sums, race_kernels, spectra
 from maskreg.core.centred import CentredImage
 from maskreg.core.greatest import greatest_ncc_lag
 from maskreg.core.overlap import overlap_sums, plain_overlap_sums
@@ -178,7 +178,8 @@ def test_blocks_hold_what_their_pixels_do(size: int, offset: tuple[int, int], la
     mask = np.ones(shape, bool)
     mask[10:19, 20:31] = False
     x = np.where(mask, rng.normal(size=shape), 0).astype(np.float32)
-    got = bound_kernels.block_parts_2d(x, mask, size, later, offset, window)
+    of_mask = bound_kernels.mask_blocks_2d(mask, size, later, offset, window)
+    got = [*of_mask, *bound_kernels.block_sums_2d(x, size, offset, window)]
     expected = np.zeros((6, *window))
     parts = np.stack([mask.astype(float), x, x.astype(float) ** 2, np.abs(x)])
     for axis in (1, 2):
@@ -188,7 +189,7 @@ def test_blocks_hold_what_their_pixels_do(size: int, offset: tuple[int, int], la
     for axis in (0, 1):
         every = every & np.roll(every, -1 if later else 1, axis)
         some = some | np.roll(some, -1 if later else 1, axis)
-    expected[:, : parts.shape[1], : parts.shape[2]] = [*parts, every, some & ~every]
+    expected[:, : parts.shape[1], : parts.shape[2]] = [parts[0], every, some & ~every, *parts[1:]]
     np.testing.assert_allclose(got, np.roll(expected, offset, (1, 2)), atol=1e-6)
 
 
@@ -250,7 +251,7 @@ def test_transforms_of_all_sums_bound_every_lag(
         a.deviations[np.unravel_index(np.flatnonzero(masks[0])[40], shape)] = 500 * np.abs(a.deviations).max()
     a, b = (CentredImage.of(image.deviations, mask) for image, mask in zip((a, b), masks, strict=True))
     spans = [(1 - q, p) for p, q in zip(shape, other, strict=True)]
-    sums = all_sums.AllSums.of(a.unit, a.mask, b.unit, b.mask, spans)
+    sums = all_sums.AllSums(a, b, np.dtype(np.float32), spans)
     n, low, high = sums.empty(), sums.empty(), sums.empty()
     errors = sums.errors()
     errors[0] = 0
@@ -351,9 +352,10 @@ def test_transforms_in_bands_equal_those_at_once(monkeypatch: pytest.MonkeyPatch
     images = [rng.normal(size=shape) for shape in ((20, 31), (25, 18), (20, 31))]
     window, spans, pairs = (48, 50), [(-20, 17), (-17, 30)], [(0, 1), (2, 1), (0, 0)]
     for bytes_ in (1, 2**11, 2**20):
-        monkeypatch.setattr(spectra, "BAND_BYTES", bytes_)
+        monkeypatch.setattr(lag_sums, "BAND_BYTES", bytes_)
         got = np.full((3, 37, 47), np.nan)
-        for rows, sums in spectra.lag_sums(images, pairs, window, spans):
+        columns = [lag_sums.Columns(lambda x=x: x, window, x.dtype) for x in images]
+        for rows, sums in lag_sums.lag_sums(columns, pairs, window, spans, np.dtype(float)):
             got[:, rows] = sums
         for (i, j), values in zip(pairs, got, strict=True):
             whole = spectra.cross(*(spectra.transform(images[k], window) for k in (i, j)), window)
@@ -368,8 +370,16 @@ def test_sums_by_transforms_are_wrong_by_less_than_is_said() -> None:
         x[3, 5] = 1e4
         window, spans = tuple(2 * n for n in shape), [(-n + 1, n) for n in shape]
         exact, single = (
-            next(spectra.lag_sums([x.astype(t), y.astype(t)], [(0, 1)], window, spans))[1]
+            next(
+                lag_sums.lag_sums(
+                    [lag_sums.Columns(lambda z=z, t=t: z.astype(t), window, t) for z in (x, y)],
+                    [(0, 1)],
+                    window,
+                    spans,
+                    t,
+                )
+            )[1]
             for t in (np.float64, np.float32)
         )
         wrong = np.abs(exact - single).max() / np.linalg.norm(x) / np.linalg.norm(y)
-        assert 0 < wrong < spectra.rounding(window) / 4
+        assert 0 < wrong < lag_sums.rounding(window) / 4

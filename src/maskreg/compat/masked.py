@@ -8,6 +8,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from maskreg.compat.last_reference import LastReference
 from maskreg.core.all_sums import AllSums
 from maskreg.core.centred import CentredImage
 from maskreg.core.greatest import greatest_ncc_lag
@@ -17,6 +18,9 @@ from maskreg.geometry import lag_axis
 from maskreg.stream import available_cores
 
 keep_freed_memory()
+
+LAST_REFERENCE = LastReference()
+"""Of both functions, and of all threads."""
 
 SMALLEST_THREADED = 512
 """Where no image is as long as this, threads take longer to begin and to meet than they save."""
@@ -43,11 +47,11 @@ def masked_shift(
     The remark says what is wrong with the answer, if anything.
     """
     dtype = float_type(reference, moving)
-    sides = ("reference_image", reference, reference_mask), ("moving_image", moving, moving_mask)
+    names = "reference_image", "moving_image"
     between_centres = (np.array(moving.shape) - np.array(reference.shape)) / 2
     longest = max(*reference.shape, *moving.shape)
     with scipy.fft.set_workers(available_cores() if longest >= SMALLEST_THREADED else 1):
-        a, b = (checked(*side) for side in sides)
+        a, b = checked_pair(names, (reference, moving), (reference_mask, moving_mask))
         if max(reference.size, moving.size) > SMALLEST_SEARCHED:
             lag = greatest_ncc_lag(a, b, overlap_ratio, FAINT * np.finfo(dtype).eps)
             if lag is not None:
@@ -85,27 +89,31 @@ def ncc_map(
     for p, q in zip(a.mask.shape, b.mask.shape, strict=True):
         first = 1 - q + (q - 1) // 2 if same else 1 - q
         spans.append((first, first + p if same else p))
-    x, y = (image.deviations.astype(dtype, copy=False) for image in (a, b))
-    sums = AllSums.of(x, a.mask, y, b.mask, spans)
+    sums = AllSums(a, b, np.dtype(dtype), spans)
     eps = float(np.finfo(dtype).eps)
-    least = [np.dtype(dtype).type(ROUNDINGS * eps * image.energy) for image in (a, b)]
+    least = sums.dtype.type(ROUNDINGS * eps)
     out, root, overlap = sums.empty(), sums.empty(), sums.empty()
     for rows, band in sums.bands():
-        ncc_2d(band, *least, out[rows], root[rows], overlap[rows])
+        ncc_2d(band, least, out[rows], root[rows], overlap[rows])
     out[root <= FAINT * eps * root.max(initial=0)] = 0
     out[overlap < overlap_ratio * overlap.max(initial=0)] = 0
     return out.reshape(sums.shape)
 
 
-def checked(name: str, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> CentredImage:
-    """Return an image with its mean off, or say that a valid pixel is not finite."""
-    image = CentredImage.of(pixels, mask)
-    if not np.isfinite(image.energy):
-        raise InputError(
-            f"{name} holds NaN or infinite pixels that its mask says are valid; "
-            f"leave them out: mask & np.isfinite({name})"
-        )
-    return image
+def checked_pair(
+    names: tuple[str, str],
+    pixels: tuple[NDArray[Any], NDArray[Any]],
+    masks: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+) -> tuple[CentredImage, CentredImage]:
+    """Return reference and moving with their means off, or say which has a valid pixel that is not finite."""
+    pair = LAST_REFERENCE.pair(pixels, masks)
+    for name, image in zip(names, pair, strict=True):
+        if not np.isfinite(image.energy):
+            raise InputError(
+                f"{name} holds NaN or infinite pixels that its mask says are valid; "
+                f"leave them out: mask & np.isfinite({name})"
+            )
+    return pair
 
 
 def float_type(*arrays: NDArray[Any]) -> np.dtype[Any]:

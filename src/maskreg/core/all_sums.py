@@ -6,7 +6,7 @@ For masks of scattered pixels, for images that no bound tells apart, and of any 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.centred import CentredImage
+from maskreg.core.lag_sums import SINGLE, Columns, lag_sums, rounding
 from maskreg.core.plan import window_length
-from maskreg.core.spectra import lag_sums, rounding
 from maskreg.geometry import overlap_slices
+
+A, AA, A_MASK, B, BB, B_MASK = range(6)
+"""Images that meet in the sums: reference, its square and mask, and moving's."""
+
+OF_REFERENCE = (A_MASK, B_MASK), (A, B_MASK), (AA, B_MASK)
+"""Pairs whose sums reference and moving's mask alone decide: n, and the sums of a and a^2."""
+
+OF_BOTH = (A_MASK, B), (A_MASK, BB), (A, B)
+"""Pairs of the sums of b, b^2 and a b."""
 
 
 @dataclass(frozen=True)
@@ -25,57 +34,76 @@ class AllSums:
 
     Attributes
     ----------
-    images : list of ndarray of float
-        a, a^2, b, b^2, and one or both masks.
-    pairs : list of (int, int)
-        Which of them meet in each sum.
-    window : tuple of int
+    reference, moving : CentredImage
+        Two masks that are one array are transformed once.
+    dtype : dtype
+        Float32 or float64: of the transforms.
     spans : list of (int, int)
         First lag of each axis, and the one after the last.
     """
 
-    images: list[NDArray[Any]]
-    pairs: list[tuple[int, int]]
-    window: tuple[int, ...]
+    reference: CentredImage
+    moving: CentredImage
+    dtype: Any
     spans: list[tuple[int, int]]
 
-    @classmethod
-    def of(
-        cls,
-        a: NDArray[Any],
-        a_mask: NDArray[np.bool_],
-        b: NDArray[Any],
-        b_mask: NDArray[np.bool_],
-        spans: list[tuple[int, int]],
-    ) -> AllSums:
-        """Take images that are zero where ignored; two masks that are one array are transformed once."""
-        images = [a, a * a, b, b * b, a_mask.astype(a.dtype)]
-        here = there = len(images) - 1
-        if a_mask is not b_mask:
-            images.append(b_mask.astype(a.dtype))
-            there += 1
-        pairs = [(here, there), (0, there), (1, there), (here, 2), (here, 3), (0, 2)]
-        shapes = zip(a.shape, b.shape, spans, strict=True)
-        window = tuple(window_length(p, q, max(-first, end - 1)) for p, q, (first, end) in shapes)
-        return cls(images, pairs, window, spans)
+    @property
+    def window(self) -> tuple[int, ...]:
+        """Lengths of the transforms."""
+        shapes = zip(self.reference.mask.shape, self.moving.mask.shape, self.spans, strict=True)
+        return tuple(window_length(p, q, max(-first, end - 1)) for p, q, (first, end) in shapes)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Number of lags along each axis."""
         return tuple(end - first for first, end in self.spans)
 
-    def empty(self) -> NDArray[Any]:
+    def empty(self, *outer: int) -> NDArray[Any]:
         """Return an array for a value of each lag: all axes but the last are laid end to end."""
-        return np.empty((math.prod(self.shape[:-1]), self.shape[-1]), self.images[0].dtype)
+        return np.empty((*outer, math.prod(self.shape[:-1]), self.shape[-1]), self.dtype)
 
-    def bands(self) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """Yield rows of the lags, and the (6, rows, columns) sums."""
-        return lag_sums(self.images, self.pairs, self.window, self.spans)
+    def bands(self) -> Iterator[tuple[slice, tuple[NDArray[Any], ...]]]:
+        """Yield rows of the lags, and the six sums at these."""
+        kept, key = self.moving.kept, (self.dtype, self.spans)
+        known = kept.find("sums of reference", key)
+        pairs = OF_BOTH if known is not None else (*OF_REFERENCE, *OF_BOTH)
+        size = 3 * math.prod(self.shape) * np.dtype(self.dtype).itemsize
+        fresh = self.empty(3) if known is None and kept.takes("sums of reference", size) else None
+        for rows, sums in lag_sums(self._images(), pairs, self.window, self.spans, self.dtype):
+            if fresh is not None:
+                fresh[:, rows] = sums[:3]
+            yield rows, (*(() if known is None else (x[rows] for x in known)), *sums)
+        if fresh is not None:
+            kept.put("sums of reference", key, fresh)
+
+    def _images(self) -> list[Sequence[NDArray[Any]]]:
+        """Return the transforms of the six images, those of the reference as they are kept."""
+        a, b = self.reference, self.moving
+        made = [
+            Columns(make, self.window, self.dtype)
+            for make in (
+                lambda: a.scaled(self.dtype),
+                lambda: a.scaled(self.dtype) ** 2,
+                lambda: a.mask.astype(self.dtype),
+                lambda: b.scaled(self.dtype),
+                lambda: b.scaled(self.dtype) ** 2,
+                lambda: b.mask.astype(self.dtype),
+            )
+        ]
+        images: list[Sequence[NDArray[Any]]] = [*made]
+        images[A] = made[A].kept(a.kept, "transform")
+        images[A_MASK] = made[A_MASK].kept(a.kept, "transform of mask")
+        if a.mask is b.mask:
+            images[B_MASK] = images[A_MASK]
+        return images
 
     def errors(self) -> NDArray[np.float64]:
         """Return by how much each of the six may be wrong, in single precision."""
-        norms = [math.sqrt(np.einsum("i,i->", x.ravel(), x.ravel(), dtype=float)) for x in self.images]
-        return rounding(self.window) * np.array([norms[i] * norms[j] for i, j in self.pairs])
+        norms = np.empty(6)
+        norms[[A, B]] = 1 + SINGLE
+        norms[[AA, BB]] = self.reference.square_norm, self.moving.square_norm
+        norms[[A_MASK, B_MASK]] = [math.sqrt(np.count_nonzero(x.mask)) for x in (self.reference, self.moving)]
+        return rounding(self.window) * np.array([norms[i] * norms[j] for i, j in (*OF_REFERENCE, *OF_BOTH)])
 
 
 def likeliest_lags(
@@ -109,7 +137,7 @@ def likeliest_lags(
     from maskreg.core.race_kernels import likeliest_2d, ncc_bounds_2d
 
     spans = spans or _allowed_spans(reference, moving, least)
-    sums = AllSums.of(reference.unit, reference.mask, moving.unit, moving.mask, spans)
+    sums = AllSums(reference, moving, np.dtype(np.float32), spans)
     errors = sums.errors()
     # what is wrong by less than a half is right when it is rounded
     errors[0] = 0 if errors[0] < 0.5 else math.ceil(errors[0])

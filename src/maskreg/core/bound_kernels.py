@@ -6,7 +6,10 @@ kernel                plain twin
 `valid_sums`          sums by NumPy
 `deviation_energy`    `maskreg.core.centred.CentredImage.deviations`
 `unit_deviations`     `maskreg.core.centred.CentredImage.deviations`
-`block_parts_2d`      `tests/core/test_greatest.py`
+`fourth_powers`       sums by NumPy
+`same_values`         `numpy.array_equal` of the valid values
+`block_sums_2d`       `tests/core/test_greatest.py`
+`mask_blocks_2d`      `tests/core/test_greatest.py`
 `block_bounds_2d`     `tests/core/test_greatest.py`
 `pair_products_2d`    products by NumPy
 `block_maxima_2d`     `tests/core/test_greatest.py`
@@ -48,25 +51,96 @@ def deviation_energy(values, mask, scale, mean):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def unit_deviations(values, mask, scale, mean, factor):  # type: ignore[no-untyped-def]
-    """Return the values times `scale`, less `mean`, times `factor`, in single precision; 0 where ignored."""
-    out = np.empty(values.size, np.float32)
+def unit_deviations(values, mask, scale, mean, factor, out):  # type: ignore[no-untyped-def]
+    """Fill `out` with the values times `scale`, less `mean`, times `factor`; 0 where ignored."""
     for i in range(values.size):
-        value = np.float32((values[i] * scale - mean) * factor)
-        out[i] = value if mask[i] else np.float32(0)
-    return out
+        value = (values[i] * scale - mean) * factor
+        out[i] = value if mask[i] else 0.0
 
 
 @kernel
-def block_parts_2d(pixels, mask, size, later, offset, shape):  # type: ignore[no-untyped-def]
-    """Return what blocks of `size` x `size` pixels hold.
+def fourth_powers(values):  # type: ignore[no-untyped-def]
+    """Return the sum of the fourth powers."""
+    total = 0.0
+    for i in range(values.size):
+        x = np.float64(values[i])
+        total += (x * x) * (x * x)
+    return total
 
-    A block of nothing surrounds them all, so that masks can be grown by one.
+
+@kernel
+def same_values(values, others, mask):  # type: ignore[no-untyped-def]
+    """Return whether valid values are equal to the last bit.
+
+    Parameters
+    ----------
+    values, others : (n,) ndarray of int
+        The bits of floating-point numbers.
+    mask : (n,) ndarray of bool
+    """
+    for k in range(0, values.size, 4096):
+        differ = 0
+        for i in range(k, min(values.size, k + 4096)):
+            differ |= (values[i] ^ others[i]) & -np.intp(mask[i])
+        if differ != 0:
+            return False
+    return True
+
+
+@kernel
+def block_sums_2d(pixels, size, offset, shape):  # type: ignore[no-untyped-def]
+    """Return what the pixels of blocks of `size` x `size` sum to.
+
+    A block of nothing surrounds them all, as in `mask_blocks_2d`.
 
     Parameters
     ----------
     pixels : (rows, cols) ndarray of float32
         Zero where ignored.
+    size : int
+    offset, shape : (int, int)
+        The first block of nothing is put there, modulo this shape.
+
+    Returns
+    -------
+    (3, *shape) ndarray of float32
+        Sums of values, squares and absolute values.
+    """
+    rows, cols = pixels.shape
+    down, across = (rows + size - 1) // size, (cols + size - 1) // size
+    out = np.zeros((3, shape[0], shape[1]), np.float32)
+    s, q, t = np.empty(cols), np.empty(cols), np.empty(cols)
+    for k in range(down):
+        s[:] = 0.0
+        q[:] = 0.0
+        t[:] = 0.0
+        for i in range(k * size, min(rows, k * size + size)):
+            row = pixels[i]
+            for j in range(cols):
+                x = np.float64(row[j])
+                s[j] += x
+                q[j] += x * x
+                t[j] += abs(x)
+        y = (offset[0] + 1 + k) % shape[0]
+        for m in range(across):
+            a, b, c = 0.0, 0.0, 0.0
+            for j in range(m * size, min(cols, m * size + size)):
+                a += s[j]
+                b += q[j]
+                c += t[j]
+            x = (offset[1] + 1 + m) % shape[1]
+            out[0, y, x], out[1, y, x], out[2, y, x] = a, b, c
+    return out
+
+
+@kernel
+def mask_blocks_2d(mask, size, later, offset, shape):  # type: ignore[no-untyped-def]
+    """Return what the mask is in blocks of `size` x `size` pixels.
+
+    A block of nothing surrounds them all, so that masks can be grown by one.
+
+    Parameters
+    ----------
     mask : (rows, cols) ndarray of bool
     size : int
     later : bool
@@ -76,41 +150,30 @@ def block_parts_2d(pixels, mask, size, later, offset, shape):  # type: ignore[no
 
     Returns
     -------
-    (6, *shape) ndarray of float32
-        Number of valid pixels, sums of values, squares and absolute values; 1 where this block and its
-        neighbours are all valid (core); 1 where some of them is, not all (shell).
+    (3, *shape) ndarray of float32
+        Number of valid pixels; 1 where this block and its neighbours are all valid (core); 1 where some of
+        them is, not all (shell).
     """
-    rows, cols = pixels.shape
+    rows, cols = mask.shape
     down, across = (rows + size - 1) // size, (cols + size - 1) // size
-    out = np.zeros((6, shape[0], shape[1]), np.float32)
-    counts = np.zeros((down + 4, across + 4), np.float32)
-    n, s, q, t = np.empty(cols, np.float32), np.empty(cols), np.empty(cols), np.empty(cols)
+    out = np.zeros((3, shape[0], shape[1]), np.float32)
+    counts = np.zeros((down + 4, across + 4), np.intp)
+    n = np.empty(cols, np.uint16)
     for k in range(down):
         n[:] = 0
-        s[:] = 0.0
-        q[:] = 0.0
-        t[:] = 0.0
         for i in range(k * size, min(rows, k * size + size)):
-            row, valid = pixels[i], mask[i]
+            valid = mask[i]
             for j in range(cols):
-                x = np.float64(row[j])
-                n[j] += np.float32(valid[j])
-                s[j] += x
-                q[j] += x * x
-                t[j] += abs(x)
+                n[j] += valid[j]
         y = (offset[0] + 1 + k) % shape[0]
         for m in range(across):
-            a, b, c, d = np.float32(0), 0.0, 0.0, 0.0
+            count = 0
             for j in range(m * size, min(cols, m * size + size)):
-                a += n[j]
-                b += s[j]
-                c += q[j]
-                d += t[j]
-            x = (offset[1] + 1 + m) % shape[1]
-            counts[k + 2, m + 2] = a
-            out[0, y, x], out[1, y, x], out[2, y, x], out[3, y, x] = a, b, c, d
+                count += n[j]
+            counts[k + 2, m + 2] = count
+            out[0, y, (offset[1] + 1 + m) % shape[1]] = count
     step = 1 if later else -1
-    full = np.float32(size * size)
+    full = size * size
     for i in range(1, down + 3):
         for j in range(1, across + 3):
             every, some = True, False
@@ -120,8 +183,8 @@ def block_parts_2d(pixels, mask, size, later, offset, shape):  # type: ignore[no
                     every &= count == full
                     some |= count > 0
             y, x = (offset[0] + i - 1) % shape[0], (offset[1] + j - 1) % shape[1]
-            out[4, y, x] = every
-            out[5, y, x] = some and not every
+            out[1, y, x] = every
+            out[2, y, x] = some and not every
     return out
 
 
@@ -137,13 +200,15 @@ def pair_products_2d(reference, moving, pairs):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def block_bounds_2d(sums, errors, single):  # type: ignore[no-untyped-def]
+def block_bounds_2d(of_reference, of_moving, errors, single):  # type: ignore[no-untyped-def]
     """Return what the sums over core and shell say of each block of lags.
 
     Parameters
     ----------
-    sums : (9, rows, cols) ndarray of float32
-        See `maskreg.core.lag_blocks.PAIRS`.
+    of_reference : (6, rows, cols) ndarray of float32
+        See `maskreg.core.lag_blocks.OF_REFERENCE`.
+    of_moving : (3, rows, cols) ndarray of float32
+        See `maskreg.core.lag_blocks.OF_MOVING`.
     errors : (9,) ndarray of float64
         By how much they may be wrong.
     single : float
@@ -158,22 +223,22 @@ def block_bounds_2d(sums, errors, single):  # type: ignore[no-untyped-def]
     root : (rows, cols) ndarray of float64
         Least square root of the product of both energies; 0 = unknown.
     """
-    shape = sums.shape[1:]
+    shape = of_reference.shape[1:]
     n_least, n_most, means, root = np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape)
     for i in range(shape[0]):
         for j in range(shape[1]):
-            n_a = max(np.ceil(sums[0, i, j] - errors[0]), 0.0)
-            n_b = max(np.ceil(sums[2, i, j] - errors[2]), 0.0)
-            more = np.floor(max(sums[1, i, j], 0.0) + errors[1])
-            most = np.floor(sums[0, i, j] + errors[0]) + more
-            slack_a = max(sums[5, i, j], 0.0) + errors[5] + errors[3]
-            slack_b = max(sums[8, i, j], 0.0) + errors[8] + errors[6]
-            greatest_a = abs(sums[3, i, j]) + errors[3]
-            greatest_b = abs(sums[6, i, j]) + errors[6]
-            energy_a = sums[4, i, j] - errors[4] - single - greatest_a**2 / max(n_a, 1.0)
-            energy_b = sums[7, i, j] - errors[7] - single - greatest_b**2 / max(n_b, 1.0)
-            low_a, high_a = sums[3, i, j] - slack_a, sums[3, i, j] + slack_a
-            low_b, high_b = sums[6, i, j] - slack_b, sums[6, i, j] + slack_b
+            n_a = max(np.ceil(of_reference[0, i, j] - errors[0]), 0.0)
+            n_b = max(np.ceil(of_reference[2, i, j] - errors[2]), 0.0)
+            more = np.floor(max(of_reference[1, i, j], 0.0) + errors[1])
+            most = np.floor(of_reference[0, i, j] + errors[0]) + more
+            slack_a = max(of_reference[5, i, j], 0.0) + errors[5] + errors[3]
+            slack_b = max(of_moving[2, i, j], 0.0) + errors[8] + errors[6]
+            greatest_a = abs(of_reference[3, i, j]) + errors[3]
+            greatest_b = abs(of_moving[0, i, j]) + errors[6]
+            energy_a = of_reference[4, i, j] - errors[4] - single - greatest_a**2 / max(n_a, 1.0)
+            energy_b = of_moving[1, i, j] - errors[7] - single - greatest_b**2 / max(n_b, 1.0)
+            low_a, high_a = of_reference[3, i, j] - slack_a, of_reference[3, i, j] + slack_a
+            low_b, high_b = of_moving[0, i, j] - slack_b, of_moving[0, i, j] + slack_b
             lowest = min(min(low_a * low_b, low_a * high_b), min(high_a * low_b, high_a * high_b))
             n_least[i, j], n_most[i, j] = n_a, most
             means[i, j] = lowest / (max(most, 1.0) if lowest > 0 else max(n_a, 1.0))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from maskreg.core.kept import Kept
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class CentredImage:
         A pixel's deviation is its value times `scale`, less `mean`.
     energy : float
         Sum of squares of the deviations.
+    kept : Kept
+        What was computed of this image as reference; of moving, what its mask and the reference alone decide.
     """
 
     values: NDArray[Any]
@@ -32,15 +36,14 @@ class CentredImage:
     scale: float
     mean: float
     energy: float
+    kept: Kept = field(default_factory=Kept)
 
     @classmethod
-    def of(cls, pixels: NDArray[Any], mask: NDArray[np.bool_]) -> CentredImage:
+    def of(cls, pixels: NDArray[Any], mask: NDArray[np.bool_], kept: Kept | None = None) -> CentredImage:
         """Take the masked mean off."""
         from maskreg.core.bound_kernels import deviation_energy, valid_sums
 
-        # what single precision holds to the last bit takes half the memory in it
-        exact = pixels.dtype.itemsize <= 2 or pixels.dtype == np.float32
-        values = np.ascontiguousarray(pixels, np.float32 if exact else np.float64)
+        values = exact_values(pixels)
         mask = np.ascontiguousarray(mask)
         flat, valid = values.reshape(-1), mask.reshape(-1)
         count, total, size = valid_sums(flat, valid)
@@ -52,18 +55,38 @@ class CentredImage:
             scale = math.ldexp(1.0, -math.frexp(size / count)[1])
             mean = total * scale / count
         energy = deviation_energy(flat, valid, scale, mean)
-        return cls(values, mask, scale, mean, energy)
+        return cls(values, mask, scale, mean, energy, kept or Kept())
 
     @cached_property
     def unit(self) -> NDArray[np.float32]:
         """The deviations in single precision, zero where ignored, scaled so that their squares sum to 1."""
+        return self._unit(np.float32)
+
+    @cached_property
+    def unit_double(self) -> NDArray[np.float64]:
+        """`unit` in double precision."""
+        return self._unit(np.float64)
+
+    def _unit(self, dtype: Any) -> NDArray[Any]:
         from maskreg.core.bound_kernels import unit_deviations
 
-        factor = 1 / math.sqrt(self.energy)
-        flat, valid = self.values.reshape(-1), self.mask.reshape(-1)
-        return np.asarray(unit_deviations(flat, valid, self.scale, self.mean, factor)).reshape(
-            self.mask.shape
+        factor = 1 / math.sqrt(self.energy) if self.energy > 0 else 0.0
+        out = np.empty(self.mask.shape, dtype)
+        unit_deviations(
+            self.values.reshape(-1), self.mask.reshape(-1), self.scale, self.mean, factor, out.reshape(-1)
         )
+        return out
+
+    def scaled(self, dtype: Any) -> NDArray[Any]:
+        """Return `unit` or `unit_double`."""
+        return self.unit if dtype == np.float32 else self.unit_double
+
+    @cached_property
+    def square_norm(self) -> float:
+        """Root of the sum of the fourth powers of `unit`."""
+        from maskreg.core.bound_kernels import fourth_powers
+
+        return math.sqrt(fourth_powers(self.unit.reshape(-1)))
 
     @cached_property
     def deviations(self) -> NDArray[np.float64]:
@@ -71,3 +94,9 @@ class CentredImage:
         out = np.zeros(self.mask.shape)
         np.multiply(self.values, self.scale, out=out, where=self.mask)
         return np.subtract(out, self.mean, out=out, where=self.mask)
+
+
+def exact_values(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return the pixels in single precision, if it holds them to the last bit, else in double precision."""
+    exact = pixels.dtype.itemsize <= 2 or pixels.dtype == np.float32
+    return np.ascontiguousarray(pixels, np.float32 if exact else np.float64)

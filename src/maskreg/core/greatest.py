@@ -16,6 +16,7 @@ compute all lags then.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,9 @@ from numpy.typing import NDArray
 from maskreg.core.all_sums import likeliest_lags
 from maskreg.core.centred import CentredImage
 from maskreg.core.lag_blocks import LagBlocks, finer_blocks, lag_blocks
+from maskreg.core.lag_sums import SINGLE, Columns, lag_sums, rounding
 from maskreg.core.overlap import overlap_sums
 from maskreg.core.plan import window_length
-from maskreg.core.spectra import SINGLE, lag_sums, rounding
 
 FEW_LAGS = 6
 """So many lags are summed directly: sooner than cumulated sums are made."""
@@ -174,7 +175,10 @@ def _products(
         for p, q, (low, high) in shapes
     )
     out = np.empty([high - low for low, high in spans], np.float32)
-    for rows, sums in lag_sums([reference.unit, moving.unit], [(0, 1)], window, spans):
+    dtype = out.dtype
+    a = Columns(lambda: reference.unit, window, dtype).kept(reference.kept, "transform for blocks")
+    b = Columns(lambda: moving.unit, window, dtype)
+    for rows, sums in lag_sums([a, b], [(0, 1)], window, spans, dtype):
         out[rows] = sums[0]
     return out, rounding(window)
 
@@ -202,9 +206,9 @@ def _by_cumulated_sums(
     if len(lags) <= FEW_LAGS:
         return lags
     reference, moving = race.images
-    holes = [holes_2d(reference.mask)] * 2
+    holes = [reference.kept.get("holes", (), partial(holes_2d, reference.mask))] * 2
     if moving.mask is not reference.mask:
-        holes[1] = holes_2d(moving.mask)
+        holes[1] = moving.kept.get("holes", (), partial(holes_2d, moving.mask))
     if len(lags) * (len(holes[0]) + len(holes[1])) > MOST_LOOKED_UP:
         return None
     low, high = int(lags[:, 0].min()), int(lags[:, 0].max()) + 1

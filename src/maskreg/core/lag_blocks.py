@@ -15,8 +15,8 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from maskreg.core.centred import CentredImage
+from maskreg.core.lag_sums import SINGLE, rounding
 from maskreg.core.plan import window_length
-from maskreg.core.spectra import SINGLE, rounding
 
 SMALL_BLOCK, BLOCK = 8, 16
 """Blocks have so many pixels along an axis; smaller ones where these are no more than"""
@@ -24,23 +24,16 @@ SMALL_BLOCK, BLOCK = 8, 16
 SMALL_BLOCKS = 64
 """on the longest axis."""
 
-COUNT, SUM, SQUARE, SIZE, CORE, SHELL = range(6)
-"""What is known of each block, see `maskreg.core.bound_kernels.block_parts_2d`."""
+COUNT, CORE, SHELL, SUM, SQUARE, SIZE = range(6)
+"""What is known of each block, see `mask_blocks_2d` and `block_sums_2d` of `maskreg.core.bound_kernels`."""
 
-PAIRS = np.array(
-    [
-        (COUNT, CORE),
-        (COUNT, SHELL),
-        (CORE, COUNT),
-        (SUM, CORE),
-        (SQUARE, CORE),
-        (SIZE, SHELL),
-        (CORE, SUM),
-        (CORE, SQUARE),
-        (SHELL, SIZE),
-    ]
+OF_REFERENCE = np.array(
+    [(COUNT, CORE), (COUNT, SHELL), (CORE, COUNT), (SUM, CORE), (SQUARE, CORE), (SIZE, SHELL)]
 )
-"""What of reference meets what of moving in each sum."""
+"""What of reference meets what of moving's mask in each sum."""
+
+OF_MOVING = np.array([(CORE, SUM), (CORE, SQUARE), (SHELL, SIZE)])
+"""What of reference's mask meets what of moving."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +128,8 @@ def _bounds(
     found = _sums(reference, moving, size, spans)
     if found is None:  # scattered masks leave no block whole
         return None
-    sums, errors, first = found
-    n_least, n_most, means, root = block_bounds_2d(sums, errors, 2 * SINGLE)
+    *sums, errors, first = found
+    n_least, n_most, means, root = block_bounds_2d(*sums, errors, 2 * SINGLE)
     if isinstance(least, float):
         most = float(n_least.max()), float(n_most.max())
         if reference.mask is moving.mask:
@@ -158,12 +151,12 @@ def _bounds(
 
 def _sums(
     reference: CentredImage, moving: CentredImage, size: int, spans: list[tuple[int, int]] | None
-) -> tuple[NDArray[np.float32], NDArray[np.float64], list[int]] | None:
-    """Return the sums of `PAIRS` at every block of lags, their greatest errors, and the first block.
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], list[int]] | None:
+    """Return the sums of both kinds at every block of lags, their greatest errors, and the first block.
 
     None where a mask leaves no block and its neighbours whole.
     """
-    from maskreg.core.bound_kernels import block_parts_2d, pair_products_2d
+    from maskreg.core.bound_kernels import block_sums_2d
 
     # a block of nothing surrounds each image
     shapes = [[-(-n // size) + 2 for n in image.mask.shape] for image in (reference, moving)]
@@ -175,17 +168,87 @@ def _sums(
     window = tuple(
         window_length(p, q, max(-low, high)) for (p, q), low, high in zip(sides, first, end, strict=True)
     )
-    norms, spectra = [], []
-    # moving's mask reaches over earlier blocks as the lag grows, reference's over later ones;
     # reference is moved so that the first lag comes first
-    for image, later, offset in ((reference, True, (-first[0], -first[1])), (moving, False, (0, 0))):
-        parts = block_parts_2d(image.unit, image.mask, size, later, offset, window)
-        if not parts[CORE].any():
+    offset, cut = tuple(-lag for lag in first), tuple(slice(e - f) for f, e in zip(first, end, strict=True))
+    a = _blocks_of_reference(reference, size, offset, window)
+    under_mask = None if a is None else _sums_of_reference(a, moving, size, offset, window)
+    if a is None or under_mask is None:
+        return None
+    of_reference, errors = under_mask
+    b = _Blocks.of(block_sums_2d(moving.unit, size, (0, 0), window))
+    of_moving, more = _sums_of_pairs(a, b, OF_MOVING - np.array((0, SUM)), window)
+    of_reference, of_moving = (np.ascontiguousarray(x[:, *cut]) for x in (of_reference, of_moving))
+    return of_reference, of_moving, np.concatenate([errors, more]), first
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Transforms of what blocks hold.
+
+    Attributes
+    ----------
+    spectra : (parts, m, n) ndarray of complex64
+    norms : (parts,) ndarray of float64
+        Of each part the root of the sum of squares.
+    """
+
+    spectra: NDArray[np.complex64]
+    norms: NDArray[np.float64]
+
+    @property
+    def nbytes(self) -> int:
+        return self.spectra.nbytes + self.norms.nbytes
+
+    @classmethod
+    def of(cls, parts: NDArray[np.float32]) -> _Blocks:
+        norms = np.sqrt(np.einsum("kij,kij->k", parts, parts)).astype(float)
+        return cls(scipy.fft.rfft2(parts), norms)
+
+
+def _blocks_of_reference(
+    reference: CentredImage, size: int, offset: tuple[int, ...], window: tuple[int, ...]
+) -> _Blocks | None:
+    """Return all six parts, or None where the mask leaves no block whole.
+
+    Reference's mask reaches over later blocks as the lag grows, moving's over earlier ones.
+    """
+    from maskreg.core.bound_kernels import block_sums_2d, mask_blocks_2d
+
+    name, key = f"blocks of {size}", (offset, window)
+    found: _Blocks | None = reference.kept.find(name, key)
+    if found is None:
+        of_mask = mask_blocks_2d(reference.mask, size, True, offset, window)
+        if not of_mask[CORE].any():
             return None
-        norms.append(np.sqrt(np.einsum("kij,kij->k", parts, parts)).astype(float))
-        spectra.append(scipy.fft.rfft2(parts))
-    products = pair_products_2d(*spectra, PAIRS)
-    sums = scipy.fft.irfft2(products, window, overwrite_x=True)
-    kept = sums[:, : end[0] - first[0], : end[1] - first[1]]
-    errors = norms[0][PAIRS[:, 0]] * norms[1][PAIRS[:, 1]] * rounding(window)
-    return kept, errors, first
+        of_pixels = block_sums_2d(reference.unit, size, offset, window)
+        found = _Blocks.of(np.concatenate([of_mask, of_pixels]))
+        reference.kept.put(name, key, found)
+    return found
+
+
+def _sums_of_reference(
+    reference: _Blocks, moving: CentredImage, size: int, offset: tuple[int, ...], window: tuple[int, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]] | None:
+    """Return the sums of `OF_REFERENCE` and their errors, or None where the mask leaves no block whole."""
+    from maskreg.core.bound_kernels import mask_blocks_2d
+
+    name, key = f"sums of blocks of {size}", (offset, window)
+    found: tuple[NDArray[np.float32], NDArray[np.float64]] | None = moving.kept.find(name, key)
+    if found is None:
+        of_mask = mask_blocks_2d(moving.mask, size, False, (0, 0), window)
+        if not of_mask[CORE].any():
+            return None
+        found = _sums_of_pairs(reference, _Blocks.of(of_mask), OF_REFERENCE, window)
+        moving.kept.put(name, key, found)
+    return found
+
+
+def _sums_of_pairs(
+    reference: _Blocks, moving: _Blocks, pairs: NDArray[np.intp], window: tuple[int, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return the sums at every lag, and their greatest errors."""
+    from maskreg.core.bound_kernels import pair_products_2d
+
+    products = pair_products_2d(reference.spectra, moving.spectra, pairs)
+    errors = reference.norms[pairs[:, 0]] * moving.norms[pairs[:, 1]] * rounding(window)
+    return scipy.fft.irfft2(products, window, overwrite_x=True), errors

@@ -233,7 +233,7 @@ def ncc_bounds_2d(sums, errors, n, least, greatest):  # type: ignore[no-untyped-
 
     Parameters
     ----------
-    sums : (6, rows, cols) ndarray of float32
+    sums : six (rows, cols) ndarrays of float32
         For each lag: n, and the sums of a, a^2, b, b^2 and a b over the common pixels of two images whose
         squares sum to 1.
     errors : (6,) ndarray of float64
@@ -248,7 +248,7 @@ def ncc_bounds_2d(sums, errors, n, least, greatest):  # type: ignore[no-untyped-
     eb, ebb, eab = np.float32(errors[3]), np.float32(errors[4]), np.float32(errors[5]) + tiny
     ebb += tiny
     for i in range(n.shape[0]):
-        count, sa, qa, sb, qb, p = sums[0, i], sums[1, i], sums[2, i], sums[3, i], sums[4, i], sums[5, i]
+        count, sa, qa, sb, qb, p = sums[0][i], sums[1][i], sums[2][i], sums[3][i], sums[4][i], sums[5][i]
         to_n, low, high = n[i], least[i], greatest[i]
         for j in range(to_n.size):
             pixels = np.rint(count[j])
@@ -311,26 +311,27 @@ def likeliest_2d(n, least, greatest, enough, surely, out):  # type: ignore[no-un
 
 
 @kernel
-def ncc_2d(sums, least_a, least_b, ncc, root, overlap):  # type: ignore[no-untyped-def]
+def ncc_2d(sums, least, ncc, root, overlap):  # type: ignore[no-untyped-def]
     """Fill `ncc`, `root` and `overlap` with the masked NCC, the root of both energies' product, and n.
 
     Parameters
     ----------
-    sums : (6, rows, cols) ndarray of float32 or float64
+    sums : six (rows, cols) ndarrays of float32 or float64
         For each lag: n, and the sums of a, a^2, b, b^2 and a b over the common pixels.
-    least_a, least_b : float
+        The squares of each image sum to 1.
+    least : float
         Energies up to this are rounding: NCC and root are 0 there.
     ncc, root, overlap : (rows, cols) ndarray
     """
-    zero, one = np.arange(2).astype(sums.dtype)
+    zero, one = np.arange(2).astype(ncc.dtype)
     for i in range(ncc.shape[0]):
-        count, sa, qa, sb, qb, p = sums[0, i], sums[1, i], sums[2, i], sums[3, i], sums[4, i], sums[5, i]
+        count, sa, qa, sb, qb, p = sums[0][i], sums[1][i], sums[2][i], sums[3][i], sums[4][i], sums[5][i]
         to_ncc, to_root, to_n = ncc[i], root[i], overlap[i]
         for j in range(count.size):
             n = np.rint(count[j])
             inverse = one / (n if n > one else one)
             va, vb = qa[j] - sa[j] * sa[j] * inverse, qb[j] - sb[j] * sb[j] * inverse
-            good = (va > least_a) & (vb > least_b)
+            good = (va > least) & (vb > least)
             spread = np.sqrt(va * vb if good else one)
             value = (p[j] - sa[j] * sb[j] * inverse) / spread
             value = value if value < one else one
