@@ -26,9 +26,6 @@ from maskreg.core.stabilise import Detector
 RIDGE = 1e-5
 """Keeps the slope of a plane from being fitted to a neighbourhood that is nearly empty."""
 
-LEAST_NOISE = 0.25
-"""Noise is not evened out below this variance: a single electron must not tower over the rest."""
-
 REACH = 3.0
 """The window ends at this many sigma."""
 
@@ -231,7 +228,7 @@ def plain_detail(
     background = plane(pixels)
     out = np.where(plane.mask, pixels - background, np.float32(0))
     if detector.counts:
-        noise = np.maximum(detector.noise_variance(background + mean), LEAST_NOISE)
+        noise = np.maximum(detector.noise_variance(background + mean), detector.least_noise)
         out /= np.sqrt(noise).astype(np.float32)
     padded = np.zeros((2, *window), np.float32)
     corner = tuple(slice(0, n) for n in pixels.shape)
@@ -248,7 +245,7 @@ def _noise_gains(detector: Detector) -> NDArray[np.float32]:
         return np.ones(2, np.float32)
     greatest = float(2 * np.sqrt(NOISELESS_ABOVE + detector.pad))
     means = np.arange(int(greatest * NOISE_DENSITY) + 2) / NOISE_DENSITY
-    return (1 / np.sqrt(np.maximum(detector.noise_variance(means), LEAST_NOISE))).astype(np.float32)
+    return (1 / np.sqrt(np.maximum(detector.noise_variance(means), detector.least_noise))).astype(np.float32)
 
 
 def _wrapped_offsets(

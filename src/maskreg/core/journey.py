@@ -104,6 +104,8 @@ def chosen(masked: MaskedSide, moving: Prepared, levels: list[LevelMap]) -> tupl
     filter does, if a place stands out more there.
     """
     choice, finest = choose(levels), min(levels, key=lambda level: level.bin)
+    if finest.matched:
+        return levels, _by_height(finest, choice)
     if not choice.alike or finest.best is None or finest.ncc[finest.best] ** 2 > DROWNED:
         return levels, choice
     if finest.bin in masked.plan.fine:

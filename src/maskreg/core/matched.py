@@ -43,6 +43,8 @@ class Matched:
         How many independent values each lag of unrelated images is worth, as to how high the greatest is.
     kept : float
         Part of the variance of white noise that the filter keeps.
+    slope : float
+        Standard deviation of the derivative, per lag, of a map of unrelated images in units of its spread.
     """
 
     def __init__(self, reference: NDArray[np.float32]) -> None:
@@ -55,8 +57,8 @@ class Matched:
         # products of two noises have the spectrum of the response to the fourth
         squared = (2 * np.pi * cosine_frequencies(reference.shape)[0]) ** 2
         passed = (response**4).reshape(len(squared), -1).mean(axis=1, dtype=np.float64)
-        slope = np.sqrt(float((passed * squared).sum() / max(float(passed.sum()), 1e-30)))
-        self.independent = min(1.0, (slope * LEVEL / np.sqrt(2 * np.pi)) ** reference.ndim)
+        self.slope = float(np.sqrt((passed * squared).sum() / max(float(passed.sum()), 1e-30)))
+        self.independent = min(1.0, (self.slope * LEVEL / np.sqrt(2 * np.pi)) ** reference.ndim)
 
     def __call__(self, found: Detail, mask: NDArray[np.bool_]) -> Detail:
         """Return the filtered detail of an image of this mask, of the same window."""

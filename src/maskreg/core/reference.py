@@ -22,6 +22,7 @@ from maskreg.core.noise import NoiseCurve, counting_curve, noise_curve, sample
 from maskreg.core.plan import CHEAP_PIXELS, Plan, make_plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid, eroded
+from maskreg.core.read_noise import Restoration, restoration_of
 from maskreg.core.refine import NormalMatrices, normal_matrices
 from maskreg.core.room import Room, Rooms
 from maskreg.core.runs import Region
@@ -91,6 +92,11 @@ class ReferenceSide:
         rows = sample(self.image)
         curve = noise_curve(self.image, rows)
         return curve, curve.mean(rows)
+
+    @cached_property
+    def restoration(self) -> Restoration | None:
+        """What restores faint counts that read noise has changed."""
+        return restoration_of(self.image)
 
     def noise(self, b: int) -> NDArray[np.float32]:
         """Return the variance of each pixel's noise at level `b`, stabilised units."""
@@ -268,7 +274,13 @@ class MaskedSide:
             if (b, faint) not in self._searches:
                 mask, side = self.masks.level(b), self.side
                 self._searches[b, faint] = LevelSearch(
-                    side.image, mask, self.plan, b, side.options, faint=faint
+                    side.image,
+                    mask,
+                    self.plan,
+                    b,
+                    side.options,
+                    faint=faint,
+                    restoration=side.restoration if faint else None,
                 )
             return self._searches[b, faint]
 

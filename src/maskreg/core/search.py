@@ -28,6 +28,7 @@ from maskreg.core.maxima import likeliest_maxima
 from maskreg.core.plan import BACKGROUND_PX, Plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
+from maskreg.core.read_noise import Restoration
 from maskreg.core.scores import LEAST_SPREAD, Judged, chance_level, level_scores
 from maskreg.core.spectra import sum_of_squares
 from maskreg.options import Options
@@ -77,8 +78,10 @@ class LevelMap:
         Lags to each side over which a place spreads.
     resolved : float
         How many independent values a pixel of the filtered images is worth.
-    matched : bool
-        Whether the images are filtered to match.
+    matched, restored : bool
+        Whether the images are filtered to match, and whether read noise was taken out of their values.
+    slope : float
+        Of filtered images: standard deviation of the derivative of `score`, per lag, that noise makes.
     again : float
         The significance from which on a second place is the structure met again, and no chance; of
         images that are not filtered `line`.
@@ -99,6 +102,8 @@ class LevelMap:
     reach: int = 1
     resolved: float = 1.0
     matched: bool = False
+    restored: bool = False
+    slope: float = 0.0
     again: float = 0.0
     peaks: list[tuple[int, ...]] | None = None
 
@@ -207,6 +212,8 @@ class LevelSearch:
     faint : bool
         Filter the detail (`maskreg.core.matched`), and keep more of the background in it: where noise
         drowns single pixels.
+    restoration : Restoration, optional
+        Of values that read noise has changed.
     """
 
     def __init__(
@@ -218,8 +225,11 @@ class LevelSearch:
         options: Options,
         *,
         faint: bool = False,
+        restoration: Restoration | None = None,
     ) -> None:
         self.bin = b
+        self._restoration = restoration
+        image = self._restored(image)
         reference = image.level(b)
         # a step of one count in a block of b pixels
         step = image.detector.least_step(image.raw.dtype, image.typical) / image.scale
@@ -262,6 +272,9 @@ class LevelSearch:
         self._searched: Any = searched if self._fine is None else np.count_nonzero(searched)
         self._counted = overlap >= counted
 
+    def _restored(self, image: Prepared) -> Prepared:
+        return image if self._restoration is None else self._restoration(image)
+
     def _least_overlaps(self, greatest: float) -> tuple[float, float]:
         """Return the least overlaps of lags that are searched, and of those the chance level is read off."""
         least = FEWEST_PIXELS + 1.0
@@ -275,6 +288,7 @@ class LevelSearch:
 
     def __call__(self, moving: Prepared) -> LevelMap:
         """Return the likelihood of every lag for a moving image."""
+        moving = self._restored(moving)
         image = moving.level(self.bin).pixels
         if self._fine is not None:
             return self._fine_map(self._fine, *self._fine_detail(image, moving))
@@ -349,6 +363,8 @@ class LevelSearch:
             reach=int(np.ceil(matched.width)),
             resolved=matched.resolved,
             matched=True,
+            restored=self._restoration is not None,
+            slope=matched.slope,
             again=significance_line(*tried, SECOND_CHANCE),
         )
 

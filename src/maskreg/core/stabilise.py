@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from maskreg.options import Options
 
+LEAST_NOISE = 0.25
+"""Noise is not evened out below this variance: a single electron must not tower over the rest."""
+
 
 @dataclass(frozen=True)
 class Detector:
@@ -70,10 +73,15 @@ class Detector:
         counts = np.arange(int(means[-1] + 10 * np.sqrt(means[-1]) + 10))
         nodes, weights = np.polynomial.hermite_e.hermegauss(61 if self.read_noise else 1)
         stabilised = 2 * np.sqrt(np.maximum(counts[:, None] + self.read_noise * nodes + self.pad, 0)).ravel()
-        chance = np.multiply.outer(_poisson(counts, means[:, None]), weights / weights.sum())
+        chance = np.multiply.outer(poisson(counts, means[:, None]), weights / weights.sum())
         chance = chance.reshape(len(means), -1)
         centres = chance @ stabilised
         return centres, (chance * (stabilised - centres[:, None]) ** 2).sum(axis=1)
+
+    @property
+    def least_noise(self) -> float:
+        """Noise is not evened out below this variance."""
+        return LEAST_NOISE
 
     def least_step(self, dtype: np.dtype[Any], typical_value: float | None) -> float:
         """Return the typical step between neighbouring integer values, in stabilised units.
@@ -88,7 +96,7 @@ class Detector:
         return float((self.stabilised(typical + 1) - self.stabilised(typical))[0])
 
 
-def _poisson(counts: NDArray[np.int_], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+def poisson(counts: NDArray[np.int_], mean: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the probability of each count; the statistics of SciPy take half a second to import."""
     return np.asarray(np.exp(counts * np.log(mean) - mean - scipy.special.gammaln(counts + 1)))
 

@@ -5,8 +5,10 @@ Its peak is the likeliest shift, and the log-likelihood of a shift s beside it i
     S(peak) (S(peak) - S(s))
 
 for a match whose height S the noise, of unit spread, has left open. So every shift about the peak has its
-probability; the place is their mean, and its covariance theirs. The refinement does better where it sees the
-gradient: there signal that meets noise matters as well, which S does not know of.
+probability; the place is their mean, and C, their covariance, its own for a filter that is the signal's. A
+wider one makes a peak of less curvature, 1 / (S^2 C), than its noise has, N: then it is S^2 C N C. The
+refinement does better where it sees the gradient: there signal that meets noise matters as well, which S
+does not know of.
 """
 
 from __future__ import annotations
@@ -35,6 +37,18 @@ FARTHEST = 16
 BETWEEN = 4
 """Between lags the map is interpolated at so many places along each axis."""
 
+FAINT_MATCH = 20.0
+"""Where read noise was taken out of the values, their map tells more than the gradient up to this height."""
+
+DIRECTIONS = 16
+"""A peak is compared with its surroundings along so many lines,"""
+
+LINE = (2, 6)
+"""between these multiples of its reach from it."""
+
+ALONG_LINES = 0.5
+"""Parallel lines keep more than this part of the height along themselves."""
+
 OPEN = 0.01
 """A place whose shifts are on the border of what was looked at with this probability is not told."""
 
@@ -45,7 +59,7 @@ def told_place(
     """Return the place that a map tells; None where the reference's gradient tells it, or neither does.
 
     The spectrum is taken for the same in all directions, which that of parallel lines is not: where noise
-    hides the energy of the gradient as well the place is in doubt.
+    hides the energy of the gradient, and the peak is long, the place is in doubt.
 
     Parameters
     ----------
@@ -59,14 +73,16 @@ def told_place(
     b = min(level.bin for level in levels)
     shift, lag = found.shift, nearest_lag(found.shift / b)
     normal = masked.normal(b, None, lag)
-    if normal is not None and not normal.blind.size:
+    matched = levels[0].matched
+    faint = matched and levels[0].restored and levels[0].near(shift) < FAINT_MATCH
+    if normal is not None and not normal.blind.size and not faint:
         return None
     common = float(moving.sums_with(masked.side.image, nearest_lag(shift)).ncc.flat[0])
     if not common**2 <= DROWNED:
         return None
-    matched = levels[0].matched
     shown = shows_all_directions(masked.side.template(b), masked.usable(b).mask, lag)
-    if not shown and not (matched and normal is None):
+    alone = matched and stands_alone(levels[0], shift)
+    if not (shown or alone) and not (matched and normal is None):
         return None
     level = levels[0] if matched else masked.search(b, faint=True)(moving)
     if not level.near(shift) > level.line:
@@ -79,11 +95,38 @@ def told_place(
     mean = np.tensordot(shifts, probability, len(shift))
     off = shifts - mean.reshape((-1,) + (1,) * len(shift))
     covariance = np.tensordot(off * probability, off, (range(1, off.ndim),) * 2)
+    covariance = _of_noise(covariance, level.slope * level.near(shift))
     covariance += np.eye(len(shift)) / (12 * BETWEEN**2)
     if masked.holes(b) is not None:
         # where one mask of scattered pixels meets itself more pairs are valid: maps lean to that lag
         covariance += np.eye(len(shift)) * level.reach**2 / 3
-    return Place(b * mean, float(b) ** 2 * covariance, b, True, nowhere(len(shift)), doubted=not shown)
+    return Place(
+        b * mean, float(b) ** 2 * covariance, b, True, nowhere(len(shift)), doubted=not (shown or alone)
+    )
+
+
+def stands_alone(level: LevelMap, shift: NDArray[np.float64]) -> bool:
+    """Return whether a peak of a matched filter, of two axes, falls along every line through it."""
+    if len(shift) != 2:
+        return False
+    nearest, farthest = (k * (level.reach + 1) for k in LINE)
+    distance = np.arange(nearest, farthest + 1)
+    distance = np.concatenate([-distance[::-1], distance])
+    angle = np.pi * np.arange(DIRECTIONS)[:, None] / DIRECTIONS
+    lines = np.rint(np.stack([distance * np.sin(angle), distance * np.cos(angle)])).astype(int)
+    lines += np.reshape(level.index_of(shift), (2, 1, 1))
+    shape = np.reshape(level.score.shape, (2, 1, 1))
+    inside = ((lines >= 0) & (lines < shape)).all(axis=0)
+    score = np.where(inside, level.score[tuple(np.clip(lines, 0, shape - 1))], np.nan)
+    known = np.count_nonzero(~np.isnan(score), axis=1)
+    mean = np.nansum(score, axis=1) / np.maximum(known, 1)
+    return bool(((known == distance.size) & (mean < ALONG_LINES * level.near(shift))).all())
+
+
+def _of_noise(covariance: NDArray[np.float64], slope: float) -> NDArray[np.float64]:
+    """Return the covariance of a peak whose own gives it less curvature than noise of this slope has."""
+    variances, axes = np.linalg.eigh(covariance)
+    return np.asarray((axes * np.maximum(variances, (slope * variances) ** 2)) @ axes.T)
 
 
 def _likely(level: LevelMap, shift: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
