@@ -7,6 +7,9 @@ quicker, too: ours lets the allocator keep memory, see `maskreg.core.memory`.) O
 transforms of images longer than 512 use all cores; `--cores 1` holds it to one, as scikit-image does.
 Simulated chromium rings behind a beam-block (uint16), a noisy texture and white noise, each moved by whole
 pixels; a scattered mask shows what is left where bounds are of no use.
+
+A series is one reference and other images, of which ours keeps what it computed of the reference; single
+pairs have another reference each. scikit-image takes as long for either.
 """
 
 from __future__ import annotations
@@ -20,7 +23,9 @@ from multiprocessing import get_context
 from benchmarks.machine import describe, limit_threads, print_table
 
 CALLS = 3
-"""A turn is one call, and so many that are timed."""
+"""A turn is two calls, and so many that are timed."""
+
+SERIES, SINGLE = "series", "single"
 
 EVERY_LAG = "every lag (cross_correlate_masked)"
 CASES = (
@@ -47,38 +52,39 @@ def main() -> None:
     rows = [
         _row(size, case, args.runs, args.cores) for size in map(int, args.sizes.split(",")) for case in CASES
     ]
-    print_table(["case", "scikit-image", "maskreg", "ratio", "same answer"], rows)
+    print_table(
+        ["case", "scikit-image", "maskreg, series", "single", "ratio, series", "single", "same answer"], rows
+    )
 
 
 def _row(size: int, case: str, runs: int, cores: int | None) -> list[str]:
     import numpy as np
 
-    tools = ("scikit-image", "maskreg")
-    pools = {tool: ProcessPoolExecutor(1, get_context("spawn")) for tool in tools}
-    seconds: dict[str, list[float]] = {tool: [] for tool in tools}
+    takers = ("scikit-image", SERIES), ("maskreg", SERIES), ("maskreg", SINGLE)
+    pools = {taker: ProcessPoolExecutor(1, get_context("spawn")) for taker in takers}
+    seconds: dict[tuple[str, str], list[float]] = {taker: [] for taker in takers}
     answers = {}
     for turn in range(runs + 1):
-        for tool in tools:
-            spent, answers[tool] = pools[tool].submit(_time, tool, size, case, cores).result()
+        for taker in takers:
+            spent, answers[taker] = pools[taker].submit(_time, *taker, size, case, cores).result()
             if turn:  # at the first one kernels are compiled or loaded
-                seconds[tool].append(spent)
+                seconds[taker].append(spent)
     for pool in pools.values():
         pool.shutdown()
-    theirs, ours = (float(np.median(seconds[tool])) for tool in tools)
-    same = _equal(answers["scikit-image"], answers["maskreg"])
+    theirs, *ours = (float(np.median(seconds[taker])) for taker in takers)
+    same = all(_equal(*pair) for pair in zip(answers[takers[0]], answers[takers[1]], strict=True))
     return [
         f"{size}, {case}",
-        f"{theirs:.4f}",
-        f"{ours:.4f}",
-        f"{theirs / ours:.1f}",
+        *(f"{spent:.4f}" for spent in (theirs, *ours)),
+        *(f"{theirs / spent:.1f}" for spent in ours),
         "yes" if same else "NO",
     ]
 
 
-def _time(tool: str, size: int, case: str, cores: int | None):
-    """Return how long a call takes, s, and its answer; in the tool's own process.
+def _time(tool: str, kind: str, size: int, case: str, cores: int | None):
+    """Return how long a call takes, s, the median of calls that follow each other, and their answers.
 
-    The median of calls that follow each other, as in a series of images.
+    In the tool's own process.
     """
     import os
 
@@ -92,15 +98,18 @@ def _time(tool: str, size: int, case: str, cores: int | None):
     else:
         from skimage.registration import phase_cross_correlation
         from skimage.registration._masked_phase_cross_correlation import cross_correlate_masked
-    seconds = []
-    for _ in range(1 + CALLS):
+    seconds, answers = [], []
+    for k in range(1, len(images)):
+        pair = images[0 if kind == SERIES else k - 1], images[k]
         begin = time.perf_counter()
         if case == EVERY_LAG:
-            answer = cross_correlate_masked(*images, options["reference_mask"], options["reference_mask"])
+            answer = cross_correlate_masked(*pair, options["reference_mask"], options["reference_mask"])
         else:
-            answer = phase_cross_correlation(*images, **options)[0]
+            answer = phase_cross_correlation(*pair, **options)[0]
         seconds.append(time.perf_counter() - begin)
-    return float(np.median(seconds[1:])), np.asarray(answer)
+        # of a map of every lag one is enough
+        answers = [*answers, np.asarray(answer)] if case != EVERY_LAG else [np.asarray(answer)]
+    return float(np.median(seconds[-CALLS:])), answers
 
 
 def _equal(theirs, ours) -> bool:
@@ -115,23 +124,24 @@ def _equal(theirs, ours) -> bool:
 
 @cache
 def _cases(size: int):
-    """Return the two images and the options of the call of each case."""
+    """Return the images and the options of the calls of each case."""
     import numpy as np
     import scipy.ndimage
 
     from maskreg.testing import ChromiumScan
 
-    scan = ChromiumScan((size, size), scans=1, delays=(0.0, 1.0))
-    rings = scan.frame(0), scan.frame(1)
+    count = 3 + CALLS
+    scan = ChromiumScan((size, size), scans=1, delays=tuple(map(float, range(count))))
+    rings = [scan.frame(k) for k in range(count)]
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(size + 60, size + 60))
     smooth = 300 + 200 * scipy.ndimage.gaussian_filter(noise, 2)
-    texture = _two(rng.poisson(smooth), size)[0], _two(rng.poisson(smooth), size)[1]
+    texture = [_cut(rng.poisson(smooth), size, k) for k in range(count)]
     block = {"reference_mask": scan.mask}
     cases = (
         (rings, block),
         (texture, {**block, "overlap_ratio": 0.1}),
-        (_two(noise, size), block),
+        ([_cut(noise, size, k) for k in range(count)], block),
         (texture, {"reference_mask": rng.random((size, size)) < 0.75}),
         (texture, {}),
         (texture, {"upsample_factor": 100}),
@@ -140,8 +150,9 @@ def _cases(size: int):
     return dict(zip(CASES, cases, strict=True))
 
 
-def _two(whole, size):
-    return whole[30 : 30 + size, 30 : 30 + size], whole[41 : 41 + size, 13 : 13 + size]
+def _cut(whole, size, k):
+    row, column = 30 + 11 * k % 29, 30 - 17 * k % 31
+    return whole[row : row + size, column : column + size]
 
 
 if __name__ == "__main__":
