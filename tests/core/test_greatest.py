@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import scipy.fft
@@ -11,6 +13,7 @@ from maskreg.compat.masked import ncc_map
 from maskreg.core import all_sums, bound_kernels, greatest, lag_blocks, lag_sums, race_kernels, spectra
 from maskreg.core.centred import CentredImage
 from maskreg.core.greatest import greatest_ncc_lag
+from maskreg.core.in_parallel import in_parallel
 from maskreg.core.overlap import overlap_sums, plain_overlap_sums
 from maskreg.geometry import lag_axis, overlap_slices
 
@@ -255,8 +258,7 @@ def test_transforms_of_all_sums_bound_every_lag(
     n, low, high = sums.empty(), sums.empty(), sums.empty()
     errors = sums.errors()
     errors[0] = 0
-    for rows, band in sums.bands():
-        race_kernels.ncc_bounds_2d(band, errors, n[rows], low[rows], high[rows])
+    sums.each_band(lambda rows, six: race_kernels.ncc_bounds_2d(six, errors, n[rows], low[rows], high[rows]))
     values = of_all_lags(a, b, 0.0)
     counts = {lag: overlap_sums(a, b, lag).n for lag in values}
     np.testing.assert_array_equal(n.ravel(), list(counts.values()))
@@ -290,11 +292,24 @@ def test_bounds_on_a_bright_background_hold() -> None:
         assert found == by_all_lags(a, b, 0.3)
 
 
-def test_threads_change_nothing() -> None:
+def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lag_sums, "BAND_BYTES", 2**13)
     a, b = pair(3, (130, 140), (130, 140))
-    alone = greatest_ncc_lag(a, b, 0.3)
-    with scipy.fft.set_workers(2):
-        assert greatest_ncc_lag(a, b, 0.3) == alone
+    alone = greatest_ncc_lag(a, b, 0.3), ncc_map(a, b, np.float64, 0.3).tobytes()
+    for threads in (2, 5):
+        with scipy.fft.set_workers(threads):
+            assert greatest_ncc_lag(a, b, 0.3) == alone[0]
+            assert ncc_map(a, b, np.float64, 0.3).tobytes() == alone[1]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_each_part_is_done_once_and_an_error_comes_out(threads: int) -> None:
+    done: list[int] = []
+    with scipy.fft.set_workers(threads):
+        in_parallel(done.append, 20)
+        assert sorted(done) == list(range(20))
+        with pytest.raises(ZeroDivisionError):
+            in_parallel(lambda k: done.append(1 // (k - 3)), 20)
 
 
 def of_all_lags(a: CentredImage, b: CentredImage, least: float) -> dict[tuple[int, ...], float]:
@@ -347,6 +362,10 @@ def test_a_lag_that_is_faint_for_scikit_image_proves_nothing() -> None:
     assert greatest_ncc_lag(a, b, 0.3, 1.0) is None
 
 
+def put(out: np.ndarray, rows: slice, sums: np.ndarray) -> None:
+    out[:, rows] = sums
+
+
 def test_transforms_in_bands_equal_those_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(11)
     images = [rng.normal(size=shape) for shape in ((20, 31), (25, 18), (20, 31))]
@@ -355,8 +374,8 @@ def test_transforms_in_bands_equal_those_at_once(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(lag_sums, "BAND_BYTES", bytes_)
         got = np.full((3, 37, 47), np.nan)
         columns = [lag_sums.Columns(lambda x=x: x, window, x.dtype) for x in images]
-        for rows, sums in lag_sums.lag_sums(columns, pairs, window, spans, np.dtype(float)):
-            got[:, rows] = sums
+        with scipy.fft.set_workers(3):
+            lag_sums.lag_sums(columns, pairs, window, spans, np.dtype(float), partial(put, got))
         for (i, j), values in zip(pairs, got, strict=True):
             whole = spectra.cross(*(spectra.transform(images[k], window) for k in (i, j)), window)
             crop = np.ix_(*(np.arange(low, high) % n for (low, high), n in zip(spans, window, strict=True)))
@@ -369,17 +388,9 @@ def test_sums_by_transforms_are_wrong_by_less_than_is_said() -> None:
         x, y = rng.normal(size=(2, *shape))
         x[3, 5] = 1e4
         window, spans = tuple(2 * n for n in shape), [(-n + 1, n) for n in shape]
-        exact, single = (
-            next(
-                lag_sums.lag_sums(
-                    [lag_sums.Columns(lambda z=z, t=t: z.astype(t), window, t) for z in (x, y)],
-                    [(0, 1)],
-                    window,
-                    spans,
-                    t,
-                )
-            )[1]
-            for t in (np.float64, np.float32)
-        )
+        exact, single = (np.empty((1, *(2 * n - 1 for n in shape))) for _ in range(2))
+        for t, got in ((np.float64, exact), (np.float32, single)):
+            columns = [lag_sums.Columns(lambda z=z, t=t: z.astype(t), window, t) for z in (x, y)]
+            lag_sums.lag_sums(columns, [(0, 1)], window, spans, t, partial(put, got))
         wrong = np.abs(exact - single).max() / np.linalg.norm(x) / np.linalg.norm(y)
         assert 0 < wrong < lag_sums.rounding(window) / 4

@@ -93,8 +93,7 @@ def ncc_map(
     eps = float(np.finfo(dtype).eps)
     least = sums.dtype.type(ROUNDINGS * eps)
     out, root, overlap = sums.empty(), sums.empty(), sums.empty()
-    for rows, band in sums.bands():
-        ncc_2d(band, least, out[rows], root[rows], overlap[rows])
+    sums.each_band(lambda rows, six: ncc_2d(six, least, out[rows], root[rows], overlap[rows]))
     out[root <= FAINT * eps * root.max(initial=0)] = 0
     out[overlap < overlap_ratio * overlap.max(initial=0)] = 0
     return out.reshape(sums.shape)

@@ -6,7 +6,7 @@ For masks of scattered pixels, for images that no bound tells apart, and of any 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,17 +62,20 @@ class AllSums:
         """Return an array for a value of each lag: all axes but the last are laid end to end."""
         return np.empty((*outer, math.prod(self.shape[:-1]), self.shape[-1]), self.dtype)
 
-    def bands(self) -> Iterator[tuple[slice, tuple[NDArray[Any], ...]]]:
-        """Yield rows of the lags, and the six sums at these."""
+    def each_band(self, use: Callable[[slice, tuple[NDArray[Any], ...]], None]) -> None:
+        """Call `use` with rows of the lags, and the six sums at these, as `maskreg.core.lag_sums` does."""
         kept, key = self.moving.kept, (self.dtype, self.spans)
         known = kept.find("sums of reference", key)
         pairs = OF_BOTH if known is not None else (*OF_REFERENCE, *OF_BOTH)
         size = 3 * math.prod(self.shape) * np.dtype(self.dtype).itemsize
         fresh = self.empty(3) if known is None and kept.takes("sums of reference", size) else None
-        for rows, sums in lag_sums(self._images(), pairs, self.window, self.spans, self.dtype):
+
+        def take(rows: slice, sums: NDArray[Any]) -> None:
             if fresh is not None:
                 fresh[:, rows] = sums[:3]
-            yield rows, (*(() if known is None else (x[rows] for x in known)), *sums)
+            use(rows, (*(() if known is None else (x[rows] for x in known)), *sums))
+
+        lag_sums(self._images(), pairs, self.window, self.spans, self.dtype, take)
         if fresh is not None:
             kept.put("sums of reference", key, fresh)
 
@@ -142,8 +145,7 @@ def likeliest_lags(
     # what is wrong by less than a half is right when it is rounded
     errors[0] = 0 if errors[0] < 0.5 else math.ceil(errors[0])
     n, low, high = sums.empty(), sums.empty(), sums.empty()
-    for rows, band in sums.bands():
-        ncc_bounds_2d(band, errors, n[rows], low[rows], high[rows])
+    sums.each_band(lambda rows, six: ncc_bounds_2d(six, errors, n[rows], low[rows], high[rows]))
     error = float(errors[0])
     threshold = least * (float(n.max()) - error), least * (float(n.max()) + error)
     found = np.empty((most, 2), np.intp)

@@ -178,8 +178,11 @@ def _products(
     dtype = out.dtype
     a = Columns(lambda: reference.unit, window, dtype).kept(reference.kept, "transform for blocks")
     b = Columns(lambda: moving.unit, window, dtype)
-    for rows, sums in lag_sums([a, b], [(0, 1)], window, spans, dtype):
+
+    def put(rows: slice, sums: NDArray[np.float32]) -> None:
         out[rows] = sums[0]
+
+    lag_sums([a, b], [(0, 1)], window, spans, dtype, put)
     return out, rounding(window)
 
 

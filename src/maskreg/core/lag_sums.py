@@ -8,7 +8,7 @@ transformed by itself, so that its bytes do not depend on what else is asked for
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from maskreg.core.in_parallel import in_parallel
 from maskreg.core.kept import Kept
 from maskreg.core.spectra import transform
 
@@ -80,6 +81,10 @@ class Columns(Sequence[NDArray[Any]]):
         columns = column_bands(self.window, self.dtype)[k]
         return scipy.fft.fft(self._rows[:, columns], self.window[0], axis=0)
 
+    def prepare(self) -> None:
+        """Transform the rows, which all columns need."""
+        self._rows  # noqa: B018  # kept from now on
+
     @cached_property
     def _rows(self) -> NDArray[Any]:
         if len(self.window) != 2:
@@ -100,8 +105,12 @@ def lag_sums(
     window: tuple[int, ...],
     spans: Sequence[tuple[int, int]],
     dtype: Any,
-) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Yield what `maskreg.core.spectra.cross` returns for pairs of images and spans of lags, ascending.
+    use: Callable[[slice, NDArray[Any]], None],
+) -> None:
+    """Call `use` with what `maskreg.core.spectra.cross` returns for pairs of images, for spans of lags.
+
+    Lags are in ascending order along each axis. Bands of rows come in any order, and several at once where
+    there are threads (`maskreg.core.in_parallel`).
 
     Parameters
     ----------
@@ -113,12 +122,9 @@ def lag_sums(
         The first lag of each axis, and the one after the last: at most as many as the window has.
     dtype : dtype
         Of the images.
-
-    Yields
-    ------
-    rows : slice
-        Of the lags: all axes but the last, laid end to end.
-    sums : (pairs, rows, columns) ndarray
+    use : callable
+        Takes which rows of the lags, all axes but the last laid end to end, and their (pairs, rows, columns)
+        sums.
     """
     if len(window) != 2:
         crop = np.ix_(*(np.arange(low, high) % n for (low, high), n in zip(spans, window, strict=True)))
@@ -126,20 +132,23 @@ def lag_sums(
             [scipy.fft.irfftn(images[i][0] * np.conj(images[j][0]), window)[crop] for i, j in pairs]
         )
         sums = sums.reshape(len(pairs), -1, sums.shape[-1])
-        yield slice(0, sums.shape[1]), sums
+        use(slice(0, sums.shape[1]), sums)
         return
     kept = _columns_at_lags(images, pairs, window, spans[0], dtype)
     parts = _stretches(spans[1], window[1])
     count, width = kept.shape[1:]
     band = max(1, BAND_BYTES // (width * len(pairs) * kept.itemsize))
-    for k in range(0, count, band):
-        rows = slice(k, min(count, k + band))
-        out = np.empty((len(pairs), rows.stop - k, spans[1][1] - spans[1][0]), dtype)
+
+    def transform_rows(k: int) -> None:
+        rows = slice(k * band, min(count, (k + 1) * band))
+        out = np.empty((len(pairs), rows.stop - rows.start, spans[1][1] - spans[1][0]), dtype)
         for to, spectra in zip(out, kept, strict=True):
             found = scipy.fft.irfft(spectra[rows], window[1])
             for here, there in parts:
                 to[:, here] = found[:, there]
-        yield rows, out
+        use(rows, out)
+
+    in_parallel(transform_rows, -(-count // band))
 
 
 def _columns_at_lags(
@@ -154,13 +163,18 @@ def _columns_at_lags(
 
     bands = column_bands(window, dtype)
     out = np.empty((len(pairs), span[1] - span[0], bands[-1].stop), np.result_type(dtype, np.complex64))
-    used = {i for pair in pairs for i in pair}
-    for k, columns in enumerate(bands):
+    used = sorted({i for pair in pairs for i in pair})
+    fresh = [image for image in (images[i] for i in used) if isinstance(image, Columns)]
+    in_parallel(lambda k: fresh[k].prepare(), len(fresh))
+
+    def transform_columns(k: int) -> None:
         spectra = {i: images[i][k] for i in used}
         for (i, j), to in zip(pairs, out, strict=True):
             found = scipy.fft.ifft(times_conjugate_2d(spectra[i], spectra[j]), axis=0, overwrite_x=True)
             for here, there in _stretches(span, window[0]):
-                to[here, columns] = found[there]
+                to[here, bands[k]] = found[there]
+
+    in_parallel(transform_columns, len(bands))
     return out
 
 

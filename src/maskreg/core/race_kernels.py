@@ -281,7 +281,7 @@ def likeliest_2d(n, least, greatest, enough, surely, out):  # type: ignore[no-un
     n, least, greatest : (rows, cols) ndarray of float32
         See `ncc_bounds_2d`.
     enough, surely : float
-        An overlap of less than `enough` is too little, one of `surely` or more is not.
+        An overlap of less than `enough` is too little, one of more than `surely` is not.
     out : (m, 2) ndarray of int
         Row and column, both counted from the first lag.
 
@@ -290,19 +290,32 @@ def likeliest_2d(n, least, greatest, enough, surely, out):  # type: ignore[no-un
     int
         How many lags were filled in; -1 if there is no room for all, or no lag is surely positive.
     """
-    best = np.float32(0)
+    zero = np.float32(0)
+    # counts are whole numbers, so that these decide as the thresholds do, and in single precision
+    under = np.nextafter(np.float32(np.ceil(enough)), np.float32(-np.inf))
+    over = np.nextafter(np.float32(np.ceil(surely)), np.float32(np.inf))
+    # the best of each column first: element by element is done in vector lanes
+    line = np.zeros(n.shape[1], np.float32)
     for i in range(n.shape[0]):
         count, low = n[i], least[i]
-        for j in range(count.size):
-            value = low[j] if count[j] >= surely else np.float32(0)
-            best = value if value > best else best
+        for j in range(line.size):
+            value = low[j] if count[j] >= over else zero
+            line[j] = value if value > line[j] else line[j]
+    best = zero
+    for j in range(line.size):
+        best = line[j] if line[j] > best else best
     if best <= 0:
         return -1
     kept = 0
     for i in range(n.shape[0]):
         count, high = n[i], greatest[i]
+        some = 0
         for j in range(count.size):
-            if high[j] >= best and count[j] >= enough:
+            some += (high[j] >= best) & (count[j] >= under)
+        if some == 0:
+            continue
+        for j in range(count.size):
+            if high[j] >= best and count[j] >= under:
                 if kept == out.shape[0]:
                     return -1
                 out[kept, 0], out[kept, 1] = i, j
