@@ -78,6 +78,36 @@ def test_every_lag_is_that_of_all_transforms_whatever_outshines_the_rest(seed, s
     np.testing.assert_allclose(found.sample, found.z[np.ix_(rows, columns)], rtol=1e-3, atol=1e-4)
 
 
+PATTERNS = (
+    lambda rows, columns: (rows + columns) % 2 == 0,
+    lambda rows, columns: rows % 3 > 0,
+    lambda rows, columns: (rows % 7 < 4) ^ (columns % 5 < 2),
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
+@given(seeds, sides, sides, st.sampled_from([(0, 0), (3, 2)]), st.sampled_from(PATTERNS))
+def test_every_lag_of_masks_with_a_pattern_is_exactly_that_of_all_transforms(
+    seed, shape, other, spikes, pattern
+):
+    (a, a_mask), (b, b_mask) = noise(seed, shape, spikes[0]), noise(seed + 1, other, spikes[1])
+    a_mask, b_mask = (mask & pattern(*np.indices(mask.shape)) for mask in (a_mask, b_mask))
+    plain, overlap, fine, found, least = plain_and_fine(a * a_mask, a_mask, b * b_mask, b_mask)
+    assert not fine.smooth
+    for index in np.s_[3, 50], np.s_[40:44, 60:63], np.s_[70:71, :]:
+        np.testing.assert_allclose(fine.overlap[index], overlap[index], rtol=2e-3)
+    np.testing.assert_array_equal(fine.sampled_overlap, overlap[np.ix_(*fine.sampled)])
+    assert fine.greatest_overlap == overlap.max()
+    known = (overlap >= least) & ~np.isnan(plain.z)
+    np.testing.assert_allclose(found.z[known], plain.z[known], rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(found.sample, found.z[np.ix_(*fine.sampled)], rtol=1e-3, atol=1e-4)
+    lags = limited_lags(shape, other, None)
+    expected = likeliest_maxima(plain.ncc, overlap, known, FLOOR, lags)
+    assert next(iter(found.best)) == expected[0]
+    for index, z in found.best.items():
+        assert z == pytest.approx(plain.z[index], rel=1e-4, abs=1e-4)
+
+
 @settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
 @given(seeds, sides, sides, st.sampled_from([0, 3]), st.sampled_from([np.inf, 20.0]))
 def test_the_likeliest_lags_are_told_exactly(seed, shape, other, spikes, limit):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from uncompiled import assert_passes_uncompiled
 
 from maskreg import register
 from maskreg.core import template as templates
@@ -11,7 +12,15 @@ from maskreg.core.filters import filtered
 from maskreg.core.gains import Promised, noise_gains
 from maskreg.core.images import checked_image
 from maskreg.core.interpolation_error import SLOPE
-from maskreg.core.local_weight import BLOCK, Kept, applied, local_weights, plain_weights, weighted
+from maskreg.core.local_weight import (
+    BLOCK,
+    Kept,
+    applied,
+    local_weights,
+    plain_applied,
+    plain_weights,
+    weighted,
+)
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.reference import ReferenceSide
@@ -114,6 +123,19 @@ def test_what_is_kept_of_noise_is_what_the_weights_leave_of_noise_they_do_not_kn
     np.testing.assert_allclose(slope / total, GAINS.slope * kept.slope, rtol=0.05, atol=3e-4)
 
 
+@pytest.mark.parametrize("shape", [(64, 64), (67, 90), (81, 70)])
+def test_a_weighted_gradient_is_that_of_arrays(shape):
+    rng = np.random.default_rng(shape[1])
+    blocks = rng.random((3, shape[0] // BLOCK, shape[1] // BLOCK), np.float32)
+    gradient = rng.standard_normal((2, *shape), np.float32)
+    noise = rng.random(shape, np.float32) * (rng.random(shape) < 0.8)
+    found, kept = applied(blocks, gradient, noise)
+    plain, same = plain_applied(blocks, gradient, noise)
+    np.testing.assert_allclose(found, plain, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(kept.slope, same.slope, rtol=1e-5)
+    np.testing.assert_allclose(kept.energy, same.energy, rtol=1e-5)
+
+
 def test_brighter_units_change_no_weight():
     gradient, noise = rings_and_noise(2)
     found, kept = weighted(gradient, MASK, noise, GAINS, CLEAR)
@@ -169,3 +191,7 @@ def test_rings_in_noise_are_known_better_with_weights(monkeypatch):
     one = Kept(np.eye(2), np.eye(2))
     monkeypatch.setattr(templates, "weighted", lambda gradient, *_, **__: (gradient, one))
     assert (found < 0.99 * variances()).all()
+
+
+def test_the_loops_say_the_same_without_the_compiler():
+    assert_passes_uncompiled(__file__, "is_that_of_arrays")

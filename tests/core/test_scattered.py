@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import maskreg
+from maskreg.core import holes as holes_module
 from maskreg.core.holes import NEAR, NOISIEST, Holes
 from maskreg.testing import Rings, Spots, Texture, pair_bound, simulate_pair
 
@@ -35,6 +36,18 @@ def test_a_parabola_is_filled_exactly(shape):
             moved = np.roll(near_usable, step, axis)
             np.testing.assert_allclose(found[moved], surface[moved], atol=2e-3)
     np.testing.assert_array_equal(found[mask], np.float32(surface)[mask])
+
+
+@pytest.mark.parametrize("shape", [(200,), (60, 50), (18, 20, 22)])
+def test_few_rows_at_a_time_fill_as_all_at_once_do(shape, monkeypatch):
+    mask = scattered(0.4, 7, shape)
+    pixels = np.where(mask, np.random.default_rng(8).standard_normal(shape), 0).astype(np.float32)
+    whole = Holes(mask)
+    filled = whole(pixels)
+    monkeypatch.setattr(holes_module, "AT_ONCE", 5 * mask[0].size)
+    few = Holes(mask)
+    np.testing.assert_array_equal(few.usable, whole.usable)
+    np.testing.assert_allclose(few(pixels), filled, rtol=1e-5, atol=1e-6)
 
 
 def test_what_is_filled_next_to_usable_pixels_is_no_noisier_than_they_are():

@@ -7,6 +7,9 @@ to the next by no more than what enters and leaves at borders. It is summed over
 whole blocks, and taken from straight lines between these. A few pixels that outshine all others would make
 steps in it: those are left out first, and added lag by lag. The likeliest lags are summed directly in the
 end, so what is told of them is exact.
+
+Of masks with a pattern all sums are made at every lag, half of the lags at a time
+(`maskreg.core.every_lag`).
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from maskreg.core.correlate import TRUSTED_ROUNDING
+from maskreg.core.every_lag import sums_of_products
 from maskreg.core.likelihood import FEWEST_PIXELS, fisher_z
 from maskreg.core.maxima import MOST_CANDIDATES
 from maskreg.core.pyramid import halved
@@ -50,6 +54,12 @@ TRIED = 24
 
 ENOUGH = 0.05
 """of those of at least this part of the greatest overlap."""
+
+Counts = tuple[NDArray[np.float32], tuple[int, int], int]
+"""Common pixels at lags of whole steps, where lag zero is in them, and the step."""
+
+Sums = tuple[int, NDArray[np.float32], NDArray[np.float32], tuple[int, int], int, Counts]
+"""What `maskreg.core.fine_kernels.fine_rows_2d` takes first, and what is known of the overlap."""
 
 Spikes = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 
@@ -118,11 +128,29 @@ class BlockSums:
 
 
 @dataclass(frozen=True)
+class HalfCounts:
+    """How many pixels are common at each lag, to a part in a thousand; indexed as an array."""
+
+    roots: NDArray[np.float16]
+    """Their square roots, which half precision can hold."""
+    first: tuple[int, ...]
+    """The first lags."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of lags along each axis."""
+        return self.roots.shape
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Any:
+        return np.rint(np.asarray(self.roots[index], np.float64) ** 2)
+
+
+@dataclass(frozen=True)
 class NccOfScores:
     """NCC of every lag, from the significance of each; indexed as `BlockSums` is."""
 
     score: HalfMap
-    overlap: BlockSums
+    overlap: BlockSums | HalfCounts
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -139,7 +167,7 @@ class Searched:
     """Which lags may be chosen; indexed as `BlockSums` is."""
 
     score: HalfMap
-    overlap: BlockSums
+    overlap: BlockSums | HalfCounts
     limits: tuple[float, ...] | None
     least: float
     some: bool
@@ -199,24 +227,21 @@ class FineLags:
     ) -> None:
         self._reference, self._mask, self._moving_mask = reference, mask, moving_mask
         self._window = window
-        self.step = block_side(mask.shape, moving_mask.shape)
-        self._spikes, rest, self._energy = without_spikes(reference)
-        self._blocks = (
-            tuple(-(-n // self.step) for n in mask.shape),
-            tuple(-(-n // self.step) for n in moving_mask.shape),
-        )
-        valid = [self._block_sums(m.astype(np.float32)) for m in (mask, moving_mask)]
-        self._masks = [sums / self.step**2 for sums in valid]
-        own = [self._at_blocks(self._block_sums(x), self._masks[1]) for x in (rest, rest * rest)]
-        counts = self._at_blocks(valid[0], self._masks[1])
-        self._own_sums = np.stack([counts, *own]).astype(np.float32)
-        first = tuple(-(n - 1) for n in moving_mask.shape)
+        self._spikes, self._rest, self._energy = without_spikes(reference)
+        self._first = tuple(-(n - 1) for n in moving_mask.shape)
         shape = tuple(p + q - 1 for p, q in zip(mask.shape, moving_mask.shape, strict=True))
-        middle = self._blocks[1]
-        self.overlap = BlockSums(self._own_sums[0], middle, self.step, first, shape)
+        self._blocks: _Blocks | None = _Blocks(self._rest, mask, moving_mask)
+        self.overlap: BlockSums | HalfCounts = BlockSums(
+            self._blocks.own[0], self._blocks.middle, self._blocks.step, self._first, shape
+        )
+        self.smooth = _is_smooth(self.overlap, mask, moving_mask)
+        if not self.smooth:
+            self._blocks = None
+            self.overlap = HalfCounts(np.empty(shape, np.float16), self._first)
         rng = np.random.default_rng(0)
         part = min(1.0, np.sqrt(SAMPLED / np.prod(shape)))
         self.sampled = [np.sort(rng.choice(n, max(1, int(part * n)), replace=False)) for n in shape]
+        self.sampled_overlap, self.greatest_overlap = self._known_overlap()
 
     def __call__(
         self, moving: NDArray[np.float32], floor: float, limits: tuple[float, ...], least: float
@@ -239,11 +264,11 @@ class FineLags:
         z = np.empty(self.overlap.shape, np.float16)
         rows, columns = self.sampled
         sample = np.empty((len(rows), len(columns)), np.float32)
-        top, left = self.overlap.first
+        top, left = self._first
         far = tuple(int(min(limit, 2**31)) for limit in limits)
         found: list[tuple[float, int, int]] = []
         before = np.full((2, z.shape[1]), np.nan, np.float32)
-        for first, block in self._rows(moving, floor):
+        for first, block, counts in self._rows(moving, floor):
             i = first - top
             z[i : i + len(block)] = block
             here = slice(*np.searchsorted(rows, (i, i + len(block))))
@@ -252,34 +277,29 @@ class FineLags:
             together = np.concatenate([before, block, np.full((int(last), z.shape[1]), np.nan, np.float32)])
             bar = found[-1][0] if len(found) == 2 * MOST_CANDIDATES else 0.0
             y, x, likelihoods = fine_maxima_2d(
-                together, first - 1, left, far, self.overlap.values, self.overlap.middle, self.step,
-                least, bar, 2 * MOST_CANDIDATES,
-            )  # fmt: skip
+                together, first - 1, left, far, *counts, least, bar, 2 * MOST_CANDIDATES
+            )
             found += zip(likelihoods.tolist(), y.tolist(), x.tolist(), strict=True)
             found = sorted(found, key=lambda one: -one[0])[: 2 * MOST_CANDIDATES]
             before = block[-2:] if len(block) > 1 else np.concatenate([before[-1:], block])
         return FineScores(z, sample, self._exact(moving, floor, [(y, x) for _, y, x in found]))
 
-    @property
-    def smooth(self) -> bool:
-        """Whether straight lines lead from the common pixels at lags of whole blocks to those between.
-
-        Not those of masks with a pattern that meets itself at one lag and not at the next: a chessboard.
-        """
-        counts, (top, left) = self.overlap.values, self.overlap.first
-        rng = np.random.default_rng(1)
-        enough = np.argwhere(counts >= ENOUGH * counts.max())
-        tried = enough[rng.integers(len(enough), size=TRIED)] - self.overlap.middle
-        off = []
-        for lag in tried * self.step + rng.integers(self.step, size=tried.shape):
-            y, x = (
-                int(np.clip(s, f, f + n - 1))
-                for s, f, n in zip(lag, (top, left), self.overlap.shape, strict=True)
-            )
-            here, there = overlap_slices(self._mask.shape, self._moving_mask.shape, (y, x))
-            n = np.count_nonzero(self._mask[here] & self._moving_mask[there])
-            off.append(abs(n - float(self.overlap[y - top, x - left])) / float(counts.max()))
-        return bool(np.quantile(off, 0.75) < SMOOTH_MASK)
+    def _known_overlap(self) -> tuple[NDArray[np.floating], float]:
+        """Return how many pixels are common at the sampled lags, and at the lag where most are."""
+        if isinstance(self.overlap, BlockSums):
+            return self.overlap[tuple(self.sampled)], self.overlap.max()
+        rows, columns = self.sampled
+        out, greatest = np.empty((len(rows), len(columns)), np.float32), 0.0
+        for first, sums in sums_of_products(
+            [(self._mask, 1)], [(self._moving_mask, 1)], [(0, 0)], self._window
+        ):
+            counts = np.rint(np.maximum(self._ascending(sums)[0], 0))
+            greatest = max(greatest, float(counts.max()))
+            i = first - self._first[0]
+            self.overlap.roots[i : i + len(counts)] = np.sqrt(counts)
+            here = slice(*np.searchsorted(rows, (i, i + len(counts))))
+            out[here] = counts[rows[here] - i][:, columns]
+        return out, greatest
 
     def _exact(
         self, moving: NDArray[np.float32], floor: float, lags: list[tuple[int, int]]
@@ -296,34 +316,63 @@ class FineLags:
         if not known:
             return {}
         order = smallest_first(np.array([lag for lag, *_ in known]), -np.array([one[1] for one in known]))
-        top, left = self.overlap.first
+        top, left = self._first
         chosen = [known[k] for k in order[:MOST_CANDIDATES]]
         return {(y - top, x - left): z for (y, x), _, z in chosen}
 
-    def _rows(self, moving: NDArray[np.float32], floor: float) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield z of some rows of lags at once, each with the first row lag, in ascending order."""
+    def _rows(
+        self, moving: NDArray[np.float32], floor: float
+    ) -> Iterator[tuple[int, NDArray[np.float32], Counts]]:
+        """Yield the first of some row lags in ascending order, z there, and where the overlap is known."""
         from maskreg.core.fine_kernels import fine_rows_2d
 
         spikes, rest, energy = without_spikes(moving)
-        sums = [self._at_blocks(self._masks[0], of) for of in map(self._block_sums, (rest, rest * rest))]
-        known = np.concatenate([np.stack(sums).astype(np.float32), self._own_sums])
-        plane = self._products(rest)
         height, width = self._window
         rounding = 4 * np.finfo(np.float32).eps * np.sqrt(np.log2(height * width))
         least = tuple(np.float32(e * rounding / TRUSTED_ROUNDING) for e in (self._energy, energy))
         cap = np.float32(np.sqrt(1 - floor))
-        for first, end in self._spans():
-            at = first % height
-            products = scipy.fft.irfft(plane[at : at + end - first], width)
-            yield first, fine_rows_2d(
-                products, first, known, self.overlap.middle, self.step,
+        sums = self._every_sum(rest) if self._blocks is None else self._between_blocks(rest, self._blocks)
+        for first, products, known, middle, step, counts in sums:
+            z = fine_rows_2d(
+                products, first, known, middle, step,
                 self._reference, self._mask, rest, self._moving_mask, self._spikes, spikes,
                 least, np.float32(FEWEST_PIXELS), cap,
             )  # fmt: skip
+            yield first, z, counts
+
+    def _between_blocks(self, moving: NDArray[np.float32], blocks: _Blocks) -> Iterator[Sums]:
+        """Yield sums that are known at lags of whole blocks, with products at every lag."""
+        known = blocks.with_moving(moving)
+        plane = self._products(moving)
+        height, width = self._window
+        for first, end in self._spans():
+            at = first % height
+            products = scipy.fft.irfft(plane[at : at + end - first], width)
+            yield first, products, known, blocks.middle, blocks.step, (known[2], blocks.middle, blocks.step)
+
+    def _every_sum(self, moving: NDArray[np.float32]) -> Iterator[Sums]:
+        """Yield sums of which all are known at every lag."""
+        reference = [(self._rest, 1), (self._rest, 2), (self._mask, 1)]
+        others = [(moving, 1), (moving, 2), (self._moving_mask, 1)]
+        # products; moving and its square under the reference's mask, common pixels, reference and its square
+        pairs = [(0, 0), (2, 0), (2, 1), (2, 2), (0, 2), (1, 2)]
+        left = -self._first[1]
+        before = np.zeros((2, left + len(self._mask[0]) + 1), np.float32)
+        for first, sums in sums_of_products(reference, others, pairs, self._window):
+            known = np.pad(self._ascending(sums[1:]), ((0, 0), (0, 1), (0, 1)))
+            known[2] = np.rint(known[2])
+            counts = np.concatenate([before, known[2]])
+            before = counts[-3:-1]
+            yield first, sums[0], known, (-first, left), 1, (counts, (2 - first, left), 1)
+
+    def _ascending(self, sums: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return sums at all column lags in ascending order, from those of a transform."""
+        negative = sums.shape[-1] + self._first[1]
+        return np.concatenate([sums[..., negative:], sums[..., : self._mask.shape[1]]], axis=-1)
 
     def _spans(self) -> Iterator[tuple[int, int]]:
         """Yield first and end of spans of row lags, none across zero."""
-        lowest, end = self.overlap.first[0], self.overlap.first[0] + self.overlap.shape[0]
+        lowest, end = self._first[0], self._first[0] + self.overlap.shape[0]
         for start, stop in ((lowest, 0), (0, end)):
             for first in range(start, stop, ROWS):
                 yield first, min(first + ROWS, stop)
@@ -337,10 +386,9 @@ class FineLags:
         from maskreg.core.race_kernels import times_conjugate_2d
 
         height, width = self._window
-        reference = _without(self._reference, *self._spikes[:2])
-        p, q = len(reference), len(moving)
+        p, q = len(self._rest), len(moving)
         plane = np.empty((max(height, p + q), width // 2 + 1), np.complex64)
-        for image, at in ((reference, 0), (moving, p)):
+        for image, at in ((self._rest, 0), (moving, p)):
             for i in range(0, len(image), ROWS):
                 some = image[i : i + ROWS]
                 plane[at + i : at + i + len(some)] = scipy.fft.rfft(some, width)
@@ -350,7 +398,37 @@ class FineLags:
             columns[:height] = scipy.fft.ifft(times_conjugate_2d(a, b), axis=0, overwrite_x=True)
         return plane[:height]
 
-    def _block_sums(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+
+class _Blocks:
+    """Sums over the common pixels at lags of whole blocks, from sums over blocks of pixels.
+
+    Attributes
+    ----------
+    step : int
+        Side of the blocks.
+    middle : (int, int)
+        Where lag zero is.
+    own : (3, rows, columns) ndarray of float32
+        Common pixels, and sums of the reference and its square, with zeros around.
+    """
+
+    def __init__(
+        self, reference: NDArray[np.float32], mask: NDArray[np.bool_], moving_mask: NDArray[np.bool_]
+    ) -> None:
+        self.step = block_side(mask.shape, moving_mask.shape)
+        self._shapes = [tuple(-(-n // self.step) for n in m.shape) for m in (mask, moving_mask)]
+        self.middle = self._shapes[1]
+        valid = [self._of_blocks(m.astype(np.float32)) for m in (mask, moving_mask)]
+        self._masks = [sums / self.step**2 for sums in valid]
+        own = [self._at_lags(self._of_blocks(x), self._masks[1]) for x in (reference, reference * reference)]
+        self.own = np.stack([self._at_lags(valid[0], self._masks[1]), *own]).astype(np.float32)
+
+    def with_moving(self, moving: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return sums of moving and its square, and then `own`."""
+        sums = [self._at_lags(self._masks[0], self._of_blocks(x)) for x in (moving, moving * moving)]
+        return np.concatenate([np.stack(sums).astype(np.float32), self.own])
+
+    def _of_blocks(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return sums over blocks; those at the far borders may be of fewer pixels."""
         ragged = [(0, -n % self.step) for n in values.shape]
         if any(far for _, far in ragged):
@@ -360,13 +438,33 @@ class FineLags:
             values, side = halved(values), 2 * side
         return values.astype(np.float64)
 
-    def _at_blocks(self, reference: NDArray[np.float64], moving: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _at_lags(self, reference: NDArray[np.float64], moving: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return sums of products at every lag of whole blocks, and zeros around."""
-        p, q = self._blocks
+        p, q = self._shapes
         window = tuple(scipy.fft.next_fast_len(m + n - 1, True) for m, n in zip(p, q, strict=True))
         sums = cross(transform(reference, window), transform(moving, window), window)
         lags = [np.arange(-(n - 1), m) % length for m, n, length in zip(p, q, window, strict=True)]
         return np.pad(sums[np.ix_(*lags)], 1)
+
+
+def _is_smooth(overlap: BlockSums, mask: NDArray[np.bool_], moving_mask: NDArray[np.bool_]) -> bool:
+    """Whether straight lines lead from the common pixels at lags of whole blocks to those between.
+
+    Not those of masks with a pattern that meets itself at one lag and not at the next: a chessboard.
+    """
+    counts, (top, left), step = overlap.values, overlap.first, overlap.step
+    rng = np.random.default_rng(1)
+    enough = np.argwhere(counts >= ENOUGH * counts.max())
+    tried = enough[rng.integers(len(enough), size=TRIED)] - overlap.middle
+    off = []
+    for lag in tried * step + rng.integers(step, size=tried.shape):
+        y, x = (
+            int(np.clip(s, f, f + n - 1)) for s, f, n in zip(lag, (top, left), overlap.shape, strict=True)
+        )
+        here, there = overlap_slices(mask.shape, moving_mask.shape, (y, x))
+        n = np.count_nonzero(mask[here] & moving_mask[there])
+        off.append(abs(n - float(overlap[y - top, x - left])) / float(counts.max()))
+    return bool(np.quantile(off, 0.75) < SMOOTH_MASK)
 
 
 def block_side(shape: tuple[int, ...], other: tuple[int, ...]) -> int:

@@ -9,6 +9,7 @@ do not bear a parabola, as deep in a solid area, its noise tells so, and such pl
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,8 @@ NEAR = 1
 LEAST = 1e-4
 """A place with less than this part of its window valid has no neighbours."""
 
-AT_ONCE = 2**16
-"""So many places are solved for together."""
+AT_ONCE = 2**17
+"""Rows of about so many pixels are worked on together."""
 
 
 class Holes:
@@ -57,53 +58,56 @@ class Holes:
     def __init__(self, mask: NDArray[np.bool_]) -> None:
         self._mask = mask
         self._powers = list(_powers(mask.ndim, 2))
-        self._places = ~mask & (_moment(mask, (0,) * mask.ndim, 1) > LEAST)
-        self._weights, gain = self._solve()
-        self._places[self._places] = gain <= NOISIEST
-        self._weights = self._weights[gain <= NOISIEST]
+        self._places = np.zeros_like(mask)
+        self._weights = np.concatenate([self._solve(rows) for rows in self._bands()])
         self.usable = mask & eroded(mask | self._places, NEAR)
 
     def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return an image, zero where the mask is False, with all ignored pixels filled."""
         out = filled(pixels, self._mask)
-        parts = (_moment(pixels, power, 1)[self._places] for power in self._powers)
-        out[self._places] = sum(weight * part for weight, part in zip(self._weights.T, parts, strict=True))
+        first = 0
+        for rows in self._bands():
+            places = self._places[rows]
+            weights = self._weights[first : first + np.count_nonzero(places)]
+            parts = (_moment(pixels, rows, power, 1)[places] for power in self._powers)
+            out[rows][places] = sum(w * part for w, part in zip(weights.T, parts, strict=True))
+            first += len(weights)
         return out
 
-    def _solve(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Return the weights of the moments in the parabola's value at each place, and its noise.
+    def _bands(self) -> Iterator[slice]:
+        """Yield rows that are worked on together: all moments of all of them would take too much memory."""
+        height = max(1, AT_ONCE * len(self._mask) // self._mask.size)
+        for i in range(0, len(self._mask), height):
+            yield slice(i, min(i + height, len(self._mask)))
+
+    def _solve(self, rows: slice) -> NDArray[np.float32]:
+        """Find the places that are filled; return the weights of the moments in the value at each.
 
         The normal equations A p = c of the fit hold moments of the mask in A and of the image in c: the
         value is the first row of A^-1 times c. Its noise holds moments of the mask under the square of
         the window.
         """
         size = len(self._powers)
-        n = int(np.count_nonzero(self._places))
-        weights, gain = np.zeros((n, size), np.float32), np.full(n, np.inf)
+        places = ~self._mask[rows]
+        places &= _moment(self._mask, rows, (0,) * self._mask.ndim, 1) > LEAST
         ridge = np.diag(np.append(0.0, np.full(size - 1, RIDGE)))
-        moments = [self._moments(square) for square in (1, 2)]
-        for first in range(0, n, AT_ONCE):
-            part = slice(first, first + AT_ONCE)
-            normal, noise = (self._matrices(table, part) for table in moments)
-            solved = np.linalg.solve(normal + ridge, np.eye(size)[:, :1])[..., 0]
-            weights[part] = solved
-            gain[part] = np.einsum("ni,nij,nj->n", solved, noise, solved)
-        return weights, gain
+        normal, noise = (self._matrices(rows, places, square) for square in (1, 2))
+        weights = np.linalg.solve(normal + ridge, np.eye(size)[:, :1])[..., 0].astype(np.float32)
+        borne = np.einsum("ni,nij,nj->n", weights, noise, weights) <= NOISIEST
+        self._places[rows][places] = borne
+        return np.asarray(weights[borne])
 
-    def _moments(self, square: int) -> dict[tuple[int, ...], NDArray[np.float32]]:
-        """Return the moments of the mask at the places, up to products of two powers."""
-        return {
-            power: _moment(self._mask, power, square)[self._places] for power in _powers(self._mask.ndim, 4)
+    def _matrices(self, rows: slice, places: NDArray[np.bool_], square: int) -> NDArray[np.float64]:
+        """Return the moments of the mask at places of some rows, of the products of any two powers."""
+        moments = {
+            power: _moment(self._mask, rows, power, square)[places] for power in _powers(self._mask.ndim, 4)
         }
-
-    def _matrices(
-        self, moments: dict[tuple[int, ...], NDArray[np.float32]], part: slice
-    ) -> NDArray[np.float64]:
-        rows = [
-            [moments[tuple(a + b for a, b in zip(one, other, strict=True))][part] for other in self._powers]
-            for one in self._powers
-        ]
-        return np.moveaxis(np.array(rows, np.float64), -1, 0)
+        size = len(self._powers)
+        out = np.empty((np.count_nonzero(places), size, size))
+        for i, one in enumerate(self._powers):
+            for j, other in enumerate(self._powers):
+                out[:, i, j] = moments[tuple(a + b for a, b in zip(one, other, strict=True))]
+        return out
 
 
 def _powers(ndim: int, degree: int) -> list[tuple[int, ...]]:
@@ -112,11 +116,15 @@ def _powers(ndim: int, degree: int) -> list[tuple[int, ...]]:
     return sorted((p for p in powers if sum(p) <= degree), key=lambda p: (sum(p), p))
 
 
-def _moment(values: NDArray[Any], power: tuple[int, ...], square: int) -> NDArray[np.float32]:
-    """Return the sum of values under the window, to the power of `square`, times powers of the offset."""
+def _moment(values: NDArray[Any], rows: slice, power: tuple[int, ...], square: int) -> NDArray[np.float32]:
+    """Return the sum of values under the window, to the power of `square`, times powers of the offset.
+
+    Of some rows.
+    """
     offset = np.arange(-RADIUS, RADIUS + 1) / SIGMA
     window = np.exp(-0.5 * offset**2)
-    out = values.astype(np.float32)
+    first = max(0, rows.start - RADIUS)
+    out = values[first : rows.stop + RADIUS].astype(np.float32)
     for axis, p in enumerate(power):
         out = filtered(out, (window / window.sum()) ** square * offset**p, axis)
-    return out
+    return out[rows.start - first : rows.stop - first]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.detail import plain_between_blocks
 from maskreg.core.filters import gaussian
 from maskreg.core.gains import NoiseGains, Promised
 from maskreg.core.pyramid import halved
@@ -185,17 +186,31 @@ def applied(
     matrix: NDArray[np.float32], gradient: NDArray[np.float32], noise: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], Kept]:
     """Return the gradient of each pixel times the matrix there, between the blocks by straight lines."""
-    from maskreg.core.search_kernels import between_blocks_2d
+    from maskreg.core.local_weight_kernels import weighted_gradient_2d
 
-    shape = noise.shape
-    rows, cross, cols = (between_blocks_2d(np.ascontiguousarray(one), BLOCK, *shape) for one in matrix)
+    out, sums = weighted_gradient_2d(matrix, BLOCK, gradient, noise)
+    return out, Kept(*map(_mean, sums))
+
+
+def plain_applied(
+    matrix: NDArray[np.float32], gradient: NDArray[np.float32], noise: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], Kept]:
+    """Return what `applied` does, by arrays."""
+    rows, cross, cols = (plain_between_blocks(one, BLOCK, *noise.shape) for one in matrix)
     out = np.stack([rows * gradient[0] + cross * gradient[1], cross * gradient[0] + cols * gradient[1]])
-    slope = _means(noise, rows, cross, cols)
-    energy = _means(noise * noise, rows**2 + cross**2, cross * (rows + cols), cross**2 + cols**2)
-    return out, Kept(slope, energy)
+    v = noise.astype(np.float64)
+    one = np.ones_like(v)
+    slope, energy = (
+        np.array([(weight * element).sum() for element in (one, *elements)])
+        for weight, elements in (
+            (v, (rows, cross, cols)),
+            (v * v, (rows**2 + cross**2, cross * (rows + cols), cross**2 + cols**2)),
+        )
+    )
+    return out.astype(np.float32), Kept(_mean(slope), _mean(energy))
 
 
-def _means(weight: NDArray[np.float32], *elements: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the weighted means of symmetric matrices over the pixels."""
-    rows, cross, cols = (float((weight * one).sum(dtype=np.float64)) for one in elements)
-    return np.array([[rows, cross], [cross, cols]]) / max(float(weight.sum(dtype=np.float64)), 1e-30)
+def _mean(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weighted mean of symmetric matrices from the sums of weights and weighted elements."""
+    weight, rows, cross, cols = sums
+    return np.array([[rows, cross], [cross, cols]]) / max(float(weight), 1e-30)

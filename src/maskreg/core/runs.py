@@ -7,6 +7,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+AT_ONCE = 2**18
+"""Rows of about so many pixels are worked on together: a chessboard has a run for every other pixel."""
+
 
 class Region:
     """A mask, and its runs if they are asked for.
@@ -27,15 +30,21 @@ class Region:
         A run is its first pixel and the one after its last. Of masks with two axes.
         """
         mask = self.mask
-        rows, columns = mask.shape
         if mask.size == 0:
-            return np.zeros(rows + 1, np.int64), np.zeros((0, 2), np.int32)
-        # places where a row changes between a pixel and the next one, and its ends; as one long row
-        inner = np.flatnonzero(mask[:, 1:] != mask[:, :-1])
-        inner += inner // max(1, columns - 1) + 1
-        begins = np.flatnonzero(mask[:, 0]) * columns
-        ends = (np.flatnonzero(mask[:, -1]) + 1) * columns
-        edges = np.sort(np.concatenate([inner, begins, ends]), kind="stable").reshape(-1, 2)
-        row = edges[:, 0] // columns
-        first = np.searchsorted(row, np.arange(rows + 1))
-        return first.astype(np.int64), (edges - row[:, None] * columns).astype(np.int32)
+            return np.zeros(len(mask) + 1, np.int64), np.zeros((0, 2), np.int32)
+        height = max(1, AT_ONCE // mask.shape[1])
+        numbers, edges = zip(*(_runs(mask[i : i + height]) for i in range(0, len(mask), height)), strict=True)
+        return np.concatenate([np.zeros(1, np.int64), *numbers]).cumsum(), np.concatenate(edges)
+
+
+def _runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the number of runs of each row, and where they begin and end."""
+    rows, columns = mask.shape
+    # places where a row changes between a pixel and the next one, and its ends; as one long row
+    inner = np.flatnonzero(mask[:, 1:] != mask[:, :-1])
+    inner += inner // max(1, columns - 1) + 1
+    begins = np.flatnonzero(mask[:, 0]) * columns
+    ends = (np.flatnonzero(mask[:, -1]) + 1) * columns
+    edges = np.sort(np.concatenate([inner, begins, ends]), kind="stable").reshape(-1, 2)
+    row = edges[:, 0] // columns
+    return np.bincount(row, minlength=rows), (edges - row[:, None] * columns).astype(np.int32)

@@ -258,14 +258,15 @@ class LevelSearch:
         self._options = options
         self._lock = RLock()
         self._terms: dict[type, ReferenceTerms] = {}
-        self._fine = self._fine_lags() if fine else None
+        masks = reference.mask, moving_mask
+        self._fine = FineLags(pixels, *masks, self._window) if fine else None
         if self._fine is None:
             overlap, lags = self.terms(np.float32).overlap, self.lags
         else:
             lags = tuple(axis[some] for axis, some in zip(self.lags, self._fine.sampled, strict=True))
-            overlap = self._fine.overlap[tuple(self._fine.sampled)]
+            overlap = self._fine.sampled_overlap
         self._least, counted = self._least_overlaps(
-            float(overlap.max(initial=0) if self._fine is None else self._fine.overlap.max())
+            float(overlap.max(initial=0) if self._fine is None else self._fine.greatest_overlap)
         )
         searched = _within(lags, self._limits()) & (overlap >= self._least)
         # of a fine level how many of the sampled lags are: a map would take more than all else
@@ -300,11 +301,6 @@ class LevelSearch:
         if doubted:
             level, _ = self._level_map(found, np.float64)
         return level
-
-    def _fine_lags(self) -> FineLags | None:
-        """Return what searches images of many pixels in little memory, where the masks allow it."""
-        lags = FineLags(self._reference.pixels, self._reference.mask, self._moving_plane.mask, self._window)
-        return lags if lags.smooth else None
 
     def _fine_detail(self, image: NDArray[np.float32], moving: Prepared) -> tuple[NDArray[np.float32], float]:
         """Return the detail of an image of many pixels, without its twin of squares, and its variance."""

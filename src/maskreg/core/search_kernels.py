@@ -88,27 +88,41 @@ def local_plane_2d(pixels, constant, linear, weights):  # type: ignore[no-untype
     return out
 
 
+@inlined
+def _between_rows(coarse, side, i, line):  # type: ignore[no-untyped-def]
+    """Fill a line by straight lines between the two rows of blocks whose middles are next to row `i`."""
+    half = np.float32(0.5)
+    scale = np.float32(1) / np.float32(side)
+    rows = coarse.shape[0]
+    place = (np.float32(i) + half) * scale - half
+    k = min(max(int(np.floor(place)), 0), max(rows - 2, 0))
+    part = place - np.float32(k)
+    one, other = coarse[k], coarse[min(k + 1, rows - 1)]
+    for j in range(line.size):
+        line[j] = one[j] + part * (other[j] - one[j])
+
+
+@inlined
+def _between_columns(line, side, out):  # type: ignore[no-untyped-def]
+    """Fill a row of pixels by straight lines between the middles of the blocks of a line, and beyond them."""
+    half = np.float32(0.5)
+    scale = np.float32(1) / np.float32(side)
+    columns = line.size
+    for j in range(out.size):
+        place = (np.float32(j) + half) * scale - half
+        k = min(max(int(np.floor(place)), 0), max(columns - 2, 0))
+        left = line[k]
+        out[j] = left + (place - np.float32(k)) * (line[min(k + 1, columns - 1)] - left)
+
+
 @kernel
 def between_blocks_2d(coarse, side, height, width):  # type: ignore[no-untyped-def]
     """Return an image by straight lines between the middles of blocks of `side` pixels, and beyond them."""
-    rows, columns = coarse.shape
     out = np.empty((height, width), np.float32)
-    line = np.empty(columns, np.float32)
-    half = np.float32(0.5)
-    scale = np.float32(1) / np.float32(side)
+    line = np.empty(coarse.shape[1], np.float32)
     for i in range(height):
-        place = (np.float32(i) + half) * scale - half
-        k = min(max(int(np.floor(place)), 0), max(rows - 2, 0))
-        part = place - np.float32(k)
-        one, other = coarse[k], coarse[min(k + 1, rows - 1)]
-        for j in range(columns):
-            line[j] = one[j] + part * (other[j] - one[j])
-        o = out[i]
-        for j in range(width):
-            place = (np.float32(j) + half) * scale - half
-            k = min(max(int(np.floor(place)), 0), max(columns - 2, 0))
-            left = line[k]
-            o[j] = left + (place - np.float32(k)) * (line[min(k + 1, columns - 1)] - left)
+        _between_rows(coarse, side, i, line)
+        _between_columns(line, side, out[i])
     return out
 
 

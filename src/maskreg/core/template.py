@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,9 @@ SHORT_SLOPES = (np.array([1, -8, 0, 8, -1]) / 12, np.array([-1, 0, 1]) / 2)
 
 INNER_PART = 0.25
 """The pixels off the mask's edge are used alone if they are at least this part of the valid ones."""
+
+AT_ONCE = 2**16
+"""Slopes at so many places are made anew together."""
 
 
 @dataclass(frozen=True)
@@ -150,15 +154,30 @@ def _slopes_off_filled(
     Seven would reach filled ones. What is filled in makes slopes along parallel lines, in G as well, and
     their product would pass for knowledge.
     """
-    slopes = np.stack([filtered(whole, SLOPE, axis, nearest=True) for axis in range(mask.ndim)])
+    slopes = _slopes(whole)
     for taps in SHORT_SLOPES:
-        reach = len(taps) // 2
-        places = np.flatnonzero(inside & ~eroded(mask, reach + 1))
-        near = np.unravel_index(places, mask.shape)
-        for axis, slope in enumerate(slopes):
-            here, step = near[axis], int(np.prod(mask.shape[axis + 1 :]))
-            there = (np.clip(here + k - reach, 0, mask.shape[axis] - 1) - here for k in range(len(taps)))
-            slope.ravel()[places] = sum(
-                np.float32(tap) * whole.ravel()[places + step * k] for tap, k in zip(taps, there, strict=True)
-            )
+        near_edge = np.flatnonzero(inside & ~eroded(mask, len(taps) // 2 + 1))
+        for first in range(0, len(near_edge), AT_ONCE):
+            _shorten(slopes, whole, near_edge[first : first + AT_ONCE], taps)
     return slopes
+
+
+def _slopes(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the derivatives along all axes, (ndim, ...), by seven pixels."""
+    out = np.empty((image.ndim, *image.shape), np.float32)
+    for axis in range(image.ndim):
+        out[axis] = filtered(image, SLOPE, axis, nearest=True)
+    return out
+
+
+def _shorten(
+    slopes: NDArray[np.float32], image: NDArray[np.float32], places: NDArray[np.intp], taps: NDArray[Any]
+) -> None:
+    """Replace the derivatives at some places, flat indices, by those of fewer pixels."""
+    reach, near = len(taps) // 2, np.unravel_index(places, image.shape)
+    for axis, slope in enumerate(slopes):
+        here, step = near[axis], int(np.prod(image.shape[axis + 1 :]))
+        there = (np.clip(here + k - reach, 0, image.shape[axis] - 1) - here for k in range(len(taps)))
+        slope.ravel()[places] = sum(
+            np.float32(tap) * image.ravel()[places + step * k] for tap, k in zip(taps, there, strict=True)
+        )
