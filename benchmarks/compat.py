@@ -1,6 +1,6 @@
 """Time `maskreg.compat.skimage` against scikit-image: the same call, the same answer.
 
-    python -m benchmarks.compat [--sizes 256,512,1024,2048] [--runs 5]
+    python -m benchmarks.compat [--sizes 256,512,1024,2048] [--cases scattered] [--runs 5]
 
 Each has a process of its own, as its users have, and they take turns. (In one process scikit-image would be
 quicker, too: ours lets the allocator keep memory, see `maskreg.core.memory`.) Ours lets the
@@ -42,6 +42,7 @@ CASES = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", default="256,512,1024", metavar="PX,...", help="rows and columns")
+    parser.add_argument("--cases", default="", metavar="TEXT", help="only those whose name holds this")
     parser.add_argument("--runs", type=int, default=5, help="turns of each (5)")
     parser.add_argument("--cores", type=int, help="cores that ours may use (all)")
     args = parser.parse_args()
@@ -50,7 +51,10 @@ def main() -> None:
     print(describe("maskreg", "numpy", "scipy", "numba", "scikit-image"))
     print(f"medians of {args.runs} turns, s\n")
     rows = [
-        _row(size, case, args.runs, args.cores) for size in map(int, args.sizes.split(",")) for case in CASES
+        _row(size, case, args.runs, args.cores)
+        for size in map(int, args.sizes.split(","))
+        for case in CASES
+        if args.cases in case
     ]
     print_table(
         ["case", "scikit-image", "maskreg, series", "single", "ratio, series", "single", "same answer"], rows
