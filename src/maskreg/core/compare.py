@@ -23,6 +23,9 @@ from maskreg.geometry import nearest_lag
 CHANCE_SPREADS = 3.0
 """A gap within this many of its standard deviations is none: the places are equal."""
 
+UNEVEN_HEIGHT = 0.07
+"""The heights of two places of the same structure differ by so much of the greater for what a mask hides."""
+
 UNEVEN = 0.02
 """Matches that differ by less than this part are equal: interpolation may make as much."""
 
@@ -100,6 +103,15 @@ def matched_gap(level: LevelMap, one: NDArray[np.float64], other: NDArray[np.flo
     best, gap = max(heights), heights[0] - heights[1]
     sure = abs(gap) - CHANCE_SPREADS * np.sqrt(2) - UNEVEN * abs(best)
     return float(np.copysign(best * sure, gap)) if sure > 0 and best > 0 else 0.0
+
+
+def height_doubt(heights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much less likely than the highest peak of a matched filter others are, in log-likelihood.
+
+    Either height has unit noise, and a pattern behind a mask is not the same at both.
+    """
+    best = heights.max()
+    return np.asarray((best - heights) ** 2 / (2 * (2 + (UNEVEN_HEIGHT * best) ** 2)))
 
 
 def _chance_gap(n: int, unexplained: float) -> float:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.compare import likelihood_gap, matched_gap
+from maskreg.core.broad import broad_likelihood
+from maskreg.core.compare import height_doubt, likelihood_gap, matched_gap
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.peak import Candidate, Choice, choose, most_significant
 from maskreg.core.place import Place, place
@@ -105,7 +106,7 @@ def chosen(masked: MaskedSide, moving: Prepared, levels: list[LevelMap]) -> tupl
     """
     choice, finest = choose(levels), min(levels, key=lambda level: level.bin)
     if finest.matched:
-        return levels, _by_height(finest, choice)
+        return levels, _by_height(masked, moving, finest, choice)
     if not choice.alike or finest.best is None or finest.ncc[finest.best] ** 2 > DROWNED:
         return levels, choice
     if finest.bin in masked.plan.fine:
@@ -113,14 +114,25 @@ def chosen(masked: MaskedSide, moving: Prepared, levels: list[LevelMap]) -> tupl
     faint = masked.search(finest.bin, faint=True)(moving)
     if not faint.margin > max(level.margin for level in levels):
         return levels, choice
-    return [faint], _by_height(faint, choose([faint]))
+    return [faint], _by_height(masked, moving, faint, choose([faint]))
 
 
-def _by_height(faint: LevelMap, choice: Choice) -> Choice:
-    """Return the choice between places of the same structure that the height of their peaks makes."""
+def _by_height(masked: MaskedSide, moving: Prepared, faint: LevelMap, choice: Choice) -> Choice:
+    """Return the choice between places of the same structure that the height of their peaks makes.
+
+    Where chance may have made a lower one of the place, the broad part of the images has its say; what it
+    prefers to the highest is no sure place.
+    """
     if not choice.alike:
         return choice
-    first, second, *_ = sorted([choice.winner, *choice.alike], key=lambda c: -faint.height(c.shift))
+    places = sorted([choice.winner, *choice.alike], key=lambda c: -faint.height(c.shift))
+    heights = np.array([faint.height(c.shift) for c in places])
+    reference, other = (image.level(faint.bin) for image in (masked.side.image, moving))
+    broad = broad_likelihood(reference, other, [nearest_lag(c.shift / faint.bin) for c in places])
+    best = int(np.argmax(broad - height_doubt(heights)))
+    if best:
+        return Choice(places[best], places[0], 0.0, [])
+    first, second, *_ = places
     return Choice(first, second, max(0.0, matched_gap(faint, first.shift, second.shift)), [])
 
 
