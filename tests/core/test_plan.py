@@ -137,8 +137,9 @@ def test_a_large_frame_is_searched_coarse_first():
     assert plan.coarse_first == (8, 16, 32, 64, 128)
     assert plan.fallback == (4, 2, 1)
     assert plan.window(8) == (512, 512)
-    assert plan.looks == (32, 16)
-    assert [plan.refined_from(b) for b in (64, 32, 16, 8, 4)] == [8, 16, 8, 8, 4]
+    assert plan.looks == (64, 32, 16)
+    assert [plan.refined_from(b) for b in (64, 32, 16, 8, 4)] == [8, 8, 8, 8, 4]
+    assert [plan.refined_from(b, look=True) for b in plan.looks] == [32, 16, 8]
 
 
 @settings(derandomize=True, deadline=None)
@@ -150,7 +151,7 @@ def test_the_first_looks_are_at_levels_coarser_than_the_start(shapes):
     for b in plan.looks:
         assert b in plan.coarse_first[1:]
         assert max(map(math.prod, shapes)) / b ** len(shapes[0]) <= max(LOOK_PIXELS)
-        assert plan.start <= plan.refined_from(b) < b
+        assert plan.start == plan.refined_from(b) <= plan.refined_from(b, look=True) < b
     assert make_plan(*shapes, exact=True).looks == ()
 
 
@@ -171,7 +172,7 @@ def test_the_plan_says_what_it_does():
     for part in (
         "(2048, 2048)",
         "(1024, 2048)",
-        "first looks at bins (32, 16)",
+        "first looks at bins (64, 32, 16)",
         "bins (8, 16",
         "(4, 2, 1)",
         "MB a frame",

@@ -47,7 +47,7 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
         looked.append(level)
         if choice is None:
             continue
-        found, winner = _judged(masked, moving, [level], choice)
+        found, winner = _judged(masked, moving, [level], choice, look=True)
         if found.ok and (b == masked.plan.looks[-1] or confirmed(masked, found, winner, b)):
             side.count_look(enough=True)
             return found
@@ -155,7 +155,7 @@ def confirmed(masked: MaskedSide, found: Registration, winner: Place, b: int) ->
     `b` does not see may move otherwise: then its part of the reference is not explained.
     """
     side = masked.side
-    last = masked.stages(b)[-1]
+    last = masked.stages(b, look=True)[-1]
     return (winner.bin, winner.gaussian) == last and found.score >= side.least_score(masked.plan, b)
 
 
@@ -183,11 +183,11 @@ def search(
 
 
 def _judged(
-    masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice: Choice
+    masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice: Choice, *, look: bool = False
 ) -> tuple[Registration, Place]:
-    """Return the registration of the chosen place, and that place."""
+    """Return the registration of the chosen place, and that place; a first `look` may have found it."""
     side, ndim = masked.side, moving.mask.ndim
-    winner, rival = decide(masked, moving, levels, choice)
+    winner, rival = decide(masked, moving, levels, choice, look=look)
     shift, covariance = winner.shift, winner.covariance
     level = most_significant(levels, shift)
     # along what the pattern does not tell, noise moves a place off its peak
@@ -229,7 +229,7 @@ def _not_significant(significance: float, line: float) -> str:
 
 
 def decide(
-    masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice: Choice
+    masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice: Choice, *, look: bool = False
 ) -> tuple[Place, Rival | None]:
     """Return the winning place below the pixel, and its rival.
 
@@ -239,7 +239,7 @@ def decide(
     """
     if not choice.alike:
         c = choice.winner
-        winner = told_place(masked, moving, levels, c) or place(masked, moving, c.bin, c.shift)
+        winner = told_place(masked, moving, levels, c) or place(masked, moving, c.bin, c.shift, look=look)
         if worse_than_whole_pixel(winner):
             winner = whole_pixel(masked, moving, c.bin, c.shift) or winner
         return winner, None if choice.rival is None else Rival(nearest_lag(choice.rival.shift), choice.gap)

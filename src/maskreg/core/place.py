@@ -7,6 +7,7 @@ refines, it settles within what the one before left open.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +29,9 @@ WIDEST_WINDOW = 4
 
 NEAR = 0.25
 """Known to this part of the last low-pass's width, a place needs no stage between."""
+
+LED_TO = 2**19
+"""A last stage of more pixels is led to by one of a sixteenth of them: that saves passes."""
 
 FINAL_STEP = 0.03
 """The last stage iterates until what is left is this part of the forecast sigma."""
@@ -78,7 +82,13 @@ class Place:
 
 
 def place(
-    masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float64], *, coarse: bool = False
+    masked: MaskedSide,
+    moving: Prepared,
+    b: int,
+    shift: NDArray[np.float64],
+    *,
+    coarse: bool = False,
+    look: bool = False,
 ) -> Place:
     """Return the place below the pixel of a shift that level `b` found.
 
@@ -92,15 +102,17 @@ def place(
         About one pixel of that level from the answer, px.
     coarse : bool
         Do not go down to finer levels: good enough to compare places of the same structure.
+    look : bool
+        A first look found it, by far: what is refined first may be as coarse.
     """
     ndim = len(shift)
-    begin = masked.plan.refined_from(b)
+    begin = masked.plan.refined_from(b, look=look)
     known = Place(shift, np.eye(ndim) * float(b) ** 2, begin, False, nowhere(ndim))
-    ordered = [stage for stage in masked.stages(b) if not coarse or stage[0] >= begin]
+    ordered = [stage for stage in masked.stages(b, look=look) if not coarse or stage[0] >= begin]
     for level, gaussian in ordered:
         # what is to be refined again need not be exact
         last = (level, gaussian) == ordered[-1]
-        if not last and _near_enough(masked, known, ordered[-1][0]):
+        if not last and _near_enough(masked, known, level, ordered[-1][0]):
             continue
         tolerance = FINAL_STEP * masked.side.forecast(level).sigma if last else PASSING_STEP
         part = FINAL_STEP if last else 0.0
@@ -141,8 +153,13 @@ def _with_seen_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Plac
     return known if seen is None else replace(known, covariance=scaled(known.covariance, normal, seen))
 
 
-def _near_enough(masked: MaskedSide, known: Place, b: int) -> bool:
-    """Whether a place is so well known that the last stage, at level `b`, may follow at once."""
+def _near_enough(masked: MaskedSide, known: Place, next_b: int, b: int) -> bool:
+    """Whether a place is so well known that the last stage, at level `b`, may follow at once.
+
+    Instead of one at level `next_b`.
+    """
+    if next_b == 4 * b and math.prod(masked.side.image.mask.shape) > LED_TO * b ** len(known.shift):
+        return False
     open_px = 3 * float(np.sqrt(np.diagonal(known.covariance).max()))
     return known.refined and open_px < NEAR * b * masked.side.forecast(b).low_pass.width
 

@@ -2,7 +2,7 @@
 
 A series of lags is searched on images binned by 1, 2, 4, ...: level b holds the frame binned
 b times along every axis. A first look at one coarse level is enough for a frame of strong structure, a second
-one at the next finer level for most others.
+or a third one at a finer level for most others.
 Otherwise the search starts at the finest level that is cheap, looks at all coarser ones, and goes
 finer only where those do not settle the matter (`maskreg.core.journey`).
 """
@@ -17,7 +17,7 @@ from scipy.fft import next_fast_len
 CHEAP_PIXELS = 2**17
 """The all-lag search starts at the finest level of at most this many pixels."""
 
-LOOK_PIXELS = (2**12, 2**14)
+LOOK_PIXELS = (2**10, 2**12, 2**14)
 """The first looks are at the finest levels of at most so many pixels, the cheapest first."""
 
 SHORTEST_SIDE = 16
@@ -94,12 +94,12 @@ class Plan:
         """The finer levels, in the order in which they are searched when that was not enough."""
         return tuple(b for b in reversed(self.bins) if b < self.start)
 
-    def refined_from(self, b: int) -> int:
+    def refined_from(self, b: int, *, look: bool = False) -> int:
         """Return the bin of the level at which a place that level `b` found is refined first.
 
-        Of a first look at a level much coarser than the start, one that costs as little.
+        Of a first `look` at a level much coarser than the start, one that costs as little.
         """
-        return max(b // 2, self.start) if b in self.looks else min(b, self.start)
+        return max(b // 2, self.start) if look else min(b, self.start)
 
     @property
     def fine(self) -> tuple[int, ...]:

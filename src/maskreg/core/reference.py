@@ -259,7 +259,7 @@ class MaskedSide:
         self._surrounds: dict[int, Surround] = {}
         self._normal: dict[tuple[int, float | None, tuple[int, ...]], NormalMatrices | None] = {}
         self._levers: dict[tuple[int, tuple[int, ...]], Lever | None] = {}
-        self._stages: dict[int, list[tuple[int, float | None]]] = {}
+        self._stages: dict[tuple[int, bool], list[tuple[int, float | None]]] = {}
 
     @cached_property
     def looks(self) -> tuple[int, ...]:
@@ -284,14 +284,14 @@ class MaskedSide:
                 )
             return self._searches[b, faint]
 
-    def stages(self, b: int) -> list[tuple[int, float | None]]:
-        """Return in which stages a place is refined that level `b` found, coarse to fine.
+    def stages(self, b: int, *, look: bool = False) -> list[tuple[int, float | None]]:
+        """Return in which stages a place is refined, coarse to fine, that level `b` or a `look` at it found.
 
         Each a level, and a Gaussian on top of its low-pass or None.
         """
         with self._lock:
-            if b not in self._stages:
-                side, level = self.side, self.plan.refined_from(b)
+            if (b, look) not in self._stages:
+                side, level = self.side, self.plan.refined_from(b, look=look)
                 found: list[tuple[int, float | None]] = []
                 width = b / level
                 while width > NARROWING * side.forecast(level).low_pass.width:
@@ -301,8 +301,8 @@ class MaskedSide:
                 while level > 1 and side.finer_helps(level):
                     level //= 2
                     found.append((level, None))
-                self._stages[b] = found
-            return self._stages[b]
+                self._stages[b, look] = found
+            return self._stages[b, look]
 
     @cached_property
     def greatest_overlap(self) -> float:
