@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.fft
+import scipy.ndimage
 
 import maskreg
 from maskreg.core import holes as holes_module
 from maskreg.core.holes import NEAR, NOISIEST, Holes
+from maskreg.core.kriging import kriged
+from maskreg.core.pyramid import LevelImage
+from maskreg.core.refill import Shown
+from maskreg.core.spectrum import LowPass, forecast, gaussian_low_pass
+from maskreg.core.template import make_template
+from maskreg.core.whole import image_of
 from maskreg.testing import Rings, Spots, Texture, pair_bound, simulate_pair
 
 SHAPE = (192, 192)
@@ -103,18 +111,62 @@ def test_scattered_pixels_cost_little_and_sigma_is_true(scene, worst, part):
     assert 0.5 < np.sqrt(np.mean(np.square(over_sigma))) < 1.4
 
 
-@pytest.mark.parametrize("part", [0.08, 0.2, 0.5])
-def test_sharp_spots_are_no_surer_than_they_are(part):
-    over_sigma = []
+@pytest.mark.parametrize(("part", "worst"), [(0.01, 1.4), (0.08, 1.4), (0.2, 1.5), (0.5, 4.0)])
+def test_sharp_spots_are_as_near_and_as_sure_as_they_may_be(part, worst):
+    errors, over_sigma, bounds = [], [], []
     for seed in range(8):
         rng, mask = np.random.default_rng([3, seed]), scattered(part, seed)
-        drift = rng.uniform(-10, 10, 2)
-        pair = simulate_pair(Spots(SHAPE, seed), drift, 100.0, mask, rng)
+        pattern, drift = Spots(SHAPE, seed), rng.uniform(-10, 10, 2)
+        pair = simulate_pair(pattern, drift, 100.0, mask, rng)
         found = maskreg.register(pair.reference, pair.moving, mask, mask)
         assert found.ok, found.reason
-        over_sigma.append((found.shift + drift) / found.uncertainty)
-    # with white noise of the residual's size 2 to 11
-    assert np.sqrt(np.mean(np.square(over_sigma))) < 2
+        errors.append(found.shift + drift)
+        over_sigma.append(errors[-1] / found.uncertainty)
+        bounds.append(np.diag(pair_bound(pattern, drift, mask, 100.0)))
+    # filled by parabolas 1.2, 3, 5 and 6 times
+    assert np.sqrt(np.mean(np.square(errors)) / np.mean(bounds)) < worst
+    assert 0.5 < np.sqrt(np.mean(np.square(over_sigma))) < 1.5
+
+
+@pytest.mark.parametrize("shape", [(400,), (96, 80), (24, 30, 28)])
+def test_kriged_pixels_are_what_the_filter_leaves_as_it_is(shape):
+    rng, mask = np.random.default_rng(1), scattered(0.2, 0, shape)
+    image = scipy.ndimage.gaussian_filter(rng.normal(size=shape), 1.5, mode="reflect")
+    image = (10 * image / image.std() + rng.normal(size=shape)).astype(np.float32)
+    weights = forecast(scipy.fft.dctn(image, norm="ortho"), 1.0).low_pass.weights
+    found = kriged(np.where(mask, image, np.float32(0)), ~mask, LowPass(weights, 0.0), 1.0)
+    np.testing.assert_array_equal(found[mask], image[mask])
+    wiener = LowPass(weights / (2 - weights), 0.0)
+    coefficients = scipy.fft.dctn(found, norm="ortho").astype(np.float32)
+    left = found - image_of(wiener.weigh(coefficients))
+    assert np.sqrt(np.mean(left[~mask] ** 2)) < 0.1
+    # the noise of an ignored pixel is not to be known
+    assert np.std((found - image)[~mask]) < 2
+
+
+def test_refilled_pixels_are_the_reference_at_the_shift_and_only_where_it_is_known():
+    shape, shift = (96, 80), np.array([3.3, -2.6])
+    y, x = np.indices(shape).astype(np.float64)
+
+    def scene(y, x):
+        return (5 * np.sin(y / 3) * np.cos(x / 4)).astype(np.float32)
+
+    reference, whole = scene(y, x), np.ones(shape, bool)
+    known = whole.copy()
+    known[40:60, 30:50] = False
+    template = make_template(
+        reference, whole, np.ones(shape, np.float32), gaussian_low_pass(0.1), np.ones(32)
+    )
+    mask, gain, brighter = scattered(0.2, 1, shape), 0.8, 1.5
+    moving = (scene(y + shift[0], x + shift[1]) - np.float32(brighter)) / np.float32(gain)
+    first = np.full(shape, -99, np.float32)
+    level = LevelImage(np.where(mask, moving, np.float32(0)), mask)
+    found, filled = Shown(template, known).refilled(level, first, ~mask, shift, gain)
+    inner = filled & (np.minimum(y, shape[0] - 1 - y) > 8) & (np.minimum(x, shape[1] - 1 - x) > 8)
+    np.testing.assert_allclose(found[inner], moving[inner], atol=0.1)
+    assert (found[~filled] == -99).all()
+    assert filled.sum() > 0.7 * (~mask).sum()
+    assert not (filled & np.roll(~known, (-3, 3), (0, 1)))[10:-10, 10:-10].any()
 
 
 def test_whole_numbers_in_floats_are_counts():

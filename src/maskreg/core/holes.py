@@ -31,6 +31,9 @@ RIDGE = 1e-4
 NOISIEST = 1.0
 """A filled pixel may be so many times as noisy (variance) as a valid one."""
 
+WHOLE_PART = 0.95
+"""Where less than this part of the valid pixels has none but valid neighbours, ignored ones are filled in."""
+
 NEAR = 1
 """Between pixels so near, valid or well filled, an image may be interpolated."""
 
@@ -51,6 +54,8 @@ class Holes:
 
     Attributes
     ----------
+    places : ndarray of bool
+        The ignored pixels that are filled well.
     usable : ndarray of bool
         Valid pixels next to which a filled image may be interpolated.
     """
@@ -58,16 +63,16 @@ class Holes:
     def __init__(self, mask: NDArray[np.bool_]) -> None:
         self._mask = mask
         self._powers = list(_powers(mask.ndim, 2))
-        self._places = np.zeros_like(mask)
+        self.places = np.zeros_like(mask)
         self._weights = np.concatenate([self._solve(rows) for rows in self._bands()])
-        self.usable = mask & eroded(mask | self._places, NEAR)
+        self.usable = mask & eroded(mask | self.places, NEAR)
 
     def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return an image, zero where the mask is False, with all ignored pixels filled."""
         out = filled(pixels, self._mask)
         first = 0
         for rows in self._bands():
-            places = self._places[rows]
+            places = self.places[rows]
             weights = self._weights[first : first + np.count_nonzero(places)]
             parts = (_moment(pixels, rows, power, 1)[places] for power in self._powers)
             out[rows][places] = sum(w * part for w, part in zip(weights.T, parts, strict=True))
@@ -94,7 +99,7 @@ class Holes:
         normal, noise = (self._matrices(rows, places, square) for square in (1, 2))
         weights = np.linalg.solve(normal + ridge, np.eye(size)[:, :1])[..., 0].astype(np.float32)
         borne = np.einsum("ni,nij,nj->n", weights, noise, weights) <= NOISIEST
-        self._places[rows][places] = borne
+        self.places[rows][places] = borne
         return np.asarray(weights[borne])
 
     def _matrices(self, rows: slice, places: NDArray[np.bool_], square: int) -> NDArray[np.float64]:
@@ -108,6 +113,12 @@ class Holes:
             for j, other in enumerate(self._powers):
                 out[:, i, j] = moments[tuple(a + b for a, b in zip(one, other, strict=True))]
         return out
+
+
+def find_holes(mask: NDArray[np.bool_]) -> Holes | None:
+    """Return what fills the ignored pixels of a mask; None where they are few, or areas."""
+    whole = np.count_nonzero(eroded(mask, NEAR, beyond=True))
+    return Holes(mask) if whole < WHOLE_PART * np.count_nonzero(mask) else None
 
 
 def _powers(ndim: int, degree: int) -> list[tuple[int, ...]]:

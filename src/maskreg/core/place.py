@@ -17,6 +17,7 @@ from maskreg.core.expansion import without_expansion
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.reference import NARROWING, MaskedSide
+from maskreg.core.refill import Shown
 from maskreg.core.refine import refine
 from maskreg.core.seen_errors import seen_covariance
 from maskreg.core.settle import settle
@@ -38,6 +39,12 @@ FINAL_STEP = 0.03
 
 PASSING_STEP = 4e-3
 """The others until it is this part of a level pixel."""
+
+MOST_REFILLS = 4
+"""Scattered ignored pixels are filled from the reference at most so many times,"""
+
+REFILL_STEP = 0.05
+"""until the place moves by less than this part of its sigma."""
 
 CONTRADICTS = 1.5
 """A stage that ends this many times 3 sigma from where the one before did has gone astray."""
@@ -108,6 +115,7 @@ def place(
     ndim = len(shift)
     begin = masked.plan.refined_from(b, look=look)
     known = Place(shift, np.eye(ndim) * float(b) ** 2, begin, False, nowhere(ndim))
+    moving.refilled.clear()
     ordered = [stage for stage in masked.stages(b, look=look) if not coarse or stage[0] >= begin]
     for level, gaussian in ordered:
         # what is to be refined again need not be exact
@@ -124,7 +132,39 @@ def place(
             known = _stage(masked, moving, level, gaussian, known, PASSING_STEP) or known
     if coarse or not known.refined:
         return known
-    return _without_expansion(masked, moving, _with_seen_noise(masked, moving, known))
+    known, freed = _refilled(masked, moving, known)
+    known = _with_seen_noise(masked, moving, known)
+    return _without_expansion(masked, moving, replace(known, covariance=freed @ known.covariance @ freed.T))
+
+
+def _refilled(masked: MaskedSide, moving: Prepared, known: Place) -> tuple[Place, NDArray[np.float64]]:
+    """Return a refined place, refined again where scattered ignored pixels are filled from the reference.
+
+    Where an image is as sharp as its pixels, its own do not tell what is between them; the reference does, at
+    the right place. At one a little off it pulls a part of the way there: again, until nothing moves. By how
+    much that makes errors larger is returned as well.
+    """
+    b, gaussian = known.bin, known.gaussian
+    holes, freed = masked.holes(b), np.eye(len(known.shift))
+    if holes is None:
+        return known, freed
+    shown = Shown(masked.side.template(b, gaussian), masked.side.whole(b).known)
+    tolerance = FINAL_STEP * masked.side.forecast(b).sigma
+    for _ in range(MOST_REFILLS):
+        shift = known.shift / b
+        before = moving.refilled.get(b, moving.filled[b])
+        moving.refilled[b], filled = shown.refilled(
+            moving.level(b), moving.filled[b], holes.places, shift, known.gain
+        )
+        again = _stage(masked, moving, b, gaussian, known, tolerance, FINAL_STEP)
+        if again is None:  # what was filled in before belongs to what is known
+            moving.refilled[b] = before
+            break
+        freed = shown.freed(filled, masked.usable(b).mask, shift, nearest_lag(shift))
+        moved, known = float(np.abs(again.shift - known.shift).max()), again
+        if moved < REFILL_STEP * float(np.sqrt(np.diagonal(known.covariance).min())):
+            break
+    return known, freed
 
 
 def _with_seen_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Place:

@@ -43,7 +43,9 @@ class Prepared:
     flat : bool
         Whether the valid pixels have no variance, or there are none.
     filled : dict of int to ndarray of float32
-        Levels whose scattered ignored pixels were filled in (`maskreg.core.holes`).
+        Levels whose scattered ignored pixels were filled in (`maskreg.core.holes`),
+    refilled : dict of int to ndarray of float32
+        and those that are filled with what the reference shows at the place that is being refined.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Prepared:
         self.mask = masks.mask
         self.detector = detector
         self.filled: dict[int, NDArray[np.float32]] = {}
+        self.refilled: dict[int, NDArray[np.float32]] = {}
         if detector.counts and pixels.ndim == 2 and pixels.dtype.itemsize <= COUNTED_BYTES:
             self.scale = 1.0
             self.mean = _masked_mean(detector, pixels, self.mask) if mean is None else mean

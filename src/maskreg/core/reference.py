@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from maskreg.core.bands import NOISE_KNOWN, Band, band_of, seen_bands, visible_part
 from maskreg.core.expansion import Lever, Rings, find_lever, find_rings
-from maskreg.core.holes import Holes
+from maskreg.core.holes import Holes, find_holes
+from maskreg.core.kriging import kriged
 from maskreg.core.noise import NoiseCurve, counting_curve, noise_curve, sample
 from maskreg.core.plan import CHEAP_PIXELS, Plan, make_plan
 from maskreg.core.prepared import Prepared
@@ -41,9 +42,6 @@ NARROWING = 2.5
 
 STRICT_PART = 0.25
 """Where whole neighbourhoods keep less than this part of the valid pixels the mask is scattered."""
-
-WHOLE_PART = 0.85
-"""Where less than this part of the valid pixels has none but valid neighbours, ignored ones are filled in."""
 
 LAG_STEPS = 256
 """The normal matrices change slowly with the lag: steps of this part of the shorter side will do."""
@@ -75,6 +73,7 @@ class ReferenceSide:
         self.options = options
         self._lock = RLock()
         self._noise: dict[int, NDArray[np.float32]] = {}
+        self._holes: dict[int, Holes | None] = {}
         self._wholes: dict[int, Whole] = {}
         self._forecasts: dict[int, Forecast] = {}
         self._templates: dict[tuple[int, float | None], Template] = {}
@@ -105,13 +104,31 @@ class ReferenceSide:
                 self._noise[b] = self._noise_of_pixels[0].map(self.image, b)
             return self._noise[b]
 
+    def holes(self, b: int) -> Holes | None:
+        """Return what fills the ignored pixels of level `b`; None where they are few, or areas."""
+        with self._lock:
+            if b not in self._holes:
+                self._holes[b] = find_holes(self.image.level(b).mask)
+            return self._holes[b]
+
     def whole(self, b: int) -> Whole:
         """Return the image at level `b` without holes."""
         with self._lock:
             if b not in self._wholes:
-                level = self.image.level(b)
-                self._wholes[b] = Whole(level.pixels, level.mask)
+                self._wholes[b] = self._filled(b)
             return self._wholes[b]
+
+    def _filled(self, b: int) -> Whole:
+        """Fill level `b`; single ignored pixels by what the others and the spectrum tell."""
+        level, holes = self.image.level(b), self.holes(b)
+        whole = Whole(level.pixels, level.mask, holes)
+        if holes is not None:
+            noise = self.noise(b)
+            found = forecast(whole.coefficients, float(noise.mean(dtype=np.float64)))
+            one = found.noise_scale * float(noise[level.mask].mean(dtype=np.float64))
+            whole.forget()
+            whole.pixels = kriged(whole.pixels, holes.places, found.low_pass, one)
+        return whole
 
     def forecast(self, b: int) -> Forecast:
         """Return which low-pass refines best at level `b`, and how well, in level pixels."""
@@ -339,10 +356,11 @@ class MaskedSide:
         scattered = self.scattered(b)
         with self._lock:
             if b not in self._holes:
-                mask = self.masks.level(b)
-                whole = np.count_nonzero(eroded(mask, 1, beyond=True))
-                many = scattered or whole < WHOLE_PART * np.count_nonzero(mask)
-                self._holes[b] = Holes(mask) if many else None
+                mask, known = self.masks.level(b), self.side.holes(b)
+                if known is not None and np.array_equal(mask, self.side.image.level(b).mask):
+                    self._holes[b] = known
+                else:
+                    self._holes[b] = Holes(mask) if scattered else find_holes(mask)
             return self._holes[b]
 
     def usable(self, b: int) -> Region:
@@ -364,7 +382,7 @@ class MaskedSide:
         if holes is not None:
             if b not in moving.filled:
                 moving.filled[b] = holes(pixels)
-            yield moving.filled[b]
+            yield moving.refilled.get(b, moving.filled[b])
             return
         with self._surround(b).continued(pixels) as continued:
             yield continued

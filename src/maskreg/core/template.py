@@ -122,12 +122,12 @@ def make_template(
     """
     whole = whole or Whole(pixels, mask)
     gains, promise = noise_gains(low_pass, mask.ndim), promised(low_pass, signal, mask.ndim)
-    inside = inner(mask, noisy=promise.jacobian < gains.slope)
+    inside = mask & inner(whole.known, noisy=promise.jacobian < gains.slope)
     if np.count_nonzero(inside) < INNER_PART * np.count_nonzero(mask):
         inside = mask  # scattered
     smooth = image_of(low_pass.weigh(whole.coefficients))
     gradient = np.stack([filtered(smooth, SLOPE, axis, nearest=True) for axis in range(mask.ndim)])
-    slope = _slopes_off_filled(whole.pixels, mask, inside)
+    slope = _slopes_off_filled(whole.pixels, whole.known, inside)
     gradient, kept = weighted(gradient, inside, noise, gains, promise)
     return Template(
         np.ascontiguousarray(pixels),

@@ -9,6 +9,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from maskreg.core.fill import filled
+from maskreg.core.holes import Holes
 
 
 class Whole:
@@ -20,15 +21,22 @@ class Whole:
         Zero where `mask` is False.
     mask : ndarray of bool
         Not all False.
+    holes : Holes, optional
+        Of this mask, where single pixels are ignored.
 
     Attributes
     ----------
     pixels : ndarray of float32
         Filled.
+    known : ndarray of bool
+        The valid pixels, and the single ones between them.
     """
 
-    def __init__(self, pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
-        self.pixels = filled(pixels, mask)
+    def __init__(
+        self, pixels: NDArray[np.float32], mask: NDArray[np.bool_], holes: Holes | None = None
+    ) -> None:
+        self.pixels = filled(pixels, mask) if holes is None else holes(pixels)
+        self.known = mask if holes is None else mask | holes.places
 
     @cached_property
     def coefficients(self) -> NDArray[np.float32]:
