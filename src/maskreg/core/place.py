@@ -46,6 +46,9 @@ MOST_REFILLS = 4
 REFILL_STEP = 0.05
 """until the place moves by less than this part of its sigma."""
 
+MOST_PULL = 0.75
+"""What is filled in may pull the place by at most this part of the way."""
+
 CONTRADICTS = 1.5
 """A stage that ends this many times 3 sigma from where the one before did has gone astray."""
 
@@ -145,26 +148,30 @@ def _refilled(masked: MaskedSide, moving: Prepared, known: Place) -> tuple[Place
     much that makes errors larger is returned as well.
     """
     b, gaussian = known.bin, known.gaussian
-    holes, freed = masked.holes(b), np.eye(len(known.shift))
-    if holes is None:
-        return known, freed
+    holes, unmoved = masked.holes(b), np.eye(len(known.shift))
+    normal = masked.normal(b, gaussian, nearest_lag(known.shift / b))
+    if holes is None or normal is None or not masked.side.clear(b):
+        return known, unmoved
     shown = Shown(masked.side.template(b, gaussian), masked.side.whole(b).known)
+    usable, shift = masked.usable(b).mask, known.shift / b
+    pull = shown.pull(holes.places, usable, normal.inverse, shift, nearest_lag(shift))
+    if np.linalg.norm(pull, 2) > MOST_PULL:
+        return known, unmoved
     tolerance = FINAL_STEP * masked.side.forecast(b).sigma
     for _ in range(MOST_REFILLS):
-        shift = known.shift / b
         before = moving.refilled.get(b, moving.filled[b])
-        moving.refilled[b], filled = shown.refilled(
-            moving.level(b), moving.filled[b], holes.places, shift, known.gain
+        moving.refilled[b] = shown.refilled(
+            moving.level(b), moving.filled[b], holes.places, known.shift / b, known.gain
         )
         again = _stage(masked, moving, b, gaussian, known, tolerance, FINAL_STEP)
         if again is None:  # what was filled in before belongs to what is known
             moving.refilled[b] = before
             break
-        freed = shown.freed(filled, masked.usable(b).mask, shift, nearest_lag(shift))
         moved, known = float(np.abs(again.shift - known.shift).max()), again
         if moved < REFILL_STEP * float(np.sqrt(np.diagonal(known.covariance).min())):
             break
-    return known, freed
+    # where nothing moves any more, the noise of one answer has made (1 - R)^-1 times its error
+    return known, np.asarray(np.linalg.inv(unmoved - pull), np.float64)
 
 
 def _with_seen_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Place:

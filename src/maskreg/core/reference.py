@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.bands import NOISE_KNOWN, Band, band_of, seen_bands, visible_part
 from maskreg.core.expansion import Lever, Rings, find_lever, find_rings
+from maskreg.core.gains import noise_gains, promised
 from maskreg.core.holes import Holes, find_holes
 from maskreg.core.kriging import kriged
 from maskreg.core.noise import NoiseCurve, counting_curve, noise_curve, sample
@@ -57,6 +58,9 @@ UNEXPLAINED = 0.5
 
 FINE_ENOUGH = 3.0
 """A level is fine enough where the best low-pass is this many of its pixels wide."""
+
+CLEAR = 2.0
+"""The reference tells ignored pixels if what it shows is so many times its noise, in G times slope."""
 
 WORTH_FINER = 0.01
 """A finer level must lessen sigma by more than this part."""
@@ -118,16 +122,22 @@ class ReferenceSide:
                 self._wholes[b] = self._filled(b)
             return self._wholes[b]
 
+    def clear(self, b: int) -> bool:
+        """Return whether level `b` shows clearly enough to tell the ignored pixels of moving."""
+        return is_clear(self.forecast(b), self.image.mask.ndim)
+
     def _filled(self, b: int) -> Whole:
-        """Fill level `b`; single ignored pixels by what the others and the spectrum tell."""
+        """Fill level `b`; where the image shows clearly, single ignored pixels by its spectrum."""
         level, holes = self.image.level(b), self.holes(b)
-        whole = Whole(level.pixels, level.mask, holes)
-        if holes is not None:
-            noise = self.noise(b)
-            found = forecast(whole.coefficients, float(noise.mean(dtype=np.float64)))
-            one = found.noise_scale * float(noise[level.mask].mean(dtype=np.float64))
-            whole.forget()
-            whole.pixels = kriged(whole.pixels, holes.places, found.low_pass, one)
+        if holes is None:
+            return Whole(level.pixels, level.mask)
+        whole, noise = Whole(level.pixels, level.mask, holes), self.noise(b)
+        found = forecast(whole.coefficients, float(noise.mean(dtype=np.float64)))
+        if not is_clear(found, level.mask.ndim):
+            return Whole(level.pixels, level.mask)
+        whole.forget()
+        one = found.noise_scale * float(noise[level.mask].mean(dtype=np.float64))
+        whole.pixels = kriged(whole.pixels, holes.places, found.low_pass, one)
         return whole
 
     def forecast(self, b: int) -> Forecast:
@@ -258,6 +268,12 @@ class ReferenceSide:
         """For how many frames the first look was enough, and for how many it was not."""
         with self._lock:
             return self._looks[0], self._looks[1]
+
+
+def is_clear(found: Forecast, ndim: int) -> bool:
+    """Return whether an image shows clearly above its noise what tells the shift."""
+    shown = promised(found.low_pass, found.signal, ndim).jacobian
+    return shown >= CLEAR * noise_gains(found.low_pass, ndim).slope
 
 
 class MaskedSide:

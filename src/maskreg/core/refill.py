@@ -42,8 +42,8 @@ class Shown:
         places: NDArray[np.bool_],
         shift: NDArray[np.float64],
         gain: float,
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Return moving with its ignored pixels filled where the reference is known at this shift, and where.
+    ) -> NDArray[np.float32]:
+        """Return moving with its ignored pixels filled, where the reference is known at this shift.
 
         Parameters
         ----------
@@ -60,48 +60,46 @@ class Shown:
         template, lag = self._template, nearest_lag(shift)
         sums = window_sums(template.pixels, template.mask, moving.pixels, moving.mask, lag, 0)
         brighter = (float(sums.a.flat[0]) - gain * float(sums.b.flat[0])) / max(float(sums.n.flat[0]), 1)
-        at = np.argwhere(places)
-        near, inside = at + np.array(lag), np.ones(len(at), bool)
-        for axis, n in enumerate(self._known.shape):
-            inside &= (near[:, axis] >= 0) & (near[:, axis] < n)
-        inside[inside] = self._known[tuple(near[inside].T)]
-        at = at[inside]
+        at = np.argwhere(self._where(places, lag))
         values = scipy.ndimage.map_coordinates(
             self._spline, (at + shift).T, order=ORDER, prefilter=False, mode="nearest"
         )
         out = first.copy()
         out[tuple(at.T)] = (values - brighter) / gain
-        filled = np.zeros_like(places)
-        filled[tuple(at.T)] = True
-        return out, filled
+        return out
 
-    def freed(
+    def pull(
         self,
-        filled: NDArray[np.bool_],
+        places: NDArray[np.bool_],
         usable: NDArray[np.bool_],
+        inverse: NDArray[np.float64],
         shift: NDArray[np.float64],
         lag: tuple[int, ...],
     ) -> NDArray[np.float64]:
-        """Return by what errors grow because what was filled in pulls the answer its way, (ndim, ndim).
+        """Return which part R of an error of the shift at which pixels are filled stays, (ndim, ndim).
 
-        The part h of an interpolated value that is made of filled pixels follows the shift at which they were
-        filled: of an error e of that shift remains R e, with R = (sum G G^T)^-1 sum h G G^T. So where nothing
-        moves any more, the noise of one answer has made (1 - R)^-1 times its error.
+        The part h of an interpolated value that is made of filled pixels moves as the low-passed reference
+        does, its noise as well: R = A^-1 sum h G G^T.
 
         Parameters
         ----------
-        filled : ndarray of bool
-            As `refilled` returned it.
+        places : ndarray of bool
+            The pixels that are filled.
         usable : ndarray of bool
             Pixels of moving at which it may be interpolated.
+        inverse : (ndim, ndim) ndarray of float64
+            A^-1, of the normal matrices.
         shift, lag
-            The refined shift, level pixels, and a whole-pixel one next to it.
+            Level pixels, and a whole-pixel one next to it.
         """
         template = self._template
         whole = tuple(slice(0, n) for n in template.mask.shape)
-        part, inside = interpolated(filled.astype(np.float32), whole, shift)
+        part, inside = interpolated(self._where(places, lag).astype(np.float32), whole, shift)
         common = template.mask & inside & shifted(usable, whole, lag)
         gradient = template.gradient[:, common].astype(np.float64)
-        all_, pulled = gradient @ gradient.T, (part[common] * gradient) @ gradient.T
-        part_pulled = np.linalg.pinv(all_, hermitian=True) @ pulled
-        return np.asarray(np.linalg.inv(np.eye(len(shift)) - part_pulled), np.float64)
+        return np.asarray(inverse @ (part[common] * gradient) @ gradient.T)
+
+    def _where(self, places: NDArray[np.bool_], lag: tuple[int, ...]) -> NDArray[np.bool_]:
+        """Return the places of moving at which the reference is known."""
+        whole = tuple(slice(0, n) for n in places.shape)
+        return places & shifted(self._known, whole, tuple(-s for s in lag))
