@@ -191,7 +191,7 @@ def test_a_reason_names_its_frame_once(maskreg, data, flags, scan):
 def test_more_on_request(maskreg, data, flags):
     err = maskreg("align", data / "frames", *flags, "-v").err
     assert "maskreg: registered to the reference, frame 0 (" in err
-    assert "maskreg: plan: (192, 192) against (192, 192): first looks at bins (4, 2), search at bins" in err
+    assert "maskreg: plan: (192, 192) against (192, 192): first looks at bins (8, 4, 2), search at" in err
 
 
 def test_without_a_mask_it_says_so(maskreg, data):
