@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import maskreg
+from maskreg.core.residual import Residual
 from maskreg.core.seen_errors import FEWEST, SHARED, _for_few, compiled_box_sums, plain_box_sums
 from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
@@ -56,8 +57,8 @@ def test_the_compiled_sums_over_boxes_equal_their_plain_twin(shape, shift, cut, 
     other = tuple(n + c for n, c in zip(shape, cut, strict=True))
     moving = rng.normal(size=other).astype(np.float32)
     usable = rng.random(other) < 0.8
-    arguments = template, moving, usable, np.array(shift), tuple(round(s) for s in shift), 0.9
-    (sums, n, total), (plain, m, whole) = compiled_box_sums(*arguments), plain_box_sums(*arguments)
+    residual = Residual(template, moving, usable, np.array(shift), tuple(round(s) for s in shift), 0.9)
+    (sums, n, total), (plain, m, whole) = compiled_box_sums(residual), plain_box_sums(residual)
     assert n == m
     assert total == pytest.approx(whole, abs=1e-2)
     np.testing.assert_allclose(sums, plain, rtol=0, atol=1e-4 * max(1.0, np.abs(plain).max()))

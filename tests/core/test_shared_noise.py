@@ -12,6 +12,7 @@ from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 from maskreg import register
 from maskreg.core.pyramid import eroded
 from maskreg.core.refine import moments, plain_moments
+from maskreg.core.residual import Residual
 from maskreg.core.runs import Region
 from maskreg.core.shared_noise import (
     REACH,
@@ -46,7 +47,8 @@ def test_what_the_gradient_sees_is_how_much_its_sums_scatter(shape, blur):
     sums, residuals, seen = [], [], []
     for _ in range(60):
         noise = gaussian_filter(rng.normal(size=shape), blur).astype(np.float32)
-        seen.append(seen_noise(block, template, scene + noise, mask, np.zeros(len(shape)), lag, 1.0))
+        residual = Residual(template, scene + noise, mask, np.zeros(len(shape)), lag, 1.0)
+        seen.append(seen_noise(block, residual))
         part = template.gradient[(slice(None), *block.slices)] * template.mask[block.slices]
         sums.append((part * noise[block.slices]).reshape(len(shape), -1).sum(axis=1))
         residuals.append(noise[block.slices].var())
@@ -81,7 +83,7 @@ def test_the_block_is_what_the_whole_residual_shows_there(shift):
     lag = tuple(int(s) for s in np.rint(shift))
     block = find_block(template)
     assert block.slices == (slice(0, 90), slice(0, 100))
-    found = seen_noise(block, template, moving, usable, np.array(shift), lag, 0.5)
+    found = seen_noise(block, Residual(template, moving, usable, np.array(shift), lag, 0.5))
     sums = plain_moments(template, moving, Region(usable), np.array(shift), lag)
     assert sums.n == moments(template, moving, Region(usable), np.array(shift), lag).n
     assert (found is None) == (sums.n < 1000)
@@ -112,7 +114,7 @@ def test_the_compiled_products_of_the_residual_equal_their_plain_twin(shape, oth
     slices = tuple(slice(start, n) for start, n in zip(starts, shape, strict=True))
     block = Block(slices, rng.normal(size=(2, 11, 11)))
     lag = tuple(int(np.rint(s)) for s in shift)
-    given_to_both = (block, template, moving, usable, np.array(shift), lag, 0.7)
+    given_to_both = block, Residual(template, moving, usable, np.array(shift), lag, 0.7)
     n, *fast, seen = compiled_seen_noise(*given_to_both)
     expected, *plain, plainly_seen = plain_seen_noise(*given_to_both)
     assert n == expected

@@ -15,11 +15,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from maskreg.core.spectrum import LowPass
-from maskreg.core.whole import image_of
+from maskreg.core.whole import coefficients_of, image_of
 
 CLOSE = 0.03
 """The last step is on average this part of the noise's standard deviation,"""
@@ -46,8 +45,7 @@ def kriged(
     wiener = replace(low_pass, weights=low_pass.weights / (2 - low_pass.weights), gaussian=0.0)
 
     def lacking(image: NDArray[np.float32]) -> NDArray[np.float32]:
-        coefficients = np.asarray(scipy.fft.dctn(image, norm="ortho"), np.float32)
-        return (image - image_of(wiener.weigh(coefficients)))[places]
+        return (image - image_of(wiener.weigh(coefficients_of(image))))[places]
 
     out = pixels.copy()
     left = -lacking(out)

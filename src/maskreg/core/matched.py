@@ -9,13 +9,12 @@ place nobody has to choose.
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from maskreg.core.detail import Detail
 from maskreg.core.spectra import sum_of_squares
 from maskreg.core.spectrum import cosine_frequencies, search_filter
-from maskreg.core.whole import image_of
+from maskreg.core.whole import coefficients_of, image_of
 
 LEVEL = 5.0
 """About what the greatest of many lags reaches by chance, standard deviations.
@@ -48,7 +47,7 @@ class Matched:
     """
 
     def __init__(self, reference: NDArray[np.float32]) -> None:
-        self._low_pass = search_filter(_coefficients(reference))
+        self._low_pass = search_filter(coefficients_of(reference))
         response = self._low_pass.response(cosine_frequencies(reference.shape))
         self.width = self._low_pass.width
         self.kept = float((response**2).mean(dtype=np.float64))
@@ -71,10 +70,6 @@ class Matched:
 
     def filtered(self, pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return the filtered pixels of an image of this mask."""
-        out = image_of(self._low_pass.weigh(_coefficients(pixels)))
+        out = image_of(self._low_pass.weigh(coefficients_of(pixels)))
         out[~mask] = 0
         return out
-
-
-def _coefficients(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(scipy.fft.dctn(pixels, norm="ortho"), np.float32)

@@ -19,6 +19,7 @@ from maskreg.core.pyramid import LevelImage
 from maskreg.core.reference import NARROWING, MaskedSide
 from maskreg.core.refill import Shown
 from maskreg.core.refine import refine
+from maskreg.core.residual import Residual
 from maskreg.core.seen_errors import seen_covariance
 from maskreg.core.settle import settle
 from maskreg.core.shared_noise import scaled, seen_noise
@@ -186,17 +187,18 @@ def _with_seen_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Plac
     template, normal = masked.side.template(b, gaussian), masked.normal(b, gaussian, lag)
     if normal is None:
         return known
+    usable = masked.usable(b).mask
     if masked.holes(b) is not None or not masked.side.image.detector.counts:
         with masked.interpolable(moving, b) as pixels:
-            usable = masked.usable(b).mask
-            told = b**2 * seen_covariance(template, normal, pixels, usable, shift, lag, known.gain)
+            residual = Residual(template, pixels, usable, shift, lag, known.gain)
+            told = b**2 * seen_covariance(normal, residual)
         open_ = normal.blind @ normal.blind.T
         return replace(known, covariance=told + open_ @ known.covariance @ open_)
     block = masked.side.block(b, gaussian)
     if block is None:
         return known
     with masked.interpolable(moving, b) as pixels:
-        seen = seen_noise(block, template, pixels, masked.usable(b).mask, shift, lag, known.gain)
+        seen = seen_noise(block, Residual(template, pixels, usable, shift, lag, known.gain))
     return known if seen is None else replace(known, covariance=scaled(known.covariance, normal, seen))
 
 

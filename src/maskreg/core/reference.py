@@ -372,11 +372,10 @@ class MaskedSide:
         scattered = self.scattered(b)
         with self._lock:
             if b not in self._holes:
-                mask, known = self.masks.level(b), self.side.holes(b)
-                if known is not None and np.array_equal(mask, self.side.image.level(b).mask):
-                    self._holes[b] = known
-                else:
-                    self._holes[b] = Holes(mask) if scattered else find_holes(mask)
+                mask = self.masks.level(b)
+                same = np.array_equal(mask, self.side.image.level(b).mask)
+                found = self.side.holes(b) if same else find_holes(mask)
+                self._holes[b] = Holes(mask) if scattered and found is None else found
             return self._holes[b]
 
     def usable(self, b: int) -> Region:

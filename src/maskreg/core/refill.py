@@ -12,13 +12,10 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from maskreg.core.pyramid import LevelImage
-from maskreg.core.shared_noise import interpolated, shifted
-from maskreg.core.template import Template
+from maskreg.core.residual import interpolated, shifted
+from maskreg.core.template import SPLINE_ORDER, Template
 from maskreg.core.windows import window_sums
 from maskreg.geometry import nearest_lag
-
-ORDER = 3
-"""Of the splines that interpolate the low-passed reference."""
 
 
 class Shown:
@@ -33,7 +30,6 @@ class Shown:
 
     def __init__(self, template: Template, known: NDArray[np.bool_]) -> None:
         self._template, self._known = template, known
-        self._spline = scipy.ndimage.spline_filter(template.smooth, ORDER, output=np.float32)
 
     def refilled(
         self,
@@ -62,7 +58,7 @@ class Shown:
         brighter = (float(sums.a.flat[0]) - gain * float(sums.b.flat[0])) / max(float(sums.n.flat[0]), 1)
         at = np.argwhere(self._where(places, lag))
         values = scipy.ndimage.map_coordinates(
-            self._spline, (at + shift).T, order=ORDER, prefilter=False, mode="nearest"
+            template.spline, (at + shift).T, order=SPLINE_ORDER, prefilter=False, mode="nearest"
         )
         out = first.copy()
         out[tuple(at.T)] = (values - brighter) / gain

@@ -40,6 +40,16 @@ def _lagged_products(values, stride, reach, out):  # type: ignore[no-untyped-def
 
 
 @inlined
+def _common_stretch(shift, lag, length, first, end, taps):  # type: ignore[no-untyped-def]
+    """Fill the taps of an axis; return where they begin, and which of the reference's places are common.
+
+    Beyond these a tap would be outside of moving, of this length, or the usable pixel, taken at `lag`.
+    """
+    begin = _taps(-shift, taps)
+    return begin, max(first, -begin, lag), min(end, length - begin - 5, length + lag)
+
+
+@inlined
 def _residual_row(ring, first, wy, a, m, v, gain, value, common):  # type: ignore[no-untyped-def]
     """Fill a row of the residual, zero where not common, and where it is; return its sum and their number.
 
@@ -72,13 +82,10 @@ def seen_noise_2d(  # type: ignore[no-untyped-def]
     taken.
     """
     taps_y, taps_x = np.empty(6), np.empty(6)
-    oy, ox = _taps(-shift[0], taps_y), _taps(-shift[1], taps_x)
+    oy, top, bottom = _common_stretch(shift[0], lag[0], moving.shape[0], y0, y1, taps_y)
+    ox, left, right = _common_stretch(shift[1], lag[1], moving.shape[1], x0, x1, taps_x)
     wy, wx = taps_y.astype(np.float32), taps_x.astype(np.float32)
     iy, ix = lag
-    rows, columns = moving.shape
-    # beyond these a tap would be outside of moving, or the usable pixel
-    top, bottom = max(y0, -oy, iy), min(y1, rows - oy - 5, rows + iy)
-    left, right = max(x0, -ox, ix), min(x1, columns - ox - 5, columns + ix)
     stride = x1 - x0 + reach
     height = y1 - y0
     values = np.zeros(height * stride, np.float32)
@@ -126,13 +133,10 @@ def box_sums_2d(  # type: ignore[no-untyped-def]
     are taken.
     """
     taps_y, taps_x = np.empty(6), np.empty(6)
-    oy, ox = _taps(-shift[0], taps_y), _taps(-shift[1], taps_x)
+    oy, top, bottom = _common_stretch(shift[0], lag[0], moving.shape[0], 0, pixels.shape[0], taps_y)
+    ox, left, right = _common_stretch(shift[1], lag[1], moving.shape[1], 0, pixels.shape[1], taps_x)
     wy, wx = taps_y.astype(np.float32), taps_x.astype(np.float32)
     iy, ix = lag
-    rows, columns = moving.shape
-    # beyond these a tap would be outside of moving, or the usable pixel
-    top, bottom = max(0, -oy, iy), min(pixels.shape[0], rows - oy - 5, rows + iy)
-    left, right = max(0, -ox, ix), min(pixels.shape[1], columns - ox - 5, columns + ix)
     length = max(0, right - left)
     sums = np.zeros((4, -(-pixels.shape[0] // box), -(-pixels.shape[1] // box)))
     ring = np.zeros((6, length), np.float32)

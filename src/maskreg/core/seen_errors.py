@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.refine import NormalMatrices
-from maskreg.core.shared_noise import interpolated, shifted
-from maskreg.core.template import Template
+from maskreg.core.residual import Residual
 
 BOX = 2
 """Side of a box, px."""
@@ -35,34 +34,19 @@ BoxSums = tuple[NDArray[np.float64], int, float]
 pixels, (2 ndim, ...); number of these, and the sum of their residual."""
 
 
-def seen_covariance(
-    template: Template,
-    normal: NormalMatrices,
-    moving: NDArray[np.float32],
-    usable: NDArray[np.bool_],
-    shift: NDArray[np.float64],
-    lag: tuple[int, ...],
-    gain: float,
-) -> NDArray[np.float64]:
+def seen_covariance(normal: NormalMatrices, residual: Residual) -> NDArray[np.float64]:
     """Return A^-1 M A^-T, level pixels squared; zero along blind directions.
 
     Parameters
     ----------
-    template : Template
     normal : NormalMatrices
         With A.
-    moving : ndarray of float32
-        Stabilised, filled in.
-    usable : ndarray of bool
-        Pixels of moving at which it may be interpolated.
-    shift, lag
-        The refined shift, px, and a whole-pixel one next to it, at which the usable pixels are taken.
-    gain : float
-        Of moving into reference.
+    residual : Residual
+        Of moving filled in.
     """
-    look = compiled_box_sums if moving.ndim == 2 else plain_box_sums
-    sums, n, total = look(template, moving, usable, shift, lag, gain)
-    ndim = moving.ndim
+    ndim = residual.moving.ndim
+    look = compiled_box_sums if ndim == 2 else plain_box_sums
+    sums, n, total = look(residual)
     # the mean of the residual is off
     boxes = sums[:ndim] - total / max(n, 1) * sums[ndim:]
     for axis in range(1, ndim + 1):
@@ -83,42 +67,29 @@ def _windows(boxes: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     return np.moveaxis(out, 0, axis)
 
 
-def compiled_box_sums(
-    template: Template,
-    moving: NDArray[np.float32],
-    usable: NDArray[np.bool_],
-    shift: NDArray[np.float64],
-    lag: tuple[int, ...],
-    gain: float,
-) -> BoxSums:
+def compiled_box_sums(residual: Residual) -> BoxSums:
     """Return what `plain_box_sums` does, of two axes."""
     from maskreg.core.residual_kernels import box_sums_2d
 
+    template = residual.template
     sums, n, total = box_sums_2d(
-        template.pixels, template.mask, template.gradient, moving, usable, lag, shift, np.float32(gain), BOX
-    )
+        template.pixels, template.mask, template.gradient, residual.moving, residual.usable,
+        residual.lag, residual.shift, np.float32(residual.gain), BOX,
+    )  # fmt: skip
     return sums, int(n), float(total)
 
 
-def plain_box_sums(
-    template: Template,
-    moving: NDArray[np.float32],
-    usable: NDArray[np.bool_],
-    shift: NDArray[np.float64],
-    lag: tuple[int, ...],
-    gain: float,
-) -> BoxSums:
+def plain_box_sums(residual: Residual) -> BoxSums:
     """Return the sums over boxes, by slices, for any number of axes."""
-    whole = tuple(slice(0, n) for n in template.mask.shape)
-    values, inside = interpolated(moving, whole, shift)
-    common = template.mask & shifted(usable, whole, lag) & inside
-    residual = common * (template.pixels - np.float32(gain) * values)
-    fields = [field * residual for field in template.gradient]
+    template = residual.template
+    values, common = residual.over(tuple(slice(0, n) for n in template.mask.shape))
+    values = common * values
+    fields = [field * values for field in template.gradient]
     fields += [field * common for field in template.gradient]
     sums = np.array(fields, np.float64)
     for axis, n in enumerate(template.mask.shape):
         sums = np.add.reduceat(sums, np.arange(0, n, BOX), axis + 1)
-    return sums, int(np.count_nonzero(common)), float(residual.sum(dtype=np.float64))
+    return sums, int(np.count_nonzero(common)), float(values.sum(dtype=np.float64))
 
 
 def _for_few(windows: NDArray[np.float64]) -> float:

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from maskreg.core.interpolate import lagrange_taps
 from maskreg.core.refine import NormalMatrices
+from maskreg.core.residual import Residual
 from maskreg.core.template import Template
-from maskreg.geometry import overlap_slices
 
 SIDE = {1: 2**14, 2: 128, 3: 24}
 """Of the block, px: so many pixels tell the factor to some per cent."""
@@ -71,34 +71,13 @@ def find_block(template: Template) -> Block | None:
     return Block(block, products / middle.reshape((-1,) + (1,) * len(shape)))
 
 
-def seen_noise(
-    block: Block,
-    template: Template,
-    moving: NDArray[np.float32],
-    usable: NDArray[np.bool_],
-    shift: NDArray[np.float64],
-    lag: tuple[int, ...],
-    gain: float,
-) -> NDArray[np.float64] | None:
+def seen_noise(block: Block, residual: Residual) -> NDArray[np.float64] | None:
     """Return the variance that each component of G sees, over that of white noise of the residual's size.
 
     None where too few pixels of the block are common.
-
-    Parameters
-    ----------
-    block : Block
-    template : Template
-    moving : ndarray of float32
-        Stabilised.
-    usable : ndarray of bool
-        Pixels of moving at which it may be interpolated.
-    shift, lag
-        The refined shift, px, and a whole-pixel one next to it, at which the usable pixels are taken.
-    gain : float
-        Of moving into reference.
     """
-    look = compiled_seen_noise if moving.ndim == 2 else plain_seen_noise
-    n, _, _, seen = look(block, template, moving, usable, shift, lag, gain)
+    look = compiled_seen_noise if residual.moving.ndim == 2 else plain_seen_noise
+    n, _, _, seen = look(block, residual)
     return None if n < FEWEST or np.isnan(seen).any() else seen
 
 
@@ -107,37 +86,22 @@ Seen = tuple[int, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 how many such pairs there are, for k from -REACH to REACH along each axis; what `seen_noise` says, or NaN."""
 
 
-def compiled_seen_noise(
-    block: Block,
-    template: Template,
-    moving: NDArray[np.float32],
-    usable: NDArray[np.bool_],
-    shift: NDArray[np.float64],
-    lag: tuple[int, ...],
-    gain: float,
-) -> Seen:
+def compiled_seen_noise(block: Block, residual: Residual) -> Seen:
     """Return what `plain_seen_noise` does, of two axes."""
     from maskreg.core.residual_kernels import seen_noise_2d
 
-    rows, columns = block.slices
+    template, (rows, columns) = residual.template, block.slices
     n, products, pairs, seen = seen_noise_2d(
-        template.pixels, template.mask, moving, usable, rows.start, rows.stop, columns.start, columns.stop,
-        lag, np.asarray(shift, np.float64), np.float32(gain), REACH, block.weights,
+        template.pixels, template.mask, residual.moving, residual.usable,
+        rows.start, rows.stop, columns.start, columns.stop,
+        residual.lag, np.asarray(residual.shift, np.float64), np.float32(residual.gain), REACH, block.weights,
     )  # fmt: skip
     return int(n), products, pairs, seen
 
 
-def plain_seen_noise(
-    block: Block,
-    template: Template,
-    moving: NDArray[np.float32],
-    usable: NDArray[np.bool_],
-    shift: NDArray[np.float64],
-    lag: tuple[int, ...],
-    gain: float,
-) -> Seen:
+def plain_seen_noise(block: Block, residual: Residual) -> Seen:
     """Return what a block's residual says, by transforms, for any number of axes."""
-    n, products, pairs = plain_residual_products(block, template, moving, usable, shift, lag, gain)
+    n, products, pairs = plain_residual_products(block, residual)
     shared = products / np.maximum(pairs, 1)
     middle = float(shared[(REACH,) * shared.ndim])
     if not middle > 0:
@@ -145,62 +109,21 @@ def plain_seen_noise(
     axes = tuple(range(1, shared.ndim + 1))
     found = (block.weights * shared).sum(axis=axes) / middle
     # white noise as well: interpolation takes of moving's what G hardly sees
-    kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in shift]))
+    kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in residual.shift]))
     return n, products, pairs, np.maximum(found * (1 + kept) / 2, 0.0)
 
 
 def plain_residual_products(
-    block: Block,
-    template: Template,
-    moving: NDArray[np.float32],
-    usable: NDArray[np.bool_],
-    shift: NDArray[np.float64],
-    lag: tuple[int, ...],
-    gain: float,
+    block: Block, residual: Residual
 ) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
     """Return number of common pixels, products and pairs, as in `Seen`."""
-    values, inside = interpolated(moving, block.slices, shift)
-    common = template.mask[block.slices] & shifted(usable, block.slices, lag) & inside
+    values, common = residual.over(block.slices)
     n = int(np.count_nonzero(common))
     if n == 0:
-        none = np.zeros((2 * REACH + 1,) * moving.ndim)
+        none = np.zeros((2 * REACH + 1,) * values.ndim)
         return 0, none, none
-    residual = template.pixels[block.slices] - np.float32(gain) * values
-    residual = np.where(common, residual - residual[common].mean(dtype=np.float64), 0).astype(np.float32)
-    return n, _lagged(residual), _lagged(common.astype(np.float32))
-
-
-def interpolated(
-    image: NDArray[np.float32], block: tuple[slice, ...], shift: NDArray[np.float64]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return image(x - shift) for the places x of a block, and where no tap is beyond the border."""
-    places = [lagrange_taps(-float(s)) for s in shift]
-    lengths = [part.stop - part.start for part in block]
-    wanted = [
-        np.arange(part.start + first, part.stop + first + len(taps) - 1)
-        for part, (first, taps) in zip(block, places, strict=True)
-    ]
-    values = image[np.ix_(*(np.clip(w, 0, n - 1) for w, n in zip(wanted, image.shape, strict=True)))]
-    inside = np.ones(lengths, bool)
-    for axis, (n, (_, taps)) in enumerate(zip(lengths, places, strict=True)):
-        moved = np.moveaxis(values, axis, 0)
-        total = np.float32(taps[0]) * moved[:n]
-        for k in range(1, len(taps)):
-            total += np.float32(taps[k]) * moved[k : k + n]
-        values = np.moveaxis(total, 0, axis)
-        ok = (wanted[axis][:n] >= 0) & (wanted[axis][len(taps) - 1 :] < image.shape[axis])
-        np.moveaxis(inside, axis, -1)[..., ~ok] = False
-    return values, inside
-
-
-def shifted(mask: NDArray[np.bool_], block: tuple[slice, ...], lag: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return mask(x - lag) for the places x of a block, False beyond the border."""
-    out = np.zeros([part.stop - part.start for part in block], bool)
-    here, there = overlap_slices(
-        out.shape, mask.shape, [s - part.start for part, s in zip(block, lag, strict=True)]
-    )
-    out[here] = mask[there]
-    return out
+    values = np.where(common, values - values[common].mean(dtype=np.float64), 0).astype(np.float32)
+    return n, _lagged(values), _lagged(common.astype(np.float32))
 
 
 def scaled(

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy.ndimage
 from numpy.typing import NDArray
 
 from maskreg.core.fill import inner
@@ -30,6 +31,9 @@ SHORT_SLOPES = (np.array([1, -8, 0, 8, -1]) / 12, np.array([-1, 0, 1]) / 2)
 
 INNER_PART = 0.25
 """The pixels off the mask's edge are used alone if they are at least this part of the valid ones."""
+
+SPLINE_ORDER = 3
+"""Of the splines that interpolate the low-passed reference."""
 
 AT_ONCE = 2**16
 """Slopes at so many places are made anew together."""
@@ -90,6 +94,11 @@ class Template:
     def region(self) -> Region:
         """The mask with its runs."""
         return Region(self.mask)
+
+    @cached_property
+    def spline(self) -> NDArray[np.float32]:
+        """Coefficients of the splines between the pixels of the low-passed reference."""
+        return np.asarray(scipy.ndimage.spline_filter(self.smooth, SPLINE_ORDER, output=np.float32))
 
     @cached_property
     def packed(self) -> Packed:

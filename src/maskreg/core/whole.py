@@ -41,11 +41,16 @@ class Whole:
     @cached_property
     def coefficients(self) -> NDArray[np.float32]:
         """The cosine transform, orthonormal: white noise of variance v has coefficients of variance v."""
-        return np.asarray(scipy.fft.dctn(self.pixels, norm="ortho"), np.float32)
+        return coefficients_of(self.pixels)
 
     def forget(self) -> None:
         """Let go of the cosine transform, which is made again when it is needed."""
         self.__dict__.pop("coefficients", None)
+
+
+def coefficients_of(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the cosine transform, orthonormal."""
+    return np.asarray(scipy.fft.dctn(image, norm="ortho"), np.float32)
 
 
 def image_of(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:

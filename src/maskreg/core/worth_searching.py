@@ -9,14 +9,12 @@ structure as fine as single pixels would be taken for it.
 
 from __future__ import annotations
 
-import numpy as np
-import scipy.fft
-
 from maskreg.core.bands import NOISE_KNOWN, band_of
 from maskreg.core.detail import BinnedPlane, LocalPlane, detail
 from maskreg.core.prepared import Prepared
 from maskreg.core.search import FAINT_BACKGROUND_PX
 from maskreg.core.spectrum import FAINT, part_beyond, search_filter
+from maskreg.core.whole import coefficients_of
 
 HELD = 0.125
 """Of frequencies up to this, cycles/px, the mean of two pixels along each axis keeps 85 % of the power."""
@@ -45,5 +43,5 @@ def worth_searching(image: Prepared, noise: float | None, b: int) -> bool:
         return True
     plane = (BinnedPlane if level.mask.ndim == 2 else LocalPlane)(level.mask, FAINT_BACKGROUND_PX)
     pixels = detail(level.pixels, plane, image.detector, image.mean).pixels
-    found = search_filter(np.asarray(scipy.fft.dctn(pixels, norm="ortho"), np.float32))
+    found = search_filter(coefficients_of(pixels))
     return part_beyond(found, HELD, pixels.ndim) > LOST
