@@ -20,7 +20,7 @@ class Status(Enum):
 
     OK = ("ok", "the shift is trusted")
     REFERENCE = ("reference", "this is the reference itself: its shift is zero by definition")
-    AMBIGUOUS = ("ambiguous", "another place is nearly as likely; limit the search with max_shift")
+    AMBIGUOUS = ("ambiguous", "another place is nearly as likely")
     AT_LIMIT = ("at_limit", "the best place lies on the border of what was searched; raise max_shift")
     OUTLIER = ("outlier", "the shift contradicts those of its neighbours in the series")
     EXCLUDED = ("excluded", "left out by the user")

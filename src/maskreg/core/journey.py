@@ -34,6 +34,9 @@ AROUND = 4
 SURE = 3.0
 """A place this many spreads above the line needs no finer search."""
 
+WIDE = 1.0
+"""A place whose sigma is longer than this in any direction, px, is not ok: 2 px off would be no surprise."""
+
 ONE_PIXEL = 0.8
 """A match of which one pixel makes this part is none: it says where one hot pixel meets another."""
 
@@ -284,22 +287,31 @@ def judge(
     if winner.fixed:
         return Status.WEAK, "single pixels match at no shift, as the fixed pattern of a detector does"
     if winner.blind.size:
-        along = ", ".join(f"{u:+.2f}" for u in _pointing_up(winner.blind[:, 0]))
+        along = _told(winner.blind[:, 0])
         return Status.AMBIGUOUS, f"the pattern does not tell the shift along ({along}), as parallel lines do"
     if winner.doubted:
         return Status.AMBIGUOUS, "noise hides along which directions the pattern tells the shift"
+    if np.trace(winner.covariance) > WIDE**2:  # else no direction can be that long
+        variances, directions = np.linalg.eigh(winner.covariance)
+        if variances[-1] > WIDE**2:
+            sigma, along = np.sqrt(variances[-1]), _told(directions[:, -1])
+            return Status.AMBIGUOUS, f"one a few pixels off: sigma is {sigma:.1f} px along ({along})"
     limits = side.options.limits(len(winner.shift))
     if limits is not None and (np.abs(winner.shift) > np.array(limits) + 0.5).any():
         return Status.AT_LIMIT, f"max_shift {', '.join(f'{m:g}' for m in limits)} px"
     if rival is not None and rival.gap < AMBIGUOUS:
         where = ", ".join(f"{s:+d}" for s in rival.shift)
-        return Status.AMBIGUOUS, f"the other is ({where}) px, odds {np.exp(rival.gap):.1f} to 1"
+        return (
+            Status.AMBIGUOUS,
+            f"the other is ({where}) px, odds {np.exp(rival.gap):.1f} to 1; max_shift limits the search",
+        )
     return Status.OK, ""
 
 
-def _pointing_up(direction: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a direction with the sign that makes its largest component positive."""
-    return np.asarray(direction * np.sign(direction[np.argmax(np.abs(direction))]))
+def _told(direction: NDArray[np.float64]) -> str:
+    """Return a direction in words, with the sign that makes its largest component positive."""
+    up = direction * np.sign(direction[np.argmax(np.abs(direction))])
+    return ", ".join(f"{u:+.2f}" for u in up)
 
 
 def _one_pixel_made(
