@@ -1,4 +1,4 @@
-"""Images of which nobody tells which pixels are noisier: sigma is what the residual shows."""
+"""Sigma is what the residual shows: all of it in floats, in counts what chance does not make."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 import maskreg
 from maskreg.core.residual import Residual
-from maskreg.core.seen_errors import FEWEST, SHARED, _for_few, compiled_box_sums, plain_box_sums
+from maskreg.core.seen_errors import (
+    FEWEST,
+    SHARED,
+    SeenCovariance,
+    _freedom,
+    compiled_box_sums,
+    plain_box_sums,
+)
 from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
 from maskreg.testing import Rings, Spots, Texture, simulate_pair
@@ -34,12 +41,41 @@ def test_bright_pixels_of_floats_are_noisier_and_sigma_knows(scene, dose):
 
 
 def test_many_equal_errors_need_no_allowance_and_few_do():
-    def shared(values):
-        return np.convolve(values, np.ones(SHARED))
+    def allowance(values):
+        freedom = _freedom(np.convolve(values, np.ones(SHARED)))
+        return float(SeenCovariance(np.eye(1), freedom).expected[0, 0])
 
-    assert 1 < _for_few(shared(np.random.default_rng(1).normal(size=4000))) < 1.01
-    assert _for_few(shared(np.eye(1, 4000)[0])) == FEWEST / (FEWEST - 2)
-    assert _for_few(np.zeros(9)) == 1.0
+    assert 1 < allowance(np.random.default_rng(1).normal(size=4000)) < 1.01
+    assert allowance(np.eye(1, 4000)[0]) == FEWEST / (FEWEST - 2)
+    assert allowance(np.zeros(9)) == 1.0
+
+
+def random_covariance(rng):
+    root = rng.normal(size=(2, 2))
+    return root @ root.T + 0.1 * np.eye(2)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_chance_makes_of_a_known_covariance_leaves_it_and_much_more_is_believed(seed):
+    rng = np.random.default_rng(seed)
+    known = random_covariance(rng)
+    few, many = 50.0, 1e12
+    by_chance = np.sqrt(2 / few)
+    for times in (0.3, 1.0, 1 + 0.9 * by_chance):
+        np.testing.assert_allclose(SeenCovariance(times * known, few).exceeding(known), known, rtol=1e-9)
+    beyond = known + random_covariance(rng)
+    np.testing.assert_allclose(SeenCovariance(beyond, many).exceeding(known), beyond, rtol=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_known_covariance_never_gets_smaller_and_turns_with_the_axes(seed):
+    rng = np.random.default_rng(seed)
+    known, seen = random_covariance(rng), random_covariance(rng)
+    found = SeenCovariance(seen, 30.0).exceeding(known)
+    assert np.linalg.eigvalsh(found - known)[0] > -1e-9
+    turn = np.linalg.qr(rng.normal(size=(2, 2)))[0]
+    turned = SeenCovariance(turn @ seen @ turn.T, 30.0).exceeding(turn @ known @ turn.T)
+    np.testing.assert_allclose(turned, turn @ found @ turn.T, rtol=1e-9, atol=1e-12)
 
 
 @given(

@@ -188,12 +188,14 @@ def _with_seen_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Plac
     if normal is None:
         return known
     usable = masked.usable(b).mask
-    if masked.holes(b) is not None or not masked.side.image.detector.counts:
+    counts = masked.side.image.detector.counts
+    if masked.holes(b) is not None or not counts:
         with masked.interpolable(moving, b) as pixels:
-            residual = Residual(template, pixels, usable, shift, lag, known.gain)
-            told = b**2 * seen_covariance(normal, residual)
+            shown = seen_covariance(normal, Residual(template, pixels, usable, shift, lag, known.gain))
+        if counts:
+            return replace(known, covariance=b**2 * shown.exceeding(known.covariance / b**2))
         open_ = normal.blind @ normal.blind.T
-        return replace(known, covariance=told + open_ @ known.covariance @ open_)
+        return replace(known, covariance=b**2 * shown.expected + open_ @ known.covariance @ open_)
     block = masked.side.block(b, gaussian)
     if block is None:
         return known

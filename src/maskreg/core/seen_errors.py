@@ -9,10 +9,13 @@ in the plane Conley, J. Econometrics 92, 1, 1999):
     M = sum over x, k of K(k) G r(x) (G r)(x + k)^T.
 
 K falls to zero within a few pixels; here it is what comes of squares of sums over overlapping boxes, which
-makes M never negative.
+makes M never negative. Few bright places make it uncertain itself. Where the noise of each pixel is known, as
+of counts, it is believed so far only as chance does not make it (`exceeding`).
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +37,46 @@ BoxSums = tuple[NDArray[np.float64], int, float]
 pixels, (2 ndim, ...); number of these, and the sum of their residual."""
 
 
-def seen_covariance(normal: NormalMatrices, residual: Residual) -> NDArray[np.float64]:
-    """Return A^-1 M A^-T, level pixels squared; zero along blind directions.
+@dataclass(frozen=True)
+class SeenCovariance:
+    """What a residual shows.
+
+    Attributes
+    ----------
+    covariance : (ndim, ndim) ndarray
+        A^-1 M A^-T, level pixels squared, zero along blind directions.
+    freedom : float
+        Its degrees of freedom: the variance of a variance is two over this, of its square.
+    """
+
+    covariance: NDArray[np.float64]
+    freedom: float
+
+    @property
+    def expected(self) -> NDArray[np.float64]:
+        """The covariance made larger, as Student's is, for it is read off so few errors."""
+        return self.covariance * (self.freedom / (self.freedom - 2) if np.isfinite(self.freedom) else 1.0)
+
+    def exceeding(self, known: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a known covariance with what this one shows beyond it, in each direction by itself.
+
+        Where it is t times the known one, and chance makes a t - 1 of the size e, the truth is about
+        1 + (1 - e^2 / (t - 1)^2) (t - 1) times the known one (James and Stein, Proc. 4th Berkeley Symp. 1,
+        361, 1961).
+        """
+        root = np.linalg.cholesky(known)
+        apart = np.linalg.solve(root, np.linalg.solve(root, self.covariance).T)
+        times, directions = np.linalg.eigh((apart + apart.T) / 2)
+        beyond = np.maximum(times - 1, 0.0)
+        by_chance = 2 / self.freedom
+        believed = np.maximum(0.0, 1 - by_chance / np.maximum(beyond, np.sqrt(by_chance)) ** 2)
+        stretched = root @ directions
+        factors = 1 + believed * beyond
+        return np.asarray((stretched * factors) @ stretched.T)
+
+
+def seen_covariance(normal: NormalMatrices, residual: Residual) -> SeenCovariance:
+    """Return what a residual shows of the covariance of its shift.
 
     Parameters
     ----------
@@ -51,9 +92,9 @@ def seen_covariance(normal: NormalMatrices, residual: Residual) -> NDArray[np.fl
     boxes = sums[:ndim] - total / max(n, 1) * sums[ndim:]
     for axis in range(1, ndim + 1):
         boxes = _windows(boxes, axis)
-    few = np.sqrt([_for_few(box) for box in boxes])
-    turned = normal.inverse @ (few[:, None] * boxes.reshape(ndim, -1))
-    return np.asarray(turned @ turned.T / SHARED**ndim)
+    turned = normal.inverse @ boxes.reshape(ndim, -1)
+    freedom = min(_freedom(box) for box in boxes)
+    return SeenCovariance(np.asarray(turned @ turned.T / SHARED**ndim), freedom)
 
 
 def _windows(boxes: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
@@ -92,13 +133,12 @@ def plain_box_sums(residual: Residual) -> BoxSums:
     return sums, int(np.count_nonzero(common)), float(values.sum(dtype=np.float64))
 
 
-def _for_few(windows: NDArray[np.float64]) -> float:
-    """Return by how much a variance read off so few errors must be larger, as Student's is.
+def _freedom(windows: NDArray[np.float64]) -> float:
+    """Return the degrees of freedom of a variance that is the sum of the squares of such errors.
 
     The fourth powers of N errors of equal size make 3 / N of the square of the sum of their squares; each
     error is in `SHARED` windows along each axis.
     """
     squares = windows**2
     fourth = SHARED**windows.ndim * float(np.vdot(squares, squares))
-    freedom = max(3 * float(squares.sum()) ** 2 / fourth, FEWEST) if fourth > 0 else np.inf
-    return freedom / (freedom - 2) if np.isfinite(freedom) else 1.0
+    return max(3 * float(squares.sum()) ** 2 / fourth, FEWEST) if fourth > 0 else np.inf

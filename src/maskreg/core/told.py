@@ -97,9 +97,11 @@ def told_place(
     covariance = np.tensordot(off * probability, off, (range(1, off.ndim),) * 2)
     covariance = _of_noise(covariance, level.slope * level.near(shift))
     covariance += np.eye(len(shift)) / (12 * BETWEEN**2)
-    if masked.holes(b) is not None:
+    holes = masked.holes(b)
+    if holes is not None:
         # where one mask of scattered pixels meets itself more pairs are valid: maps lean to that lag
-        covariance += np.eye(len(shift)) * level.reach**2 / 3
+        lean = np.count_nonzero(holes.places) / np.count_nonzero(holes.usable | holes.places)
+        covariance += np.eye(len(shift)) * lean * level.reach**2 / 3
     return Place(
         b * mean, float(b) ** 2 * covariance, b, True, nowhere(len(shift)), doubted=not (shown or alone)
     )
