@@ -118,10 +118,18 @@ def test_ignored_pixels_of_the_reference_do_not_matter() -> None:
     assert memory.pair((reference, reference), (mask.copy(), mask))[0] is first
 
 
-def test_a_series_transforms_its_reference_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("series", [6, 6, 2, 2, 2]), ("pairs", [6, 6, 4, 4, 4]), ("masks", [6, 6, 6, 6, 6])],
+)
+def test_what_stays_the_same_is_transformed_once(
+    monkeypatch: pytest.MonkeyPatch, kind: str, expected: list[int]
+) -> None:
+    """A series of one reference, pairs behind the same masks, and masks that change, too."""
     rng = np.random.default_rng(5)
     whole = scene(rng)
-    reference, mask = frame(rng, whole, "u2"), mask_of(rng, (86, 96), "scattered")
+    frames = [frame(rng, whole, "u2") for _ in range(6)]
+    mask = mask_of(rng, (86, 96), "scattered")
     transformed = []
     rows = scipy.fft.rfft
 
@@ -131,11 +139,14 @@ def test_a_series_transforms_its_reference_once(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr("scipy.fft.rfft", counted)
     counts = []
-    for _ in range(5):
-        phase_cross_correlation(reference.copy(), frame(rng, whole, "u2"), reference_mask=mask.copy())
+    for k in range(5):
+        if kind == "masks":
+            mask = mask_of(rng, (86, 96), "scattered")
+        reference = frames[0 if kind == "series" else k]
+        phase_cross_correlation(reference.copy(), frames[k + 1], reference_mask=mask.copy())
         counts.append(len(transformed))
         transformed.clear()
-    assert counts == [5, 5, 2, 2, 2]
+    assert counts == expected
 
 
 def test_one_call_leaves_a_copy_and_a_series_a_bounded_memory() -> None:
@@ -149,7 +160,7 @@ def test_one_call_leaves_a_copy_and_a_series_a_bounded_memory() -> None:
             record = memory._record
             assert record is not None
             assert not np.may_share_memory(record.reference.values, reference)
-            for kept in (record.kept, record.reference.kept):
+            for kept in (record.kept, record.reference.kept, record.kept_of_masks):
                 sizes = [size for _, _, size in kept._values.values()]
                 assert sum(sizes) <= (last_reference.MOST_KEPT if turn else 0)
                 assert bool(sizes) == bool(turn)

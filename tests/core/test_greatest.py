@@ -12,6 +12,7 @@ import scipy.ndimage
 from maskreg.compat.masked import ncc_map
 from maskreg.core import all_sums, bound_kernels, greatest, lag_blocks, lag_sums, race_kernels, spectra
 from maskreg.core.centred import CentredImage
+from maskreg.core.enough_overlap import enough_overlap
 from maskreg.core.greatest import greatest_ncc_lag
 from maskreg.core.in_parallel import in_parallel
 from maskreg.core.overlap import overlap_sums, plain_overlap_sums
@@ -268,12 +269,41 @@ def test_transforms_of_all_sums_bound_every_lag(
     assert (truth <= high.ravel()[enough] + 1e-6).all()
     close = n.ravel()[enough] > n.max() / 2
     assert hot or (high - low).ravel()[enough][close].max() < 2e-3
-    found, threshold = all_sums.likeliest_lags(a, b, None, least, 10_000)
+    found, threshold = all_sums.likeliest_lags(a, b, least, 10_000)
     assert threshold == (least * n.max(), least * n.max())
     allowed = {lag: value for lag, value in values.items() if counts[lag] >= threshold[0]}
     assert found is not None
     assert max(allowed, key=lambda lag: allowed[lag]) in map(tuple, found.tolist())
     assert hot or len(found) < len(allowed) / 10
+
+
+@pytest.mark.parametrize("least", [0.0, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize(
+    ("shape", "other"), [((30, 41), (30, 41)), ((30, 41), (12, 50)), ((90,), (70,)), ((9, 8, 7), (6, 9, 7))]
+)
+@pytest.mark.parametrize("same", [False, True])
+def test_every_lag_of_enough_overlap_is_allowed(
+    shape: tuple[int, ...], other: tuple[int, ...], least: float, same: bool
+) -> None:
+    rng = np.random.default_rng(14)
+    masks = [rng.random(n) < 0.7 for n in (shape, shape if same else other)]
+    a, b = (CentredImage.of(mask.astype(float), mask) for mask in (masks[0], masks[0] if same else masks[1]))
+    found = enough_overlap(a, b, least)
+    axes = [lag_axis(p, q) for p, q in zip(a.mask.shape, b.mask.shape, strict=True)]
+    every = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, len(axes))
+    counts = {tuple(lag): overlap_sums(a, b, tuple(lag)).n for lag in every.tolist()}
+    most = max(counts.values())
+    assert found.least[0] <= least * most <= found.least[1]
+    allowed = [lag for lag, n in counts.items() if n >= least * most]
+    for lag in allowed:
+        assert all(first <= s < end for s, (first, end) in zip(lag, found.spans, strict=True))
+    lengths = [end - first for first, end in found.spans]
+    n = found.n.reshape(lengths)
+    firsts = [first for first, _ in found.spans]
+    for index in np.ndindex(*lengths):
+        assert n[index] == counts[tuple(i + first for i, first in zip(index, firsts, strict=True))]
+    if least == 1.0:
+        assert len(allowed) == n.size or n.size < len(counts) / 2
 
 
 def test_bounds_on_a_bright_background_hold() -> None:

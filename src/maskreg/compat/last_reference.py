@@ -1,7 +1,8 @@
-"""The reference of the last call: a series against one reference computes once what is the reference's own.
+"""The reference and the masks of the last call: what is theirs alone is computed once for those that follow.
 
 Images and masks are compared by what they hold. The first call with a reference leaves a copy of it; from the
-second one on what is computed of it is kept as well. Another reference takes its place.
+second one on what is computed of it is kept as well. Another reference takes its place; what the masks alone
+decide is kept until another mask comes.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ from maskreg.core.centred import CentredImage, exact_values
 from maskreg.core.kept import Kept
 
 MOST_KEPT = 2**27
-"""Bytes that are kept of a reference, and as many of it beside a mask of moving."""
+"""Bytes that are kept of a reference, and as many of it beside a mask of moving, and of both masks."""
 
 
 @dataclass(frozen=True)
 class _Record:
-    """A reference, the mask of moving, and what is kept of both."""
+    """A reference, the mask of moving, and what is kept of both, and of both masks."""
 
     reference: CentredImage
     moving_mask: NDArray[np.bool_]
     kept: Kept
+    kept_of_masks: Kept
 
 
 class LastReference:
@@ -51,28 +53,42 @@ class LastReference:
         masks : (reference_mask, moving_mask)
             One and the same array where they are equal.
         """
-        values, moving = exact_values(pixels[0]), pixels[1]
-        record = self._record
-        if record is None or not _same_image(record.reference, values, masks[0]):
-            reference, moving_mask, kept = CentredImage.of(values, masks[0]), masks[1], Kept()
-            own = values.copy() if np.may_share_memory(values, pixels[0]) else values
-            self._record = _Record(replace(reference, values=own), moving_mask, kept)
-            return reference, CentredImage.of(moving, moving_mask)
-        reference = record.reference
-        if not reference.kept.most:
-            reference = replace(reference, kept=Kept(MOST_KEPT))
-        moving_mask, kept = reference.mask if masks[1] is masks[0] else masks[1], Kept()
-        if _same_mask(record.moving_mask, moving_mask):
-            moving_mask, kept = record.moving_mask, record.kept if record.kept.most else Kept(MOST_KEPT)
-        self._record = _Record(reference, moving_mask, kept)
-        return reference, CentredImage.of(moving, moving_mask, kept)
+        values, last = exact_values(pixels[0]), self._record
+        mask, moving_mask = masks
+        same_mask = last is not None and np.array_equal(last.reference.mask, mask)
+        same_masks = same_mask and last is not None and _same_mask(last.moving_mask, moving_mask)
+        if last is not None and same_mask:
+            moving_mask = last.reference.mask if moving_mask is mask else moving_mask
+            mask = last.reference.mask
+        if last is not None and same_masks:
+            moving_mask = last.moving_mask
+        if last is not None and same_mask and _same_values(last.reference, values):
+            reference = own = last.reference
+            if not own.kept.most:
+                reference = own = replace(own, kept=Kept(MOST_KEPT))
+            kept = _more_of(last.kept) if same_masks else Kept()
+        else:
+            reference, kept = CentredImage.of(values, mask), Kept()
+            own = (
+                replace(reference, values=values.copy())
+                if np.may_share_memory(values, pixels[0])
+                else reference
+            )
+        kept_of_masks = _more_of(last.kept_of_masks) if last is not None and same_masks else Kept()
+        self._record = _Record(own, moving_mask, kept, kept_of_masks)
+        return reference, CentredImage.of(pixels[1], moving_mask, kept, kept_of_masks)
 
 
-def _same_image(image: CentredImage, values: NDArray[Any], mask: NDArray[np.bool_]) -> bool:
-    """Return whether mask and valid values are the same to the last bit."""
+def _more_of(kept: Kept) -> Kept:
+    """Return what is kept, or what keeps something from now on."""
+    return kept if kept.most else Kept(MOST_KEPT)
+
+
+def _same_values(image: CentredImage, values: NDArray[Any]) -> bool:
+    """Return whether the valid values are the same to the last bit."""
     from maskreg.core.bound_kernels import same_values
 
-    if image.values.dtype != values.dtype or not np.array_equal(image.mask, mask):
+    if image.values.dtype != values.dtype:
         return False
     bits = np.dtype(f"i{values.itemsize}")
     return bool(

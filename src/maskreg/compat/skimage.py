@@ -17,9 +17,9 @@ float32 with a large offset: rounding       the masked mean is off before anythi
 several equal maxima: a lag between them    the same, with a warning
 ==========================================  ===============================================
 
-With masks, what is computed of the last reference is kept for the next call
+With masks, what is computed of the last reference and of the last masks is kept for the next call
 (`maskreg.compat.last_reference`): a series against one reference takes less time than as many single pairs,
-and gives the same bytes. At most 256 MB are kept beside some copies of the reference, until another comes.
+and gives the same bytes. At most 384 MB are kept beside some copies of the reference, until others come.
 """
 
 from __future__ import annotations

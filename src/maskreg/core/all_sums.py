@@ -14,15 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.centred import CentredImage
+from maskreg.core.enough_overlap import enough_overlap, error_of_overlap, window_of
+from maskreg.core.kept import Kept
 from maskreg.core.lag_sums import SINGLE, Columns, lag_sums, rounding
-from maskreg.core.plan import window_length
-from maskreg.geometry import overlap_slices
 
 A, AA, A_MASK, B, BB, B_MASK = range(6)
 """Images that meet in the sums: reference, its square and mask, and moving's."""
 
-OF_REFERENCE = (A_MASK, B_MASK), (A, B_MASK), (AA, B_MASK)
-"""Pairs whose sums reference and moving's mask alone decide: n, and the sums of a and a^2."""
+OF_MASKS = ((A_MASK, B_MASK),)
+"""The pair whose sums are n."""
+
+OF_REFERENCE = (A, B_MASK), (AA, B_MASK)
+"""Pairs whose sums reference and moving's mask alone decide: the sums of a and a^2."""
 
 OF_BOTH = (A_MASK, B), (A_MASK, BB), (A, B)
 """Pairs of the sums of b, b^2 and a b."""
@@ -40,18 +43,20 @@ class AllSums:
         Float32 or float64: of the transforms.
     spans : list of (int, int)
         First lag of each axis, and the one after the last.
+    overlap : ndarray, optional
+        n at these lags, where it is known.
     """
 
     reference: CentredImage
     moving: CentredImage
     dtype: Any
     spans: list[tuple[int, int]]
+    overlap: NDArray[Any] | None = None
 
     @property
     def window(self) -> tuple[int, ...]:
         """Lengths of the transforms."""
-        shapes = zip(self.reference.mask.shape, self.moving.mask.shape, self.spans, strict=True)
-        return tuple(window_length(p, q, max(-first, end - 1)) for p, q, (first, end) in shapes)
+        return window_of(self.reference, self.moving, self.spans)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -64,20 +69,42 @@ class AllSums:
 
     def each_band(self, use: Callable[[slice, tuple[NDArray[Any], ...]], None]) -> None:
         """Call `use` with rows of the lags, and the six sums at these, as `maskreg.core.lag_sums` does."""
-        kept, key = self.moving.kept, (self.dtype, self.spans)
-        known = kept.find("sums of reference", key)
-        pairs = OF_BOTH if known is not None else (*OF_REFERENCE, *OF_BOTH)
-        size = 3 * math.prod(self.shape) * np.dtype(self.dtype).itemsize
-        fresh = self.empty(3) if known is None and kept.takes("sums of reference", size) else None
+        parts = [
+            self._part(self.moving.kept_of_masks, "overlap", OF_MASKS),
+            self._part(self.moving.kept, "sums of reference", OF_REFERENCE),
+            _Part(OF_BOTH),
+        ]
+        if self.overlap is not None:
+            parts[0] = _Part(OF_MASKS, self.overlap[np.newaxis])
+        pairs = [pair for part in parts if part.known is None for pair in part.pairs]
 
         def take(rows: slice, sums: NDArray[Any]) -> None:
-            if fresh is not None:
-                fresh[:, rows] = sums[:3]
-            use(rows, (*(() if known is None else (x[rows] for x in known)), *sums))
+            six: list[NDArray[Any]] = []
+            computed = iter(sums)
+            for part in parts:
+                if part.known is not None:
+                    six += [x[rows] for x in part.known]
+                    continue
+                these = [next(computed) for _ in part.pairs]
+                if part.fresh is not None:
+                    for x, to in zip(these, part.fresh, strict=True):
+                        to[rows] = x
+                six += these
+            use(rows, tuple(six))
 
         lag_sums(self._images(), pairs, self.window, self.spans, self.dtype, take)
-        if fresh is not None:
-            kept.put("sums of reference", key, fresh)
+        for part in parts:
+            part.keep()
+
+    def _part(self, kept: Kept, name: str, pairs: tuple[tuple[int, int], ...]) -> _Part:
+        """Return the sums of these pairs as they are kept, or room for them where they will be."""
+        key = self.dtype, self.spans
+        known = kept.find(name, key)
+        size = len(pairs) * math.prod(self.shape) * np.dtype(self.dtype).itemsize
+        if known is not None or not kept.takes(name, size):
+            return _Part(pairs, known)
+        fresh = self.empty(len(pairs))
+        return _Part(pairs, None, fresh, lambda: kept.put(name, key, fresh))
 
     def _images(self) -> list[Sequence[NDArray[Any]]]:
         """Return the transforms of the six images, those of the reference as they are kept."""
@@ -95,26 +122,50 @@ class AllSums:
         ]
         images: list[Sequence[NDArray[Any]]] = [*made]
         images[A] = made[A].kept(a.kept, "transform")
-        images[A_MASK] = made[A_MASK].kept(a.kept, "transform of mask")
+        images[A_MASK] = made[A_MASK].kept(b.kept_of_masks, "transform of reference's mask")
         if a.mask is b.mask:
             images[B_MASK] = images[A_MASK]
         return images
 
     def errors(self) -> NDArray[np.float64]:
-        """Return by how much each of the six may be wrong, in single precision."""
+        """Return by how much each of the six may be wrong, in single precision; n after it is rounded."""
         norms = np.empty(6)
         norms[[A, B]] = 1 + SINGLE
         norms[[AA, BB]] = self.reference.square_norm, self.moving.square_norm
         norms[[A_MASK, B_MASK]] = [math.sqrt(np.count_nonzero(x.mask)) for x in (self.reference, self.moving)]
-        return rounding(self.window) * np.array([norms[i] * norms[j] for i, j in (*OF_REFERENCE, *OF_BOTH)])
+        pairs = (*OF_MASKS, *OF_REFERENCE, *OF_BOTH)
+        errors = rounding(self.window) * np.array([norms[i] * norms[j] for i, j in pairs])
+        errors[0] = error_of_overlap(self.reference, self.moving, self.window)
+        return errors
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some of the sums.
+
+    Attributes
+    ----------
+    pairs : tuple of (int, int)
+    known : (pairs, ...) ndarray, optional
+        They themselves.
+    fresh : (pairs, ...) ndarray, optional
+        Where they are put as they are computed,
+    keep : callable
+        and what keeps them then.
+    """
+
+    pairs: tuple[tuple[int, int], ...]
+    known: NDArray[Any] | None = None
+    fresh: NDArray[Any] | None = None
+    keep: Callable[[], None] = lambda: None
 
 
 def likeliest_lags(
     reference: CentredImage,
     moving: CentredImage,
-    spans: list[tuple[int, int]] | None,
     least: float,
     most: int,
+    within: tuple[list[tuple[int, int]], tuple[float, float]] | None = None,
 ) -> tuple[NDArray[np.intp] | None, tuple[float, float]]:
     """Return the lags that rounding alone keeps from being the greatest, and between what the threshold is.
 
@@ -123,12 +174,13 @@ def likeliest_lags(
     Parameters
     ----------
     reference, moving : CentredImage
-    spans : list of (int, int), optional
-        First lag of each axis, and the one after the last; default all.
     least : float
         Least overlap, as a fraction of the greatest of any lag.
     most : int
         No more lags than this.
+    within : (spans, threshold), optional
+        First lag of each axis, and the one after the last, of those that may be the greatest; and between
+        what the threshold lies. Default: all lags of enough overlap.
 
     Returns
     -------
@@ -139,15 +191,18 @@ def likeliest_lags(
     """
     from maskreg.core.race_kernels import likeliest_2d, ncc_bounds_2d
 
-    spans = spans or _allowed_spans(reference, moving, least)
-    sums = AllSums(reference, moving, np.dtype(np.float32), spans)
+    overlap = None
+    if within is None:
+        enough = enough_overlap(reference, moving, least)
+        within, overlap = (enough.spans, enough.least), enough.n
+    spans, threshold = within
+    sums = AllSums(reference, moving, np.dtype(np.float32), spans, overlap)
     errors = sums.errors()
-    # what is wrong by less than a half is right when it is rounded
-    errors[0] = 0 if errors[0] < 0.5 else math.ceil(errors[0])
+    if overlap is not None:
+        errors[0] = enough.error
     n, low, high = sums.empty(), sums.empty(), sums.empty()
     sums.each_band(lambda rows, six: ncc_bounds_2d(six, errors, n[rows], low[rows], high[rows]))
     error = float(errors[0])
-    threshold = least * (float(n.max()) - error), least * (float(n.max()) + error)
     found = np.empty((most, 2), np.intp)
     kept = likeliest_2d(n, low, high, threshold[0] - error, threshold[1] + error, found)
     if kept < 0:
@@ -155,20 +210,3 @@ def likeliest_lags(
     row, column = found[:kept].T
     index = np.unravel_index(row * sums.shape[-1] + column, sums.shape)
     return np.stack([i + first for i, (first, _) in zip(index, spans, strict=True)], axis=-1), threshold
-
-
-def _allowed_spans(reference: CentredImage, moving: CentredImage, least: float) -> list[tuple[int, int]]:
-    """Return, for each axis, between which lags the images meet in pixels enough."""
-    shapes = list(zip(reference.mask.shape, moving.mask.shape, strict=True))
-    here, there = overlap_slices(reference.mask.shape, moving.mask.shape, (0,) * len(shapes))
-    most = min(np.count_nonzero(reference.mask), np.count_nonzero(moving.mask))
-    needed = least * float(
-        most if reference.mask is moving.mask else np.count_nonzero(reference.mask[here] & moving.mask[there])
-    )
-    area = math.prod(min(p, q) for p, q in shapes)
-    spans = []
-    for p, q in shapes:
-        # as if the other axes met in full
-        width = max(1, min(p, q, math.floor(needed * min(p, q) / area)))
-        spans.append((width - q, p - width + 1))
-    return spans

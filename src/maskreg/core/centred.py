@@ -29,6 +29,8 @@ class CentredImage:
         Sum of squares of the deviations.
     kept : Kept
         What was computed of this image as reference; of moving, what its mask and the reference alone decide.
+    kept_of_masks : Kept
+        Of moving: what both masks alone decide.
     """
 
     values: NDArray[Any]
@@ -37,9 +39,10 @@ class CentredImage:
     mean: float
     energy: float
     kept: Kept = field(default_factory=Kept)
+    kept_of_masks: Kept = field(default_factory=Kept)
 
     @classmethod
-    def of(cls, pixels: NDArray[Any], mask: NDArray[np.bool_], kept: Kept | None = None) -> CentredImage:
+    def of(cls, pixels: NDArray[Any], mask: NDArray[np.bool_], *kept: Kept) -> CentredImage:
         """Take the masked mean off."""
         from maskreg.core.bound_kernels import deviation_energy, valid_sums
 
@@ -55,7 +58,7 @@ class CentredImage:
             scale = math.ldexp(1.0, -math.frexp(size / count)[1])
             mean = total * scale / count
         energy = deviation_energy(flat, valid, scale, mean)
-        return cls(values, mask, scale, mean, energy, kept or Kept())
+        return cls(values, mask, scale, mean, energy, *kept)
 
     @cached_property
     def unit(self) -> NDArray[np.float32]:

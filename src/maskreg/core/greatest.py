@@ -76,12 +76,13 @@ def greatest_ncc_lag(
         return None
     race = _Race(reference, moving, faint)
     blocks = lag_blocks(reference, moving, float(least)) if reference.mask.ndim == 2 else None
-    lags = spans = None
+    within = None
     if blocks is not None:
         lags, spans = _finalists(race, blocks)
         if lags is not None:
             return race.among(lags, blocks.least_overlap)
-    lags, least_overlap = likeliest_lags(reference, moving, spans, least, MOST_DIRECT)
+        within = None if spans is None else (spans, blocks.least_overlap)
+    lags, least_overlap = likeliest_lags(reference, moving, least, MOST_DIRECT, within)
     return None if lags is None else race.among(lags, least_overlap)
 
 
@@ -209,9 +210,10 @@ def _by_cumulated_sums(
     if len(lags) <= FEW_LAGS:
         return lags
     reference, moving = race.images
-    holes = [reference.kept.get("holes", (), partial(holes_2d, reference.mask))] * 2
+    kept = moving.kept_of_masks
+    holes = [kept.get("holes of reference", (), partial(holes_2d, reference.mask))] * 2
     if moving.mask is not reference.mask:
-        holes[1] = moving.kept.get("holes", (), partial(holes_2d, moving.mask))
+        holes[1] = kept.get("holes of moving", (), partial(holes_2d, moving.mask))
     if len(lags) * (len(holes[0]) + len(holes[1])) > MOST_LOOKED_UP:
         return None
     low, high = int(lags[:, 0].min()), int(lags[:, 0].max()) + 1
