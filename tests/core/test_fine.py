@@ -13,7 +13,15 @@ from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg.core.correlate import limited_lags, reference_terms
 from maskreg.core.detail import BinnedPlane, LocalPlane, plain_between_blocks
-from maskreg.core.fine import MOST_SPIKES, BlockSums, FineLags, HalfMap, block_side, without_spikes
+from maskreg.core.fine import (
+    MOST_SPIKES,
+    BlockSums,
+    CommonPixels,
+    FineLags,
+    HalfMap,
+    block_side,
+    without_spikes,
+)
 from maskreg.core.likelihood import likelihood
 from maskreg.core.maxima import likeliest_maxima
 from maskreg.core.plan import Plan, make_plan, window_length
@@ -55,7 +63,7 @@ def plain_and_fine(a, a_mask, b, b_mask, limits=(np.inf, np.inf)):
     padded[0][corner], padded[1][corner] = b, b.astype(np.float64) ** 2
     least = 0.05 * float(terms.overlap.max())
     plain = plain_scores(terms, transformed_pair(padded, other), float(padded[1].sum()), FLOOR, least)
-    fine = FineLags(a, a_mask, b_mask, window)
+    fine = FineLags(a, CommonPixels(a_mask, b_mask, window))
     return plain, terms.overlap, fine, fine(b, FLOOR, limits, least), least
 
 
@@ -66,7 +74,7 @@ def test_every_lag_is_that_of_all_transforms_whatever_outshines_the_rest(seed, s
     plain, overlap, fine, found, least = plain_and_fine(*images[0], *images[1])
     enough = overlap >= least
     np.testing.assert_allclose(
-        fine.overlap[:, :][enough], overlap[enough], rtol=0.03, atol=0.02 * overlap.max()
+        fine.common.overlap[:, :][enough], overlap[enough], rtol=0.03, atol=0.02 * overlap.max()
     )
     known = enough & ~np.isnan(plain.z) & ~np.isnan(found.z)
     assert known.sum() > 0.99 * (enough & ~np.isnan(plain.z)).sum()
@@ -74,7 +82,7 @@ def test_every_lag_is_that_of_all_transforms_whatever_outshines_the_rest(seed, s
     off = np.abs(found.z[known] - plain.z[known]) / (1 + np.abs(plain.z[known]))
     assert off.max() < 0.25
     assert np.sqrt((off**2).mean()) < 0.02
-    rows, columns = fine.sampled
+    rows, columns = fine.common.sampled
     np.testing.assert_allclose(found.sample, found.z[np.ix_(rows, columns)], rtol=1e-3, atol=1e-4)
 
 
@@ -93,14 +101,14 @@ def test_every_lag_of_masks_with_a_pattern_is_exactly_that_of_all_transforms(
     (a, a_mask), (b, b_mask) = noise(seed, shape, spikes[0]), noise(seed + 1, other, spikes[1])
     a_mask, b_mask = (mask & pattern(*np.indices(mask.shape)) for mask in (a_mask, b_mask))
     plain, overlap, fine, found, least = plain_and_fine(a * a_mask, a_mask, b * b_mask, b_mask)
-    assert not fine.smooth
+    assert fine.common.blocks is None
     for index in np.s_[3, 50], np.s_[40:44, 60:63], np.s_[70:71, :]:
-        np.testing.assert_allclose(fine.overlap[index], overlap[index], rtol=2e-3)
-    np.testing.assert_array_equal(fine.sampled_overlap, overlap[np.ix_(*fine.sampled)])
-    assert fine.greatest_overlap == overlap.max()
+        np.testing.assert_allclose(fine.common.overlap[index], overlap[index], rtol=2e-3)
+    np.testing.assert_array_equal(fine.common.sampled_overlap, overlap[np.ix_(*fine.common.sampled)])
+    assert fine.common.greatest_overlap == overlap.max()
     known = (overlap >= least) & ~np.isnan(plain.z)
     np.testing.assert_allclose(found.z[known], plain.z[known], rtol=2e-3, atol=2e-3)
-    np.testing.assert_allclose(found.sample, found.z[np.ix_(*fine.sampled)], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(found.sample, found.z[np.ix_(*fine.common.sampled)], rtol=1e-3, atol=1e-4)
     lags = limited_lags(shape, other, None)
     expected = likeliest_maxima(plain.ncc, overlap, known, FLOOR, lags)
     assert next(iter(found.best)) == expected[0]
@@ -132,7 +140,7 @@ def test_lags_of_pixels_that_outshine_all_others_are_found():
     b[40, 50] = 1e5
     b[~mask] = 0
     *_, fine, found, _ = plain_and_fine(a, mask, b, mask)
-    assert next(iter(found.best)) == (10 - fine.overlap.first[0], 7 - fine.overlap.first[1])
+    assert next(iter(found.best)) == (10 - fine.common.overlap.first[0], 7 - fine.common.overlap.first[1])
 
 
 def test_no_more_than_some_pixels_are_spikes():
@@ -152,11 +160,10 @@ def test_no_more_than_some_pixels_are_spikes():
 def test_masks_are_smooth_unless_they_hold_a_pattern(part):
     shape, window = (120, 130), (240, 260)
     mask = beam_block(shape) & (np.random.default_rng(0).random(shape) < part)
-    image = np.where(mask, 1, 0).astype(np.float32)
-    assert FineLags(image, mask, mask, window).smooth
+    assert CommonPixels(mask, mask, window).blocks is not None
     rows, columns = np.indices(shape)
     for pattern in ((rows + columns) % 2 == 0, rows % 3 == 0, columns % 4 > 0):
-        assert not FineLags(image * pattern, mask & pattern, mask & pattern, window).smooth
+        assert CommonPixels(mask & pattern, mask & pattern, window).blocks is None
 
 
 def test_what_is_known_of_lags_is_indexed_as_an_array():

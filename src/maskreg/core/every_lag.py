@@ -35,7 +35,7 @@ def sums_of_products(
     Parameters
     ----------
     reference, moving : sequence of Image
-        Of two axes; those of one side have one shape.
+        Of two axes; those of one side have one shape. One that is on both sides is transformed once.
     pairs : sequence of (int, int)
         Which of the reference's images is multiplied with which of moving's.
     window : (int, int)
@@ -48,9 +48,12 @@ def sums_of_products(
         Column lag s at s modulo the width.
     """
     height, width = window
-    images = [*reference, *moving]
+    images: list[Image] = []
+    first_places, other_places = (
+        [_place_in(images, image) for image in side] for side in (reference, moving)
+    )
     p, q = len(reference[0][0]), len(moving[0][0])
-    places = [(one, len(reference) + other) for one, other in pairs]
+    places = [(first_places[one], other_places[other]) for one, other in pairs]
     planes = np.empty((max(len(pairs), len(images)), max(p, q), width // 2 + 1), np.complex64)
     for first, end in ((1 - q, 0), (0, p)):
         for image, plane in zip(images, planes, strict=False):
@@ -62,6 +65,15 @@ def sums_of_products(
         for lag in range(first, end, ROWS):
             some = planes[: len(pairs), lag - first : min(lag + ROWS, end) - first]
             yield lag, scipy.fft.irfft(some, width)
+
+
+def _place_in(images: list[Image], image: Image) -> int:
+    """Return where an image is in a list, which it is added to unless it is there: equal masks are one."""
+    for k, (pixels, power) in enumerate(images):
+        if pixels is image[0] and power == image[1]:
+            return k
+    images.append(image)
+    return len(images) - 1
 
 
 def _transform_rows(pixels: NDArray[Any], power: int, plane: NDArray[np.complex64], width: int) -> None:

@@ -8,10 +8,12 @@ refinement leaves at least that band out (`inner`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.filters import gaussian
+from maskreg.core.filters import gaussian, gaussian_taps
 from maskreg.core.pyramid import eroded, halved
 
 BAND = 1
@@ -25,6 +27,12 @@ REACH = 3.0
 
 ENOUGH = 0.02
 """A pixel is near the edge if the band is this part of its window."""
+
+AT_ONCE = 2**18
+"""Rows of about so many pixels are worked on together,"""
+
+LEAST_ROWS = 64
+"""but no fewer than these, for the window reaches beyond them."""
 
 
 def inner(mask: NDArray[np.bool_], *, noisy: bool = False) -> NDArray[np.bool_]:
@@ -50,24 +58,71 @@ def filled(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.f
     """
     if mask.all():
         return pixels
-    band = mask & ~eroded(mask, BAND, beyond=True)
-    source = np.where(band, pixels, np.float32(0))
+    out, known = np.empty_like(pixels), np.empty_like(mask)
+    binned = []
+    for rows in _some_rows(mask):
+        along, near = _along_edge(pixels, mask, rows)
+        out[rows] = np.where(mask[rows], pixels[rows], along)
+        known[rows] = mask[rows] | near
+        binned.append(_halved(along, near))
+    if known.all():
+        return out
+    sums, counts = (np.concatenate(parts) for parts in zip(*binned, strict=True))
+    binned.clear()
+    coarse = _filled_from(sums, counts)
+    for rows in _some_rows(mask):
+        unknown = ~known[rows]
+        out[rows][unknown] = _enlarged(coarse[rows.start // 2 : -(-rows.stop // 2)], unknown.shape)[unknown]
+    return out
+
+
+def _some_rows(mask: NDArray[np.bool_]) -> Iterator[slice]:
+    """Yield rows that are worked on together, an even number: all would take several images of memory."""
+    height = max(LEAST_ROWS, AT_ONCE * len(mask) // mask.size // 2 * 2)
+    for i in range(0, len(mask), height):
+        yield slice(i, min(i + height, len(mask)))
+
+
+def _along_edge(
+    pixels: NDArray[np.float32], mask: NDArray[np.bool_], rows: slice
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the band of some rows and the means near it, zero elsewhere, and where these are."""
+    reach = BAND + len(gaussian_taps(WIDTH, REACH)) // 2
+    around = slice(max(0, rows.start - reach), rows.stop + reach)
+    valid = mask[around]
+    band = valid & ~eroded(valid, BAND, beyond=True)
+    source = np.where(band, pixels[around], np.float32(0))
     part = gaussian(band.astype(np.float32), WIDTH, REACH)
     mean = gaussian(source, WIDTH, REACH)
-    near = ~mask & (part > ENOUGH)
+    near = ~valid & (part > ENOUGH)
     source[near] = mean[near] / part[near]
-    return np.where(mask, pixels, _filled_by_blocks(source, band | near))
+    here = slice(rows.start - around.start, rows.stop - around.start)
+    return source[here], (band | near)[here]
 
 
 def _filled_by_blocks(pixels: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Fill from the image binned by two, which is filled in the same way."""
+    """Fill an image, zero where it is not known, from itself binned by two, filled in the same way."""
     if known.all():
         return pixels
-    padded = [(0, n % 2) for n in pixels.shape]
-    counts = halved(np.pad(known, padded).astype(np.float32))
-    sums = halved(np.pad(np.where(known, pixels, np.float32(0)), padded))
-    means = (sums / np.maximum(counts, 1)).astype(np.float32)
-    coarse = _filled_by_blocks(means, counts > 0)
-    for axis in range(pixels.ndim):
+    return np.where(known, pixels, _enlarged(_filled_from(*_halved(pixels, known)), pixels.shape))
+
+
+def _filled_from(sums: NDArray[np.float32], counts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fill the means of blocks of which some have no known pixel."""
+    means = (sums / np.maximum(counts, 1)).astype(np.float32, copy=False)
+    return _filled_by_blocks(means, counts > 0)
+
+
+def _halved(
+    pixels: NDArray[np.float32], known: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return sums over blocks of two pixels a side, and how many are known; at far borders of fewer."""
+    ragged = [(0, n % 2) for n in pixels.shape]
+    return halved(np.pad(pixels, ragged)), halved(np.pad(known, ragged).astype(np.float32))
+
+
+def _enlarged(coarse: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return an image of the values of its blocks of two pixels a side."""
+    for axis in range(coarse.ndim):
         coarse = np.repeat(coarse, 2, axis=axis)
-    return np.where(known, pixels, coarse[tuple(slice(0, n) for n in pixels.shape)])
+    return coarse[tuple(slice(0, n) for n in shape)]

@@ -206,6 +206,72 @@ class FineScores:
     best: dict[tuple[int, ...], float] = field(default_factory=dict)
 
 
+class CommonPixels:
+    """How many pixels of two masks are common at each lag: once for all searches behind these.
+
+    Parameters
+    ----------
+    mask, moving_mask : ndarray of bool
+    window : (int, int)
+        Shape of transforms in which no lag meets another's copy.
+
+    Attributes
+    ----------
+    first : (int, int)
+        The first lags.
+    blocks : _Blocks or None
+        What is summed over blocks of pixels, if the masks are smooth.
+    overlap : BlockSums or HalfCounts
+        By lag.
+    sampled : list of ndarray of int
+        Indices of the rows and columns of lags that the chance level is read off.
+    sampled_overlap : ndarray of float32
+        Of these.
+    greatest_overlap : float
+        Of all.
+    """
+
+    def __init__(
+        self, mask: NDArray[np.bool_], moving_mask: NDArray[np.bool_], window: tuple[int, ...]
+    ) -> None:
+        self.mask, self.window = mask, window
+        # the very same, so that one transform does for both
+        self.moving_mask = mask if np.array_equal(mask, moving_mask) else moving_mask
+        self.first = tuple(-(n - 1) for n in moving_mask.shape)
+        shape = tuple(p + q - 1 for p, q in zip(mask.shape, moving_mask.shape, strict=True))
+        rng = np.random.default_rng(0)
+        part = min(1.0, np.sqrt(SAMPLED / np.prod(shape)))
+        self.sampled = [np.sort(rng.choice(n, max(1, int(part * n)), replace=False)) for n in shape]
+        blocks = _Blocks(mask, moving_mask)
+        counts = BlockSums(blocks.counts, blocks.middle, blocks.step, self.first, shape)
+        self.blocks = blocks if _is_smooth(counts, mask, moving_mask) else None
+        self.overlap: BlockSums | HalfCounts = counts
+        if self.blocks is None:
+            self.overlap = HalfCounts(np.empty(shape, np.float16), self.first)
+            self.sampled_overlap, self.greatest_overlap = self._counted(self.overlap)
+        else:
+            self.sampled_overlap, self.greatest_overlap = counts[tuple(self.sampled)], counts.max()
+
+    def _counted(self, every: HalfCounts) -> tuple[NDArray[np.float32], float]:
+        """Count at every lag; return how many are common at the sampled ones, and where most are."""
+        rows, columns = self.sampled
+        out, greatest = np.empty((len(rows), len(columns)), np.float32), 0.0
+        masks = [(self.mask, 1)], [(self.moving_mask, 1)]
+        for first, sums in sums_of_products(*masks, [(0, 0)], self.window):
+            counts = np.rint(np.maximum(self.ascending(sums)[0], 0))
+            greatest = max(greatest, float(counts.max()))
+            i = first - self.first[0]
+            every.roots[i : i + len(counts)] = np.sqrt(counts)
+            here = slice(*np.searchsorted(rows, (i, i + len(counts))))
+            out[here] = counts[rows[here] - i][:, columns]
+        return out, greatest
+
+    def ascending(self, sums: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return sums at all column lags in ascending order, from those of a transform."""
+        negative = sums.shape[-1] + self.first[1]
+        return np.concatenate([sums[..., negative:], sums[..., : self.mask.shape[1]]], axis=-1)
+
+
 class FineLags:
     """The lags of two images of two axes: what depends on the reference and the masks, computed once.
 
@@ -213,35 +279,15 @@ class FineLags:
     ----------
     reference : ndarray of float32
         Background off, zero where ignored.
-    mask, moving_mask : ndarray of bool
-    window : (int, int)
-        Shape of the transforms.
+    common : CommonPixels
+        Of the masks of both.
     """
 
-    def __init__(
-        self,
-        reference: NDArray[np.float32],
-        mask: NDArray[np.bool_],
-        moving_mask: NDArray[np.bool_],
-        window: tuple[int, ...],
-    ) -> None:
-        self._reference, self._mask, self._moving_mask = reference, mask, moving_mask
-        self._window = window
+    def __init__(self, reference: NDArray[np.float32], common: CommonPixels) -> None:
+        self.common = common
+        self._reference = reference
         self._spikes, self._rest, self._energy = without_spikes(reference)
-        self._first = tuple(-(n - 1) for n in moving_mask.shape)
-        shape = tuple(p + q - 1 for p, q in zip(mask.shape, moving_mask.shape, strict=True))
-        self._blocks: _Blocks | None = _Blocks(self._rest, mask, moving_mask)
-        self.overlap: BlockSums | HalfCounts = BlockSums(
-            self._blocks.own[0], self._blocks.middle, self._blocks.step, self._first, shape
-        )
-        self.smooth = _is_smooth(self.overlap, mask, moving_mask)
-        if not self.smooth:
-            self._blocks = None
-            self.overlap = HalfCounts(np.empty(shape, np.float16), self._first)
-        rng = np.random.default_rng(0)
-        part = min(1.0, np.sqrt(SAMPLED / np.prod(shape)))
-        self.sampled = [np.sort(rng.choice(n, max(1, int(part * n)), replace=False)) for n in shape]
-        self.sampled_overlap, self.greatest_overlap = self._known_overlap()
+        self._own = None if common.blocks is None else common.blocks.of_reference(self._rest)
 
     def __call__(
         self, moving: NDArray[np.float32], floor: float, limits: tuple[float, ...], least: float
@@ -261,10 +307,11 @@ class FineLags:
         """
         from maskreg.core.fine_kernels import fine_maxima_2d
 
-        z = np.empty(self.overlap.shape, np.float16)
-        rows, columns = self.sampled
+        common = self.common
+        z = np.empty(common.overlap.shape, np.float16)
+        rows, columns = common.sampled
         sample = np.empty((len(rows), len(columns)), np.float32)
-        top, left = self._first
+        top, left = common.first
         far = tuple(int(min(limit, 2**31)) for limit in limits)
         found: list[tuple[float, int, int]] = []
         before = np.full((2, z.shape[1]), np.nan, np.float32)
@@ -284,39 +331,22 @@ class FineLags:
             before = block[-2:] if len(block) > 1 else np.concatenate([before[-1:], block])
         return FineScores(z, sample, self._exact(moving, floor, [(y, x) for _, y, x in found]))
 
-    def _known_overlap(self) -> tuple[NDArray[np.floating], float]:
-        """Return how many pixels are common at the sampled lags, and at the lag where most are."""
-        if isinstance(self.overlap, BlockSums):
-            return self.overlap[tuple(self.sampled)], self.overlap.max()
-        rows, columns = self.sampled
-        out, greatest = np.empty((len(rows), len(columns)), np.float32), 0.0
-        for first, sums in sums_of_products(
-            [(self._mask, 1)], [(self._moving_mask, 1)], [(0, 0)], self._window
-        ):
-            counts = np.rint(np.maximum(self._ascending(sums)[0], 0))
-            greatest = max(greatest, float(counts.max()))
-            i = first - self._first[0]
-            self.overlap.roots[i : i + len(counts)] = np.sqrt(counts)
-            here = slice(*np.searchsorted(rows, (i, i + len(counts))))
-            out[here] = counts[rows[here] - i][:, columns]
-        return out, greatest
-
     def _exact(
         self, moving: NDArray[np.float32], floor: float, lags: list[tuple[int, int]]
     ) -> dict[tuple[int, ...], float]:
         """Return the indices and the exact z of some lags, the likeliest first."""
         from maskreg.core.likelihood import likelihood
 
-        known = []
+        known, common = [], self.common
         for lag in lags:
-            sums = window_sums(self._reference, self._mask, moving, self._moving_mask, lag, 0)
+            sums = window_sums(self._reference, common.mask, moving, common.moving_mask, lag, 0)
             ncc, n = float(sums.ncc.flat[0]), float(sums.n.flat[0])
             if ncc > 0 and n > FEWEST_PIXELS:
                 known.append((lag, float(likelihood(ncc, n, floor)), float(fisher_z(ncc, n, floor))))
         if not known:
             return {}
         order = smallest_first(np.array([lag for lag, *_ in known]), -np.array([one[1] for one in known]))
-        top, left = self._first
+        top, left = common.first
         chosen = [known[k] for k in order[:MOST_CANDIDATES]]
         return {(y - top, x - left): z for (y, x), _, z in chosen}
 
@@ -327,24 +357,26 @@ class FineLags:
         from maskreg.core.fine_kernels import fine_rows_2d
 
         spikes, rest, energy = without_spikes(moving)
-        height, width = self._window
+        common = self.common
+        height, width = common.window
         rounding = 4 * np.finfo(np.float32).eps * np.sqrt(np.log2(height * width))
         least = tuple(np.float32(e * rounding / TRUSTED_ROUNDING) for e in (self._energy, energy))
         cap = np.float32(np.sqrt(1 - floor))
-        sums = self._every_sum(rest) if self._blocks is None else self._between_blocks(rest, self._blocks)
+        sums = self._every_sum(rest) if common.blocks is None else self._between_blocks(rest, common.blocks)
         for first, products, known, middle, step, counts in sums:
             z = fine_rows_2d(
                 products, first, known, middle, step,
-                self._reference, self._mask, rest, self._moving_mask, self._spikes, spikes,
+                self._reference, common.mask, rest, common.moving_mask, self._spikes, spikes,
                 least, np.float32(FEWEST_PIXELS), cap,
             )  # fmt: skip
             yield first, z, counts
 
     def _between_blocks(self, moving: NDArray[np.float32], blocks: _Blocks) -> Iterator[Sums]:
         """Yield sums that are known at lags of whole blocks, with products at every lag."""
-        known = blocks.with_moving(moving)
+        assert self._own is not None
+        known = np.concatenate([blocks.of_moving(moving), blocks.counts[None], self._own])
         plane = self._products(moving)
-        height, width = self._window
+        height, width = self.common.window
         for first, end in self._spans():
             at = first % height
             products = scipy.fft.irfft(plane[at : at + end - first], width)
@@ -352,27 +384,26 @@ class FineLags:
 
     def _every_sum(self, moving: NDArray[np.float32]) -> Iterator[Sums]:
         """Yield sums of which all are known at every lag."""
-        reference = [(self._rest, 1), (self._rest, 2), (self._mask, 1)]
-        others = [(moving, 1), (moving, 2), (self._moving_mask, 1)]
-        # products; moving and its square under the reference's mask, common pixels, reference and its square
-        pairs = [(0, 0), (2, 0), (2, 1), (2, 2), (0, 2), (1, 2)]
-        left = -self._first[1]
-        before = np.zeros((2, left + len(self._mask[0]) + 1), np.float32)
-        for first, sums in sums_of_products(reference, others, pairs, self._window):
-            known = np.pad(self._ascending(sums[1:]), ((0, 0), (0, 1), (0, 1)))
-            known[2] = np.rint(known[2])
+        common = self.common
+        reference = [(self._rest, 1), (self._rest, 2), (common.mask, 1)]
+        others = [(moving, 1), (moving, 2), (common.moving_mask, 1)]
+        # products; moving and its square under the reference's mask, reference and its square
+        pairs = [(0, 0), (2, 0), (2, 1), (0, 2), (1, 2)]
+        top, left = (-lag for lag in common.first)
+        before = np.zeros((2, left + len(common.mask[0]) + 1), np.float32)
+        for first, sums in sums_of_products(reference, others, pairs, common.window):
+            rows = slice(first + top, first + top + sums.shape[1])
+            known = np.zeros((5, sums.shape[1] + 1, before.shape[1]), np.float32)
+            known[[0, 1, 3, 4], :-1, :-1] = common.ascending(sums[1:])
+            known[2, :-1, :-1] = common.overlap[rows, :]
             counts = np.concatenate([before, known[2]])
             before = counts[-3:-1]
             yield first, sums[0], known, (-first, left), 1, (counts, (2 - first, left), 1)
 
-    def _ascending(self, sums: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return sums at all column lags in ascending order, from those of a transform."""
-        negative = sums.shape[-1] + self._first[1]
-        return np.concatenate([sums[..., negative:], sums[..., : self._mask.shape[1]]], axis=-1)
-
     def _spans(self) -> Iterator[tuple[int, int]]:
         """Yield first and end of spans of row lags, none across zero."""
-        lowest, end = self._first[0], self._first[0] + self.overlap.shape[0]
+        lowest = self.common.first[0]
+        end = lowest + self.common.overlap.shape[0]
         for start, stop in ((lowest, 0), (0, end)):
             for first in range(start, stop, ROWS):
                 yield first, min(first + ROWS, stop)
@@ -385,7 +416,7 @@ class FineLags:
         """
         from maskreg.core.race_kernels import times_conjugate_2d
 
-        height, width = self._window
+        height, width = self.common.window
         p, q = len(self._rest), len(moving)
         plane = np.empty((max(height, p + q), width // 2 + 1), np.complex64)
         for image, at in ((self._rest, 0), (moving, p)):
@@ -408,25 +439,29 @@ class _Blocks:
         Side of the blocks.
     middle : (int, int)
         Where lag zero is.
-    own : (3, rows, columns) ndarray of float32
-        Common pixels, and sums of the reference and its square, with zeros around.
+    counts : (rows, columns) ndarray of float32
+        Common pixels, with zeros around.
     """
 
-    def __init__(
-        self, reference: NDArray[np.float32], mask: NDArray[np.bool_], moving_mask: NDArray[np.bool_]
-    ) -> None:
+    def __init__(self, mask: NDArray[np.bool_], moving_mask: NDArray[np.bool_]) -> None:
         self.step = block_side(mask.shape, moving_mask.shape)
         self._shapes = [tuple(-(-n // self.step) for n in m.shape) for m in (mask, moving_mask)]
         self.middle = self._shapes[1]
         valid = [self._of_blocks(m.astype(np.float32)) for m in (mask, moving_mask)]
         self._masks = [sums / self.step**2 for sums in valid]
-        own = [self._at_lags(self._of_blocks(x), self._masks[1]) for x in (reference, reference * reference)]
-        self.own = np.stack([self._at_lags(valid[0], self._masks[1]), *own]).astype(np.float32)
+        self.counts = self._at_lags(valid[0], self._masks[1]).astype(np.float32)
 
-    def with_moving(self, moving: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return sums of moving and its square, and then `own`."""
-        sums = [self._at_lags(self._masks[0], self._of_blocks(x)) for x in (moving, moving * moving)]
-        return np.concatenate([np.stack(sums).astype(np.float32), self.own])
+    def of_reference(self, reference: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return sums of the reference and its square."""
+        images = reference, reference * reference
+        sums = [self._at_lags(self._of_blocks(image), self._masks[1]) for image in images]
+        return np.stack(sums).astype(np.float32)
+
+    def of_moving(self, moving: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return sums of moving and its square."""
+        images = moving, moving * moving
+        sums = [self._at_lags(self._masks[0], self._of_blocks(image)) for image in images]
+        return np.stack(sums).astype(np.float32)
 
     def _of_blocks(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return sums over blocks; those at the far borders may be of fewer pixels."""

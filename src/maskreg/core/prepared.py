@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.pyramid import ImagePyramid, LevelImage, MaskPyramid
+from maskreg.core.pyramid import ImagePyramid, LevelImage, MaskPyramid, halved
 from maskreg.core.sample import sampled_rows
 from maskreg.core.stabilise import Detector
 from maskreg.core.windows import WindowSums, window_sums
@@ -150,7 +150,10 @@ def _binned(pixels: NDArray[np.float32], masks: MaskPyramid) -> ImagePyramid:
     if not masks.scattered:
         return ImagePyramid({1: pixels}, masks)
     smooth = masks.plane(pixels)
-    return ImagePyramid({1: np.where(masks.mask, pixels - smooth, np.float32(0))}, masks, smooth=smooth)
+    binned = halved(smooth)
+    left = np.subtract(pixels, smooth, out=smooth)
+    left[~masks.mask] = 0
+    return ImagePyramid({2: halved(left)}, masks, smooth={2: binned})
 
 
 def _from_values(

@@ -128,9 +128,9 @@ class ImagePyramid:
     masks : MaskPyramid
     levels : dict of int to ndarray of float32, optional
         Means that are known already.
-    smooth : ndarray of float32, optional
-        A part of the image that all pixels have, ignored ones too, and that is not in `sums`. Where
-        single pixels are ignored, the mean of the others is not that of the block's middle: on a slope
+    smooth : dict of int to ndarray of float32, optional
+        As `sums`, of a part of the image that all pixels have, ignored ones too, and that is not in these.
+        Where single pixels are ignored, the mean of the others is not that of the block's middle: on a slope
         the mask itself would show, and stand still.
     """
 
@@ -139,12 +139,12 @@ class ImagePyramid:
         sums: dict[int, NDArray[np.float32]],
         masks: MaskPyramid,
         levels: dict[int, NDArray[np.float32]] | None = None,
-        smooth: NDArray[np.float32] | None = None,
+        smooth: dict[int, NDArray[np.float32]] | None = None,
     ) -> None:
         self.masks = masks
         self._lock = RLock()
         self._sums = sums
-        self._smooth = None if smooth is None else {1: smooth}
+        self._smooth = smooth
         self._levels = {b: LevelImage(means, masks.level(b)) for b, means in (levels or {}).items()}
 
     def level(self, b: int) -> LevelImage:

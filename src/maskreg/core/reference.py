@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.bands import NOISE_KNOWN, Band, band_of, seen_bands, visible_part
 from maskreg.core.expansion import Lever, Rings, find_lever, find_rings
+from maskreg.core.fine import CommonPixels
 from maskreg.core.gains import noise_gains, promised
 from maskreg.core.holes import Holes, find_holes
 from maskreg.core.kriging import kriged
@@ -285,6 +286,7 @@ class MaskedSide:
         self.plan: Plan = make_plan(side.image.mask.shape, masks.mask.shape, exact=side.options.exact)
         self._lock = RLock()
         self._searches: dict[tuple[int, bool], LevelSearch] = {}
+        self._common: dict[int, CommonPixels] = {}
         self._safe: dict[tuple[int, int], NDArray[np.bool_]] = {}
         self._scattered: dict[int, bool] = {}
         self._holes: dict[int, Holes | None] = {}
@@ -314,8 +316,16 @@ class MaskedSide:
                     side.options,
                     faint=faint,
                     restoration=side.restoration if faint else None,
+                    common=self._common_pixels(b) if b in self.plan.fine else None,
                 )
             return self._searches[b, faint]
+
+    def _common_pixels(self, b: int) -> CommonPixels:
+        """Return how many pixels of level `b`, of many pixels, are common at each lag."""
+        if b not in self._common:
+            masks = self.side.image.masks.level(b), self.masks.level(b)
+            self._common[b] = CommonPixels(*masks, self.plan.window(b))
+        return self._common[b]
 
     def stages(self, b: int, *, look: bool = False) -> list[tuple[int, float | None]]:
         """Return in which stages a place is refined, coarse to fine, that level `b` or a `look` at it found.

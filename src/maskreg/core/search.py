@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.correlate import ReferenceTerms, limited_lags, reference_terms
 from maskreg.core.detail import BinnedPlane, Detail, LocalPlane, detail
-from maskreg.core.fine import FineLags, HalfMap, NccOfScores, Searched
+from maskreg.core.fine import CommonPixels, FineLags, HalfMap, NccOfScores, Searched
 from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED
 from maskreg.core.matched import Matched
 from maskreg.core.maxima import likeliest_maxima
@@ -214,6 +214,8 @@ class LevelSearch:
         drowns single pixels.
     restoration : Restoration, optional
         Of values that read noise has changed.
+    common : CommonPixels, optional
+        Of the masks at this level, if it has many pixels and they are known already.
     """
 
     def __init__(
@@ -226,6 +228,7 @@ class LevelSearch:
         *,
         faint: bool = False,
         restoration: Restoration | None = None,
+        common: CommonPixels | None = None,
     ) -> None:
         self.bin = b
         self._restoration = restoration
@@ -259,14 +262,15 @@ class LevelSearch:
         self._lock = RLock()
         self._terms: dict[type, ReferenceTerms] = {}
         masks = reference.mask, moving_mask
-        self._fine = FineLags(pixels, *masks, self._window) if fine else None
+        self._fine = FineLags(pixels, common or CommonPixels(*masks, self._window)) if fine else None
         if self._fine is None:
             overlap, lags = self.terms(np.float32).overlap, self.lags
         else:
-            lags = tuple(axis[some] for axis, some in zip(self.lags, self._fine.sampled, strict=True))
-            overlap = self._fine.sampled_overlap
+            common = self._fine.common
+            lags = tuple(axis[some] for axis, some in zip(self.lags, common.sampled, strict=True))
+            overlap = common.sampled_overlap
         self._least, counted = self._least_overlaps(
-            float(overlap.max(initial=0) if self._fine is None else self._fine.greatest_overlap)
+            float(overlap.max(initial=0) if self._fine is None else self._fine.common.greatest_overlap)
         )
         searched = _within(lags, self._limits()) & (overlap >= self._least)
         # of a fine level how many of the sampled lags are: a map would take more than all else
@@ -315,15 +319,16 @@ class LevelSearch:
     def _fine_map(self, lags: FineLags, pixels: NDArray[np.float32], variance: float) -> LevelMap:
         """Return the map of images of many pixels."""
         mask, floor = self._moving_plane.mask, self._floor(variance)
+        overlap = lags.common.overlap
         scored = lags(pixels, floor, self._limits() or (np.inf,) * mask.ndim, self._least)
         median, spread, count = chance_level(scored.sample, self._counted)
         spread = max(spread, LEAST_SPREAD)
-        every = float(np.prod(lags.overlap.shape)) / scored.sample.size
+        every = float(np.prod(overlap.shape)) / scored.sample.size
         searched = max(float(len(scored.best)), every * self._searched)
         score = HalfMap(scored.z, scored.best, median, spread)
         maps = _Maps(
-            NccOfScores(score, lags.overlap), lags.overlap, score,
-            Searched(score, lags.overlap, self._limits(), self._least, searched > 0), list(scored.best),
+            NccOfScores(score, overlap), overlap, score,
+            Searched(score, overlap, self._limits(), self._least, searched > 0), list(scored.best),
         )  # fmt: skip
         return self._map(LevelImage(pixels, mask), floor, searched, every * count, maps)
 

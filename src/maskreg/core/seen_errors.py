@@ -89,23 +89,24 @@ def seen_covariance(normal: NormalMatrices, residual: Residual) -> SeenCovarianc
     look = compiled_box_sums if ndim == 2 else plain_box_sums
     sums, n, total = look(residual)
     # the mean of the residual is off
-    boxes = sums[:ndim] - total / max(n, 1) * sums[ndim:]
-    for axis in range(1, ndim + 1):
-        boxes = _windows(boxes, axis)
+    sums[ndim:] *= total / max(n, 1)
+    sums[:ndim] -= sums[ndim:]
+    boxes = np.stack([_windows(box) for box in sums[:ndim]])
     turned = normal.inverse @ boxes.reshape(ndim, -1)
     freedom = min(_freedom(box) for box in boxes)
     return SeenCovariance(np.asarray(turned @ turned.T / SHARED**ndim), freedom)
 
 
-def _windows(boxes: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """Return the sums over every window of `SHARED` neighbours along an axis, beyond the ends too."""
-    padding = [(SHARED - 1 if k == axis else 0,) * 2 for k in range(boxes.ndim)]
-    padded = np.moveaxis(np.pad(boxes, padding), axis, 0)
-    length = len(padded) - SHARED + 1
-    out = padded[:length].copy()
-    for k in range(1, SHARED):
-        out += padded[k : k + length]
-    return np.moveaxis(out, 0, axis)
+def _windows(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sums over every window of `SHARED` neighbours along each axis, beyond the ends too."""
+    out = boxes
+    for axis in range(boxes.ndim):
+        inner = np.moveaxis(out, axis, 0)
+        sums = np.zeros((len(inner) + SHARED - 1, *inner.shape[1:]))
+        for k in reversed(range(SHARED)):
+            sums[k : k + len(inner)] += inner
+        out = np.moveaxis(sums, 0, axis)
+    return out
 
 
 def compiled_box_sums(residual: Residual) -> BoxSums:
