@@ -14,6 +14,8 @@ import scipy.ndimage
 from maskreg.compat import last_reference, masked
 from maskreg.compat.last_reference import LastReference
 from maskreg.compat.skimage import cross_correlate_masked, phase_cross_correlation
+from maskreg.core import lag_sums
+from maskreg.core.in_parallel import in_parallel
 from maskreg.core.kept import Kept
 
 Call = Callable[[], np.ndarray]
@@ -164,6 +166,31 @@ def test_one_call_leaves_a_copy_and_a_series_a_bounded_memory() -> None:
                 sizes = [size for _, _, size in kept._values.values()]
                 assert sum(sizes) <= (last_reference.MOST_KEPT if turn else 0)
                 assert bool(sizes) == bool(turn)
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_both_functions_use_the_cores_for_large_images_and_give_the_same_bytes(
+    monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    rng = np.random.default_rng(9)
+    whole = scene(rng)
+    a, b = (frame(rng, whole, "f8") for _ in range(2))
+    mask = mask_of(rng, a.shape, "scattered")
+    expected = [call().tobytes() for call in calls(a, b, mask, mask)]
+    used = []
+
+    def spy(work: Callable[[int], None], parts: int) -> None:
+        used.append(scipy.fft.get_workers())
+        in_parallel(work, parts)
+
+    monkeypatch.setattr(lag_sums, "in_parallel", spy)
+    monkeypatch.setattr(masked, "SMALLEST_THREADED", 96)
+    monkeypatch.setattr(masked, "available_cores", lambda: cores)
+    for call, before in zip(calls(a, b, mask, mask), expected, strict=True):
+        masked.LAST_REFERENCE.forget()
+        assert call().tobytes() == before
+        assert set(used) == {cores}
+        used.clear()
 
 
 def test_what_does_not_fit_is_not_kept_and_an_answer_stays_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

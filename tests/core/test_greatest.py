@@ -322,6 +322,16 @@ def test_bounds_on_a_bright_background_hold() -> None:
         assert found == by_all_lags(a, b, 0.3)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_lags_without_overlap_or_variance_enough_are_zero(dtype: type) -> None:
+    rng = np.random.default_rng(15)
+    ncc, root, overlap = (rng.integers(-9, 9, (3, 40, 31)) / 8).astype(dtype)
+    expected = np.where((root > 0.25) & (overlap >= 0.5), ncc, 0)
+    race_kernels.reject_2d(ncc, root, overlap, dtype(0.25), dtype(0.5))
+    np.testing.assert_array_equal(ncc, expected)
+    assert 0 < np.count_nonzero(expected) < expected.size
+
+
 def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lag_sums, "BAND_BYTES", 2**13)
     a, b = pair(3, (130, 140), (130, 140))

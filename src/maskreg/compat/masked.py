@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from maskreg.compat.last_reference import LastReference
 from maskreg.core.all_sums import AllSums
 from maskreg.core.centred import CentredImage
 from maskreg.core.greatest import greatest_ncc_lag
+from maskreg.core.in_parallel import in_parallel
 from maskreg.core.memory import keep_freed_memory
 from maskreg.errors import InputError, InputTypeError
 from maskreg.geometry import lag_axis
@@ -34,6 +37,9 @@ FAINT = 1e3
 SMALLEST_SEARCHED = 2**15
 """Where no image has more pixels than this, all lags are computed as soon as the greatest is proven."""
 
+REJECTED_ROWS = 256
+"""Rows of lags that a thread looks through at once."""
+
 
 def masked_shift(
     reference: NDArray[Any],
@@ -49,8 +55,7 @@ def masked_shift(
     dtype = float_type(reference, moving)
     names = "reference_image", "moving_image"
     between_centres = (np.array(moving.shape) - np.array(reference.shape)) / 2
-    longest = max(*reference.shape, *moving.shape)
-    with scipy.fft.set_workers(available_cores() if longest >= SMALLEST_THREADED else 1):
+    with _on_cores(reference, moving):
         a, b = checked_pair(names, (reference, moving), (reference_mask, moving_mask))
         if max(reference.size, moving.size) > SMALLEST_SEARCHED:
             lag = greatest_ncc_lag(a, b, overlap_ratio, FAINT * np.finfo(dtype).eps)
@@ -76,6 +81,28 @@ def _remark(greatest: float, equal: int) -> str:
     return ""
 
 
+def masked_ncc(
+    names: tuple[str, str],
+    pixels: tuple[NDArray[Any], NDArray[Any]],
+    masks: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    dtype: Any,
+    overlap_ratio: float,
+    *,
+    same: bool = False,
+) -> NDArray[Any]:
+    """Return what `ncc_map` does, of images whose means are not off yet."""
+    with _on_cores(*pixels):
+        return ncc_map(*checked_pair(names, pixels, masks), dtype, overlap_ratio, same=same)
+
+
+@contextmanager
+def _on_cores(*images: NDArray[Any]) -> Iterator[None]:
+    """Let transforms of large images use all cores."""
+    longest = max(n for image in images for n in image.shape)
+    with scipy.fft.set_workers(available_cores() if longest >= SMALLEST_THREADED else 1):
+        yield
+
+
 def ncc_map(
     a: CentredImage, b: CentredImage, dtype: Any, overlap_ratio: float, *, same: bool = False
 ) -> NDArray[Any]:
@@ -83,7 +110,7 @@ def ncc_map(
 
     `same` leaves only the middle ones, as many as the shape of `a`.
     """
-    from maskreg.core.race_kernels import ncc_2d
+    from maskreg.core.race_kernels import ncc_2d, reject_2d
 
     spans = []
     for p, q in zip(a.mask.shape, b.mask.shape, strict=True):
@@ -94,8 +121,10 @@ def ncc_map(
     least = sums.dtype.type(ROUNDINGS * eps)
     out, root, overlap = sums.empty(), sums.empty(), sums.empty()
     sums.each_band(lambda rows, six: ncc_2d(six, least, out[rows], root[rows], overlap[rows]))
-    out[root <= FAINT * eps * root.max(initial=0)] = 0
-    out[overlap < overlap_ratio * overlap.max(initial=0)] = 0
+    faint, enough = FAINT * eps * root.max(initial=0), overlap_ratio * overlap.max(initial=0)
+    limits = out.dtype.type(faint), out.dtype.type(enough)
+    bands = [slice(k, k + REJECTED_ROWS) for k in range(0, len(out), REJECTED_ROWS)]
+    in_parallel(lambda k: reject_2d(out[bands[k]], root[bands[k]], overlap[bands[k]], *limits), len(bands))
     return out.reshape(sums.shape)
 
 

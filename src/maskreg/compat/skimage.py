@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.compat.masked import checked_pair, float_type, masked_shift, ncc_map
+from maskreg.compat.masked import float_type, masked_ncc, masked_shift
 from maskreg.compat.phase import disambiguated, phase_shift
 from maskreg.errors import InputError
 
@@ -175,9 +175,11 @@ def cross_correlate_masked(  # type: ignore[no-untyped-def]  # the signature is 
     for i in np.ndindex(*outer):
         here = valid[0][i]
         there = here if masks[1] is masks[0] else valid[1][i]
-        a, b = checked_pair(("arr1", "arr2"), (pixels[0][i], pixels[1][i]), (here, there))
-        maps.append(ncc_map(a, b, dtype, overlap_ratio, same=mode == "same"))
-    stacked = np.stack(maps).reshape(*outer, *maps[0].shape)
+        pair = pixels[0][i], pixels[1][i]
+        maps.append(
+            masked_ncc(("arr1", "arr2"), pair, (here, there), dtype, overlap_ratio, same=mode == "same")
+        )
+    stacked = (np.stack(maps) if len(maps) > 1 else maps[0]).reshape(*outer, *maps[0].shape)
     return np.ascontiguousarray(stacked.transpose(np.argsort(order)))
 
 

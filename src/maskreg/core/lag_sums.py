@@ -24,8 +24,8 @@ from maskreg.core.spectra import transform
 SINGLE = float(np.finfo(np.float32).eps)
 """Distance of single-precision numbers at 1, twice the greatest rounding."""
 
-BAND_BYTES = 2**20
-"""So many bytes are transformed at once, which stay in the cache."""
+BAND_BYTES = 2**19
+"""So many bytes are transformed at once, which stay in the cache, and leave threads bands enough to share."""
 
 
 def rounding(window: Sequence[int]) -> float:

@@ -8,6 +8,7 @@ kernel                plain twin
 `ncc_bounds_2d`       `maskreg.core.overlap.plain_overlap_sums`
 `likeliest_2d`        `maskreg.core.overlap.plain_overlap_sums`
 `ncc_2d`              `maskreg.core.overlap.plain_overlap_sums`
+`reject_2d`           `numpy.where`
 ====================  =========================================================
 
 The sum of the products at a lag is known from a transform. The five others are sums over the one
@@ -352,3 +353,13 @@ def ncc_2d(sums, least, ncc, root, overlap):  # type: ignore[no-untyped-def]
             to_ncc[j] = value if good else zero
             to_root[j] = spread if good else zero
             to_n[j] = n
+
+
+@kernel
+def reject_2d(ncc, root, overlap, faint, enough):  # type: ignore[no-untyped-def]
+    """Set `ncc` to 0 where `root` is at most `faint` or `overlap` less than `enough`."""
+    zero = np.zeros(1, ncc.dtype)[0]
+    for i in range(ncc.shape[0]):
+        to, spread, n = ncc[i], root[i], overlap[i]
+        for j in range(to.size):
+            to[j] = to[j] if (spread[j] > faint) & (n[j] >= enough) else zero
