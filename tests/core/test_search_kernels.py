@@ -19,6 +19,7 @@ from maskreg.core.plan import window_length
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid, eroded, plain_halved
 from maskreg.core.scores import Judged, chance_level, level_scores, plain_chance_level, plain_level_scores
+from maskreg.core.search_kernels import _logarithm
 from maskreg.core.spectra import transform, transformed_pair
 from maskreg.core.stabilise import Detector
 from maskreg.core.windows import plain_window_sums, window_sums
@@ -31,6 +32,14 @@ EXAMPLES = 5 if WITHOUT_COMPILER else 50
 
 sides = st.tuples(st.integers(1, 34), st.integers(1, 34))
 seeds = st.integers(0, 2**32 - 1)
+
+
+def test_logarithms_in_vector_lanes_are_those_of_numpy_to_the_last_bits() -> None:
+    values = np.concatenate([np.geomspace(1e-7, 3e7, 997), 1 + np.linspace(-1e-3, 1e-3, 101)])
+    values = values.astype(np.float32)
+    found = values.copy()
+    _logarithm(found)
+    np.testing.assert_allclose(found, np.log(values.astype(np.float64)), rtol=3e-7, atol=1e-7)
 
 
 def image_and_mask(seed, shape, part=0.9):

@@ -14,7 +14,7 @@ import numpy as np
 
 from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.compiled import inlined, kernel
-from maskreg.core.search_kernels import _exact_row, _lag_row, _put_in_order
+from maskreg.core.search_kernels import _fisher_row, _lag_row, _logarithm, _put_in_order
 
 tell_of_compilation()
 
@@ -80,6 +80,7 @@ def fine_rows_2d(  # type: ignore[no-untyped-def]
     known = np.empty((5, columns), np.float32)
     product = np.empty(columns, np.float32)
     r = np.empty(columns, np.float32)
+    above, below = np.empty(columns, np.float32), np.empty(columns, np.float32)
     one = np.float32(1)
     for i in range(rows):
         y = first + i
@@ -108,9 +109,24 @@ def fine_rows_2d(  # type: ignore[no-untyped-def]
         for m in range(columns):
             aa[m] -= a[m] * a[m] / max(n[m], one)
         _lag_row(
-            product, total, square, n, a, aa, least[0], least[1], fewest, np.float32(np.inf), cap, r, z[i]
+            product,
+            total,
+            square,
+            n,
+            a,
+            aa,
+            least[0],
+            least[1],
+            fewest,
+            np.float32(np.inf),
+            cap,
+            r,
+            above,
+            below,
         )
-        _exact_row(r, n, cap, z[i])
+        _logarithm(above)
+        _logarithm(below)
+        _fisher_row(r, n, cap, above, below, z[i])
     return z
 
 

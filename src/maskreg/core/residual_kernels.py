@@ -23,18 +23,59 @@ tell_of_compilation()
 def _lagged_products(values, stride, reach, out):  # type: ignore[no-untyped-def]
     """Fill the products of an image, given as one row, at lags up to `reach`.
 
-    Between its rows there are at least `reach` zeros: then a lag is one distance along the row.
+    Between its rows there are at least `reach` zeros: then a lag is one distance along the row. Four lags of
+    a row at once, so that it is read less often.
     """
     n = values.size
+    zero = np.float32(0)
     for dy in range(reach + 1):
-        for dx in range(-reach, reach + 1):
+        for dx in range(-reach if dy else 0, reach + 1, 4):
             step = dy * stride + dx
-            if step < 0:
-                continue
-            here, there = values[: n - step], values[step:]
-            total = np.float32(0)
-            for j in range(n - step):
-                total += here[j] * there[j]
+            here, there = values[: max(0, n - step - 3)], values[step:]
+            s0, s1, s2, s3 = zero, zero, zero, zero
+            for j in range(here.size):
+                v = here[j]
+                s0 += v * there[j]
+                s1 += v * there[j + 1]
+                s2 += v * there[j + 2]
+                s3 += v * there[j + 3]
+            sums = (s0, s1, s2, s3)
+            for k in range(min(4, reach + 1 - dx)):
+                total = sums[k]
+                for j in range(max(0, n - step - 3), n - step - k):
+                    total += values[j] * values[j + step + k]
+                out[reach + dy, reach + dx + k] = total
+                out[reach - dy, reach - dx - k] = total
+
+
+@inlined
+def _lagged_counts(common, stride, reach, out):  # type: ignore[no-untyped-def]
+    """Fill what `_lagged_products` does of ones and zeros: as bits, 64 at a time."""
+    most = (common.size + 63) // 64
+    words = np.zeros(most + (reach * stride + reach) // 64 + 2, np.uint64)
+    for k in range(most):
+        word = np.uint64(0)
+        for j in range(64 * k, min(64 * k + 64, common.size)):
+            word |= np.uint64(common[j]) << np.uint64(j - 64 * k)
+        words[k] = word
+    one = np.uint64(1)
+    for dy in range(reach + 1):
+        for dx in range(-reach if dy else 0, reach + 1):
+            step = dy * stride + dx
+            here, low, high = words[:most], words[step // 64 :], words[step // 64 + 1 :]
+            down, up = np.uint64(step % 64), np.uint64(63 - step % 64)
+            total = np.uint64(0)
+            for k in range(most):
+                both = here[k] & ((low[k] >> down) | ((high[k] << one) << up))
+                both -= (both >> one) & np.uint64(0x5555555555555555)
+                both = (both & np.uint64(0x3333333333333333)) + (
+                    (both >> np.uint64(2)) & np.uint64(0x3333333333333333)
+                )
+                both = (both + (both >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+                both += both >> np.uint64(8)
+                both += both >> np.uint64(16)
+                both += both >> np.uint64(32)
+                total += both & np.uint64(0x7F)
             out[reach + dy, reach + dx] = total
             out[reach - dy, reach - dx] = total
 
@@ -111,7 +152,7 @@ def seen_noise_2d(  # type: ignore[no-untyped-def]
     products = np.zeros((2 * reach + 1, 2 * reach + 1))
     pairs = np.zeros((2 * reach + 1, 2 * reach + 1))
     _lagged_products(values, stride, reach, products)
-    _lagged_products(common, stride, reach, pairs)
+    _lagged_counts(common, stride, reach, pairs)
     seen = np.full(2, np.nan)
     middle = products[reach, reach] / max(pairs[reach, reach], 1.0)
     if middle > 0:

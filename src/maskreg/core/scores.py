@@ -105,7 +105,7 @@ def level_scores(terms: ReferenceTerms, padded: NDArray[Any], energy: float, jud
 
 
 def plain_level_scores(
-    terms: ReferenceTerms, spectra: tuple[NDArray[Any], NDArray[Any]], energy: float, judged: Judged
+    terms: ReferenceTerms, spectra: NDArray[Any], energy: float, judged: Judged
 ) -> LevelScores:
     """Return what `level_scores` does, for any number of axes and precision."""
     scored = plain_scores(terms, spectra, energy, judged.floor, judged.least)
@@ -122,7 +122,7 @@ def plain_level_scores(
 
 def plain_scores(
     terms: ReferenceTerms,
-    spectra: tuple[NDArray[Any], NDArray[Any]],
+    spectra: NDArray[Any],
     energy: float,
     floor: float,
     least: float,
@@ -131,7 +131,7 @@ def plain_scores(
 
     Of lags that are not trusted it supposes the worst.
     """
-    found = lag_map(terms, Spectra(*spectra, terms.moving_mask_spectrum, energy))
+    found = lag_map(terms, Spectra(spectra[0], spectra[1], terms.moving_mask_spectrum, energy))
     hidden = found.untrusted & (found.overlap >= least)
     possible = float(likelihood(1.0, found.overlap[hidden].max(), floor)) if hidden.any() else -np.inf
     return Scores(found.ncc, fisher_z(found.ncc, found.overlap, floor), possible)

@@ -29,6 +29,9 @@ RADIX = 11
 SERIES_BELOW = 0.25
 """Below this atanh is the first terms of its series, to the last bit of float32."""
 
+ROUGHLY = 1e-5
+"""A likelihood in float32 is one to this part, or this much."""
+
 
 @inlined
 def _filtered_row(padded, constant, linear, c, d):  # type: ignore[no-untyped-def]
@@ -179,8 +182,43 @@ def products_2d(image, mask, moving, square):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _lag_row(product, total, square, n, a, aa, least_a, least_b, fewest, least, cap, r, z):  # type: ignore[no-untyped-def]
-    """Fill NCC and z of one stretch of lags; return how many lags of enough overlap are not trusted."""
+def _unwrapped(values, reach_y, reach_x, out):  # type: ignore[no-untyped-def]
+    """Fill the lags in ascending order; in a transform the negative ones stand at the end of each axis."""
+    height, width = values.shape
+    rows, columns = out.shape
+    for i in range(rows):
+        y = (i - reach_y) % height
+        for j in range(reach_x):
+            out[i, j] = values[y, width - reach_x + j]
+        for j in range(reach_x, columns):
+            out[i, j] = values[y, j - reach_x]
+
+
+@inlined
+def _logarithm(values):  # type: ignore[no-untyped-def]
+    """Replace positive values by their logarithms, to the last bits of float32, in vector lanes.
+
+    A value is 2^k m with m about 1; that of m by the series of artanh((m - 1) / (m + 1)).
+    """
+    bits = values.view(np.int32)
+    half = np.int32(0x3F3504F3)  # the root of a half
+    for j in range(values.size):
+        power = (bits[j] - half) >> np.int32(23)
+        bits[j] -= power << np.int32(23)
+        t = (values[j] - np.float32(1)) / (values[j] + np.float32(1))
+        q = t * t
+        series = np.float32(2) + q * (
+            np.float32(2 / 3) + q * (np.float32(2 / 5) + q * (np.float32(2 / 7) + q * np.float32(2 / 9)))
+        )
+        values[j] = t * series + np.float32(power) * np.float32(np.log(2))
+
+
+@inlined
+def _lag_row(product, total, square, n, a, aa, least_a, least_b, fewest, least, cap, r, above, below):  # type: ignore[no-untyped-def]
+    """Fill NCC, and one plus and one minus NCC, of some lags; return how many are not trusted.
+
+    Of those of enough overlap.
+    """
     hidden = np.int32(0)
     one = np.float32(1)
     for j in range(r.size):
@@ -191,9 +229,19 @@ def _lag_row(product, total, square, n, a, aa, least_a, least_b, fewest, least, 
         trusted = enough & (aa[j] > least_a) & (energy > least_b)
         hidden += np.int32((n[j] >= least) & enough & (not trusted))
         value = covariance / np.sqrt(aa[j] * energy if trusted else one)
-        value = min(max(value, -one), one)
-        r[j] = value if trusted else np.float32(np.nan)
-        value = min(max(value, -cap), cap)
+        r[j] = min(max(value, -one), one) if trusted else np.float32(np.nan)
+        value = min(max(value, -cap), cap) if trusted else np.float32(0)
+        above[j] = one + value
+        below[j] = one - value
+    return hidden
+
+
+@inlined
+def _fisher_row(r, n, cap, above, below, z):  # type: ignore[no-untyped-def]
+    """Fill z of some lags, NaN without NCC; `above` and `below` are logarithms of one plus and minus it."""
+    one, half, reach = np.float32(1), np.float32(0.5), np.float32(SERIES_BELOW)
+    for j in range(r.size):
+        value = min(max(r[j], -cap), cap)
         q = value * value
         series = value * (
             one
@@ -207,18 +255,9 @@ def _lag_row(product, total, square, n, a, aa, least_a, least_b, fewest, least, 
                 )
             )
         )
-        z[j] = series * np.sqrt(max(n[j] - np.float32(3), np.float32(0))) if trusted else np.float32(np.nan)
-    return hidden
-
-
-@inlined
-def _exact_row(r, n, cap, z):  # type: ignore[no-untyped-def]
-    """Replace z where the series of atanh does not reach."""
-    reach = np.float32(SERIES_BELOW)
-    for j in range(r.size):
-        if abs(r[j]) > reach:
-            value = min(max(r[j], -cap), cap)
-            z[j] = np.arctanh(value) * np.sqrt(max(n[j] - np.float32(3), np.float32(0)))
+        height = half * (above[j] - below[j]) if abs(value) > reach else series
+        height *= np.sqrt(max(n[j] - np.float32(3), np.float32(0)))
+        z[j] = height if r[j] == r[j] else np.float32(np.nan)
 
 
 @inlined
@@ -255,10 +294,16 @@ def _greatest_possible(product, total, square, n, a, aa, r, energies, rounding, 
 def _lag_values(  # type: ignore[no-untyped-def]
     products, totals, squares, overlap, a, aa, moving_shape, energies, rounding, trusted, fewest, least, floor
 ):
-    """Return NCC and z of every lag, ascending, and the greatest likelihood possible where there is none."""
+    """Return NCC, z and likelihood of every lag, ascending, and what those without a value may reach.
+
+    The likelihood is one in float32, and nothing where NCC is not positive.
+    """
     rows, columns = overlap.shape
-    height, width = products.shape
     reach_y, reach_x = moving_shape[0] - 1, moving_shape[1] - 1
+    sums = np.empty((3, rows, columns), np.float32)
+    _unwrapped(products, reach_y, reach_x, sums[0])
+    _unwrapped(totals, reach_y, reach_x, sums[1])
+    _unwrapped(squares, reach_y, reach_x, sums[2])
     least_a, least_b = (
         np.float32(energies[0] * rounding / trusted),
         np.float32(energies[1] * rounding / trusted),
@@ -266,22 +311,28 @@ def _lag_values(  # type: ignore[no-untyped-def]
     cap = np.float32(np.sqrt(1 - floor))
     few, enough = np.float32(fewest), np.float32(least)
     r = np.empty((rows, columns), np.float32)
-    z = np.empty((rows, columns), np.float32)
+    above, below = np.empty(rows * columns, np.float32), np.empty(rows * columns, np.float32)
+    hidden = _lag_row(
+        sums[0].reshape(-1), sums[1].reshape(-1), sums[2].reshape(-1),
+        overlap.reshape(-1), a.reshape(-1), aa.reshape(-1),
+        least_a, least_b, few, enough, cap, r.reshape(-1), above, below,
+    )  # fmt: skip
     possible = -np.inf
-    for i in range(rows):
-        y = (i - reach_y) % height
-        # the negative lags stand at the end of the window, the others at its start
-        for part in range(2):
-            i0, i1 = (0, reach_x) if part == 0 else (reach_x, columns)
-            j0 = width - reach_x if part == 0 else 0
-            j1 = j0 + i1 - i0
-            p, t, s = products[y, j0:j1], totals[y, j0:j1], squares[y, j0:j1]
-            n, u, uu, q = overlap[i, i0:i1], a[i, i0:i1], aa[i, i0:i1], r[i, i0:i1]
-            if _lag_row(p, t, s, n, u, uu, least_a, least_b, few, enough, cap, q, z[i, i0:i1]):
-                bound = _greatest_possible(p, t, s, n, u, uu, q, energies, rounding, enough, floor)
-                possible = max(possible, bound)
-        _exact_row(r[i], overlap[i], cap, z[i])
-    return r, z, possible
+    for i in range(rows if hidden else 0):
+        bound = _greatest_possible(
+            sums[0, i], sums[1, i], sums[2, i], overlap[i], a[i], aa[i], r[i], energies, rounding, enough,
+            floor,
+        )  # fmt: skip
+        possible = max(possible, bound)
+    _logarithm(above)
+    _logarithm(below)
+    z, likelihood = np.empty((rows, columns), np.float32), np.empty((rows, columns), np.float32)
+    values, counts, heights = r.reshape(-1), overlap.reshape(-1), likelihood.reshape(-1)
+    _fisher_row(values, counts, cap, above, below, z.reshape(-1))
+    half, zero = np.float32(0.5), np.float32(0)
+    for j in range(values.size):
+        heights[j] = -half * (counts[j] - np.float32(2)) * (above[j] + below[j]) if values[j] > zero else zero
+    return r, z, likelihood, possible
 
 
 @inlined
@@ -376,23 +427,20 @@ def _put_in_order(row, column, shift, value, at_row, at_column, shifts, values, 
 
 
 @inlined
-def _none_so_likely(ncc, overlap, floor, least):  # type: ignore[no-untyped-def]
+def _none_so_likely(rough, least):  # type: ignore[no-untyped-def]
     """Whether no lag of a row can be as likely as `least`."""
     some = 0
-    for j in range(ncc.size):
-        r = np.float64(ncc[j])
-        left = max(1 - r * r, floor)
-        # of this row alone: what is as likely but for rounding is looked at; a forbidden lag is NaN
-        some += int(r > 0 and 0.5 * (np.float64(overlap[j]) - 2) * (1 - left) >= (1 - 1e-9) * least * left)
+    for j in range(rough.size):
+        some += int(rough[j] >= least)
     return some == 0
 
 
 @inlined
-def _likely_maxima(ncc, overlap, searched, floor, first_row, first_column, most):  # type: ignore[no-untyped-def]
+def _likely_maxima(ncc, overlap, searched, rough, floor, first_row, first_column, most):  # type: ignore[no-untyped-def]
     """Return rows and columns of the `most` likeliest local maxima, best first.
 
-    The first lags are `first_row` and `first_column`. A logarithm is taken only where its upper bound
-    r^2 / (1 - r^2) says that the lag may be among them.
+    The first lags are `first_row` and `first_column`. `rough` is the likelihood but for rounding: it is
+    taken exactly only where a lag may be among them.
     """
     rows, columns = ncc.shape
     at_row = np.zeros(most + 1, np.int64)
@@ -401,20 +449,24 @@ def _likely_maxima(ncc, overlap, searched, floor, first_row, first_column, most)
     values = np.full(most + 1, -np.inf)
     found = 0
     least = -np.inf
+    bar = np.float32(0)
     for i in range(rows):
-        if found == most and _none_so_likely(ncc[i], overlap[i], floor, least):
+        if _none_so_likely(rough[i], bar):
             continue
         for j in range(columns):
-            r = max(np.float64(ncc[i, j]), 0.0)
-            n = np.float64(overlap[i, j])
-            left = max(1 - r * r, floor)
-            # true for hardly any lag; a forbidden one is NaN, which makes it false
-            if not (0.5 * (n - 2) * (1 - left) >= least * left) or not (searched[i, j] and ncc[i, j] > 0):
+            # true for hardly any lag once some are found; a forbidden one is NaN, which makes it false
+            if not (rough[i, j] >= bar) or not (searched[i, j] and ncc[i, j] > 0):
                 continue
-            here = _likelihood(r, n, floor)
+            top = rough[i, j] + np.float32(ROUGHLY) * (np.float32(1) + rough[i, j])
+            highest = True
+            for y in range(max(0, i - 1), min(rows, i + 2)):
+                for x in range(max(0, j - 1), min(columns, j + 2)):
+                    highest = highest and not (searched[y, x] and rough[y, x] > top)
+            if not highest:
+                continue
+            here = _likelihood(np.float64(ncc[i, j]), np.float64(overlap[i, j]), floor)
             if here < least:
                 continue
-            highest = True
             for y in range(max(0, i - 1), min(rows, i + 2)):
                 for x in range(max(0, j - 1), min(columns, j + 2)):
                     q = np.float64(ncc[y, x])
@@ -427,6 +479,7 @@ def _likely_maxima(ncc, overlap, searched, floor, first_row, first_column, most)
             found = min(found + 1, most)
             if found == most:
                 least = values[most - 1]
+                bar = max(np.float32(0), np.float32(least - ROUGHLY * (1 + least)))
     return at_row[:found], at_column[:found], values[0]
 
 
@@ -442,7 +495,7 @@ def level_scores_2d(  # type: ignore[no-untyped-def]
     part of `energies`, those of the whole images, for its rounding to stay below `trusted`. The first lags
     are `first_row` and `first_column`.
     """
-    ncc, z, possible = _lag_values(
+    ncc, z, rough, possible = _lag_values(
         products, totals, squares, overlap, a, aa, moving_shape, energies, rounding, trusted, fewest, least,
         floor,
     )  # fmt: skip
@@ -459,7 +512,9 @@ def level_scores_2d(  # type: ignore[no-untyped-def]
             row += int(known)
             z[i, j] = (z[i, j] - middle) * scale
         number += row
-    at_row, at_column, greatest = _likely_maxima(ncc, overlap, searched, floor, first_row, first_column, most)
+    at_row, at_column, greatest = _likely_maxima(
+        ncc, overlap, searched, rough, floor, first_row, first_column, most
+    )
     return ncc, z, searched, number, count, possible, greatest, at_row, at_column
 
 
