@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.all_sums import likeliest_lags
 from maskreg.core.centred import CentredImage
+from maskreg.core.in_parallel import in_parallel
 from maskreg.core.lag_blocks import LagBlocks, finer_blocks, lag_blocks
 from maskreg.core.lag_sums import SINGLE, Columns, lag_sums, rounding
 from maskreg.core.overlap import overlap_sums
@@ -43,6 +44,9 @@ FINEST_BLOCK = 4
 
 MOST_OPENED = 2**14
 """If more lags than this would have to be looked at, transforming all sums is as quick."""
+
+RACED_AT_ONCE = 256
+"""So many lags are looked up by a thread at once."""
 
 MOST_LOOKED_UP = 2_000_000
 """No more look-ups of rectangles of ignored pixels than this, for the same reason."""
@@ -217,26 +221,34 @@ def _by_cumulated_sums(
     if len(lags) * (len(holes[0]) + len(holes[1])) > MOST_LOOKED_UP:
         return None
     low, high = int(lags[:, 0].min()), int(lags[:, 0].max()) + 1
-    a, a_place = cumulated_2d(
-        reference.unit, reference.mask, _wanted_rows(reference, moving, holes[1], (low, high))
+    wanted = (
+        _wanted_rows(reference, moving, holes[1], (low, high)),
+        _wanted_rows(moving, reference, holes[0], (1 - high, 1 - low)),
     )
-    b, b_place = cumulated_2d(
-        moving.unit, moving.mask, _wanted_rows(moving, reference, holes[0], (1 - high, 1 - low))
-    )
-    best, possible = race_2d(
-        a,
-        a_place,
-        holes[0],
-        b,
-        b_place,
-        holes[1],
-        lags,
-        products,
-        rounding,
-        4 * SINGLE,
-        *blocks.least_overlap,
-    )
-    left = lags[possible >= max(best, race.best) - EQUAL]
+    tables: list[tuple[NDArray[Any], ...]] = [()] * 2
+
+    def cumulate(k: int) -> None:
+        image = race.images[k]
+        tables[k] = *cumulated_2d(image.unit, image.mask, wanted[k]), holes[k]
+
+    in_parallel(cumulate, 2)
+    best = np.zeros(-(-len(lags) // RACED_AT_ONCE))
+    possible = np.empty(len(lags))
+
+    def look_up(k: int) -> None:
+        some = slice(k * RACED_AT_ONCE, (k + 1) * RACED_AT_ONCE)
+        best[k], possible[some] = race_2d(
+            *tables[0],
+            *tables[1],
+            lags[some],
+            products[some],
+            rounding,
+            4 * SINGLE,
+            *blocks.least_overlap,
+        )
+
+    in_parallel(look_up, len(best))
+    left = lags[possible >= max(best.max(), race.best) - EQUAL]
     return left if len(left) <= MOST_DIRECT else None
 
 
