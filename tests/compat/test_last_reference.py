@@ -183,6 +183,7 @@ def test_both_functions_use_the_cores_for_large_images_and_give_the_same_bytes(
 
     monkeypatch.setattr(lag_sums, "in_parallel", spy)
     monkeypatch.setattr(masked, "SMALLEST_THREADED", 96)
+    monkeypatch.setattr(masked, "SMALLEST_THREADED_MAP", 96)
     monkeypatch.setattr(masked, "available_cores", lambda: cores)
     for call, before in zip(calls(a, b, mask, mask), expected, strict=True):
         masked.LAST_REFERENCE.forget()

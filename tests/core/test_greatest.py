@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import warnings
 from functools import partial
 
 import numpy as np
@@ -344,6 +347,27 @@ def test_no_lag_has_less_energy_than_is_said_nor_exceeds_its_ceiling(
     assert hot or np.isfinite(ceilings[near]).any()
 
 
+@pytest.mark.parametrize("right", [False, True])
+def test_the_likeliest_lags_are_the_same_whether_the_overlap_or_a_good_lag_is_known(right: bool) -> None:
+    """Where nothing is reached by the lag that is summed first, all lags stay possible."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        a, b = (
+            CentredImage.of(x.deviations, x.mask & (rng.random(x.mask.shape) < 0.8))
+            for x in pair(seed, (50, 60), (55, 48))
+        )
+        possible = likeliest.lags_of_enough_overlap(a, b, 0.3)
+        unknown = likeliest.PossibleLags(possible.spans, possible.least_overlap)
+        truth = of_all_lags(a, b, 0.3)
+        best = max(truth, key=truth.__getitem__)
+        reached = truth[best] if right else 0.0
+        for some in (possible, unknown):
+            found = likeliest.likeliest_lags(a, b, some, lambda _, value=reached: value, 16)
+            assert found is not None
+            assert best in map(tuple, found.tolist())
+            assert all(truth[tuple(lag)] > truth[best] - 1e-2 for lag in found.tolist())
+
+
 def test_lags_that_may_be_the_greatest_are_counted_and_marked() -> None:
     rng = np.random.default_rng(17)
     n, ceilings = rng.random((2, 40, 50), np.float32)
@@ -439,6 +463,22 @@ def test_each_part_is_done_once_and_an_error_comes_out(threads: int) -> None:
         assert sorted(done) == list(range(20))
         with pytest.raises(ZeroDivisionError):
             in_parallel(lambda k: done.append(1 // (k - 3)), 20)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    done: list[int] = []
+    with scipy.fft.set_workers(3):
+        in_parallel(done.append, 20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of threads in a process that forks
+        child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        with scipy.fft.set_workers(3):
+            in_parallel(done.append, 20)
+        os._exit(0 if sorted(done) == sorted([*range(20)] * 2) else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def of_all_lags(a: CentredImage, b: CentredImage, least: float) -> dict[tuple[int, ...], float]:

@@ -26,7 +26,10 @@ LAST_REFERENCE = LastReference()
 """Of both functions, and of all threads."""
 
 SMALLEST_THREADED = 512
-"""Where no image is as long as this, threads take longer to begin and to meet than they save."""
+"""Where no image is as long as this, threads take longer to begin and to meet than they save; for a map"""
+
+SMALLEST_THREADED_MAP = 256
+"""as this."""
 
 ROUNDINGS = 2
 """So many roundings of an image's energy, all of it, may be in the sums over an overlap."""
@@ -55,7 +58,7 @@ def masked_shift(
     dtype = float_type(reference, moving)
     names = "reference_image", "moving_image"
     between_centres = (np.array(moving.shape) - np.array(reference.shape)) / 2
-    with _on_cores(reference, moving):
+    with _on_cores(SMALLEST_THREADED, reference, moving):
         a, b = checked_pair(names, (reference, moving), (reference_mask, moving_mask))
         if max(reference.size, moving.size) > SMALLEST_SEARCHED:
             lag = greatest_ncc_lag(a, b, overlap_ratio, FAINT * np.finfo(dtype).eps)
@@ -91,15 +94,15 @@ def masked_ncc(
     same: bool = False,
 ) -> NDArray[Any]:
     """Return what `ncc_map` does, of images whose means are not off yet."""
-    with _on_cores(*pixels):
+    with _on_cores(SMALLEST_THREADED_MAP, *pixels):
         return ncc_map(*checked_pair(names, pixels, masks), dtype, overlap_ratio, same=same)
 
 
 @contextmanager
-def _on_cores(*images: NDArray[Any]) -> Iterator[None]:
-    """Let transforms of large images use all cores."""
+def _on_cores(smallest: int, *images: NDArray[Any]) -> Iterator[None]:
+    """Let transforms use all cores where an image is as long as the smallest."""
     longest = max(n for image in images for n in image.shape)
-    with scipy.fft.set_workers(available_cores() if longest >= SMALLEST_THREADED else 1):
+    with scipy.fft.set_workers(available_cores() if longest >= smallest else 1):
         yield
 
 

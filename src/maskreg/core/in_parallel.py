@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 
 import scipy.fft
 
@@ -26,8 +28,21 @@ def in_parallel(work: Callable[[int], None], parts: int) -> None:
             for part in left:
                 work(part)
 
-    with ThreadPoolExecutor(threads - 1) as pool:
-        others = [pool.submit(take) for _ in range(threads - 1)]
+    pool = _pool(threads - 1)
+    others = [pool.submit(take) for _ in range(threads - 1)]
+    try:
         take()
-        for other in others:
-            other.result()
+    finally:
+        wait(others)
+    for other in others:
+        other.result()
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Return threads that stay: to begin and to end some takes as long as transforming a small image."""
+    return ThreadPoolExecutor(threads, "maskreg")
+
+
+if hasattr(os, "register_at_fork"):  # a new process has none of its parent's threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)

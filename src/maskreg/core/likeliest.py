@@ -99,20 +99,12 @@ def likeliest_lags(
         here = dict(zip(wanted, some, strict=True))
         for which, values in here.items():
             if known[which] is None:
-                maps[which][rows] = values
+                maps[which][rows] = np.rint(values) if which == N else values
         five = here[N], here[SUM_A], here.get(SUM_AA, none), here[SUM_B], here[SUM_AB]
-        ceilings_2d(
-            five,
-            errors,
-            a.at(rows),
-            b.at(rows),
-            ceilings[rows],
-        )
+        ceilings_2d(five, errors, a.at(rows), b.at(rows), ceilings[rows])
 
     sums.each_band(take, wanted)
-    best = reached(_lag(sums, int(maps[SUM_AB].argmax())))
-    if best <= 0:
-        return None
+    best = max(0.0, reached(_lag(sums, int(maps[SUM_AB].argmax()))))
     rows, columns = (np.zeros(n, bool) for n in ceilings.shape)
     enough = np.float32(possible.least_overlap[0] - errors[N])
     enough, least = np.nextafter(enough, np.float32(-np.inf)), np.nextafter(np.float32(best), np.float32(0))
