@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 
 from maskreg.core.fill import filled
 from maskreg.core.pyramid import eroded
-from maskreg.core.refine import moments, normal_sums, plain_moments, plain_normal_sums
+from maskreg.core.refine import (
+    moments,
+    normal_sums,
+    plain_moments,
+    plain_normal_sums,
+    plain_projected,
+    projected,
+)
 from maskreg.core.runs import Region
 from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
@@ -51,6 +58,12 @@ def assert_twins_agree(template, moving, usable, shift, near):
     without = moments(template, moving, Region(usable), shift, near)
     assert without.s is without.gs is None
     np.testing.assert_allclose(without.gu, fast.gu, rtol=ROW_ROUNDING, atol=atol)
+    if plain.n:
+        one, other = (
+            f(template, moving, Region(usable), np.asarray(shift, float), near, 0.8)
+            for f in (projected, plain_projected)
+        )
+        np.testing.assert_allclose(one, other, rtol=ROW_ROUNDING, atol=4 * atol)
     return plain.n
 
 

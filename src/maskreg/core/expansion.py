@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.filters import filtered
 from maskreg.core.interpolation_error import SLOPE
-from maskreg.core.refine import NormalMatrices, moments, projected_residual, shifted_mask
+from maskreg.core.refine import NormalMatrices, projected, shifted_mask
 from maskreg.core.runs import Region
 from maskreg.core.template import Template
 
@@ -146,8 +146,7 @@ def without_expansion(
     """Return what a refined shift and its covariance are once an expansion that shows is taken off."""
     if lever.noise is None:  # nothing by which to judge what shows
         return shift, covariance
-    sums = moments(rings.template, moving, usable, shift, lag)
-    expansion = float(projected_residual(sums, gain)[0]) / lever.information
+    expansion = projected(rings.template, moving, usable, shift, lag, gain) / lever.information
     variance = lever.noise * float(covariance[0, 0] + covariance[1, 1])
     if not expansion**2 > SHOWS**2 * variance:
         return shift, covariance

@@ -291,7 +291,7 @@ def judge(
         return Status.AMBIGUOUS, f"the pattern does not tell the shift along ({along}), as parallel lines do"
     if winner.doubted:
         return Status.AMBIGUOUS, "noise hides along which directions the pattern tells the shift"
-    if np.trace(winner.covariance) > WIDE**2:  # else no direction can be that long
+    if sum(winner.covariance.diagonal().tolist()) > WIDE**2:  # else no direction can be that long
         variances, directions = np.linalg.eigh(winner.covariance)
         if variances[-1] > WIDE**2:
             sigma, along = np.sqrt(variances[-1]), _told(directions[:, -1])
@@ -349,7 +349,7 @@ def plain_greatest_part(
 def _score(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> tuple[float, float]:
     """Return masked NCC of the unsmoothed images at the nearest whole-pixel lag, and the overlap there."""
     sums = moving.sums_with(masked.side.image, nearest_lag(shift))
-    return float(sums.ncc.flat[0]), min(1.0, float(sums.n.flat[0]) / masked.greatest_overlap)
+    return sums.ncc, min(1.0, sums.n / masked.greatest_overlap)
 
 
 def _why_forbidden(levels: list[LevelMap]) -> str:

@@ -115,6 +115,8 @@ def plain_choose(levels: list[LevelMap]) -> Choice:
 
 def most_significant(levels: list[LevelMap], shift: NDArray[np.float64]) -> LevelMap:
     """Return the level at which a place exceeds the line of chance by most."""
+    if len(levels) == 1:
+        return levels[0]
     return max(levels, key=lambda level: level.near(shift) - level.line)
 
 

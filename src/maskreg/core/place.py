@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +92,11 @@ class Place:
     doubted: bool = False
     fixed: bool = False
 
+    @cached_property
+    def open_px(self) -> float:
+        """How far from here the answer may be along an axis, px."""
+        return 3 * math.sqrt(max(self.covariance.diagonal().tolist()))
+
 
 def place(
     masked: MaskedSide,
@@ -136,6 +142,8 @@ def place(
             known = _stage(masked, moving, level, gaussian, known, PASSING_STEP) or known
     if coarse or not known.refined:
         return known
+    if masked.holes(known.bin) is None:
+        return _without_expansion(masked, moving, _with_seen_noise(masked, moving, known))
     known, freed = _refilled(masked, moving, known)
     known = _with_seen_noise(masked, moving, known)
     return _without_expansion(masked, moving, replace(known, covariance=freed @ known.covariance @ freed.T))
@@ -211,8 +219,7 @@ def _near_enough(masked: MaskedSide, known: Place, next_b: int, b: int) -> bool:
     """
     if next_b == 4 * b and math.prod(masked.side.image.mask.shape) > LED_TO * b ** len(known.shift):
         return False
-    open_px = 3 * float(np.sqrt(np.diagonal(known.covariance).max()))
-    return known.refined and open_px < NEAR * b * masked.side.forecast(b).low_pass.width
+    return known.refined and known.open_px < NEAR * b * masked.side.forecast(b).low_pass.width
 
 
 def _without_expansion(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
@@ -239,7 +246,7 @@ def _stage(
     part: float = 0.0,
 ) -> Place | None:
     """Settle and refine at one stage; None where it has nothing better to say."""
-    open_px = 3 * float(np.sqrt(np.diagonal(known.covariance).max()))
+    open_px = known.open_px
     shift = (
         known.shift
         if known.refined and open_px < b / 2
@@ -255,12 +262,14 @@ def _stage(
         found = refine(template, pixels, usable, normal, shift / b, tolerance, part)
     if found is None or not found.converged:
         return None
-    moved = normal.known @ normal.known.T @ (b * found.shift - known.shift)
-    if np.abs(moved).max() > CONTRADICTS * open_px + b / 2:
+    moved = normal.along_known @ (b * found.shift - known.shift)
+    if max(map(abs, moved.tolist())) > CONTRADICTS * open_px + b / 2:
         return None
-    along = _along_blind(masked, known, normal.blind)
-    blind = normal.blind if known.blind.size or not known.refined else nowhere(len(shift))
-    return Place(b * found.shift, b**2 * found.covariance + along, b, True, blind, gaussian, found.gain)
+    covariance, blind = b**2 * found.covariance, normal.blind
+    if blind.size:
+        covariance = covariance + _along_blind(masked, known, blind)
+        blind = blind if known.blind.size or not known.refined else nowhere(len(shift))
+    return Place(b * found.shift, covariance, b, True, blind, gaussian, found.gain)
 
 
 def nowhere(ndim: int) -> NDArray[np.float64]:
@@ -270,8 +279,6 @@ def nowhere(ndim: int) -> NDArray[np.float64]:
 
 def _along_blind(masked: MaskedSide, known: Place, blind: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the covariance along blind directions: of the stage before, or of all that was searched."""
-    if not blind.size:
-        return np.zeros((len(blind), len(blind)))
     if known.refined:
         variances = np.diagonal(blind.T @ known.covariance @ blind)
     else:
@@ -294,7 +301,7 @@ def _settled(
     The low-passed reference is what moving is compared with: where noise drowns pixels, theirs would hide
     the place.
     """
-    radius = int(np.clip(np.ceil(open_px / b), 1, WIDEST_WINDOW))
+    radius = min(max(math.ceil(open_px / b), 1), WIDEST_WINDOW)
     before = nearest_lag(shift / b)
     template = masked.side.template(b, gaussian)
     images = LevelImage(template.smooth, template.mask), moving.level(b)

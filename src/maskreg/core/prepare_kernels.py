@@ -77,9 +77,11 @@ def _sums_of_two(p, q, out):  # type: ignore[no-untyped-def]
 
 @kernel
 def stabilised_halves_2d(  # type: ignore[no-untyped-def]
-    pixels, mask, first, edges, edge_first, edge_columns, edge_weights, slope, start, mean
+    pixels, mask, first, edges, edge_first, edge_columns, edge_weights, slope, start, mean, whole
 ):
     """Return level 2 of what `stabilised_2d` returns, the sums of four by four, and if valid values differ.
+
+    And what it returns, of which two rows are kept unless the `whole` is wanted.
 
     Level 2 are means of two by two; `maskreg.core.pyramid.MaskPyramid.edge_blocks` says by what the sum of
     a block is multiplied of which a part is ignored. All is made while the rows are in the cache.
@@ -87,8 +89,7 @@ def stabilised_halves_2d(  # type: ignore[no-untyped-def]
     height, width = pixels.shape
     means = np.empty((height // 2, width // 2), np.float32)
     quarters = np.empty((height // 4, width // 4), np.float32)
-    p = np.empty(width, np.float32)
-    q = np.empty(width, np.float32)
+    values = np.empty((height if whole else 2, width), np.float32)
     above = np.empty(width // 2, np.float32)
     below = np.empty(width // 2, np.float32)
     quarter = np.float32(0.25)
@@ -96,11 +97,12 @@ def stabilised_halves_2d(  # type: ignore[no-untyped-def]
     differ = False
     for i in range(height):
         differ = differ or _differs_in_row(pixels[i], mask[i], some)
-        _stabilised_row(pixels[i], edges[first[i] : first[i + 1]], slope, start, mean, q if i % 2 else p)
+        at = i if whole else i % 2
+        _stabilised_row(pixels[i], edges[first[i] : first[i + 1]], slope, start, mean, values[at])
         if i % 2 == 0:
             continue
         sums = below if i % 4 == 3 else above
-        _sums_of_two(p, q, sums)
+        _sums_of_two(values[at - 1], values[at], sums)
         r = means[i // 2]
         for j in range(r.size):
             r[j] = sums[j] * quarter
@@ -108,7 +110,7 @@ def stabilised_halves_2d(  # type: ignore[no-untyped-def]
             r[edge_columns[k]] = sums[edge_columns[k]] * edge_weights[k]
         if i % 4 == 3:
             _sums_of_two(above, below, quarters[i // 4])
-    return means, quarters, differ
+    return means, quarters, values, differ
 
 
 @inlined

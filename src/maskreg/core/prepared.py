@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from maskreg.core.pyramid import ImagePyramid, LevelImage, MaskPyramid, halved
 from maskreg.core.sample import sampled_rows
 from maskreg.core.stabilise import Detector
-from maskreg.core.windows import WindowSums, window_sums
+from maskreg.core.windows import CommonSums, window_sums
 
 COUNTED_BYTES = 4
 """Counts of so many bytes are stabilised in float32; of wider ones more digits may be wanted."""
@@ -49,7 +49,13 @@ class Prepared:
     """
 
     def __init__(
-        self, pixels: NDArray[Any], masks: MaskPyramid, detector: Detector, mean: float | None = None
+        self,
+        pixels: NDArray[Any],
+        masks: MaskPyramid,
+        detector: Detector,
+        mean: float | None = None,
+        *,
+        refined: bool = False,
     ) -> None:
         self.raw = pixels
         self.masks = masks
@@ -62,7 +68,9 @@ class Prepared:
             self.mean = _masked_mean(detector, pixels, self.mask) if mean is None else mean
             self._terms: tuple[np.float32, ...] | None = _terms(detector, self.mean)
             if not masks.scattered:
-                halves, quarters, self.flat = _levels_of_counts(pixels, masks, self._terms)
+                halves, quarters, whole, self.flat = _levels_of_counts(pixels, masks, self._terms, refined)
+                if refined:
+                    self.pixels = whole
                 self._pyramid = ImagePyramid({4: quarters}, masks, {2: halves})
                 return
             self.flat = _is_flat(pixels[self.mask])
@@ -94,15 +102,18 @@ class Prepared:
         numbers, steps, sums = packed_counts_2d(self.raw, *self.masks.region.runs, *self._terms)
         return numbers, steps, sums
 
-    def sums_with(self, reference: Prepared, lag: tuple[int, ...]) -> WindowSums:
+    def sums_with(self, reference: Prepared, lag: tuple[int, ...]) -> CommonSums:
         """Return the sums over the pixels that are valid in both at one lag."""
         if self._terms is None or "pixels" in self.__dict__ or reference.packed is None:
-            return window_sums(reference.pixels, reference.mask, self.pixels, self.mask, lag, 0)
+            sums = window_sums(reference.pixels, reference.mask, self.pixels, self.mask, lag, 0)
+            return CommonSums(
+                *(float(s.flat[0]) for s in (sums.n, sums.a, sums.aa, sums.b, sums.bb, sums.ab))
+            )
         from maskreg.core.prepare_kernels import counted_sums_2d
 
         runs = reference.masks.region.runs, self.masks.region.runs
-        sums = counted_sums_2d(*reference.packed, *runs[0], self.raw, *runs[1], *self._terms, *lag)
-        return WindowSums(*sums.reshape(6, 1, 1))
+        found = counted_sums_2d(*reference.packed, *runs[0], self.raw, *runs[1], *self._terms, *lag)
+        return CommonSums(*found.tolist())
 
     @cached_property
     def typical(self) -> float | None:
@@ -130,15 +141,18 @@ def _terms(detector: Detector, mean: float) -> tuple[np.float32, ...]:
 
 
 def _levels_of_counts(
-    pixels: NDArray[Any], masks: MaskPyramid, terms: tuple[np.float32, ...]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], bool]:
-    """Return level 2 of stabilised counts, their sums of 4 by 4, and whether all valid ones are equal."""
+    pixels: NDArray[Any], masks: MaskPyramid, terms: tuple[np.float32, ...], whole: bool
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], bool]:
+    """Return level 2 of stabilised counts, their sums of 4 by 4, themselves, and if all valid ones are equal.
+
+    Unless `whole` only two rows of them are left.
+    """
     from maskreg.core.prepare_kernels import stabilised_halves_2d
 
-    halves, quarters, differ = stabilised_halves_2d(
-        pixels, masks.mask, *masks.region.runs, *masks.edge_blocks, *terms
+    halves, quarters, stabilised, differ = stabilised_halves_2d(
+        pixels, masks.mask, *masks.region.runs, *masks.edge_blocks, *terms, whole
     )
-    return halves, quarters, not differ
+    return halves, quarters, stabilised, not differ
 
 
 def _is_flat(valid: NDArray[Any]) -> bool:

@@ -61,6 +61,11 @@ class MaskPyramid:
         self._weights: dict[int, NDArray[np.float32]] = {}
 
     @cached_property
+    def some(self) -> bool:
+        """Whether any pixel is valid."""
+        return bool(self.mask.any())
+
+    @cached_property
     def scattered(self) -> bool:
         """Whether many blocks lack single pixels, so that their means are not those of their middles."""
         counts = self.counts(2)

@@ -6,8 +6,7 @@ part when it is first needed and keep it, once for all threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from threading import RLock
@@ -293,6 +292,7 @@ class MaskedSide:
         self._usable: dict[int, Region] = {}
         self._surrounds: dict[int, Surround] = {}
         self._normal: dict[tuple[int, float | None, tuple[int, ...]], NormalMatrices | None] = {}
+        self._steps: dict[int, int] = {}
         self._levers: dict[tuple[int, tuple[int, ...]], Lever | None] = {}
         self._stages: dict[tuple[int, bool], list[tuple[int, float | None]]] = {}
 
@@ -348,6 +348,11 @@ class MaskedSide:
             return self._stages[b, look]
 
     @cached_property
+    def refines_pixels(self) -> bool:
+        """Whether a place that a first look finds is refined at full resolution."""
+        return bool(self.looks) and self.stages(self.looks[-1], look=True)[-1][0] == 1
+
+    @cached_property
     def greatest_overlap(self) -> float:
         """How many pixels are valid in both images at the lag where most are, as the start level knows."""
         b = self.plan.start
@@ -369,6 +374,8 @@ class MaskedSide:
 
     def scattered(self, b: int) -> bool:
         """Return whether hardly any pixel of moving has valid neighbours at level `b`."""
+        if b in self._scattered:
+            return self._scattered[b]
         with self._lock:
             if b not in self._scattered:
                 valid = self.masks.level(b)
@@ -379,6 +386,8 @@ class MaskedSide:
 
     def holes(self, b: int) -> Holes | None:
         """Return what fills the ignored pixels of level `b` of moving; None where they are few, or areas."""
+        if b in self._holes:  # without a lock: for each frame many times
+            return self._holes[b]
         scattered = self.scattered(b)
         with self._lock:
             if b not in self._holes:
@@ -390,6 +399,8 @@ class MaskedSide:
 
     def usable(self, b: int) -> Region:
         """Return at which pixels of level `b` moving may be interpolated."""
+        if b in self._usable:
+            return self._usable[b]
         holes = self.holes(b)
         with self._lock:
             if b not in self._usable:
@@ -397,20 +408,17 @@ class MaskedSide:
                 self._usable[b] = Region(mask)
             return self._usable[b]
 
-    @contextmanager
-    def interpolable(self, moving: Prepared, b: int) -> Iterator[NDArray[np.float32]]:
+    def interpolable(self, moving: Prepared, b: int) -> AbstractContextManager[NDArray[np.float32]]:
         """Give the pixels of moving at level `b` that are interpolated where `usable`.
 
         Meanwhile nothing else may read that level of moving.
         """
         pixels, holes = moving.level(b).pixels, self.holes(b)
-        if holes is not None:
-            if b not in moving.filled:
-                moving.filled[b] = holes(pixels)
-            yield moving.refilled.get(b, moving.filled[b])
-            return
-        with self._surround(b).continued(pixels) as continued:
-            yield continued
+        if holes is None:
+            return self._surround(b).continued(pixels)
+        if b not in moving.filled:
+            moving.filled[b] = holes(pixels)
+        return nullcontext(moving.refilled.get(b, moving.filled[b]))
 
     def _surround(self, b: int) -> Surround:
         with self._lock:
@@ -421,6 +429,9 @@ class MaskedSide:
     def normal(self, b: int, gaussian: float | None, lag: tuple[int, ...]) -> NormalMatrices | None:
         """Return the normal matrices of a template at the nearest lag of a coarse grid."""
         near = self._near(b, lag)
+        known = self._normal.get((b, gaussian, near))
+        if known is not None:  # without a lock: for each frame several times
+            return known
         with self._lock:
             if (b, gaussian, near) not in self._normal:
                 if len(self._normal) >= MOST_KEPT:
@@ -431,8 +442,11 @@ class MaskedSide:
 
     def lever(self, b: int, lag: tuple[int, ...]) -> Lever | None:
         """Return what an expansion of the rings that level `b` shows does at a lag."""
-        rings, near = self.side.rings(b), self._near(b, lag)
-        normal = self.normal(b, None, lag)
+        near = self._near(b, lag)
+        known = self._levers.get((b, near))
+        if known is not None:
+            return known
+        rings, normal = self.side.rings(b), self.normal(b, None, lag)
         if rings is None or normal is None:
             return None
         with self._lock:
@@ -445,5 +459,7 @@ class MaskedSide:
 
     def _near(self, b: int, lag: tuple[int, ...]) -> tuple[int, ...]:
         """Return the nearest lag of a coarse grid."""
-        step = max(1, min(self.masks.level(b).shape) // LAG_STEPS)
+        step = self._steps.get(b)
+        if step is None:
+            step = self._steps[b] = max(1, min(self.masks.level(b).shape) // LAG_STEPS)
         return tuple(step * round(s / step) for s in lag)

@@ -5,6 +5,7 @@ kernel                        plain twin
 ============================  ==========================================
 `packed_2d`                   `maskreg.core.packed.plain_packed`
 `moments_2d`                  `maskreg.core.refine.plain_moments`
+`projected_2d`                `maskreg.core.refine.plain_projected`
 `steps_2d`                    `maskreg.core.refine.plain_steps`
 ============================  ==========================================
 
@@ -164,6 +165,23 @@ def _add_common_and_slopes(ring, slope_ring, order, weights, slopes, numbers, i,
 
 
 @inlined
+def _add_first(ring, order, weights, numbers, i, a, b, x0, row):  # type: ignore[no-untyped-def]
+    """Add what `_add_common` does of u alone, and of u times the gradient's first component."""
+    c, d = a - x0, b - x0
+    p, q, r = ring[order[0], c:d], ring[order[1], c:d], ring[order[2], c:d]
+    s, t, z = ring[order[3], c:d], ring[order[4], c:d], ring[order[5], c:d]
+    w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
+    f2 = numbers[2, i, a:b]
+    zero = np.float32(0)
+    su, k2 = zero, zero
+    for j in range(b - a):
+        u = w0 * p[j] + w1 * q[j] + w2 * r[j] + w3 * s[j] + w4 * t[j] + w5 * z[j]
+        su += u
+        k2 += u * np.float32(f2[j])
+    _add(row, (su, zero, zero, zero, k2))
+
+
+@inlined
 def _add_weighted(ring, slope_ring, order, weights, slopes, numbers, i, a, b, x0, common, row):  # type: ignore[no-untyped-def]
     """Add what `_add_common_and_slopes` does for a row of many runs: each pixel has a weight, one or none."""
     c, d = a - x0, b - x0
@@ -227,9 +245,9 @@ def _take_off_lost(numbers, steps, i, common, sums):  # type: ignore[no-untyped-
 @inlined
 def _moments(  # type: ignore[no-untyped-def]
     first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
-    iy, ix, oy, wy, vy, ox, wx, vx, with_slopes,
+    iy, ix, oy, wy, vy, ox, wx, vx, with_slopes, only_first,
 ):  # fmt: skip
-    """Return what `moments_2d` does.
+    """Return what `moments_2d` does, or what `projected_2d` needs of it.
 
     (iy, ix) is the nearest whole-pixel shift; oy, ox the first tap relative to the reference's pixel, wy, wx
     the six weights, vy, vx their derivatives.
@@ -285,6 +303,8 @@ def _moments(  # type: ignore[no-untyped-def]
                     _add_own(numbers, steps, i, a, c, -1.0, own)
                 if many or c == d:
                     pass
+                elif only_first:
+                    _add_first(ring, order, wy, numbers, i, c, d, x0, row)
                 elif with_slopes:
                     _add_common_and_slopes(ring, slope_ring, order, wy, vy, numbers, i, c, d, x0, row)
                 else:
@@ -322,9 +342,10 @@ def _slopes_of_taps(place, slopes):  # type: ignore[no-untyped-def]
 
 @inlined
 def _moments_at(  # type: ignore[no-untyped-def]
-    first, edges, numbers, steps, whole, moving, usable_first, usable_edges, shift, nearest, with_slopes,
+    first, edges, numbers, steps, whole, moving, usable_first, usable_edges, shift, nearest,
+    with_slopes, only_first,
 ):  # fmt: skip
-    """Return what `moments_2d` does."""
+    """Return what `_moments` does."""
     weights = np.zeros(6)
     slopes, taps, begin = np.zeros((2, 6), np.float32), np.zeros((2, 6), np.float32), np.zeros(2, np.int64)
     for axis in range(2):
@@ -334,6 +355,7 @@ def _moments_at(  # type: ignore[no-untyped-def]
     return _moments(
         first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
         nearest[0], nearest[1], begin[0], taps[0], slopes[0], begin[1], taps[1], slopes[1], with_slopes,
+        only_first,
     )  # fmt: skip
 
 
@@ -348,8 +370,21 @@ def moments_2d(  # type: ignore[no-untyped-def]
     slopes, along rows and columns, are the last six; zeros if they are not asked for.
     """
     return _moments_at(
-        first, edges, numbers, steps, whole, moving, usable_first, usable_edges, shift, nearest, with_slopes
+        first, edges, numbers, steps, whole, moving, usable_first, usable_edges, shift, nearest, with_slopes,
+        False,
+    )  # fmt: skip
+
+
+@kernel
+def projected_2d(  # type: ignore[no-untyped-def]
+    first, edges, numbers, steps, whole, moving, usable_first, usable_edges, shift, nearest, gain
+):
+    """Return the first of `maskreg.core.refine.projected_residual`; NaN without common pixels."""
+    sums, _ = _moments_at(
+        first, edges, numbers, steps, whole, moving, usable_first, usable_edges, shift, nearest, False, True
     )
+    n, r, u, g, of_reference, of_moving = sums[0], sums[1], sums[2], sums[9], sums[11], sums[13]
+    return of_reference - g * (r / n) - gain * (of_moving - g * (u / n))
 
 
 @inlined
@@ -386,7 +421,7 @@ def steps_2d(  # type: ignore[no-untyped-def]
             nearest[:] = np.rint(shift)
         sums, slope = _moments_at(
             first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
-            shift, (int(nearest[0]), int(nearest[1])), steep,
+            shift, (int(nearest[0]), int(nearest[1])), steep, False,
         )  # fmt: skip
         n, r, u, h, rr, ru, uu, hr, hu, g0, g1, gr0, gr1, gu0, gu1 = sums
         if n < 3:

@@ -111,15 +111,12 @@ class Registrar:
             pixels = as_counts(pixels, masks.mask)
         detector = detector_for(self.options, [(self._pixels, self._mask), (pixels, masks.mask)])
         side = self._side(detector)
-        image = Prepared(pixels, masks, side.image.detector, side.image.mean)
-        for name, prepared in (("reference", side.image), ("moving", image)):
-            if not prepared.mask.any():
-                return Registration.failed(Status.NO_OVERLAP, pixels.ndim, f"{name} has no valid pixel")
-            if prepared.flat:
-                return Registration.failed(
-                    Status.FLAT, pixels.ndim, f"{name} has one value in every valid pixel"
-                )
-        return registration_of(self._masked_side(side, masks), image)
+        useless = _useless("reference", side.image)
+        if useless is not None:
+            return useless
+        masked = self._masked_side(side, masks)
+        image = Prepared(pixels, masks, side.image.detector, side.image.mean, refined=masked.refines_pixels)
+        return _useless("moving", image) or registration_of(masked, image)
 
     @property
     def looks(self) -> tuple[int, int]:
@@ -147,6 +144,15 @@ class Registrar:
                     return kept
             self._masked = [*self._masked[:1], MaskedSide(side, masks)]
             return self._masked[-1]
+
+
+def _useless(name: str, image: Prepared) -> Registration | None:
+    """Return what is answered where an image has nothing to register by."""
+    if not image.masks.some:
+        return Registration.failed(Status.NO_OVERLAP, image.mask.ndim, f"{name} has no valid pixel")
+    if image.flat:
+        return Registration.failed(Status.FLAT, image.mask.ndim, f"{name} has one value in every valid pixel")
+    return None
 
 
 class _KnownMasks:

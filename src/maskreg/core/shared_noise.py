@@ -133,7 +133,9 @@ def scaled(
 
     What is open along blind directions stays.
     """
-    turned = normal.inverse @ np.diag(np.sqrt(seen)) @ normal.jacobian + normal.blind @ normal.blind.T
+    turned = (normal.inverse * np.sqrt(seen)) @ normal.jacobian
+    if normal.blind.size:
+        turned += normal.blind @ normal.blind.T
     return np.asarray(turned @ covariance @ turned.T)
 
 

@@ -65,10 +65,10 @@ def transformed_pair(padded: NDArray[Any], shape: tuple[int, ...]) -> NDArray[An
     Row by row first, so that rows of zeros cost nothing.
     """
     window = padded.shape[1:]
-    rows = scipy.fft.rfft(padded[:, : shape[0]], window[-1])
-    if len(window) == 1:
-        return np.asarray(rows)
-    return np.asarray(scipy.fft.fftn(rows, window[:-1], axes=range(1, len(window)), overwrite_x=True))
+    out = scipy.fft.rfft(padded[:, : shape[0]], window[-1])
+    for axis, n in enumerate(window[:-1], 1):
+        out = scipy.fft.fft(out, n, axis=axis, overwrite_x=True)
+    return np.asarray(out)
 
 
 def correlations(reference: Spectra, moving: NDArray[Any], window: tuple[int, ...]) -> NDArray[Any]:

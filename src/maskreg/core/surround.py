@@ -9,8 +9,7 @@ weight is a tenth or less, may be what a plane through the nearest valid pixels 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,8 +101,7 @@ class Surround:
             counted[to] = weights[k]
         return offsets, counted
 
-    @contextmanager
-    def continued(self, pixels: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    def continued(self, pixels: NDArray[np.float32]) -> Continued:
         """Give an image with these pixels continued, zero again afterwards.
 
         In place: to copy a frame costs as much as a pass over it. So no other thread may read it meanwhile.
@@ -113,14 +111,27 @@ class Surround:
         pixels : ndarray of float32
             Contiguous, zero where the mask is False.
         """
-        from maskreg.core.surround_kernels import continue_pixels, forget_pixels
+        return Continued(self, pixels)
 
-        flat = pixels.reshape(-1)
-        continue_pixels(flat, self.places, self.sources, self.weights)
-        try:
-            yield pixels
-        finally:
-            forget_pixels(flat, self.places)
+
+class Continued(AbstractContextManager[NDArray[np.float32]]):
+    """An image whose ignored pixels beside valid ones are continued meanwhile."""
+
+    def __init__(self, surround: Surround, pixels: NDArray[np.float32]) -> None:
+        self._surround = surround
+        self._pixels = pixels
+
+    def __enter__(self) -> NDArray[np.float32]:
+        from maskreg.core.surround_kernels import continue_pixels
+
+        known = self._surround
+        continue_pixels(self._pixels.reshape(-1), known.places, known.sources, known.weights)
+        return self._pixels
+
+    def __exit__(self, *_: object) -> None:
+        from maskreg.core.surround_kernels import forget_pixels
+
+        forget_pixels(self._pixels.reshape(-1), self._surround.places)
 
 
 def plain_continue_pixels(

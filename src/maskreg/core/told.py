@@ -77,7 +77,7 @@ def told_place(
     faint = matched and levels[0].restored and levels[0].near(shift) < FAINT_MATCH
     if normal is not None and not normal.blind.size and not faint:
         return None
-    common = float(moving.sums_with(masked.side.image, nearest_lag(shift)).ncc.flat[0])
+    common = moving.sums_with(masked.side.image, nearest_lag(shift)).ncc
     if not common**2 <= DROWNED:
         return None
     shown = shows_all_directions(masked.side.template(b), masked.usable(b).mask, lag)

@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.geometry import overlap_slices
+
+LEAST_VARIANCE = 1e-6
+"""Less than this part of the sum of squares is no variance: rounding could have made it."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,29 @@ class WindowSums:
         """Masked NCC of each lag; NaN without variance."""
         n = np.maximum(self.n, 1)
         va, vb = self.aa - self.a**2 / n, self.bb - self.b**2 / n
-        ok = (va > 1e-6 * self.aa) & (vb > 1e-6 * self.bb)
+        ok = (va > LEAST_VARIANCE * self.aa) & (vb > LEAST_VARIANCE * self.bb)
         covariance = self.ab - self.a * self.b / n
         return np.where(ok, np.clip(covariance / np.sqrt(np.where(ok, va * vb, 1)), -1, 1), np.nan)
+
+
+class CommonSums(NamedTuple):
+    """What `WindowSums` holds of a single lag."""
+
+    n: float
+    a: float
+    aa: float
+    b: float
+    bb: float
+    ab: float
+
+    @property
+    def ncc(self) -> float:
+        """Masked NCC; NaN without variance."""
+        n = max(self.n, 1.0)
+        va, vb = self.aa - self.a**2 / n, self.bb - self.b**2 / n
+        if not (va > LEAST_VARIANCE * self.aa and vb > LEAST_VARIANCE * self.bb):
+            return math.nan
+        return min(1.0, max(-1.0, (self.ab - self.a * self.b / n) / math.sqrt(va * vb)))
 
 
 def window_sums(
