@@ -21,6 +21,7 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from maskreg.core.pyramid import MaskPyramid, halved
+from maskreg.core.search_kernels import detail_2d, local_plane_2d
 from maskreg.core.stabilise import Detector
 
 RIDGE = 1e-5
@@ -65,8 +66,6 @@ class LocalPlane:
         """Return the local plane of an image that is zero where the mask is False, float32."""
         if self.mask.ndim != 2:
             return self.plain(pixels)
-        from maskreg.core.search_kernels import local_plane_2d
-
         return np.asarray(local_plane_2d(np.ascontiguousarray(pixels), *self._taps, self._weights))
 
     def plain(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -208,8 +207,6 @@ def detail(
     window = pixels.shape if window is None else window
     if pixels.ndim != 2:
         return plain_detail(pixels, plane, detector, mean, window)
-    from maskreg.core.search_kernels import detail_2d
-
     padded, energy, whole = detail_2d(
         np.ascontiguousarray(pixels), plane.mask, plane(pixels), np.float32(mean), np.float32(NOISE_DENSITY),
         _noise_gains(detector), *window,

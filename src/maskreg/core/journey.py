@@ -17,6 +17,7 @@ from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide, ReferenceSide
 from maskreg.core.room import Room, give_back_free_memory
 from maskreg.core.search import LevelMap
+from maskreg.core.search_kernels import greatest_part_2d
 from maskreg.core.told import DROWNED, told_place
 from maskreg.core.whole_pixel import whole_pixel, worse_than_whole_pixel
 from maskreg.geometry import nearest_lag, overlap_slices
@@ -331,8 +332,6 @@ def greatest_part(reference: NDArray[np.float32], moving: NDArray[np.float32], l
     """Return the greatest product of two pixels that meet, over the sum of all; inf if that is negative."""
     if reference.ndim != 2:
         return plain_greatest_part(reference, moving, lag)
-    from maskreg.core.search_kernels import greatest_part_2d
-
     return float(greatest_part_2d(reference, moving, *lag))
 
 

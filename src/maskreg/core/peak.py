@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.peak_kernels import choose_2d
 from maskreg.core.search import LevelMap
 
 MOST_ALIKE = 8
@@ -76,8 +77,6 @@ def choose(levels: list[LevelMap]) -> Choice:
     """Return the most likely place; at least one level has a lag that is allowed."""
     if len(levels) > 1 or not isinstance(levels[0].score, np.ndarray) or levels[0].score.ndim != 2:
         return plain_choose(levels)
-    from maskreg.core.peak_kernels import choose_2d
-
     level = levels[0]
     order, evidence, best, alike, rival, height = choose_2d(
         level.score, np.array(level.maxima), level.origin, level.reach, level.again, ALIKE, VALLEY

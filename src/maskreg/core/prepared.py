@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.prepare_kernels import counted_sums_2d, stabilised_halves_2d
 from maskreg.core.pyramid import ImagePyramid, LevelImage, MaskPyramid, halved
 from maskreg.core.sample import sampled_rows
 from maskreg.core.stabilise import Detector
@@ -109,8 +110,6 @@ class Prepared:
             return CommonSums(
                 *(float(s.flat[0]) for s in (sums.n, sums.a, sums.aa, sums.b, sums.bb, sums.ab))
             )
-        from maskreg.core.prepare_kernels import counted_sums_2d
-
         runs = reference.masks.region.runs, self.masks.region.runs
         found = counted_sums_2d(*reference.packed, *runs[0], self.raw, *runs[1], *self._terms, *lag)
         return CommonSums(*found.tolist())
@@ -147,8 +146,6 @@ def _levels_of_counts(
 
     Unless `whole` only two rows of them are left.
     """
-    from maskreg.core.prepare_kernels import stabilised_halves_2d
-
     halves, quarters, stabilised, differ = stabilised_halves_2d(
         pixels, masks.mask, *masks.region.runs, *masks.edge_blocks, *terms, whole
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.kernels import halved_2d
 from maskreg.core.plan import CHEAP_PIXELS
 from maskreg.core.runs import Region
 
@@ -197,8 +198,6 @@ def halved(values: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(halved_3d(values))
     if values.ndim != 2:
         return plain_halved(values)
-    from maskreg.core.kernels import halved_2d
-
     return np.asarray(halved_2d(values))
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.interpolate import lagrange_slopes, lagrange_taps
+from maskreg.core.refine_kernels import projected_2d, steps_2d
 from maskreg.core.runs import Region
 from maskreg.core.template import Template
 from maskreg.geometry import nearest_lag, overlap_slices
@@ -187,8 +188,6 @@ def compiled_steps(
     part: float,
 ) -> Steps | None:
     """Return what `plain_steps` does, for images of two axes: in one call, without the interpreter's lock."""
-    from maskreg.core.refine_kernels import steps_2d
-
     packed, (carried, steep) = template.packed, _kind(normal, tolerance)
     found, shift, left, gain, scale = steps_2d(
         *template.region.runs, packed.numbers, packed.steps, packed.sums, moving, *usable.runs,
@@ -291,8 +290,6 @@ def projected(
 
     At a sub-pixel shift, as `moments`; it takes a third of such a pass. NaN without common pixels.
     """
-    from maskreg.core.refine_kernels import projected_2d
-
     packed = template.packed
     fields = packed.numbers, packed.steps, packed.sums
     return float(projected_2d(*template.region.runs, *fields, moving, *usable.runs, shift, near, gain))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from maskreg.core.correlate import TRUSTED_ROUNDING, ReferenceTerms, lag_map
 from maskreg.core.likelihood import FEWEST_PIXELS, fisher_z, likelihood
 from maskreg.core.maxima import MOST_CANDIDATES, likeliest_maxima
+from maskreg.core.search_kernels import level_scores_2d
 from maskreg.core.spectra import Spectra, correlations, transformed_pair
 
 SPREAD_OF_MAD = 1.4826
@@ -91,8 +92,6 @@ def level_scores(terms: ReferenceTerms, padded: NDArray[Any], energy: float, jud
     spectra = transformed_pair(padded, terms.moving_shape)
     if padded.ndim != 3 or padded.dtype != np.float32:
         return plain_level_scores(terms, spectra, energy, judged)
-    from maskreg.core.search_kernels import level_scores_2d
-
     sums = correlations(terms.spectra, spectra, terms.window)
     ncc, score, searched, number, counted, possible, greatest, rows, columns = level_scores_2d(
         *sums, terms.overlap, terms.reference_sum, terms.reference_energy, terms.moving_shape,

@@ -25,6 +25,7 @@ from maskreg.core.fine import CommonPixels, FineLags, HalfMap, NccOfScores, Sear
 from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED
 from maskreg.core.matched import Matched
 from maskreg.core.maxima import likeliest_maxima
+from maskreg.core.peak_kernels import greatest_near_2d
 from maskreg.core.plan import BACKGROUND_PX, Plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
@@ -136,8 +137,6 @@ class LevelMap:
         """
         reach, index = max(lags, self.reach), self.index_of(shift)
         if isinstance(self.score, np.ndarray) and self.score.ndim == 2:
-            from maskreg.core.peak_kernels import greatest_near_2d
-
             return float(greatest_near_2d(self.score, *index, reach))
         window = tuple(slice(max(0, i - reach), i + reach + 1) for i in index)
         greatest = float(np.fmax.reduce(self.score[window], axis=None))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood
 from maskreg.core.pyramid import LevelImage
+from maskreg.core.settle_kernels import settle_2d
 from maskreg.core.windows import window_sums
 from maskreg.geometry import smallest_first
 
@@ -57,8 +58,6 @@ def settle(
     """
     if len(lag) != 2 or scattered:
         return plain_settle(reference, moving, lag, safe, radius, scattered=scattered)
-    from maskreg.core.settle_kernels import settle_2d
-
     told, *found, peak, vertex = settle_2d(
         reference.pixels, reference.mask, moving.pixels, safe, *lag, radius,
         FEWEST_PIXELS, LEAST_UNEXPLAINED, WORTH, MOST_MOVES,

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from maskreg.core.interpolate import lagrange_taps
 from maskreg.core.refine import NormalMatrices
 from maskreg.core.residual import Residual
+from maskreg.core.residual_kernels import seen_noise_2d
 from maskreg.core.template import Template
 
 SIDE = {1: 2**14, 2: 128, 3: 24}
@@ -88,8 +89,6 @@ how many such pairs there are, for k from -REACH to REACH along each axis; what 
 
 def compiled_seen_noise(block: Block, residual: Residual) -> Seen:
     """Return what `plain_seen_noise` does, of two axes."""
-    from maskreg.core.residual_kernels import seen_noise_2d
-
     template, (rows, columns) = residual.template, block.slices
     n, products, pairs, seen = seen_noise_2d(
         template.pixels, template.mask, residual.moving, residual.usable,

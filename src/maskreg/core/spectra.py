@@ -14,6 +14,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from maskreg.core.search_kernels import products_2d
+
 TOGETHER = 2**14
 """Inverse transforms of so many lags are made in one call; larger ones are quicker one by one."""
 
@@ -76,8 +78,6 @@ def correlations(reference: Spectra, moving: NDArray[Any], window: tuple[int, ..
 
     Each as `cross` does.
     """
-    from maskreg.core.search_kernels import products_2d
-
     products = products_2d(reference.image, reference.mask, moving[0], moving[1])
     if math.prod(window) <= TOGETHER:
         return np.asarray(scipy.fft.irfftn(products, window, axes=(1, 2), overwrite_x=True))

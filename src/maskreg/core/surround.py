@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.pyramid import eroded
+from maskreg.core.surround_kernels import continue_pixels, forget_pixels
 
 MIDDLE = 1
 """Pixels to either side that must be valid for interpolation,"""
@@ -122,15 +123,11 @@ class Continued(AbstractContextManager[NDArray[np.float32]]):
         self._pixels = pixels
 
     def __enter__(self) -> NDArray[np.float32]:
-        from maskreg.core.surround_kernels import continue_pixels
-
         known = self._surround
         continue_pixels(self._pixels.reshape(-1), known.places, known.sources, known.weights)
         return self._pixels
 
     def __exit__(self, *_: object) -> None:
-        from maskreg.core.surround_kernels import forget_pixels
-
         forget_pixels(self._pixels.reshape(-1), self._surround.places)
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.search_kernels import common_sums_2d
 from maskreg.geometry import overlap_slices
 
 LEAST_VARIANCE = 1e-6
@@ -93,8 +94,6 @@ def window_sums(
     radius : int
     """
     if moving.ndim == 2 and radius == 0:
-        from maskreg.core.search_kernels import common_sums_2d
-
         sums = common_sums_2d(reference, reference_mask, moving, safe, *centre)
         return WindowSums(*sums.reshape(6, 1, 1))
     if moving.ndim == 2:
