@@ -34,7 +34,7 @@ def overlap_slices(
 def nearest_lag(shift: NDArray[np.float64]) -> tuple[int, ...]:
     """Return the whole-pixel lag nearest to a shift."""
     # Python's own rounding, to even as NumPy's, is quicker for a few numbers
-    return tuple(round(s) for s in shift.tolist())
+    return tuple(map(round, shift.tolist()))
 
 
 def smallest_first(shifts: NDArray[np.integer], *before: NDArray[np.float64]) -> NDArray[np.intp]:

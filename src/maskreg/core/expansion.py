@@ -142,14 +142,14 @@ def find_lever(
 def without_expansion(
     rings: Rings, lever: Lever, moving: NDArray[np.float32], usable: Region,
     shift: NDArray[np.float64], lag: tuple[int, ...], covariance: NDArray[np.float64], gain: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
-    """Return what a refined shift and its covariance are once an expansion that shows is taken off."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:  # fmt: skip
+    """Return a refined shift and its covariance once an expansion is taken off; None where none shows."""
     if lever.noise is None:  # nothing by which to judge what shows
-        return shift, covariance
+        return None
     expansion = projected(rings.template, moving, usable, shift, lag, gain) / lever.information
     variance = lever.noise * float(covariance[0, 0] + covariance[1, 1])
     if not expansion**2 > SHOWS**2 * variance:
-        return shift, covariance
+        return None
     return shift + lever.arm * expansion, covariance + np.outer(lever.arm, lever.arm) * variance
 
 

@@ -230,9 +230,12 @@ def _without_expansion(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
     if rings is None or lever is None or normal is None or known.blind.size or normal.blind.size:
         return known
     with masked.interpolable(moving, b) as pixels:
-        shift, covariance = without_expansion(
+        found = without_expansion(
             rings, lever, pixels, masked.usable(b), known.shift / b, lag, known.covariance / b**2, known.gain
         )  # fmt: skip
+    if found is None:
+        return known
+    shift, covariance = found
     return replace(known, shift=b * shift, covariance=b**2 * covariance)
 
 

@@ -167,6 +167,9 @@ class ReferenceSide:
         With the low-pass that is best there, or with a Gaussian on top of its weights, of this sigma
         in level pixels.
         """
+        known = self._templates.get((b, gaussian))
+        if known is not None:  # without a lock: for each frame several times
+            return known
         found = self.forecast(b)
         low_pass = found.low_pass if gaussian is None else replace(found.low_pass, gaussian=gaussian)
         with self._lock:
