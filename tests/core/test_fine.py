@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import resource
+import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +28,7 @@ from maskreg.core.fine import (
 )
 from maskreg.core.likelihood import likelihood
 from maskreg.core.maxima import likeliest_maxima
+from maskreg.core.memory import LARGE, SCARCITY
 from maskreg.core.plan import Plan, make_plan, window_length
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
@@ -274,6 +279,56 @@ def test_only_so_many_frames_have_a_place_at_once_as_the_plan_has():
         thread.join()
     assert most[0] == 1
     assert make_plan((1024, 1024), (1024, 1024)).fine_at_once > 1
+
+
+def test_a_frame_that_must_be_alone_waits_for_the_others_and_they_wait_for_it():
+    plan = make_plan((1024, 1024), (1024, 1024))
+    rooms, lock, inside, together = Rooms(), threading.Lock(), set(), []
+    begun = threading.Barrier(4)
+
+    def work(k):
+        alone = k < 2
+        with Room(rooms) as room:
+            begun.wait()  # all of them, before the first takes its place
+            assert room.take(plan, alone=alone)
+            assert not room.take(plan, alone=alone)
+            with lock:
+                inside.add(k)
+            threading.Event().wait(0.02)
+            with lock:
+                together.append((k, set(inside)))
+                inside.remove(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert len(together) == 4
+    assert all(others == {k} for k, others in together if k < 2)
+    with Room(rooms) as room:  # nobody is left
+        assert room.take(plan, alone=True)
+
+
+def test_where_memory_is_scarce_large_blocks_go_back_to_the_system_at_once():
+    if not sys.platform.startswith("linux") or not hasattr(ctypes.CDLL(None), "malloc_trim"):
+        pytest.skip("GNU's allocator alone is told")
+
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    SCARCITY.begin()
+    try:
+        before = resident()
+        blocks = [np.ones(2 * LARGE, np.uint8) for _ in range(8)]
+        assert resident() > before + 14 * LARGE
+        last = np.ones(LARGE // 2, np.uint8)  # above them, had they not come from the system
+        del blocks
+        assert resident() < before + 4 * LARGE
+        assert last.all()
+    finally:
+        SCARCITY.end()
 
 
 def test_the_loops_say_the_same_without_the_compiler():

@@ -47,16 +47,39 @@ def test_align_takes_what_was_planned_however_many_frames_there_are(tmp_path):
     assert taken[120] < 1.15 * taken[20]
 
 
+def stripes(rows, columns):
+    return (rows % 8 < 4) & (columns % 8 < 6)
+
+
+def chessboard(rows, columns):
+    return (rows + columns) % 2 == 0
+
+
+def half_at_random(rows, columns):
+    return np.random.default_rng(3).random(rows.shape) < 0.5
+
+
+def one_corner(rows, columns):
+    return (rows < 60) & (columns < 60)
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells what a process took")
-def test_frames_in_which_nothing_is_sure_take_what_was_planned(tmp_path):
+@pytest.mark.parametrize("valid", [None, stripes, chessboard, half_at_random, one_corner])
+def test_frames_in_which_nothing_is_sure_take_what_was_planned_behind_any_mask(valid, tmp_path):
     rng = np.random.default_rng(1)
     frames = series(20)
     frames[[4, 17, 18]] = rng.poisson(3.0, (3, *frames.shape[1:]))
     path = tmp_path / "frames.npy"
     np.save(path, frames)
+    script = ALIGN
+    if valid is not None:
+        np.save(tmp_path / "mask.npy", valid(*np.indices(frames.shape[1:])))
+        script = ALIGN.replace("import sys", "import sys, numpy").replace(
+            "sys.argv[1], ", f"sys.argv[1], numpy.load({str(tmp_path / 'mask.npy')!r}), "
+        )
     for _ in range(2):  # the first time kernels may be compiled, which takes memory of its own
         done = subprocess.run(
-            [sys.executable, "-c", ALIGN, str(path)], capture_output=True, text=True, check=True
+            [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
         )
     with open_frames(path) as source:
         assert int(done.stdout) * 1024 / 1e6 <= predicted(source).megabytes

@@ -243,7 +243,7 @@ class CommonPixels:
         part = min(1.0, np.sqrt(SAMPLED / np.prod(shape)))
         self.sampled = [np.sort(rng.choice(n, max(1, int(part * n)), replace=False)) for n in shape]
         blocks = _Blocks(mask, moving_mask)
-        counts = BlockSums(blocks.counts, blocks.middle, blocks.step, self.first, shape)
+        counts = blocks.overlap
         self.blocks = blocks if _is_smooth(counts, mask, moving_mask) else None
         self.overlap: BlockSums | HalfCounts = counts
         if self.blocks is None:
@@ -286,8 +286,8 @@ class FineLags:
     def __init__(self, reference: NDArray[np.float32], common: CommonPixels) -> None:
         self.common = common
         self._reference = reference
-        self._spikes, self._rest, self._energy = without_spikes(reference)
-        self._own = None if common.blocks is None else common.blocks.of_reference(self._rest)
+        self._spikes, rest, self._energy = without_spikes(reference)
+        self._own = None if common.blocks is None else common.blocks.of_reference(rest)
 
     def __call__(
         self, moving: NDArray[np.float32], floor: float, limits: tuple[float, ...], least: float
@@ -385,7 +385,8 @@ class FineLags:
     def _every_sum(self, moving: NDArray[np.float32]) -> Iterator[Sums]:
         """Yield sums of which all are known at every lag."""
         common = self.common
-        reference = [(self._rest, 1), (self._rest, 2), (common.mask, 1)]
+        rest = _without(self._reference, *self._spikes[:2])
+        reference = [(rest, 1), (rest, 2), (common.mask, 1)]
         others = [(moving, 1), (moving, 2), (common.moving_mask, 1)]
         # products; moving and its square under the reference's mask, reference and its square
         pairs = [(0, 0), (2, 0), (2, 1), (0, 2), (1, 2)]
@@ -417,17 +418,21 @@ class FineLags:
         from maskreg.core.race_kernels import times_conjugate_2d
 
         height, width = self.common.window
-        p, q = len(self._rest), len(moving)
+        p, q = len(self._reference), len(moving)
         plane = np.empty((max(height, p + q), width // 2 + 1), np.complex64)
-        for image, at in ((self._rest, 0), (moving, p)):
-            for i in range(0, len(image), ROWS):
-                some = image[i : i + ROWS]
-                plane[at + i : at + i + len(some)] = scipy.fft.rfft(some, width)
+        _transform_rows(_without(self._reference, *self._spikes[:2]), plane[:p], width)
+        _transform_rows(moving, plane[p:], width)
         for k in range(0, plane.shape[1], ROWS):
             columns = plane[:, k : k + ROWS]
             a, b = (scipy.fft.fft(columns[s], height, axis=0) for s in (slice(0, p), slice(p, p + q)))
             columns[:height] = scipy.fft.ifft(times_conjugate_2d(a, b), axis=0, overwrite_x=True)
         return plane[:height]
+
+
+def _transform_rows(image: NDArray[np.float32], plane: NDArray[np.complex64], width: int) -> None:
+    for i in range(0, len(image), ROWS):
+        some = image[i : i + ROWS]
+        plane[i : i + len(some)] = scipy.fft.rfft(some, width)
 
 
 class _Blocks:
@@ -441,6 +446,8 @@ class _Blocks:
         Where lag zero is.
     counts : (rows, columns) ndarray of float32
         Common pixels, with zeros around.
+    overlap : BlockSums
+        The same, by lag.
     """
 
     def __init__(self, mask: NDArray[np.bool_], moving_mask: NDArray[np.bool_]) -> None:
@@ -450,6 +457,9 @@ class _Blocks:
         valid = [self._of_blocks(m.astype(np.float32)) for m in (mask, moving_mask)]
         self._masks = [sums / self.step**2 for sums in valid]
         self.counts = self._at_lags(valid[0], self._masks[1]).astype(np.float32)
+        shape = tuple(p + q - 1 for p, q in zip(mask.shape, moving_mask.shape, strict=True))
+        first = tuple(-(n - 1) for n in moving_mask.shape)
+        self.overlap = BlockSums(self.counts, self.middle, self.step, first, shape)
 
     def of_reference(self, reference: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return sums of the reference and its square."""
@@ -480,6 +490,11 @@ class _Blocks:
         sums = cross(transform(reference, window), transform(moving, window), window)
         lags = [np.arange(-(n - 1), m) % length for m, n, length in zip(p, q, window, strict=True)]
         return np.pad(sums[np.ix_(*lags)], 1)
+
+
+def have_pattern(mask: NDArray[np.bool_], moving_mask: NDArray[np.bool_]) -> bool:
+    """Return whether the common pixels of two masks change from lag to lag, as those of chessboards do."""
+    return not _is_smooth(_Blocks(mask, moving_mask).overlap, mask, moving_mask)
 
 
 def _is_smooth(overlap: BlockSums, mask: NDArray[np.bool_], moving_mask: NDArray[np.bool_]) -> bool:

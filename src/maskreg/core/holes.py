@@ -41,7 +41,13 @@ LEAST = 1e-4
 """A place with less than this part of its window valid has no neighbours."""
 
 AT_ONCE = 2**17
-"""Rows of about so many pixels are worked on together."""
+"""Rows of about so many pixels are worked on together,"""
+
+SOLVED = 2**14
+"""and so many of their places, each of which has matrices."""
+
+Moments = dict[tuple[int, ...], NDArray[np.float32]]
+"""Of a mask at some places, by the powers of the offsets."""
 
 
 class Holes:
@@ -92,26 +98,33 @@ class Holes:
         value is the first row of A^-1 times c. Its noise holds moments of the mask under the square of
         the window.
         """
-        size = len(self._powers)
         places = ~self._mask[rows]
         places &= _moment(self._mask, rows, (0,) * self._mask.ndim, 1) > LEAST
-        ridge = np.diag(np.append(0.0, np.full(size - 1, RIDGE)))
-        normal, noise = (self._matrices(rows, places, square) for square in (1, 2))
-        weights = np.linalg.solve(normal + ridge, np.eye(size)[:, :1])[..., 0].astype(np.float32)
-        borne = np.einsum("ni,nij,nj->n", weights, noise, weights) <= NOISIEST
+        moments = [
+            {power: _moment(self._mask, rows, power, square)[places] for power in _powers(self._mask.ndim, 4)}
+            for square in (1, 2)
+        ]
+        number = int(np.count_nonzero(places))
+        solved = [self._solved(moments, slice(i, i + SOLVED)) for i in range(0, max(number, 1), SOLVED)]
+        weights, borne = (np.concatenate(parts) for parts in zip(*solved, strict=True))
         self.places[rows][places] = borne
         return np.asarray(weights[borne])
 
-    def _matrices(self, rows: slice, places: NDArray[np.bool_], square: int) -> NDArray[np.float64]:
-        """Return the moments of the mask at places of some rows, of the products of any two powers."""
-        moments = {
-            power: _moment(self._mask, rows, power, square)[places] for power in _powers(self._mask.ndim, 4)
-        }
+    def _solved(self, moments: list[Moments], some: slice) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return the weights at some places, and which of these the neighbours bear."""
         size = len(self._powers)
-        out = np.empty((np.count_nonzero(places), size, size))
+        ridge = np.diag(np.append(0.0, np.full(size - 1, RIDGE)))
+        normal, noise = (self._matrices(one, some) for one in moments)
+        weights = np.linalg.solve(normal + ridge, np.eye(size)[:, :1])[..., 0].astype(np.float32)
+        return weights, np.einsum("ni,nij,nj->n", weights, noise, weights) <= NOISIEST
+
+    def _matrices(self, moments: Moments, some: slice) -> NDArray[np.float64]:
+        """Return the moments of the mask at some places, of the products of any two powers."""
+        size = len(self._powers)
+        out = np.empty((len(moments[self._powers[0]][some]), size, size))
         for i, one in enumerate(self._powers):
             for j, other in enumerate(self._powers):
-                out[:, i, j] = moments[tuple(a + b for a, b in zip(one, other, strict=True))]
+                out[:, i, j] = moments[tuple(a + b for a, b in zip(one, other, strict=True))][some]
         return out
 
 

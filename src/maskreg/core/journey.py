@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from maskreg.core.broad import broad_likelihood
 from maskreg.core.compare import height_doubt, likelihood_gap, matched_gap
 from maskreg.core.likelihood import FEWEST_PIXELS
+from maskreg.core.memory import give_back_free_memory
 from maskreg.core.peak import Candidate, Choice, choose, most_significant
 from maskreg.core.place import Place, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide, ReferenceSide
-from maskreg.core.room import Room, give_back_free_memory
+from maskreg.core.room import Room
 from maskreg.core.search import LevelMap
 from maskreg.core.search_kernels import greatest_part_2d
 from maskreg.core.told import DROWNED, told_place
@@ -44,6 +45,13 @@ ONE_PIXEL = 0.8
 
 def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
     """Return the registration of a moving image; both images have valid pixels of some variance."""
+    with masked.room() as room:
+        moving.room = room
+        return _registered(masked, moving, room)
+
+
+def _registered(masked: MaskedSide, moving: Prepared, room: Room) -> Registration:
+    """Return the registration: by a first look, or where these are not enough by all levels."""
     side = masked.side
     looked: list[LevelMap] = []
     for b in masked.looks:
@@ -57,11 +65,10 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
             return found
     if masked.plan.looks:
         side.count_look(enough=False)
-    with side.room() as room:
-        levels = search(masked, moving, room, looked)
-        if max(level.margin for level in levels) >= SURE:
-            return _searched(masked, moving, levels)
-        return _faintly(masked, moving, levels, room)
+    levels = search(masked, moving, room, looked)
+    if max(level.margin for level in levels) >= SURE:
+        return _searched(masked, moving, levels)
+    return _faintly(masked, moving, levels, room)
 
 
 def _faintly(masked: MaskedSide, moving: Prepared, levels: list[LevelMap], room: Room) -> Registration:
@@ -173,11 +180,12 @@ def search(
     before = {level.bin: level for level in known}
     plan = masked.plan
     if plan.start in plan.fine:
-        room.take(plan)
+        masked.take(room)
     found = [before.get(b) or masked.search(b)(moving) for b in plan.coarse_first]
     if max(level.margin for level in found) >= SURE or not plan.fallback:
         return found
-    room.take(plan)
+    moving.forget()
+    masked.take(room)
     for b in masked.side.fallback(plan):
         if max(level.margin for level in found) >= SURE:
             return found

@@ -93,16 +93,18 @@ def weighted(
     if not known or mask.ndim != 2 or min(mask.shape) < FEWEST_BLOCKS * BLOCK:
         return as_it_is
     used = mask.astype(np.float32)
-    number, v = _near(used), _near(used * noise)
+    number = _near(used)
+    used *= noise
+    v = _near(used)
     part = np.maximum(number, np.float32(1e-3))
     rows, cross, cols = (
-        _near(used * one * other) / part
+        _near(mask * one * other) / part
         for one, other in ((gradient[0],) * 2, (gradient[0], gradient[1]), (gradient[1],) * 2)
     )
     local = local_weights(rows, cross, cols, np.float32(gains.gradient) * v / part)
     if not local.promises(number, v / part):
         return as_it_is
-    return applied(local.matrix(), gradient, used * noise)
+    return applied(local.matrix(), gradient, used)
 
 
 def plain_weights(

@@ -138,6 +138,7 @@ def place(
     for wider in (NARROWING, NARROWING**2):
         # less exact than forecast to be best, but noise may have misled the forecast
         if not known.refined:
+            masked.take(moving.room)  # such templates are made for few frames
             gaussian = wider * masked.side.forecast(level).low_pass.width
             known = _stage(masked, moving, level, gaussian, known, PASSING_STEP) or known
     if coarse or not known.refined:

@@ -44,6 +44,13 @@ FINE_BYTES_A_FRAME = 14
 FINE_AT_ONCE = 240_000_000
 """So many frames are searched there at once as take no more bytes than this; one in any case."""
 
+BEHIND_PATTERN_BYTES = 118
+"""Bytes a pixel of a reference of two axes behind a mask with a pattern, or of scattered ignored pixels, with
+all that is kept of its lags, and"""
+
+BEHIND_PATTERN_BYTES_A_FRAME = 30
+"""for each frame, filled and refined at full resolution. One that is searched at all lags there is alone."""
+
 COMPARED_FIELDS = 12
 """So many float32 images comparing the first frames takes (`maskreg.core.static`), beside those frames."""
 
@@ -150,6 +157,13 @@ class Plan:
             return 0
         return self._fine_lags * (FINE_BYTES + min(workers, self.fine_at_once) * FINE_BYTES_A_FRAME)
 
+    def bytes_behind_pattern(self, workers: int) -> int:
+        """Memory that reference and frames need behind masks of which every lag must be searched exactly."""
+        if not self.fine:
+            return 0
+        reference, moving = (math.prod(shape) for shape in (self.reference_shape, self.moving_shape))
+        return BEHIND_PATTERN_BYTES * reference + workers * BEHIND_PATTERN_BYTES_A_FRAME * moving
+
     def bytes_for(self, workers: int, *, compared: int = 0, mean: bool = False) -> int:
         """Memory of a process that registers so many frames at once.
 
@@ -164,7 +178,9 @@ class Plan:
         pixels = math.prod(self.moving_shape)
         at_once = workers * self.bytes_per_frame + self.bytes_in_doubt(workers)
         needed = max(
-            self.bytes_of_reference + at_once, compared + 4 * COMPARED_FIELDS * pixels if compared else 0
+            self.bytes_of_reference + at_once,
+            self.bytes_behind_pattern(workers),
+            compared + 4 * COMPARED_FIELDS * pixels if compared else 0,
         )
         if mean:
             placed = pixels * (MEAN_BYTES + workers * MEAN_BYTES_A_FRAME)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.prepare_kernels import counted_sums_2d, stabilised_halves_2d
 from maskreg.core.pyramid import ImagePyramid, LevelImage, MaskPyramid, halved
+from maskreg.core.room import Room
 from maskreg.core.sample import sampled_rows
 from maskreg.core.stabilise import Detector
 from maskreg.core.windows import CommonSums, window_sums
@@ -47,6 +48,8 @@ class Prepared:
         Levels whose scattered ignored pixels were filled in (`maskreg.core.holes`),
     refilled : dict of int to ndarray of float32
         and those that are filled with what the reference shows at the place that is being refined.
+    room : Room, optional
+        Its place among the few frames that may take much memory at once.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Prepared:
         self.masks = masks
         self.mask = masks.mask
         self.detector = detector
+        self.room: Room | None = None
         self.filled: dict[int, NDArray[np.float32]] = {}
         self.refilled: dict[int, NDArray[np.float32]] = {}
         if detector.counts and pixels.ndim == 2 and pixels.dtype.itemsize <= COUNTED_BYTES:
@@ -87,6 +91,13 @@ class Prepared:
 
         assert self._terms is not None
         return np.asarray(stabilised_2d(self.raw, *self.masks.region.runs, *self._terms))
+
+    def forget(self) -> None:
+        """Let go of what is made again when it is needed: the pixels of counts, and what was filled in."""
+        self.filled.clear()
+        self.refilled.clear()
+        if self._terms is not None:
+            self.__dict__.pop("pixels", None)
 
     @cached_property
     def packed(self) -> tuple[NDArray[np.int16], NDArray[np.float64], NDArray[np.float64]] | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.bands import NOISE_KNOWN, Band, band_of, seen_bands, visible_part
 from maskreg.core.expansion import Lever, Rings, find_lever, find_rings
-from maskreg.core.fine import CommonPixels
+from maskreg.core.fine import CommonPixels, have_pattern
 from maskreg.core.gains import noise_gains, promised
 from maskreg.core.holes import Holes, find_holes
 from maskreg.core.kriging import kriged
@@ -87,7 +87,7 @@ class ReferenceSide:
         self._rings: dict[int, Rings | None] = {}
         self._looks = [0, 0]
         self._fallback: tuple[int, ...] | None = None
-        self._rooms = Rooms()
+        self.rooms = Rooms()
 
     @cached_property
     def _noise_of_pixels(self) -> tuple[NoiseCurve, float]:
@@ -189,6 +189,18 @@ class ReferenceSide:
                     self.whole(b).forget()
             return self._templates[b, gaussian]
 
+    def forget(self, *, every: bool) -> None:
+        """Let go of the template of many pixels that few frames need, or of `every` one of many pixels.
+
+        They are made again when they are needed.
+        """
+        with self._lock:
+            for b, gaussian in list(self._templates):
+                many = self.image.level(b).pixels.size > CHEAP_PIXELS
+                if (every and many) or (b, gaussian) == self._passing:
+                    del self._templates[b, gaussian]
+            self._passing = None
+
     def band(self, b: int) -> Band:
         """Return the structure of the size of the pixels of level `b`, and the noise there."""
         with self._lock:
@@ -256,10 +268,6 @@ class ReferenceSide:
         counting = counting_curve(self.image)
         noise = 0.0 if counting is None else counting.mean(sample(self.image))
         return noise if self._noise_of_pixels[1] >= (1 - FAINT - NOISE_KNOWN) * noise > 0 else None
-
-    def room(self) -> Room:
-        """Return the place of one frame among the few that are searched at many pixels at once."""
-        return Room(self._rooms)
 
     def count_look(self, *, enough: bool) -> None:
         """Count a frame whose first look was enough, or was not."""
@@ -349,6 +357,26 @@ class MaskedSide:
                     found.append((level, None))
                 self._stages[b, look] = found
             return self._stages[b, look]
+
+    def room(self) -> Room:
+        """Return the place of one frame among the few that are searched at many pixels at once.
+
+        Where ignored pixels are scattered, every frame is filled at full resolution: memory is scarce.
+        """
+        return Room(self.side.rooms, scarce=bool(self.plan.fine) and self.masks.scattered)
+
+    def take(self, room: Room | None) -> None:
+        """Wait until a frame has its place among the few that are searched at many pixels at once.
+
+        Alone behind masks with a pattern, which take more; what other frames need is made again then.
+        """
+        if room is not None and room.take(self.plan, alone=self._have_pattern):
+            self.side.forget(every=self._have_pattern)
+            room.give_back()
+
+    @cached_property
+    def _have_pattern(self) -> bool:
+        return bool(self.plan.fine) and have_pattern(self.side.image.mask, self.masks.mask)
 
     @cached_property
     def refines_pixels(self) -> bool:

@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
-import ctypes
-import sys
-from collections.abc import Callable
-from functools import cache
-from threading import BoundedSemaphore, Lock
+from threading import Condition
 from types import TracebackType
 
+from maskreg.core.memory import SCARCITY, give_back_free_memory
 from maskreg.core.plan import Plan
 
 
-@cache
-def _trim() -> Callable[[int], int] | None:
-    """Return glibc's function that gives free memory back; None with another C library."""
-    return getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform.startswith("linux") else None
-
-
-def give_back_free_memory() -> None:
-    """Give free memory back to the system: the C library keeps what is let go, up to hundreds of MB."""
-    trim = _trim()
-    if trim is not None:
-        trim(0)
-
-
 class Rooms:
-    """What all frames share."""
+    """What all frames share: how many are being registered, how many of these have a place, who is alone."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
-        self._places: BoundedSemaphore | None = None
+        self._changed = Condition()
+        self._working = 0
+        self._placed = 0
+        self._lone = 0
 
-    def places(self, plan: Plan) -> BoundedSemaphore:
-        """Return the places; so many as the first plan has."""
-        with self._lock:
-            if self._places is None:
-                self._places = BoundedSemaphore(plan.fine_at_once)
-            return self._places
+    def enter(self) -> None:
+        """Begin to register a frame; none is begun while one is alone, or waits for it."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._lone)
+            self._working += 1
+
+    def leave(self) -> None:
+        """End it."""
+        self._count(working=-1)
+
+    def take(self, places: int, *, alone: bool) -> None:
+        """Wait until less than so many frames have a place; `alone`, until all others wait or are done."""
+        self._count(working=-1, lone=alone)
+        with self._changed:
+            self._changed.wait_for(lambda: self._placed < places and not (alone and self._working))
+            self._working += 1
+            self._placed += 1
+
+    def give_back(self, *, alone: bool) -> None:
+        """Leave the place to another frame."""
+        self._count(placed=-1, lone=-alone)
+
+    def _count(self, *, working: int = 0, placed: int = 0, lone: int = 0) -> None:
+        with self._changed:
+            self._working += working
+            self._placed += placed
+            self._lone += lone
+            self._changed.notify_all()
 
 
 class Room:
@@ -46,31 +54,47 @@ class Room:
     Parameters
     ----------
     rooms : Rooms
+    scarce : bool
+        Whether memory is scarce even without a place.
     """
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Rooms, *, scarce: bool = False) -> None:
         self._rooms = rooms
-        self._taken: BoundedSemaphore | None = None
+        self._scarce = scarce
+        self._taken = False
+        self._alone = False
 
-    def take(self, plan: Plan) -> None:
-        """Wait for a place, if there is none yet; then there is no memory that is free and kept."""
-        if self._taken is None:
-            places = self._rooms.places(plan)
-            places.acquire()
-            self._taken = places
+    def take(self, plan: Plan, *, alone: bool = False) -> bool:
+        """Wait for a place and return True, if there is none yet; from then on memory is scarce.
+
+        One that is `alone` has it where no other frame is registered at the same time.
+        """
+        if self._taken:
+            return False
+        self._rooms.take(plan.fine_at_once, alone=alone)
+        self._taken, self._alone = True, alone
+        SCARCITY.begin()
         self.give_back()
+        return True
 
     def give_back(self) -> None:
         """Give free memory back to the system, if a place is taken: the C library keeps what is let go."""
-        if self._taken is not None:
+        if self._taken:
             give_back_free_memory()
 
     def __enter__(self) -> Room:
+        self._rooms.enter()
+        if self._scarce:
+            SCARCITY.begin()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._taken is not None:
-            self._taken.release()
-            self._taken = None
+        if self._taken:
+            SCARCITY.end()
+            self._taken = False
+            self._rooms.give_back(alone=self._alone)
+        if self._scarce:
+            SCARCITY.end()
+        self._rooms.leave()

@@ -292,10 +292,10 @@ class LevelSearch:
 
     def __call__(self, moving: Prepared) -> LevelMap:
         """Return the likelihood of every lag for a moving image."""
+        if self._fine is not None:
+            return self._fine_map(self._fine, *self._fine_detail(moving))
         moving = self._restored(moving)
         image = moving.level(self.bin).pixels
-        if self._fine is not None:
-            return self._fine_map(self._fine, *self._fine_detail(image, moving))
         found = detail(image, self._moving_plane, moving.detector, moving.mean, self._window)
         if self._matched is not None:
             found = self._matched(found, self._moving_plane.mask)
@@ -305,11 +305,14 @@ class LevelSearch:
             level, _ = self._level_map(found, np.float64)
         return level
 
-    def _fine_detail(self, image: NDArray[np.float32], moving: Prepared) -> tuple[NDArray[np.float32], float]:
+    def _fine_detail(self, moving: Prepared) -> tuple[NDArray[np.float32], float]:
         """Return the detail of an image of many pixels, without its twin of squares, and its variance."""
-        found = detail(image, self._moving_plane, moving.detector, moving.mean)
+        restored = self._restored(moving)
+        image = restored.level(self.bin).pixels
+        found = detail(image, self._moving_plane, restored.detector, restored.mean)
         pixels, energy, whole, mask = found.pixels.copy(), found.energy, found.whole, self._moving_plane.mask
-        del found
+        moving.forget()  # these lags take more memory than anything else
+        del found, image, restored
         if self._matched is not None:
             pixels = self._matched.filtered(pixels, mask)
             energy = sum_of_squares(pixels)

@@ -88,10 +88,9 @@ def seen_covariance(normal: NormalMatrices, residual: Residual) -> SeenCovarianc
     ndim = residual.moving.ndim
     look = compiled_box_sums if ndim == 2 else plain_box_sums
     sums, n, total = look(residual)
-    # the mean of the residual is off
-    sums[ndim:] *= total / max(n, 1)
-    sums[:ndim] -= sums[ndim:]
-    boxes = np.stack([_windows(box) for box in sums[:ndim]])
+    mean = total / max(n, 1)
+    boxes = np.stack([_windows(sums[k] - mean * sums[ndim + k]) for k in range(ndim)])
+    del sums
     turned = normal.inverse @ boxes.reshape(ndim, -1)
     freedom = min(_freedom(box) for box in boxes)
     return SeenCovariance(np.asarray(turned @ turned.T / SHARED**ndim), freedom)

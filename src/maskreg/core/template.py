@@ -135,9 +135,8 @@ def make_template(
     if np.count_nonzero(inside) < INNER_PART * np.count_nonzero(mask):
         inside = mask  # scattered
     smooth = image_of(low_pass.weigh(whole.coefficients))
-    gradient = np.stack([filtered(smooth, SLOPE, axis, nearest=True) for axis in range(mask.ndim)])
+    gradient, kept = weighted(_slopes(smooth), inside, noise, gains, promise)
     slope = _slopes_off_filled(whole.pixels, whole.known, inside)
-    gradient, kept = weighted(gradient, inside, noise, gains, promise)
     return Template(
         np.ascontiguousarray(pixels),
         inside,

@@ -98,7 +98,7 @@ class MeanRound:
     """
 
     def __init__(self, series: Prepared, before: Sequence[FrameRow], *, workers: Workers) -> None:
-        from maskreg.core.room import give_back_free_memory
+        from maskreg.core.memory import give_back_free_memory
 
         self._series = series
         self._before = before
@@ -336,7 +336,7 @@ class RegisterToMean:
         return replace(found, shift=found.shift - gauge.shift + 0.0, detail="")
 
     def _forget_registrar(self) -> None:
-        from maskreg.core.room import give_back_free_memory
+        from maskreg.core.memory import give_back_free_memory
 
         with self._lock:
             if self._registrar is not None:
@@ -345,8 +345,8 @@ class RegisterToMean:
 
     def _search(self) -> Registrar:
         """Return the registrar to the mean, made when a frame needs it; what places frames is let go of."""
+        from maskreg.core.memory import give_back_free_memory
         from maskreg.core.registrar import Registrar
-        from maskreg.core.room import give_back_free_memory
 
         with self._lock:
             if self._registrar is None:
