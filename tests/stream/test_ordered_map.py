@@ -5,14 +5,19 @@ from __future__ import annotations
 import gc
 import os
 import re
+import signal
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from maskreg.errors import ClusterError, InputError, InputTypeError
-from maskreg.stream import Cluster, available_cores, ordered_map, workers_of
+from maskreg.errors import ClusterError, InputError, InputTypeError, RunError
+from maskreg.stream import Cluster, Forked, available_cores, can_fork, ordered_map, workers_of
 from maskreg.stream.versions import versions
 from real_cluster import real_cluster, until
 
@@ -132,6 +137,115 @@ class TestThreads(RunnerContract):
         release.set()
 
 
+needs_fork = pytest.mark.skipif(not can_fork(), reason="this system does not fork safely")
+
+
+@needs_fork
+class TestForked(RunnerContract):
+    workers = Forked(2)
+    in_flight = 5
+
+    def test_the_first_item_is_done_here_and_the_others_elsewhere_at_the_same_time(self, tmp_path):
+        def met(item):
+            (tmp_path / str(os.getpid())).touch()
+            until(lambda: item == 0 or len(list(tmp_path.iterdir())) == 3)
+            return os.getpid()
+
+        found = list(self.map(met, range(40)))
+        assert found[0] == os.getpid()
+        assert len(set(found[1:])) == 2
+        assert os.getpid() not in found[1:]
+
+    def test_workers_share_what_the_first_items_have_made(self):
+        made = []
+
+        def make(item):
+            made.append(item)
+            return made[0], len(made)
+
+        runner = Forked(2, begun=lambda result: result[1] == 3)
+        found = list(ordered_map(make, range(9), workers=runner, in_flight=self.in_flight, batch=self.batch))
+        assert {first for first, _ in found} == {0}
+        assert [count for _, count in found[:3]] == [1, 2, 3]
+        assert min(count for _, count in found[3:]) == 4
+
+    def test_a_worker_that_is_killed_is_replaced_and_its_items_are_done_again(self, tmp_path, caplog):
+        def dies_once(item):
+            if item in (3, 11) and not (tmp_path / str(item)).exists():
+                (tmp_path / str(item)).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return item
+
+        assert list(self.map(dies_once, range(20))) == list(range(20))
+        assert sum("ended by signal 9; another one" in text for text in caplog.messages) == 2
+
+    def test_a_batch_of_which_every_worker_dies_ends_the_map_and_says_what_to_try(self):
+        def deadly(item):
+            if item == 3:
+                os._exit(7)
+            return item
+
+        results = self.map(deadly, range(20))
+        with pytest.raises(RunError, match="exit code 7 at the same frames; if memory ran out"):
+            list(results)
+
+    def test_a_signal_that_all_processes_get_is_left_to_this_one(self, tmp_path):
+        def told(item):
+            if item:
+                os.kill(os.getpid(), signal.SIGINT)
+            return item
+
+        assert list(self.map(told, range(9))) == list(range(9))
+
+    def test_workers_do_not_outlive_this_process_however_it_ends(self, tmp_path):
+        program = """
+            import os, signal, sys, time
+            from pathlib import Path
+            from maskreg.stream import Forked, ordered_map
+
+            def task(item):
+                (Path(sys.argv[1]) / f"{item}-{os.getpid()}").touch()
+                time.sleep(60 * (item > 0))
+
+            list(ordered_map(task, range(9), workers=Forked(2)))
+        """
+        process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program), str(tmp_path)])
+        until(lambda: len(list(tmp_path.iterdir())) == 3)
+        process.kill()
+        process.wait()
+        workers = {int(file.name.partition("-")[2]) for file in tmp_path.iterdir()} - {process.pid}
+        assert len(workers) == 2
+        until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+
+    def test_an_error_that_cannot_be_sent_says_what_it_was(self):
+        class LocalError(Exception):
+            def __init__(self, one, two):
+                super().__init__(f"{one} and {two}")
+
+        def fail(item):
+            raise LocalError("this", "that")
+
+        with pytest.raises(Exception, match="this and that"):
+            list(self.map(fail, range(3)))
+
+
+@needs_fork
+class TestForkedInBatches(TestForked):
+    in_flight = 12
+    batch = 3
+
+
+def test_no_process_is_forked_beside_a_thread_that_may_hold_a_lock():
+    release = threading.Event()
+    thread = threading.Thread(target=release.wait)
+    thread.start()
+    try:
+        assert not can_fork()
+    finally:
+        release.set()
+        thread.join()
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     with (
@@ -244,7 +358,7 @@ def test_threads_and_a_client_are_one_too_many(cluster):
         workers_of(None, "tcp://127.0.0.1:8786")
 
 
-@pytest.mark.parametrize(("workers", "in_flight"), [(0, None), (-1, 4), (4, 2)])
+@pytest.mark.parametrize(("workers", "in_flight"), [(0, None), (-1, 4), (4, 2), (Forked(2), 0)])
 def test_impossible_numbers_are_refused(workers, in_flight):
     with pytest.raises(InputError, match=r"workers|in_flight"):
         ordered_map(abs, [1], workers=workers, in_flight=in_flight)

@@ -1,11 +1,21 @@
 """An ordered, bounded map that knows nothing of images.
 
 Results come in the order of the items, one at a time; at most `in_flight` items have been taken
-whose result has not been handed on. Who runs the tasks (this thread, several threads, the workers of
-a cluster) never shows in the results.
+whose result has not been handed on. Who runs the tasks (this thread, several threads, forked processes, the
+workers of a cluster) never shows in the results.
 """
 
 from maskreg.stream.cluster import Cluster
-from maskreg.stream.ordered import Workers, available_cores, ordered_map, workers_of
+from maskreg.stream.forked import Forked, can_fork
+from maskreg.stream.ordered import Runner, Workers, available_cores, ordered_map, workers_of
 
-__all__ = ["Cluster", "Workers", "available_cores", "ordered_map", "workers_of"]
+__all__ = [
+    "Cluster",
+    "Forked",
+    "Runner",
+    "Workers",
+    "available_cores",
+    "can_fork",
+    "ordered_map",
+    "workers_of",
+]

@@ -23,7 +23,8 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from maskreg.errors import ClusterError, InputError, InputTypeError
-from maskreg.stream.on_worker import Package, Raised, Report, UnfitError, report, run_batch, run_kept
+from maskreg.stream.batch import Raised
+from maskreg.stream.on_worker import Package, Report, UnfitError, report, run_batch, run_kept
 from maskreg.stream.versions import difference, processor, versions
 
 log = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any
 
 from maskreg.errors import ClusterError, RunError
+from maskreg.stream.batch import Raised, results_of
 from maskreg.stream.versions import difference, processor, versions
 
 
@@ -36,13 +37,6 @@ class Report:
     host: str
     processor: str
     problem: str | None
-
-
-@dataclass(frozen=True)
-class Raised:
-    """What a task raised, to be raised in its place."""
-
-    error: BaseException
 
 
 class UnfitError(ClusterError):
@@ -120,29 +114,15 @@ def run_batch(package: Package, batch: Sequence[Any]) -> list[Any]:
         function = package.function()
     except UnfitError as error:
         return [Raised(error)]
-    results: list[Any] = []
-    for item in batch:
-        try:
-            results.append(function(item))
-        except BaseException as error:  # an interrupt must not end the worker
-            return [*results, Raised(_portable(error))]
+    results = results_of(function, batch)
+    if isinstance(results[-1], Raised) and isinstance(results[-1].error, RunError):
+        results[-1] = Raised(RunError(f"worker {_address()} ({platform.node()}): {results[-1].error}"))
     return results
 
 
 def run_kept(package: Package, item: Any) -> Any:
     """Return the result for an item, to be kept on the worker; errors are those of the task."""
     return package.function()(item)
-
-
-def _portable(error: BaseException) -> BaseException:
-    """Return an error that can be sent; one of a run says which worker met it."""
-    if isinstance(error, RunError):
-        return RunError(f"worker {_address()} ({platform.node()}): {error}")
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
 
 
 def _address() -> str:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from maskreg.errors import InputError
 from maskreg.stream.cluster import Cluster
+from maskreg.stream.forked import Forked, forked_map
 from maskreg.stream.serial import serial_map
 from maskreg.stream.threads import threaded_map
 
@@ -15,14 +16,20 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 Workers = int | Cluster | None
-"""Who runs the tasks: so many threads (one: the calling thread), a cluster, or all cores (None)."""
+"""Who a user lets run the tasks: so many threads (None: one for each core), or a cluster."""
+
+Runner = Workers | Forked
+"""Who runs them: these (one thread: the calling one), or processes."""
+
+AHEAD = 4
+"""Batches taken for each forked process: one that takes longer must not stop the others."""
 
 
 def ordered_map(
     function: Callable[[Item], Result],
     items: Iterable[Item],
     *,
-    workers: Workers = 1,
+    workers: Runner = 1,
     in_flight: int | None = None,
     batch: int = 1,
 ) -> Generator[Result, None, None]:
@@ -31,19 +38,21 @@ def ordered_map(
     Parameters
     ----------
     function : callable
-        The task; called from several threads at once when `workers` is above one, and on the workers
-        of a cluster, to which it is sent once. Then it, items and results must be picklable.
+        The task; called from several threads at once when `workers` is above one, in forked processes,
+        or on the workers of a cluster, to which it is sent once. Items and results must be picklable for
+        processes, for a cluster the task as well.
     items : iterable
         Taken lazily, in the calling thread; it should not block, for the results of earlier
         items wait behind it.
-    workers : int, Cluster or None
+    workers : int, Forked, Cluster or None
         How many tasks run at once; one means in the calling thread, without any other; None means
-        one for each core. Or the cluster whose workers run them.
+        one for each core. Or processes that are forked from this one, after the first items were done
+        here. Or the cluster whose workers run them.
     in_flight : int, optional
         Most items taken whose results have not been handed on, at least `workers`; twice
-        `workers` unless told, for a cluster some batches for each thread of its workers.
+        `workers` unless told, for processes and clusters some batches for each of them.
     batch : int
-        So many items make a task of a cluster; threads take one at a time.
+        So many items make a task of a process or of a cluster; threads take one at a time.
 
     Yields
     ------
@@ -55,6 +64,11 @@ def ordered_map(
     """
     if isinstance(workers, Cluster):
         return workers.map(function, items, in_flight=in_flight, batch=batch)
+    if isinstance(workers, Forked):
+        in_flight = AHEAD * batch * workers.workers if in_flight is None else in_flight
+        if in_flight < batch:
+            raise InputError(f"in_flight is {in_flight}; it must be at least a batch, {batch}")
+        return forked_map(function, items, forked=workers, in_flight=in_flight, batch=batch)
     if workers is None:
         workers = available_cores()
     if workers < 1:

@@ -1,0 +1,35 @@
+"""A batch of items that another process works off, and what comes back."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Raised:
+    """What a task raised, to be raised in its place."""
+
+    error: BaseException
+
+
+def results_of(function: Callable[[Any], Any], batch: Sequence[Any]) -> list[Any]:
+    """Return the results for a batch of items, the last one `Raised` if the function raised."""
+    results: list[Any] = []
+    for item in batch:
+        try:
+            results.append(function(item))
+        except BaseException as error:  # an interrupt must not end the worker
+            return [*results, Raised(_portable(error))]
+    return results
+
+
+def _portable(error: BaseException) -> BaseException:
+    """Return an error that can be sent."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
