@@ -1,12 +1,52 @@
-"""Room for few frames at once where all lags of many pixels are searched: each takes memory."""
+"""Room for few frames at once where all lags of many pixels are searched: each takes memory.
+
+Threads of one process wait for each other here; processes that share their places, at locks of a file
+without a name, which the system releases however a process ends.
+"""
 
 from __future__ import annotations
 
+import os
 from threading import Condition
 from types import TracebackType
 
 from maskreg.core.memory import SCARCITY, give_back_free_memory
 from maskreg.core.plan import Plan
+
+
+_shared: int | None = None
+"""The file on whose bytes processes hold locks, one byte for each place; None where there is one process."""
+
+
+def share_places() -> None:
+    """Let this process and those that will be forked from it wait for the same places; on Linux."""
+    global _shared
+    if _shared is None:
+        _shared = os.memfd_create("maskreg-places")
+
+
+def _hold(places: int) -> int | None:
+    """Wait until one of so many places is no other process's, and return which is now this one's."""
+    if _shared is None:
+        return None
+    import fcntl
+
+    for place in range(places):
+        try:
+            fcntl.lockf(_shared, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+        except OSError:
+            continue
+        return place
+    place = os.getpid() % places
+    fcntl.lockf(_shared, fcntl.LOCK_EX, 1, place)
+    return place
+
+
+def _leave(place: int | None) -> None:
+    if place is not None and _shared is not None:
+        import fcntl
+
+        fcntl.lockf(_shared, fcntl.LOCK_UN, 1, place)
 
 
 class Rooms:
@@ -63,6 +103,7 @@ class Room:
         self._scarce = scarce
         self._taken = False
         self._alone = False
+        self._place: int | None = None
 
     def take(self, plan: Plan, *, alone: bool = False) -> bool:
         """Wait for a place and return True, if there is none yet; from then on memory is scarce.
@@ -72,6 +113,7 @@ class Room:
         if self._taken:
             return False
         self._rooms.take(plan.fine_at_once, alone=alone)
+        self._place = _hold(plan.fine_at_once)
         self._taken, self._alone = True, alone
         SCARCITY.begin()
         self.give_back()
@@ -94,6 +136,7 @@ class Room:
         if self._taken:
             SCARCITY.end()
             self._taken = False
+            _leave(self._place)
             self._rooms.give_back(alone=self._alone)
         if self._scarce:
             SCARCITY.end()

@@ -16,13 +16,19 @@ from maskreg.frames.seen import sent
 from maskreg.frames.source import metadata_of
 from maskreg.registration import Registration, Status
 from maskreg.shifts import FrameRow
-from maskreg.stream import Cluster, Workers, ordered_map
+from maskreg.stream import Cluster, Forked, Runner, Workers, available_cores, can_fork, ordered_map
 
 TASK_SECONDS = 1.0
 """About so much work makes a task of a cluster: long beside what a task costs, soon done again."""
 
 MOST_FRAMES = 256
 """Most frames of a task of a cluster."""
+
+BATCH_SECONDS = 0.5
+"""About so much work makes a batch of a process: whoever is woken by its results takes a core from another."""
+
+WORTH_FORKING = 1.0
+"""Processes are forked for at least so much work, s: they cost some hundredths of it each."""
 
 Item = tuple[int, Registration | None]
 """The index of a frame, and what is known of it from an earlier pass."""
@@ -36,9 +42,14 @@ def register_frames(
     reference_frame: int | None,
     workers: Workers,
 ) -> Generator[FrameRow, None, None]:
-    """Yield the row of every frame, in the order of `frames`, registered by what is in it alone."""
+    """Yield the row of every frame, in the order of `frames`, registered by what is in it alone.
+
+    Where there are several workers, processes register them if they can and are worth it: threads take turns
+    with the interpreter.
+    """
     items = [(frame, None) for frame in frames]
-    return frame_rows(source, items, _OfImage(source, register, reference_frame), workers=workers)
+    runner = _runner(source, len(frames), workers)
+    return frame_rows(source, items, _OfImage(source, register, reference_frame), workers=runner)
 
 
 def frame_rows(
@@ -46,7 +57,7 @@ def frame_rows(
     items: Sequence[Item],
     register: Callable[[Item], Registration],
     *,
-    workers: Workers,
+    workers: Runner,
     also: Mapping[str, str] | None = None,
 ) -> Generator[FrameRow, None, None]:
     """Yield the row of every frame, in the order of `items`; a bad frame is a row with its reason.
@@ -56,8 +67,12 @@ def frame_rows(
     """
     answer = _Answer(source, register)
     if isinstance(workers, Cluster):
-        batch = _frames_a_task(source.shape, len(items), workers)
+        most = min(MOST_FRAMES, len(items) // (2 * workers.threads))
+        batch = _frames_within(TASK_SECONDS, source.shape, most)
         found = ordered_map(sent(answer, source), items, workers=workers, batch=batch)
+    elif isinstance(workers, Forked):
+        batch = _frames_within(BATCH_SECONDS, source.shape, len(items) // (4 * workers.workers))
+        found = ordered_map(answer, items, workers=workers, batch=batch)
     else:
         found = ordered_map(answer, items, workers=workers)
     with closing(found) as answers:
@@ -97,12 +112,32 @@ class _Answer:
             return Registration.failed(Status.UNREADABLE, 2, _without(source.name(frame), error))
 
 
-def _frames_a_task(shape: tuple[int, int], frames: int, cluster: Cluster) -> int:
-    """Return how many frames make a task: some time's work, but enough tasks for all threads."""
+def _runner(source: FrameSource, frames: int, workers: Workers) -> Runner:
+    """Return who registers so many frames by their images."""
     from maskreg.core.plan import make_plan  # here, for who reads a run needs no transforms
+    from maskreg.core.room import share_places
 
-    of_a_second = TASK_SECONDS / make_plan(shape, shape).seconds_per_frame
-    return max(1, min(int(of_a_second), MOST_FRAMES, frames // (2 * cluster.threads)))
+    if isinstance(workers, Cluster):
+        return workers
+    number = available_cores() if workers is None else workers
+    work = frames * make_plan(source.shape, source.shape).seconds_per_frame
+    # decoded chunks of many frames are kept for all threads together
+    if number < 2 or work < WORTH_FORKING or source.held or not can_fork():
+        return number
+    share_places()
+    return Forked(number, begun=_made_all_that_is_shared)
+
+
+def _made_all_that_is_shared(registration: Registration) -> bool:
+    """Whether a registration went all the way: only then everything of the reference was needed."""
+    return registration.status is Status.OK
+
+
+def _frames_within(seconds: float, shape: tuple[int, int], most: int) -> int:
+    """Return how many frames take about so long, s; at most so many, but one."""
+    from maskreg.core.plan import make_plan
+
+    return max(1, min(int(seconds / make_plan(shape, shape).seconds_per_frame), most))
 
 
 def _ensure_not_lost(source: FrameSource) -> None:

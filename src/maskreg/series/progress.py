@@ -20,5 +20,10 @@ def with_progress(rows: Iterable[Row], *, total: int, done: int, wanted: bool) -
         from tqdm import tqdm
     except ImportError:
         return rows
-    bar: Iterable[Row] = tqdm(rows, total=total, initial=done, unit=" frames", dynamic_ncols=True)
+
+
+    class Bar(tqdm):  # type: ignore[misc,type-arg]
+        monitor_interval = 0  # a thread of tqdm's, beside which no process could be forked
+
+    bar: Iterable[Row] = Bar(rows, total=total, initial=done, unit=" frames", dynamic_ncols=True)
     return bar
