@@ -146,9 +146,7 @@ def _print_scaling(scan: Any, frames: list[Any], threads: int) -> None:
                 for name, begin in maps.items():
                     found[name].append([_each(begin(n)) for n in (1, threads)])
     medians = {name: np.median(turns, axis=0) for name, turns in found.items()}
-    gains = {
-        name: float(np.median([one / many for one, many in turns])) for name, turns in found.items()
-    }
+    gains = {name: float(np.median([one / many for one, many in turns])) for name, turns in found.items()}
     print(f"wall time of a frame, ms, with one worker and with {threads}:")
     rows = [
         [name, f"{1e3 * one:.2f}", f"{1e3 * many:.2f}", f"{gains[name]:.2f}"]

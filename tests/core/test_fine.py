@@ -7,6 +7,7 @@ import resource
 import sys
 import threading
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ from maskreg.core.memory import LARGE, SCARCITY
 from maskreg.core.plan import Plan, make_plan, window_length
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
-from maskreg.core.room import Room, Rooms
+from maskreg.core.room import Room, Rooms, share_places
 from maskreg.core.scores import plain_scores
 from maskreg.core.search import LevelSearch
 from maskreg.core.search_kernels import between_blocks_2d
@@ -329,6 +330,34 @@ def test_where_memory_is_scarce_large_blocks_go_back_to_the_system_at_once():
         assert last.all()
     finally:
         SCARCITY.end()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux")
+def test_forked_processes_share_places_and_one_that_dies_leaves_its_own(monkeypatch):
+    monkeypatch.setattr("maskreg.core.room._shared", None)
+    share_places()
+    plan = make_plan((2048, 2048), (2048, 2048))
+    context = get_context("fork")
+    entered, leave = context.Event(), context.Event()
+
+    def work(wait):
+        with Room(Rooms()) as room:
+            room.take(plan)
+            entered.set()
+            leave.wait(wait)
+
+    first = context.Process(target=work, args=(60,))
+    first.start()
+    assert entered.wait(20)
+    entered.clear()
+    second = context.Process(target=work, args=(0,))
+    second.start()
+    assert not entered.wait(0.3)
+    first.kill()
+    assert entered.wait(20)
+    second.join(20)
+    assert second.exitcode == 0
+    first.join(20)
 
 
 def test_the_loops_say_the_same_without_the_compiler():

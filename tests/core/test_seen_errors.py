@@ -63,6 +63,7 @@ def test_what_chance_makes_of_a_known_covariance_leaves_it_and_much_more_is_beli
     by_chance = np.sqrt(2 / few)
     for times in (0.3, 1.0, 1 + 0.9 * by_chance):
         np.testing.assert_allclose(SeenCovariance(times * known, few).exceeding(known), known, rtol=1e-9)
+    np.testing.assert_allclose(SeenCovariance(0 * known, np.inf).exceeding(known), known, rtol=1e-9)
     beyond = known + random_covariance(rng)
     np.testing.assert_allclose(SeenCovariance(beyond, many).exceeding(known), beyond, rtol=1e-3)
 

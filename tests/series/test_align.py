@@ -9,6 +9,7 @@ import tifffile
 
 from maskreg import Status, align, open_frames
 from maskreg.errors import FrameError, InputError, InputTypeError
+from maskreg.stream import can_fork, forked
 
 SHAPE = (72, 90)
 
@@ -64,6 +65,27 @@ def test_stack_and_folder_and_arrays_give_the_same_table_but_for_the_source(fram
 @pytest.mark.parametrize("workers", [2, 5])
 def test_the_number_of_workers_changes_nothing(frames, mask, workers):
     assert csv_of(align(frames, mask, workers=workers)) == csv_of(align(frames, mask, workers=1))
+
+
+@pytest.mark.skipif(not can_fork(), reason="this system does not fork safely")
+@pytest.mark.parametrize("as_files", [False, True])
+def test_forked_processes_change_nothing_bad_frames_included(frames, folder, mask, as_files, monkeypatch):
+    files = sorted(folder.glob("*.tif"))
+    files[2].write_bytes(b"broken")
+    tifffile.imwrite(files[4], np.zeros((8, 8), np.uint16))
+    series = folder if as_files else frames
+    alone = csv_of(align(series, mask, workers=1))
+    forks = []
+    begun = forked._Crew.__init__
+
+    def noted(crew, function, workers):
+        forks.append(workers)
+        begun(crew, function, workers)
+
+    monkeypatch.setattr(forked._Crew, "__init__", noted)
+    monkeypatch.setattr("maskreg.series.pipeline.WORTH_FORKING", 0.0)
+    assert csv_of(align(series, mask, workers=2)) == alone
+    assert forks == [2]
 
 
 def test_what_lies_under_the_mask_changes_nothing(frames, mask):

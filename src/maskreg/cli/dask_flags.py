@@ -36,7 +36,7 @@ def cluster_of(args: Namespace) -> Iterator[Any]:
         yield None
         return
     if args.workers is not None:
-        raise UsageError("--workers counts threads of this program, --dask names a cluster; give one of them")
+        raise UsageError("--workers counts those of this program, --dask names a cluster; give one of them")
 
     from maskreg.stream.cluster import TIMEOUT
     from maskreg.stream.connect import connected

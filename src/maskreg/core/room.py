@@ -13,7 +13,6 @@ from types import TracebackType
 from maskreg.core.memory import SCARCITY, give_back_free_memory
 from maskreg.core.plan import Plan
 
-
 _shared: int | None = None
 """The file on whose bytes processes hold locks, one byte for each place; None where there is one process."""
 

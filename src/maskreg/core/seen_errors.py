@@ -32,6 +32,9 @@ SHARED = 4
 FEWEST = 4.0
 """Fewer degrees of freedom than this are not told apart."""
 
+TINY = 1e-12
+"""Less than this part beyond the known is none."""
+
 BoxSums = tuple[NDArray[np.float64], int, float]
 """Of each component of G times the residual over each box, then of the components themselves, over the common
 pixels, (2 ndim, ...); number of these, and the sum of their residual."""
@@ -69,7 +72,7 @@ class SeenCovariance:
         times, directions = np.linalg.eigh((apart + apart.T) / 2)
         beyond = np.maximum(times - 1, 0.0)
         by_chance = 2 / self.freedom
-        believed = np.maximum(0.0, 1 - by_chance / np.maximum(beyond, np.sqrt(by_chance)) ** 2)
+        believed = np.where(beyond**2 > by_chance, 1 - by_chance / np.maximum(beyond, TINY) ** 2, 0.0)
         stretched = root @ directions
         factors = 1 + believed * beyond
         return np.asarray((stretched * factors) @ stretched.T)

@@ -76,7 +76,9 @@ def align(
     repair : bool
         Give the table columns with shifts that are interpolated where a frame is not ok.
     workers : int, optional
-        How many frames are registered at once; all cores unless told. It never changes a result.
+        How many frames are registered at once; all cores unless told. It never changes a result. On
+        Linux processes do it, forked from this one, where no other thread runs in it (they do in a
+        notebook) and the series is long enough; otherwise threads.
     client : distributed.Client, optional
         The client of a Dask cluster, whose workers then do it. They open the files themselves, under
         the same paths; arrays in memory are refused. It never changes a result either.

@@ -25,7 +25,7 @@ MOST_FRAMES = 256
 """Most frames of a task of a cluster."""
 
 BATCH_SECONDS = 0.5
-"""About so much work makes a batch of a process: whoever is woken by its results takes a core from another."""
+"""About so much work makes a batch of a process: who is woken by results takes a core from another."""
 
 WORTH_FORKING = 1.0
 """Processes are forked for at least so much work, s: they cost some hundredths of it each."""
@@ -39,6 +39,7 @@ def register_frames(
     frames: Sequence[int],
     register: Callable[[NDArray[Any]], Registration],
     *,
+    mask: NDArray[np.bool_] | None,
     reference_frame: int | None,
     workers: Workers,
 ) -> Generator[FrameRow, None, None]:
@@ -48,7 +49,7 @@ def register_frames(
     with the interpreter.
     """
     items = [(frame, None) for frame in frames]
-    runner = _runner(source, len(frames), workers)
+    runner = _runner(source, mask, len(frames), workers)
     return frame_rows(source, items, _OfImage(source, register, reference_frame), workers=runner)
 
 
@@ -71,7 +72,7 @@ def frame_rows(
         batch = _frames_within(TASK_SECONDS, source.shape, most)
         found = ordered_map(sent(answer, source), items, workers=workers, batch=batch)
     elif isinstance(workers, Forked):
-        batch = _frames_within(BATCH_SECONDS, source.shape, len(items) // (4 * workers.workers))
+        batch = _frames_within(BATCH_SECONDS, source.shape, len(items) // (16 * workers.workers))
         found = ordered_map(answer, items, workers=workers, batch=batch)
     else:
         found = ordered_map(answer, items, workers=workers)
@@ -112,7 +113,7 @@ class _Answer:
             return Registration.failed(Status.UNREADABLE, 2, _without(source.name(frame), error))
 
 
-def _runner(source: FrameSource, frames: int, workers: Workers) -> Runner:
+def _runner(source: FrameSource, mask: NDArray[np.bool_] | None, frames: int, workers: Workers) -> Runner:
     """Return who registers so many frames by their images."""
     from maskreg.core.plan import make_plan  # here, for who reads a run needs no transforms
     from maskreg.core.room import share_places
@@ -122,10 +123,18 @@ def _runner(source: FrameSource, frames: int, workers: Workers) -> Runner:
     number = available_cores() if workers is None else workers
     work = frames * make_plan(source.shape, source.shape).seconds_per_frame
     # decoded chunks of many frames are kept for all threads together
-    if number < 2 or work < WORTH_FORKING or source.held or not can_fork():
+    if number < 2 or work < WORTH_FORKING or source.held or not can_fork() or _takes_turns(mask):
         return number
     share_places()
     return Forked(number, begun=_made_all_that_is_shared)
+
+
+def _takes_turns(mask: NDArray[np.bool_] | None) -> bool:
+    """Whether memory is scarce behind a mask, so that frames in doubt wait for all others (`core.room`)."""
+    from maskreg.core.fine import have_pattern
+    from maskreg.core.pyramid import MaskPyramid
+
+    return mask is not None and (MaskPyramid(mask).scattered or have_pattern(mask, mask))
 
 
 def _made_all_that_is_shared(registration: Registration) -> bool:

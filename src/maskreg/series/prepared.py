@@ -56,7 +56,12 @@ class Prepared:
         """Yield the rows of `frames`; what depends on reference and mask is computed once, first."""
         register = SeriesRegistrar(self) if isinstance(workers, Cluster) else self.registrar()
         return register_frames(
-            self.source, frames, register, reference_frame=self.reference.frame, workers=workers
+            self.source,
+            frames,
+            register,
+            mask=self.mask,
+            reference_frame=self.reference.frame,
+            workers=workers,
         )
 
     def registrar(self) -> Callable[[NDArray[Any]], Registration]:

@@ -21,8 +21,7 @@ def with_progress(rows: Iterable[Row], *, total: int, done: int, wanted: bool) -
     except ImportError:
         return rows
 
-
-    class Bar(tqdm):  # type: ignore[misc,type-arg]
+    class Bar(tqdm):  # type: ignore[misc]
         monitor_interval = 0  # a thread of tqdm's, beside which no process could be forked
 
     bar: Iterable[Row] = Bar(rows, total=total, initial=done, unit=" frames", dynamic_ncols=True)

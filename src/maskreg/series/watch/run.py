@@ -285,6 +285,7 @@ class _Session:
                 as_corrected(source, series.by),
                 range(len(source)),
                 registrar,
+                mask=series.mask,
                 reference_frame=_position(series.reference.source, source),
                 workers=self._workers,
             )
