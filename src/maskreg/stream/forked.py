@@ -44,8 +44,9 @@ DEATHS = 3
 PATIENCE = 0.5
 """How long a worker that was killed is waited for, s."""
 
-STANDING_STILL = ("maskreg-signals",)
-"""Threads that hold no lock while this process is forked: they wait."""
+STANDING_STILL = ("maskreg-signals", "maskreg_")
+"""Names of threads, or how they begin, that hold no lock while this process is forked: they wait for what this
+thread gives them (the second are those of `maskreg.core.in_parallel`)."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -75,7 +76,7 @@ def can_fork() -> bool:
     if not sys.platform.startswith("linux") or threading.current_thread() is not threading.main_thread():
         return False
     others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
-    return all(thread.name in STANDING_STILL for thread in others)
+    return all(thread.name.startswith(STANDING_STILL) for thread in others)
 
 
 def forked_map(
