@@ -45,8 +45,8 @@ PATIENCE = 0.5
 """How long a worker that was killed is waited for, s."""
 
 STANDING_STILL = ("maskreg-signals", "maskreg_")
-"""Names of threads, or how they begin, that hold no lock while this process is forked: they wait for what this
-thread gives them (the second are those of `maskreg.core.in_parallel`)."""
+"""Names of threads, or how they begin, that hold no lock while this process is forked: they wait for this
+thread (the second are those of `maskreg.core.in_parallel`)."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
