@@ -104,6 +104,21 @@ class RunnerContract:
         assert threading.active_count() == before
 
 
+class OtherProcessesContract(RunnerContract):
+    """What else is promised where other processes run the tasks."""
+
+    def test_an_error_that_cannot_be_sent_says_what_it_was(self):
+        class LocalError(Exception):
+            def __init__(self, one, two):
+                super().__init__(f"{one} and {two}")
+
+        def fail(item):
+            raise LocalError("this", "that")
+
+        with pytest.raises(Exception, match="this and that"):
+            list(self.map(fail, range(3)))
+
+
 class TestSerial(RunnerContract):
     workers = 1
     in_flight = 1
@@ -141,7 +156,7 @@ needs_fork = pytest.mark.skipif(not can_fork(), reason="this system does not for
 
 
 @needs_fork
-class TestForked(RunnerContract):
+class TestForked(OtherProcessesContract):
     workers = Forked(2)
     in_flight = 5
 
@@ -217,17 +232,6 @@ class TestForked(RunnerContract):
         assert len(workers) == 2
         until(lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
 
-    def test_an_error_that_cannot_be_sent_says_what_it_was(self):
-        class LocalError(Exception):
-            def __init__(self, one, two):
-                super().__init__(f"{one} and {two}")
-
-        def fail(item):
-            raise LocalError("this", "that")
-
-        with pytest.raises(Exception, match="this and that"):
-            list(self.map(fail, range(3)))
-
 
 @needs_fork
 class TestForkedInBatches(TestForked):
@@ -255,7 +259,7 @@ def cluster(tmp_path_factory):
         yield Cluster(client)
 
 
-class TestCluster(RunnerContract):
+class TestCluster(OtherProcessesContract):
     in_flight = 5
 
     @pytest.fixture(autouse=True)
@@ -304,17 +308,6 @@ class TestCluster(RunnerContract):
             until(lambda: not any(cluster.client.has_what().values()))
         finally:
             gc.enable()
-
-    def test_an_error_that_cannot_be_sent_says_what_it_was(self):
-        class LocalError(Exception):
-            def __init__(self, one, two):
-                super().__init__(f"{one} and {two}")
-
-        def fail(item):
-            raise LocalError("this", "that")
-
-        with pytest.raises(Exception, match="this and that"):
-            list(self.map(fail, range(3)))
 
     def test_a_worker_that_fails_the_functions_check_is_named_with_the_reason(self):
         class Checked:

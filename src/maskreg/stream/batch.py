@@ -7,12 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from maskreg.errors import InputError
+
 
 @dataclass(frozen=True)
 class Raised:
     """What a task raised, to be raised in its place."""
 
     error: BaseException
+
+
+def ensure_a_batch(in_flight: int | None, batch: int) -> None:
+    """Raise `InputError` where not even one batch may be under way."""
+    if in_flight is not None and in_flight < batch:
+        raise InputError(f"in_flight is {in_flight}; it must be at least a batch, {batch}")
 
 
 def results_of(function: Callable[[Any], Any], batch: Sequence[Any]) -> list[Any]:

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from maskreg.errors import ClusterError, InputError, InputTypeError
-from maskreg.stream.batch import Raised
+from maskreg.errors import ClusterError, InputTypeError
+from maskreg.stream.batch import Raised, ensure_a_batch
 from maskreg.stream.on_worker import Package, Report, UnfitError, report, run_batch, run_kept
 from maskreg.stream.versions import difference, processor, versions
 
@@ -95,8 +95,7 @@ class Cluster:
         batch: int = 1,
     ) -> Generator[Result, None, None]:
         """Yield ``function(item)`` for every item, in order; see `maskreg.stream.ordered_map`."""
-        if in_flight is not None and in_flight < batch:
-            raise InputError(f"in_flight is {in_flight}; it must be at least a batch, {batch}")
+        ensure_a_batch(in_flight, batch)
         with self.session(function) as session:
             for results in session.batches(items, in_flight=in_flight, batch=batch):
                 for result in results:

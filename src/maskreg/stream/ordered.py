@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from typing import Any, TypeVar
 
 from maskreg.errors import InputError
+from maskreg.stream.batch import ensure_a_batch
 from maskreg.stream.cluster import Cluster
 from maskreg.stream.forked import Forked, forked_map
 from maskreg.stream.serial import serial_map
@@ -65,9 +66,8 @@ def ordered_map(
     if isinstance(workers, Cluster):
         return workers.map(function, items, in_flight=in_flight, batch=batch)
     if isinstance(workers, Forked):
+        ensure_a_batch(in_flight, batch)
         in_flight = AHEAD * batch * workers.workers if in_flight is None else in_flight
-        if in_flight < batch:
-            raise InputError(f"in_flight is {in_flight}; it must be at least a batch, {batch}")
         return forked_map(function, items, forked=workers, in_flight=in_flight, batch=batch)
     if workers is None:
         workers = available_cores()
