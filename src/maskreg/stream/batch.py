@@ -9,6 +9,10 @@ from typing import Any
 
 from maskreg.errors import InputError
 
+AHEAD = 4
+"""Batches under way for each worker unless told: one that takes longer, or is done again, must not stop the
+others."""
+
 
 @dataclass(frozen=True)
 class Raised:

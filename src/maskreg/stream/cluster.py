@@ -23,7 +23,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from maskreg.errors import ClusterError, InputTypeError
-from maskreg.stream.batch import Raised, ensure_a_batch
+from maskreg.stream.batch import AHEAD, Raised, ensure_a_batch
 from maskreg.stream.on_worker import Package, Report, UnfitError, report, run_batch, run_kept
 from maskreg.stream.versions import difference, processor, versions
 
@@ -35,11 +35,8 @@ Result = TypeVar("Result")
 TIMEOUT = 600.0
 """How long the work may wait for workers, s."""
 
-AHEAD = 4
-"""Batches under way for each thread of the workers: one that is done again must not stop the others."""
-
 KEPT_AHEAD = 2
-"""The same where results are large and stay on the workers."""
+"""Tasks under way for each thread of the workers where results are large and stay there."""
 
 TICK = 1.0
 """How often workers are counted, s."""

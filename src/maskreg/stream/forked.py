@@ -32,8 +32,8 @@ from maskreg.stream.batch import Raised, results_of
 
 log = logging.getLogger(__name__)
 
-AHEAD = 2
-"""Batches a worker has at once."""
+HELD = 2
+"""Batches a worker has at once: the next is there when it is done with the last."""
 
 AT_HOME = 16
 """Most items that are done here first."""
@@ -197,7 +197,7 @@ class _Crew:
     def _free(self) -> _Worker | None:
         """Return the worker with the fewest batches, if it may have another."""
         least = min(self._workers, key=lambda worker: len(worker.batches))
-        return least if len(least.batches) < AHEAD else None
+        return least if len(least.batches) < HELD else None
 
     def _received(self) -> Iterator[tuple[int, list[Any]]]:
         """Wait for workers, and yield the numbers of batches with their results."""

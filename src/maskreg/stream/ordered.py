@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from typing import Any, TypeVar
 
 from maskreg.errors import InputError
-from maskreg.stream.batch import ensure_a_batch
+from maskreg.stream.batch import AHEAD, ensure_a_batch
 from maskreg.stream.cluster import Cluster
 from maskreg.stream.forked import Forked, forked_map
 from maskreg.stream.serial import serial_map
@@ -21,9 +21,6 @@ Workers = int | Cluster | None
 
 Runner = Workers | Forked
 """Who runs them: these (one thread: the calling one), or processes."""
-
-AHEAD = 4
-"""Batches taken for each forked process: one that takes longer must not stop the others."""
 
 
 def ordered_map(
