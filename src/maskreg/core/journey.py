@@ -39,6 +39,9 @@ SURE = 3.0
 WIDE = 1.0
 """A place whose sigma is longer than this in any direction, px, is not ok: 2 px off would be no surprise."""
 
+DIGITS = range(1, 7)
+"""So many decimal places of a significance and its line are told, the fewest by which they differ."""
+
 ONE_PIXEL = 0.8
 """A match of which one pixel makes this part is none: it says where one hot pixel meets another."""
 
@@ -231,13 +234,15 @@ def _chance_alone(levels: list[LevelMap], choice: Choice, ndim: int) -> Registra
     """Return the registration of a place that chance may have made."""
     level = most_significant(levels, choice.winner.shift)
     significance = level.near(choice.winner.shift)
-    failed = Registration.failed(Status.WEAK, ndim, _not_significant(significance, level.line))
+    failed = Registration.failed(Status.WEAK, ndim, not_significant(significance, level.line))
     rival = None if choice.rival is None else Rival(nearest_lag(choice.rival.shift), choice.gap)
     return replace(failed, significance=significance, rival=rival)
 
 
-def _not_significant(significance: float, line: float) -> str:
-    return f"significance {significance:.1f}, chance reaches {line:.1f}"
+def not_significant(significance: float, line: float) -> str:
+    """Return both, with as many digits as tell them apart."""
+    places = next((n for n in DIGITS if f"{significance:.{n}f}" != f"{line:.{n}f}"), DIGITS[-1])
+    return f"significance {significance:.{places}f}, chance reaches {line:.{places}f}"
 
 
 def decide(
@@ -290,7 +295,7 @@ def judge(
 ) -> tuple[Status, str]:
     """Return the status of a place and what is particular to it."""
     if not significance >= line:
-        return Status.WEAK, _not_significant(significance, line)
+        return Status.WEAK, not_significant(significance, line)
     if not winner.refined:
         return Status.WEAK, "noise hides where in a broad peak the place is"
     if winner.fixed:

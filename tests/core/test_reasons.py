@@ -1,0 +1,33 @@
+"""A reason never contradicts the status it stands beside."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maskreg.core.journey import not_significant
+
+
+@given(st.floats(0.01, 100), st.floats(1e-6, 10))
+def test_a_significance_below_its_line_reads_so(significance, below):
+    line = significance + below
+    words = not_significant(significance, line).replace(",", "").split()
+    told, chance = words[1], words[-1]
+    assert float(told) <= float(chance)
+    if below > 2e-6:
+        assert float(told) < float(chance)
+
+
+@pytest.mark.parametrize(
+    ("significance", "line", "told"),
+    [
+        (5.2, 6.5, "significance 5.2, chance reaches 6.5"),
+        (5.66, 5.74, "significance 5.66, chance reaches 5.74"),
+        (5.7141, 5.7143, "significance 5.7141, chance reaches 5.7143"),
+        (np.nan, 5.7, "significance nan, chance reaches 5.7"),
+    ],
+)
+def test_it_is_told_in_as_few_digits_as_that_takes(significance, line, told):
+    assert not_significant(significance, line) == told
