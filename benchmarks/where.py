@@ -5,7 +5,8 @@
 Processor time of one thread, the median of all frames; a step's time includes that of the steps indented
 below it. Touching is a compiled loop that adds up the frame's uint16. At the end: what two workers
 gain in `align`, which reads the frames from a file, and two threads in a `Registrar`, beside their gain on a
-loop that only computes; both know of the detector what `align` reads off the first frames.
+loop that only computes and on one that only reads; both know of the detector what `align` reads off the
+first frames.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def main() -> None:
     print_table(["step", "ms", "touches"], rows)
     enough, not_enough = registrar.looks
     print(f"first look enough for {enough} of {enough + not_enough} frames")
-    _print_scaling(scan, frames, args.threads)
+    _print_scaling(scan, frames, args.threads, touch)
 
 
 def _watched(register: Callable[[Any], Any], frames: Sequence[Any]) -> dict[str, float]:
@@ -117,8 +118,8 @@ def _timed(function: Callable[..., Any], spent: dict[str, float], name: str) -> 
     return timed
 
 
-def _print_scaling(scan: Any, frames: list[Any], threads: int) -> None:
-    """Print what several threads gain in `align`, in a `Registrar` and in a loop that only computes."""
+def _print_scaling(scan: Any, frames: list[Any], threads: int, touch: Callable[[Any], int]) -> None:
+    """Print what several threads gain in `align`, in a `Registrar` and in loops that only compute or read."""
     import numpy as np
 
     from maskreg import Registrar
@@ -136,10 +137,12 @@ def _print_scaling(scan: Any, frames: list[Any], threads: int) -> None:
             series = prepare(source, scan.mask, "first", Options())
             registrar = Registrar(frames[0], scan.mask, scan.mask, **asdict(series.look.options))
             shown = [frames[1 + k % (len(frames) - 1)] for k in range(TURN)]
+            rows = np.concatenate(frames)
             maps = {
                 "align": lambda n: series.rows(range(TURN), workers=n),
                 "Registrar": lambda n: ordered_map(registrar, shown, workers=n),
                 "a loop that only computes": lambda n: ordered_map(compute, [4_000_000] * TURN, workers=n),
+                "a loop that only reads": lambda n: ordered_map(touch, [rows] * TURN, workers=n),
             }
             found: dict[str, list[Any]] = {name: [] for name in maps}
             for _ in range(5):
