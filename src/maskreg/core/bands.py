@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from maskreg.core.pyramid import LevelImage, halved
+from maskreg.core.spectrum_kernels import sum_within_2d
 
 NOISE_KNOWN = 0.02
 """The noise of single pixels is known to this part: of less structure than that it may be the error."""
@@ -76,7 +77,7 @@ def _sum_within(image: LevelImage) -> tuple[int, float]:
     if image.mask.ndim == 3:
         from maskreg.core.volume_kernels import sum_within_3d as sum_within
     elif image.mask.ndim == 2:
-        from maskreg.core.spectrum_kernels import sum_within_2d as sum_within
+        sum_within = sum_within_2d
     else:
         return plain_sum_within(image)
     count, within = sum_within(image.pixels, image.mask)

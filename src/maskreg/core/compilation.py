@@ -1,4 +1,4 @@
-"""Set the compiler up, and say so when kernels are compiled, once after each installation."""
+"""Set the compiler's run time up, and say so when kernels are compiled, once after each installation."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from numba.core import event
 from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +38,11 @@ _teller: _Teller | None = None
 def tell_of_compilation() -> None:
     """Log a line when the first kernel is compiled in this process, and none if all are in the cache.
 
-    Also let the compiler load what it needs before its first kernel, cached or not: with the import, not
-    within the first registration.
+    Also let the compiler's run time be there, which machine code from the cache calls; the compiler itself is
+    set up when it is needed.
     """
     global _teller
     if _teller is None:
         _teller = _Teller()
         event.register(COMPILES, _teller)
-        cpu_target.typing_context.refresh()
-        cpu_target.target_context.refresh()
+        rtsys.initialize(cpu_target.target_context)

@@ -1,18 +1,20 @@
 """Loops that are compiled once, kept beside the package, and loaded in the next process.
 
-The compiler keeps a function's machine code together with the intermediate code from which other functions
-could be compiled that call it. To read that takes two thirds of the time of loading, and our kernels are
-called from Python alone; so it is left out. What kernels share is written into each of them.
+The compiler keeps a function's machine code together with all from which other functions could be compiled
+that call it, and makes that anew when it loads one: five sixths of the time of loading. Our kernels are
+called from Python alone; so what is kept is machine code, and loading hands it to the linker. What kernels
+share is written into each of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-import llvmlite.binding
-from numba import njit
+from llvmlite.binding.object_file import ObjectFileRef
+from numba import _dynfunc, njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.compiler import compile_result
 
 from maskreg.core.compilation import tell_of_compilation
 
@@ -47,29 +49,67 @@ def inlined(function: Callable[..., Any]) -> Any:
     return njit(inline="always", **_OPTIONS)(function)
 
 
+class _Lean(NamedTuple):
+    """What is kept of a compiled function: what is needed to call it."""
+
+    machine_code: bytes
+    description: Any
+    environment: Any
+    signature: Any
+
+
 class _LeanResult(CompileResultCacheImpl):  # type: ignore[misc]
-    """Keeps of a compiled function what is needed to call it."""
+    """Keeps machine code, and loads it."""
 
     def reduce(self, cres: Any) -> tuple[Any, ...]:
-        """Return what is kept: as the compiler does, but for code that only other functions need."""
+        """Return what is kept of a compiled function."""
         whole: tuple[Any, ...] = super().reduce(cres)
         try:
-            return _lean(whole)
-        except (AttributeError, TypeError, ValueError):
+            (_, _, (machine_code, _)), description, environment, signature, *_ = whole
+        except (TypeError, ValueError):
             return whole  # another version keeps it in another form: as it is, then
+        return _Lean(machine_code, description, environment, signature)
+
+    def rebuild(self, target_context: Any, payload: tuple[Any, ...]) -> Any:
+        """Return a compiled function of which that was kept."""
+        if isinstance(payload, _Lean):
+            return _loaded(target_context, payload)
+        target_context.refresh()
+        return super().rebuild(target_context, payload)
 
 
-def _lean(whole: tuple[Any, ...]) -> tuple[Any, ...]:
-    library, description, environment, signature, object_mode, lifted, _, *rest = whole
-    name, kind, (machine_code, _) = library
-    # what is declared here tells the compiler that the machine code has it
-    declared = f'define void @"{description.llvm_cpython_wrapper_name}"() {{ ret void }}'
-    needed = llvmlite.binding.parse_assembly(declared).as_bitcode()
-    lean = name, kind, (machine_code, needed)
-    return lean, description, environment, signature, object_mode, lifted, "", *rest
+def _loaded(target: Any, kept: _Lean) -> Any:
+    """Hand machine code to the linker, and return the function in it, ready to be called."""
+    machine_code, description, environment, signature = kept
+    codegen = target.codegen()
+    engine = codegen._engine._ee
+    engine.add_object_file(ObjectFileRef.from_data(machine_code))
+    address = engine.get_function_address(description.llvm_cpython_wrapper_name)
+    codegen.set_env(target.get_env_name(description), environment)
+    module, name = description.lookup_module(), description.qualname.rpartition(".")[2]
+    return compile_result(
+        target_context=target,
+        typing_context=target.typing_context,
+        entry_point=_dynfunc.make_function(module, name, "", address, environment, ()),
+        fndesc=description,
+        environment=environment,
+        signature=signature,
+        objectmode=False,
+    )
 
 
 class _LeanCache(FunctionCache):  # type: ignore[misc]
     """The cache of a kernel."""
 
     _impl_class = _LeanResult
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the kernel for a signature if it is kept, else None.
+
+        The compiler is set up only if it is needed, which takes longer than to load all kernels of a pair.
+        """
+        with self._guard_against_spurious_io_errors():
+            found = self._load_overload(sig, target_context)
+            if found is not None:
+                return found
+        return super().load_overload(sig, target_context)

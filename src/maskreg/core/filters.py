@@ -8,6 +8,8 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from maskreg.core.filter_kernels import filtered_rows, filtered_slices
+
 
 def filtered(
     values: NDArray[np.float32], taps: NDArray[Any], axis: int, *, nearest: bool = False
@@ -23,8 +25,6 @@ def filtered(
     nearest : bool
         Beyond the border stands its last pixel; default zeros.
     """
-    from maskreg.core.filter_kernels import filtered_rows, filtered_slices
-
     shape = values.shape
     inner = int(np.prod(shape[axis + 1 :]))
     stacked = np.ascontiguousarray(values).reshape(-1, shape[axis], inner)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.filter_kernels import looked_up
 from maskreg.core.filters import gaussian
 from maskreg.core.prepared import Prepared
 from maskreg.core.sample import sampled_rows
@@ -70,8 +71,6 @@ class NoiseCurve:
 
     def map(self, image: Prepared, b: int = 1) -> NDArray[np.float32]:
         """Return the variance of the noise of each pixel of a level; zero where ignored."""
-        from maskreg.core.filter_kernels import looked_up
-
         level = image.level(b)
         local = _local_mean(level.pixels, level.mask, LOCAL_PX / b)
         at = np.linspace(self.brightness[0], self.brightness[-1], TABLE)

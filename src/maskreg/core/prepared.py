@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.prepare_kernels import counted_sums_2d, stabilised_halves_2d
+from maskreg.core.prepare_kernels import (
+    counted_sums_2d,
+    packed_counts_2d,
+    stabilised_2d,
+    stabilised_halves_2d,
+)
 from maskreg.core.pyramid import ImagePyramid, LevelImage, MaskPyramid, halved
 from maskreg.core.room import Room
 from maskreg.core.sample import sampled_rows
@@ -87,8 +92,6 @@ class Prepared:
     @cached_property
     def pixels(self) -> NDArray[np.float32]:
         """Stabilised, mean off, zero where ignored; of counts made when first needed."""
-        from maskreg.core.prepare_kernels import stabilised_2d
-
         assert self._terms is not None
         return np.asarray(stabilised_2d(self.raw, *self.masks.region.runs, *self._terms))
 
@@ -109,8 +112,6 @@ class Prepared:
         """
         if self._terms is None:
             return None
-        from maskreg.core.prepare_kernels import packed_counts_2d
-
         numbers, steps, sums = packed_counts_2d(self.raw, *self.masks.region.runs, *self._terms)
         return numbers, steps, sums
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from maskreg.core.interpolate import lagrange_taps
+from maskreg.core.spectrum_kernels import power_in_rings, weighed
 
 RINGS = (8, 128)
 """The fewest and the most rings of frequencies that are told apart."""
@@ -76,8 +77,6 @@ class LowPass:
 
     def weigh(self, coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the cosine transform of an image times the filter."""
-        from maskreg.core.spectrum_kernels import weighed
-
         *others, along = cosine_frequencies(coefficients.shape)
         *gains, gain = (kept_half_way(f).astype(np.float32) for f in (*others, along))
         across = np.ones(1, np.float32)
@@ -305,8 +304,6 @@ def _ring_power(
     White noise of variance v has power v. Of the frequencies along the last axis, `every` (k, n) takes each
     n-th from number k on.
     """
-    from maskreg.core.spectrum_kernels import power_in_rings
-
     first, step = every
     *others, along = cosine_frequencies(coefficients.shape)
     rows, along = coefficients.reshape(-1, along.size)[:, first::step], along[first::step]
