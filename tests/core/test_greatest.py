@@ -368,6 +368,68 @@ def test_the_likeliest_lags_are_the_same_whether_the_overlap_or_a_good_lag_is_kn
             assert all(truth[tuple(lag)] > truth[best] - 1e-2 for lag in found.tolist())
 
 
+@pytest.mark.parametrize("close", [0, 1_000_000])
+def test_squares_that_are_summed_leave_the_best_lag_as_those_that_are_transformed_do(
+    monkeypatch: pytest.MonkeyPatch, close: int
+) -> None:
+    monkeypatch.setattr(likeliest, "CLOSE_LAGS", close)
+    transforms = []
+    each_band = all_sums.AllSums.each_band
+
+    def spy(sums: all_sums.AllSums, *arguments: object) -> None:
+        transforms.append(sums)
+        each_band(sums, *arguments)
+
+    monkeypatch.setattr(all_sums.AllSums, "each_band", spy)
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        a, b = (
+            CentredImage.of(x.deviations, x.mask & (rng.random(x.mask.shape) < 0.8))
+            for x in pair(seed, (50, 60), (55, 48))
+        )
+        truth = of_all_lags(a, b, 0.3)
+        best = max(truth, key=truth.__getitem__)
+        possible = likeliest.lags_of_enough_overlap(a, b, 0.3)
+        found = likeliest.likeliest_lags(a, b, possible, lambda _, value=truth[best] * 0.9: value, 16)
+        assert found is not None
+        assert best in map(tuple, found.tolist())
+        assert all(truth[tuple(lag)] > truth[best] - 1e-2 for lag in found.tolist())
+    assert len(transforms) == (6 if close else 12)
+
+
+@pytest.mark.parametrize("first", [(-3, -7), (0, 0), (11, -30), (-60, 20), (49, 59)])
+def test_squares_of_lags_close_together_are_wrong_by_less_than_is_said(first: tuple[int, int]) -> None:
+    for seed in range(3):
+        a, b = pair(seed, (50, 60), (55, 48))
+        out = np.full((5, 8), np.nan)
+        race_kernels.squares_near_2d(a.unit, b.mask, first, out)
+        for (i, j), value in np.ndenumerate(out):
+            here, there = overlap_slices(a.mask.shape, b.mask.shape, (first[0] + i, first[1] + j))
+            truth = np.square(a.unit_double[here])[b.mask[there]].sum()
+            assert abs(value - truth) <= likeliest.SUMMED / 4
+
+
+def test_every_row_that_is_looked_up_is_wanted() -> None:
+    rng = np.random.default_rng(19)
+    for rows, others in ((30, 22), (18, 40)):
+        holes = np.zeros((3, 4), int)
+        holes[:, :2] = np.sort(rng.integers(0, others + 1, (3, 2)))
+        for first, end in ((-9, 14), (3, 4), (-60, -35)):
+            wanted = race_kernels.wanted_rows_2d(rows, others, holes, first, end)
+            edges = np.concatenate([[0, others], holes[:, :2].ravel()])
+            met = np.clip(np.add.outer(edges, np.arange(first, end)), 0, rows)
+            np.testing.assert_array_equal(np.flatnonzero(wanted), np.unique([0, rows, *met.ravel()]))
+
+
+def test_bands_are_equal_parts_that_two_threads_share_evenly() -> None:
+    for count, nbytes in ((1, 8), (217, 750_000), (1025, 2**25), (3, 2**30)):
+        bands = lag_sums._bands(count, nbytes)
+        assert [k for band in bands for k in range(count)[band]] == list(range(count))
+        sizes = {band.stop - band.start for band in bands}
+        assert max(sizes) - min(sizes) <= 1
+        assert len(bands) in (2 * -(-nbytes // (2 * lag_sums.BAND_BYTES)), count)
+
+
 def test_lags_that_may_be_the_greatest_are_counted_and_marked() -> None:
     rng = np.random.default_rng(17)
     n, ceilings = rng.random((2, 40, 50), np.float32)

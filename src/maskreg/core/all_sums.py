@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from maskreg.core.centred import CentredImage
 from maskreg.core.enough_overlap import error_of_overlap, window_of
 from maskreg.core.kept import Kept
 from maskreg.core.lag_sums import SINGLE, Columns, lag_sums, rounding
+from maskreg.core.once import once
 
 A, AA, A_MASK, B, BB, B_MASK = range(6)
 """Images that meet in the sums: reference, its square and mask, and moving's."""
@@ -50,12 +50,12 @@ class AllSums:
     overlap: NDArray[Any] | None = None
     room: list[tuple[int, int]] | None = None
 
-    @cached_property
+    @once
     def window(self) -> tuple[int, ...]:
         """Lengths of the transforms."""
         return window_of(self.reference, self.moving, self.room or self.spans)
 
-    @cached_property
+    @once
     def shape(self) -> tuple[int, ...]:
         """Number of lags along each axis."""
         return tuple(end - first for first, end in self.spans)

@@ -205,15 +205,13 @@ def pair_products_2d(reference, moving, pairs):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def block_bounds_2d(of_reference, of_moving, errors, single):  # type: ignore[no-untyped-def]
+def block_bounds_2d(of_masks, of_reference, of_moving, errors, single):  # type: ignore[no-untyped-def]
     """Return what the sums over core and shell say of each block of lags.
 
     Parameters
     ----------
-    of_reference : (6, rows, cols) ndarray of float32
-        See `maskreg.core.lag_blocks.OF_REFERENCE`.
-    of_moving : (3, rows, cols) ndarray of float32
-        See `maskreg.core.lag_blocks.OF_MOVING`.
+    of_masks, of_reference, of_moving : (3, rows, cols) ndarray of float32
+        See `OF_MASKS`, `OF_REFERENCE` and `OF_MOVING` of `maskreg.core.lag_blocks`.
     errors : (9,) ndarray of float64
         By how much they may be wrong.
     single : float
@@ -228,21 +226,21 @@ def block_bounds_2d(of_reference, of_moving, errors, single):  # type: ignore[no
     root : (rows, cols) ndarray of float64
         Least square root of the product of both energies; 0 = unknown.
     """
-    shape = of_reference.shape[1:]
+    shape = of_masks.shape[1:]
     n_least, n_most, means, root = np.empty(shape), np.empty(shape), np.empty(shape), np.empty(shape)
     for i in range(shape[0]):
         for j in range(shape[1]):
-            n_a = max(np.ceil(of_reference[0, i, j] - errors[0]), 0.0)
-            n_b = max(np.ceil(of_reference[2, i, j] - errors[2]), 0.0)
-            more = np.floor(max(of_reference[1, i, j], 0.0) + errors[1])
-            most = np.floor(of_reference[0, i, j] + errors[0]) + more
-            slack_a = max(of_reference[5, i, j], 0.0) + errors[5] + errors[3]
+            n_a = max(np.ceil(of_masks[0, i, j] - errors[0]), 0.0)
+            n_b = max(np.ceil(of_masks[2, i, j] - errors[2]), 0.0)
+            more = np.floor(max(of_masks[1, i, j], 0.0) + errors[1])
+            most = np.floor(of_masks[0, i, j] + errors[0]) + more
+            slack_a = max(of_reference[2, i, j], 0.0) + errors[5] + errors[3]
             slack_b = max(of_moving[2, i, j], 0.0) + errors[8] + errors[6]
-            greatest_a = abs(of_reference[3, i, j]) + errors[3]
+            greatest_a = abs(of_reference[0, i, j]) + errors[3]
             greatest_b = abs(of_moving[0, i, j]) + errors[6]
-            energy_a = of_reference[4, i, j] - errors[4] - single - greatest_a**2 / max(n_a, 1.0)
+            energy_a = of_reference[1, i, j] - errors[4] - single - greatest_a**2 / max(n_a, 1.0)
             energy_b = of_moving[1, i, j] - errors[7] - single - greatest_b**2 / max(n_b, 1.0)
-            low_a, high_a = of_reference[3, i, j] - slack_a, of_reference[3, i, j] + slack_a
+            low_a, high_a = of_reference[0, i, j] - slack_a, of_reference[0, i, j] + slack_a
             low_b, high_b = of_moving[0, i, j] - slack_b, of_moving[0, i, j] + slack_b
             lowest = min(min(low_a * low_b, low_a * high_b), min(high_a * low_b, high_a * high_b))
             n_least[i, j], n_most[i, j] = n_a, most

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.kept import Kept
+from maskreg.core.once import once
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class CentredImage:
         energy = deviation_energy(flat, valid, scale, mean)
         return cls(values, mask, scale, mean, energy, *kept)
 
-    @cached_property
+    @once
     def unit(self) -> NDArray[np.float32]:
         """The deviations in single precision, zero where ignored, scaled so that their squares sum to 1."""
         return self._unit(np.float32)
 
-    @cached_property
+    @once
     def unit_double(self) -> NDArray[np.float64]:
         """`unit` in double precision."""
         return self._unit(np.float64)
@@ -84,14 +84,14 @@ class CentredImage:
         """Return `unit` or `unit_double`."""
         return self.unit if dtype == np.float32 else self.unit_double
 
-    @cached_property
+    @once
     def square_norm(self) -> float:
         """Root of the sum of the fourth powers of `unit`."""
         from maskreg.core.bound_kernels import fourth_powers
 
         return math.sqrt(fourth_powers(self.unit.reshape(-1)))
 
-    @cached_property
+    @once
     def deviations(self) -> NDArray[np.float64]:
         """The deviations, zero where ignored."""
         out = np.zeros(self.mask.shape)

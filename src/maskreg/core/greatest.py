@@ -216,7 +216,7 @@ def _by_cumulated_sums(
 
     None if more than `MOST_DIRECT` are left, or to look for them would take long.
     """
-    from maskreg.core.race_kernels import cumulated_2d, holes_2d, race_2d
+    from maskreg.core.race_kernels import cumulated_2d, holes_2d, race_2d, wanted_rows_2d
 
     if len(lags) <= FEW_LAGS:
         return lags
@@ -228,15 +228,13 @@ def _by_cumulated_sums(
     if len(lags) * (len(holes[0]) + len(holes[1])) > MOST_LOOKED_UP:
         return None
     low, high = int(lags[:, 0].min()), int(lags[:, 0].max()) + 1
-    wanted = (
-        _wanted_rows(reference, moving, holes[1], (low, high)),
-        _wanted_rows(moving, reference, holes[0], (1 - high, 1 - low)),
-    )
     tables: list[tuple[NDArray[Any], ...]] = [()] * 2
 
     def cumulate(k: int) -> None:
-        image = race.images[k]
-        tables[k] = *cumulated_2d(image.unit, image.mask, wanted[k]), holes[k]
+        image, other = race.images[k], race.images[1 - k]
+        first, end = ((low, high), (1 - high, 1 - low))[k]
+        wanted = wanted_rows_2d(len(image.mask), len(other.mask), holes[1 - k], first, end)
+        tables[k] = *cumulated_2d(image.unit, image.mask, wanted), holes[k]
 
     in_parallel(cumulate, 2)
     best = np.zeros(-(-len(lags) // RACED_AT_ONCE))
@@ -257,17 +255,3 @@ def _by_cumulated_sums(
     in_parallel(look_up, len(best))
     left = lags[possible >= max(best.max(), race.best) - EQUAL]
     return left if len(left) <= MOST_DIRECT else None
-
-
-def _wanted_rows(
-    image: CentredImage, other: CentredImage, holes: NDArray[Any], lags: tuple[int, int]
-) -> NDArray[np.bool_]:
-    """Return which rows of cumulated sums the other image's borders and ignored pixels meet."""
-    rows = image.mask.shape[0]
-    edges = np.unique(np.concatenate([[0, other.mask.shape[0]], holes[:, 0], holes[:, 1]]))
-    change = np.zeros(rows + 2, int)
-    np.add.at(change, np.clip(edges + lags[0], 0, rows), 1)
-    np.add.at(change, np.clip(edges + lags[1] - 1, 0, rows) + 1, -1)
-    wanted = np.cumsum(change)[: rows + 1] > 0
-    wanted[[0, rows]] = True
-    return np.asarray(wanted)

@@ -15,6 +15,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from maskreg.core.centred import CentredImage
+from maskreg.core.in_parallel import in_parallel
 from maskreg.core.lag_sums import SINGLE, rounding
 from maskreg.core.plan import window_length
 
@@ -24,16 +25,20 @@ SMALL_BLOCK, BLOCK = 8, 16
 SMALL_BLOCKS = 64
 """on the longest axis."""
 
-COUNT, CORE, SHELL, SUM, SQUARE, SIZE = range(6)
-"""What is known of each block, see `mask_blocks_2d` and `block_sums_2d` of `maskreg.core.bound_kernels`."""
+COUNT, CORE, SHELL = range(3)
+"""What is known of a mask in each block, see `maskreg.core.bound_kernels.mask_blocks_2d`."""
 
-OF_REFERENCE = np.array(
-    [(COUNT, CORE), (COUNT, SHELL), (CORE, COUNT), (SUM, CORE), (SQUARE, CORE), (SIZE, SHELL)]
-)
-"""What of reference meets what of moving's mask in each sum."""
+SUM, SQUARE, SIZE = range(3)
+"""What is known of the pixels in each block, see `maskreg.core.bound_kernels.block_sums_2d`."""
 
-OF_MOVING = np.array([(CORE, SUM), (CORE, SQUARE), (SHELL, SIZE)])
-"""What of reference's mask meets what of moving."""
+OF_MASKS = np.array([(COUNT, CORE), (COUNT, SHELL), (CORE, COUNT)])
+"""What of reference's mask meets what of moving's in each sum."""
+
+OF_REFERENCE = np.array([(SUM, CORE), (SQUARE, CORE), (SIZE, SHELL)])
+"""What of reference's pixels meets what of moving's mask."""
+
+OF_MOVING = np.ascontiguousarray(OF_REFERENCE[:, ::-1])
+"""What of reference's mask meets what of moving's pixels."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ def _bounds(
     found = _sums(reference, moving, size, spans)
     if found is None:  # scattered masks leave no block whole
         return None
-    *sums, errors, first = found
+    sums, errors, first = found
     n_least, n_most, means, root = block_bounds_2d(*sums, errors, 2 * SINGLE)
     if isinstance(least, float):
         most = float(n_least.max()), float(n_most.max())
@@ -151,13 +156,11 @@ def _bounds(
 
 def _sums(
     reference: CentredImage, moving: CentredImage, size: int, spans: list[tuple[int, int]] | None
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64], list[int]] | None:
-    """Return the sums of both kinds at every block of lags, their greatest errors, and the first block.
+) -> tuple[list[NDArray[np.float32]], NDArray[np.float64], list[int]] | None:
+    """Return the sums of the three kinds at every block of lags, their greatest errors, and the first block.
 
     None where a mask leaves no block and its neighbours whole.
     """
-    from maskreg.core.bound_kernels import block_sums_2d
-
     # a block of nothing surrounds each image
     shapes = [[-(-n // size) + 2 for n in image.mask.shape] for image in (reference, moving)]
     sides = list(zip(*shapes, strict=True))
@@ -168,17 +171,56 @@ def _sums(
     window = tuple(
         window_length(p, q, max(-low, high)) for (p, q), low, high in zip(sides, first, end, strict=True)
     )
-    # reference is moved so that the first lag comes first
-    offset, cut = tuple(-lag for lag in first), tuple(slice(e - f) for f, e in zip(first, end, strict=True))
-    a = _blocks_of_reference(reference, size, offset, window)
-    under_mask = None if a is None else _sums_of_reference(a, moving, size, offset, window)
-    if a is None or under_mask is None:
+    grid = _Grid(size, window, tuple(first), tuple(end))
+    masks = _Masks.of(reference, moving, grid)
+    if masks is None:
         return None
-    of_reference, errors = under_mask
-    b = _Blocks.of(block_sums_2d(moving.unit, size, (0, 0), window))
-    of_moving, more = _sums_of_pairs(a, b, OF_MOVING - np.array((0, SUM)), window)
-    of_reference, of_moving = (np.ascontiguousarray(x[:, *cut]) for x in (of_reference, of_moving))
-    return of_reference, of_moving, np.concatenate([errors, more]), first
+    found = [masks.sums, masks.sums, masks.sums]
+
+    def sum_of(k: int) -> None:
+        found[k + 1] = (_of_reference, _of_moving)[k](reference, moving, masks, grid)
+
+    in_parallel(sum_of, 2)
+    return [sums for sums, _ in found], np.concatenate([errors for _, errors in found]), first
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The blocks, and how they are transformed.
+
+    Attributes
+    ----------
+    size : int
+        Pixels per block and axis.
+    window : (int, int)
+        Lengths of the transforms.
+    first, end : (int, int)
+        The first block of lags along each axis, and the one after the last.
+    """
+
+    size: int
+    window: tuple[int, ...]
+    first: tuple[int, ...]
+    end: tuple[int, ...]
+
+    @property
+    def offset(self) -> tuple[int, ...]:
+        """By how much reference is moved, so that the first lag comes first."""
+        return tuple(-lag for lag in self.first)
+
+    def sums(self, reference: _Blocks, moving: _Blocks, pairs: NDArray[np.intp]) -> _Sums:
+        """Return the sums of pairs at every block of lags, and their greatest errors."""
+        from maskreg.core.bound_kernels import pair_products_2d
+
+        products = pair_products_2d(reference.spectra, moving.spectra, pairs)
+        errors = reference.norms[pairs[:, 0]] * moving.norms[pairs[:, 1]] * rounding(self.window)
+        sums = scipy.fft.irfft2(products, self.window, overwrite_x=True, workers=1)
+        rows, columns = (slice(end - first) for first, end in zip(self.first, self.end, strict=True))
+        return np.ascontiguousarray(sums[:, rows, columns]), errors
+
+
+_Sums = tuple[NDArray[np.float32], NDArray[np.float64]]
+"""(3, m, n), and of each of the three the greatest error."""
 
 
 @dataclass(frozen=True)
@@ -202,53 +244,63 @@ class _Blocks:
     @classmethod
     def of(cls, parts: NDArray[np.float32]) -> _Blocks:
         norms = np.sqrt(np.einsum("kij,kij->k", parts, parts)).astype(float)
-        return cls(scipy.fft.rfft2(parts), norms)
+        # more threads would take longer to begin than a transform takes
+        return cls(scipy.fft.rfft2(parts, workers=1), norms)
 
 
-def _blocks_of_reference(
-    reference: CentredImage, size: int, offset: tuple[int, ...], window: tuple[int, ...]
-) -> _Blocks | None:
-    """Return all six parts, or None where the mask leaves no block whole.
+@dataclass(frozen=True)
+class _Masks:
+    """Blocks of both masks, and the sums of `OF_MASKS`."""
 
-    Reference's mask reaches over later blocks as the lag grows, moving's over earlier ones.
-    """
-    from maskreg.core.bound_kernels import block_sums_2d, mask_blocks_2d
+    reference: _Blocks
+    moving: _Blocks
+    sums: _Sums
 
-    name, key = f"blocks of {size}", (offset, window)
-    found: _Blocks | None = reference.kept.find(name, key)
-    if found is None:
-        of_mask = mask_blocks_2d(reference.mask, size, True, offset, window)
-        if not of_mask[CORE].any():
-            return None
-        of_pixels = block_sums_2d(reference.unit, size, offset, window)
-        found = _Blocks.of(np.concatenate([of_mask, of_pixels]))
-        reference.kept.put(name, key, found)
-    return found
+    @property
+    def nbytes(self) -> int:
+        return self.reference.nbytes + self.moving.nbytes + sum(x.nbytes for x in self.sums)
 
+    @classmethod
+    def of(cls, reference: CentredImage, moving: CentredImage, grid: _Grid) -> _Masks | None:
+        """Return what is kept or made of the masks; None where one of them leaves no block whole.
 
-def _sums_of_reference(
-    reference: _Blocks, moving: CentredImage, size: int, offset: tuple[int, ...], window: tuple[int, ...]
-) -> tuple[NDArray[np.float32], NDArray[np.float64]] | None:
-    """Return the sums of `OF_REFERENCE` and their errors, or None where the mask leaves no block whole."""
-    from maskreg.core.bound_kernels import mask_blocks_2d
+        Reference's mask reaches over later blocks as the lag grows, moving's over earlier ones.
+        """
+        from maskreg.core.bound_kernels import mask_blocks_2d
 
-    name, key = f"sums of blocks of {size}", (offset, window)
-    found: tuple[NDArray[np.float32], NDArray[np.float64]] | None = moving.kept.find(name, key)
-    if found is None:
-        of_mask = mask_blocks_2d(moving.mask, size, False, (0, 0), window)
-        if not of_mask[CORE].any():
-            return None
-        found = _sums_of_pairs(reference, _Blocks.of(of_mask), OF_REFERENCE, window)
-        moving.kept.put(name, key, found)
-    return found
+        kept, name = moving.kept_of_masks, f"blocks of {grid.size}"
+        found: _Masks | None = kept.find(name, grid)
+        if found is None:
+            a = mask_blocks_2d(reference.mask, grid.size, True, grid.offset, grid.window)
+            if not a[CORE].any():
+                return None
+            b = mask_blocks_2d(moving.mask, grid.size, False, (0, 0), grid.window)
+            if not b[CORE].any():
+                return None
+            both = _Blocks.of(a), _Blocks.of(b)
+            found = cls(*both, grid.sums(*both, OF_MASKS))
+            kept.put(name, grid, found)
+        return found
 
 
-def _sums_of_pairs(
-    reference: _Blocks, moving: _Blocks, pairs: NDArray[np.intp], window: tuple[int, ...]
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Return the sums at every lag, and their greatest errors."""
-    from maskreg.core.bound_kernels import pair_products_2d
+def _of_reference(reference: CentredImage, moving: CentredImage, masks: _Masks, grid: _Grid) -> _Sums:
+    """Return the sums of `OF_REFERENCE`."""
+    from maskreg.core.bound_kernels import block_sums_2d
 
-    products = pair_products_2d(reference.spectra, moving.spectra, pairs)
-    errors = reference.norms[pairs[:, 0]] * moving.norms[pairs[:, 1]] * rounding(window)
-    return scipy.fft.irfft2(products, window, overwrite_x=True), errors
+    name = f"blocks of {grid.size}"
+
+    def blocks() -> _Blocks:
+        return _Blocks.of(block_sums_2d(reference.unit, grid.size, grid.offset, grid.window))
+
+    def sums() -> _Sums:
+        return grid.sums(reference.kept.get(name, grid, blocks), masks.moving, OF_REFERENCE)
+
+    return moving.kept.get(f"sums of {name}", grid, sums)
+
+
+def _of_moving(_: CentredImage, moving: CentredImage, masks: _Masks, grid: _Grid) -> _Sums:
+    """Return the sums of `OF_MOVING`."""
+    from maskreg.core.bound_kernels import block_sums_2d
+
+    blocks = _Blocks.of(block_sums_2d(moving.unit, grid.size, (0, 0), grid.window))
+    return grid.sums(masks.reference, blocks, OF_MOVING)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from maskreg.core.in_parallel import in_parallel
 from maskreg.core.kept import Kept
+from maskreg.core.once import once
 from maskreg.core.spectra import transform
 
 SINGLE = float(np.finfo(np.float32).eps)
 """Distance of single-precision numbers at 1, twice the greatest rounding."""
 
 BAND_BYTES = 2**19
-"""So many bytes are transformed at once, which stay in the cache, and leave threads bands enough to share."""
+"""At most so many bytes are transformed at once: they stay in the cache."""
 
 
 def rounding(window: Sequence[int]) -> float:
@@ -85,7 +86,7 @@ class Columns(Sequence[NDArray[Any]]):
         """Transform the rows, which all columns need."""
         self._rows  # noqa: B018  # kept from now on
 
-    @cached_property
+    @once
     def _rows(self) -> NDArray[Any]:
         if len(self.window) != 2:
             return transform(self.make(), self.window)
@@ -95,8 +96,14 @@ class Columns(Sequence[NDArray[Any]]):
 def column_bands(window: tuple[int, ...], dtype: Any) -> list[slice]:
     """Return which columns of a transform are made at once."""
     width = window[1] // 2 + 1
-    band = max(1, BAND_BYTES // (window[0] * 2 * np.dtype(dtype).itemsize))
-    return [slice(k, min(width, k + band)) for k in range(0, width, band)]
+    return _bands(width, width * window[0] * 2 * np.dtype(dtype).itemsize)
+
+
+def _bands(count: int, nbytes: int) -> list[slice]:
+    """Return equal parts of so many rows or columns, of so many bytes in all; two threads share them."""
+    parts = min(count, 2 * math.ceil(nbytes / (2 * BAND_BYTES)))
+    ends = [count * k // parts for k in range(parts + 1)]
+    return [slice(*both) for both in pairwise(ends)]
 
 
 def lag_sums(
@@ -136,11 +143,11 @@ def lag_sums(
         return
     kept = _columns_at_lags(images, pairs, window, spans[0], dtype)
     parts = _stretches(spans[1], window[1])
-    count, width = kept.shape[1:]
-    band = max(1, BAND_BYTES // (width * len(pairs) * kept.itemsize))
+    count = kept.shape[1]
+    bands = _bands(count, kept.nbytes)
 
     def transform_rows(k: int) -> None:
-        rows = slice(k * band, min(count, (k + 1) * band))
+        rows = bands[k]
         out = np.empty((len(pairs), rows.stop - rows.start, spans[1][1] - spans[1][0]), dtype)
         for to, spectra in zip(out, kept, strict=True):
             found = scipy.fft.irfft(spectra[rows], window[1])
@@ -148,7 +155,7 @@ def lag_sums(
                 to[:, here] = found[:, there]
         use(rows, out)
 
-    in_parallel(transform_rows, -(-count // band))
+    in_parallel(transform_rows, len(bands))
 
 
 def _columns_at_lags(

@@ -4,12 +4,14 @@
    (`maskreg.core.least_energy`), say what no lag's coefficient exceeds.
 2. The lag of the greatest sum of products is summed directly. Lags whose ceiling does not reach its
    coefficient are out.
-3. The sums of squares are transformed for what is left. Near the peak the transforms are shorter; where no
-   lag is out they cost no more than they would have at first.
+3. The sums of squares are taken for what is left: directly for few lags close together, by transforms
+   otherwise. Near the peak these are shorter; where no lag is out they cost no more than they would have at
+   first.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,13 +22,21 @@ from numpy.typing import NDArray
 from maskreg.core.all_sums import SUM_A, SUM_AA, SUM_AB, SUM_B, SUM_BB, AllSums, N
 from maskreg.core.centred import CentredImage
 from maskreg.core.enough_overlap import enough_overlap
+from maskreg.core.in_parallel import in_parallel
 from maskreg.core.least_energy import least_energies
 
 NEAR = (1 / 8, 1 / 4, 1 / 2)
 """Transforms for lags near zero have room for this part of all: few sizes, so that the mask's are kept."""
 
+SUMMED = 2**-16
+"""By how much a sum of squares may be wrong that is taken directly: so many roundings in single precision as
+`maskreg.core.race_kernels.CHAIN`, and twice that."""
+
 FEW_LAGS = 2
-"""So many lags are summed directly sooner than squares are transformed."""
+"""So many lags are summed directly sooner than squares are."""
+
+CLOSE_LAGS = 256
+"""Squares of so many lags close together are summed sooner than they are transformed."""
 
 
 @dataclass(frozen=True)
@@ -141,12 +151,19 @@ def _by_squares(
     six = {which: cut(which) for which in maps}
     n, low, high = near.empty(), near.empty(), near.empty()
     missing = [which for which in (SUM_AA, SUM_BB) if which not in maps]
+    if n.size <= CLOSE_LAGS and len(spans) == 2:
+        six.update(_summed_squares(near, missing))
+        errors[missing] = SUMMED
+        missing = []
 
     def take(rows: slice, some: tuple[NDArray[Any], ...]) -> None:
         here = {which: values[rows] for which, values in six.items()} | dict(zip(missing, some, strict=True))
         ncc_bounds_2d(tuple(here[which] for which in range(6)), errors, n[rows], low[rows], high[rows])
 
-    near.each_band(take, missing)
+    if missing:
+        near.each_band(take, missing)
+    else:
+        take(slice(None), ())
     error = float(errors[N])
     found = np.empty((most, 2), np.intp)
     lowest, highest = possible.least_overlap
@@ -154,6 +171,22 @@ def _by_squares(
     if count < 0:
         return None
     return np.array([_lag(near, int(i * n.shape[1] + j)) for i, j in found[:count]]).reshape(count, -1)
+
+
+def _summed_squares(near: AllSums, missing: list[int]) -> dict[int, NDArray[np.float32]]:
+    """Return the sums of squares of two axes that are missing, each lag's summed directly."""
+    from maskreg.core.race_kernels import squares_near_2d
+
+    (top, bottom), (left, right) = near.spans
+    a, b = near.reference, near.moving
+    width = 4 * math.ceil((right - left) / 4)
+    # moving meets reference at the negative lags, in descending order
+    sides = {SUM_AA: (a.unit, b.mask, (top, left)), SUM_BB: (b.unit, a.mask, (1 - bottom, 1 - left - width))}
+    found = {which: np.empty((bottom - top, width)) for which in missing}
+    in_parallel(lambda k: squares_near_2d(*sides[missing[k]], found[missing[k]]), len(missing))
+    if SUM_BB in found:
+        found[SUM_BB] = found[SUM_BB][::-1, ::-1]
+    return {which: values[:, : right - left].astype(np.float32) for which, values in found.items()}
 
 
 def _room(spans: list[tuple[int, int]], every: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -4,9 +4,11 @@
 kernel                plain twin
 ====================  =========================================================
 `times_conjugate_2d`  product of `maskreg.core.spectra.cross`
+`wanted_rows_2d`      `tests/core/test_greatest.py`
 `race_2d`             `maskreg.core.overlap.plain_overlap_sums`
 `ncc_bounds_2d`       `maskreg.core.overlap.plain_overlap_sums`
 `likeliest_2d`        `maskreg.core.overlap.plain_overlap_sums`
+`squares_near_2d`     `maskreg.core.overlap.plain_overlap_sums`
 `ncc_2d`              `maskreg.core.overlap.plain_overlap_sums`
 `reject_2d`           `numpy.where`
 ====================  =========================================================
@@ -23,6 +25,9 @@ import numpy as np
 
 from maskreg.core.compiled import inlined, kernel
 
+CHAIN = 128
+"""So many squares are summed in single precision."""
+
 RUN = 32
 """Lags of one row that are looked up at once."""
 
@@ -36,6 +41,33 @@ def times_conjugate_2d(a, b):  # type: ignore[no-untyped-def]
         for j in range(x.size):
             z[j] = x[j] * np.conj(y[j])
     return out
+
+
+@kernel
+def wanted_rows_2d(rows, other_rows, holes, first, end):  # type: ignore[no-untyped-def]
+    """Return which rows of cumulated sums the other image's borders and ignored pixels meet.
+
+    Parameters
+    ----------
+    rows, other_rows : int
+        Of the image and the other one.
+    holes : (n, 4) ndarray of int
+        Of the other, see `holes_2d`.
+    first, end : int
+        Rows of the lags; pixel x meets the other image's pixel x - lag.
+
+    Returns
+    -------
+    (rows + 1,) ndarray of bool
+    """
+    change = np.zeros(rows + 2, np.intp)
+    for k in range(-1, holes.shape[0]):
+        for edge in (0, other_rows) if k < 0 else (holes[k, 0], holes[k, 1]):
+            change[min(max(edge + first, 0), rows)] += 1
+            change[min(max(edge + end - 1, 0), rows) + 1] -= 1
+    wanted = np.cumsum(change)[: rows + 1] > 0
+    wanted[0] = wanted[rows] = True
+    return wanted
 
 
 @kernel
@@ -363,3 +395,56 @@ def reject_2d(ncc, root, overlap, faint, enough):  # type: ignore[no-untyped-def
         to, spread, n = ncc[i], root[i], overlap[i]
         for j in range(to.size):
             to[j] = to[j] if (spread[j] > faint) & (n[j] >= enough) else zero
+
+
+@kernel
+def squares_near_2d(pixels, mask, first, out):  # type: ignore[no-untyped-def]
+    """Fill `out` with the sum of the squares of pixels under the other image's mask, for lags close together.
+
+    Rows are laid end to end, with as many pixels of no weight between them as lags need: a lag is one
+    distance along all of them. Some hundreds of pixels at a time stay in the cache for all lags.
+
+    Parameters
+    ----------
+    pixels : (rows, cols) ndarray of float32
+        Zero where ignored. Pixel x meets the other image's pixel x - lag.
+    mask : ndarray of bool
+    first : (int, int)
+        The first lag.
+    out : (m, 4 n) ndarray of float64
+        The lags that follow it.
+    """
+    rows, cols = pixels.shape
+    down, across = out.shape
+    # of the other image what pixels meet at the last lag, at [0, 0], and so on to the first
+    top, left = -(first[0] + down - 1), -(first[1] + across - 1)
+    stride = cols + across - 1
+    squares = np.zeros(rows * stride, np.float32)
+    for i in range(rows):
+        row, to = pixels[i], squares[i * stride : i * stride + cols]
+        for j in range(cols):
+            to[j] = row[j] * row[j]
+    weights = np.zeros((rows + down - 1) * stride + across, np.float32)
+    j0, j1 = max(0, -left), max(0, min(stride, mask.shape[1] - left))
+    for i in range(max(0, -top), min(rows + down - 1, mask.shape[0] - top)):
+        if j0 < j1:
+            valid, to = mask[top + i, left + j0 : left + j1], weights[i * stride + j0 : i * stride + j1]
+            for j in range(to.size):
+                to[j] = valid[j]
+    out[:] = 0.0
+    for begin in range(0, squares.size, CHAIN):
+        x = squares[begin : begin + CHAIN]
+        for r in range(down):
+            start = begin + (down - 1 - r) * stride
+            for c in range(0, across, 4):
+                w = weights[start + across - 4 - c : start + across - c + x.size]
+                p = q = u = v = np.float32(0)
+                for j in range(x.size):
+                    p += x[j] * w[j + 3]
+                    q += x[j] * w[j + 2]
+                    u += x[j] * w[j + 1]
+                    v += x[j] * w[j]
+                out[r, c] += p
+                out[r, c + 1] += q
+                out[r, c + 2] += u
+                out[r, c + 3] += v
