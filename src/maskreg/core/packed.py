@@ -17,6 +17,9 @@ from maskreg.core.runs import Region
 
 LARGEST = 32767
 
+LANES = 16
+"""So many pixels of a row are worked on at once; what is left over costs a pass as much as ten times that."""
+
 
 @dataclass(frozen=True)
 class Packed:
@@ -24,8 +27,9 @@ class Packed:
 
     Attributes
     ----------
-    numbers : (4, rows, columns) ndarray of int16
-        Pixels, low-passed image, gradient along rows and columns; zero where not valid.
+    numbers : (4, rows, lanes) ndarray of int16
+        Pixels, low-passed image, gradient along rows and columns; zero where not valid, and behind the last
+        column as far as whole `LANES` reach.
     steps : (4, rows) ndarray of float64
         By what each is multiplied.
     sums : (9,) ndarray of float64
@@ -54,6 +58,7 @@ def plain_packed(
     greatest = np.abs(fields).max(axis=2, initial=0)
     steps = np.where(greatest > 0, greatest / LARGEST, 1.0)
     numbers = np.rint(fields / steps[..., None]).astype(np.int16)
+    numbers = np.pad(numbers, [(0, 0), (0, 0), (0, -pixels.shape[1] % LANES)])
     r, h, *g = numbers * steps[..., None]
     sums = [np.count_nonzero(region.mask), r.sum(), h.sum(), (r * r).sum(), (h * r).sum()]
     sums += [one.sum() for one in g] + [(one * r).sum() for one in g]

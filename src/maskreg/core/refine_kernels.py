@@ -10,8 +10,9 @@ kernel                        plain twin
 ============================  ==========================================
 
 A pass waits for memory. So the template's fields are read as 16-bit numbers (`maskreg.core.packed`), and no
-mask is read at all: the loops go over runs of common pixels. Sums of the template alone are those over all
-its pixels less those over the ones that are not common: few, mostly.
+mask is read at all: runs of common pixels give each pixel of a row a weight, one or none. A row is one loop
+over whole lanes; from run to run, the ends of the loops took as long as they did. Sums of the template alone
+are those over all its pixels less those over the ones that are not common: few, mostly.
 """
 
 from __future__ import annotations
@@ -21,20 +22,27 @@ import numpy as np
 from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.compiled import inlined, kernel
 from maskreg.core.kernels import _interpolate_row, _taps
+from maskreg.core.packed import LANES
 
 tell_of_compilation()
 
 
 FEW_RUNS = 12
-"""Where a row and its counterpart have more runs, pixels are weighted: a run costs as much as ten pixels."""
+"""Where a row and its counterpart have more runs, what is not common is told by the weights as well."""
 
 
 @inlined
-def _add_own(numbers, steps, i, start, stop, sign, sums):  # type: ignore[no-untyped-def]
-    """Add to `sums` what the template's own pixels of one run give, times a sign."""
-    f0, f1, f2, f3 = numbers[0, i], numbers[1, i], numbers[2, i], numbers[3, i]
+def _add_own(numbers, i, start, stop, sums):  # type: ignore[no-untyped-def]
+    """Add to nine `sums` what the template's own pixels of one run give, in whole numbers."""
+    # of slices: their indices are known not to be negative, so that they are read at once
+    f0, f1, f2, f3 = (
+        numbers[0, i, start:stop],
+        numbers[1, i, start:stop],
+        numbers[2, i, start:stop],
+        numbers[3, i, start:stop],
+    )
     s0 = s1 = s2 = s3 = k00 = k01 = k02 = k03 = np.int64(0)
-    for j in range(start, stop):
+    for j in range(f0.size):
         a, b, y, x = np.int32(f0[j]), np.int32(f1[j]), np.int32(f2[j]), np.int32(f3[j])
         s0 += a
         s1 += b
@@ -44,25 +52,31 @@ def _add_own(numbers, steps, i, start, stop, sign, sums):  # type: ignore[no-unt
         k01 += a * b
         k02 += a * y
         k03 += a * x
-    r, h, gy, gx = sign * steps[0, i], sign * steps[1, i], sign * steps[2, i], sign * steps[3, i]
-    sums[0] += sign * (stop - start)
-    sums[1] += r * s0
-    sums[2] += h * s1
-    sums[3] += r * steps[0, i] * k00
-    sums[4] += r * steps[1, i] * k01
-    sums[5] += gy * s2
-    sums[6] += gx * s3
-    sums[7] += gy * steps[0, i] * k02
-    sums[8] += gx * steps[0, i] * k03
+    _add(sums, (stop - start, s0, s1, k00, k01, s2, s3, k02, k03))
+
+
+@inlined
+def _own_scales(steps, i):  # type: ignore[no-untyped-def]
+    """Return by what the sums of `_add_own` are multiplied."""
+    r, h, y, x = steps[0, i], steps[1, i], steps[2, i], steps[3, i]
+    return 1.0, r, h, r * r, r * h, y, x, y * r, x * r
+
+
+@inlined
+def _add(row, sums):  # type: ignore[no-untyped-def]
+    """Add some sums to the first of a row's."""
+    for k in range(len(sums)):
+        row[k] += sums[k]
 
 
 @kernel
 def packed_2d(pixels, gradient, smooth, first, edges):  # type: ignore[no-untyped-def]
     """Return what `maskreg.core.packed.Packed` holds, for the pixels of the runs."""
     height, width = pixels.shape
-    numbers = np.zeros((4, height, width), np.int16)
+    numbers = np.zeros((4, height, -(-width // LANES) * LANES), np.int16)
     steps = np.ones((4, height))
     sums = np.zeros(9)
+    own = np.zeros(9, np.int64)
     for i in range(height):
         fields = (pixels[i], smooth[i], gradient[0, i], gradient[1, i])
         for k in range(4):
@@ -78,37 +92,13 @@ def packed_2d(pixels, gradient, smooth, first, edges):  # type: ignore[no-untype
             for run in range(first[i], first[i + 1]):
                 for j in range(edges[run, 0], edges[run, 1]):
                     out[j] = np.int16(np.rint(field[j] * scale))
+        own[:] = 0
         for run in range(first[i], first[i + 1]):
-            _add_own(numbers, steps, i, edges[run, 0], edges[run, 1], 1.0, sums)
+            _add_own(numbers, i, edges[run, 0], edges[run, 1], own)
+        scales = _own_scales(steps, i)
+        for k in range(9):
+            sums[k] += scales[k] * own[k]
     return numbers, steps, sums
-
-
-@inlined
-def _add(row, sums):  # type: ignore[no-untyped-def]
-    """Add some sums to the first of a row's."""
-    for k in range(len(sums)):
-        row[k] += sums[k]
-
-
-@inlined
-def _add_common(ring, order, weights, numbers, i, a, b, x0, row):  # type: ignore[no-untyped-def]
-    """Add one run's sums of u, u^2 and the products of u with the four fields."""
-    c, d = a - x0, b - x0
-    p, q, r = ring[order[0], c:d], ring[order[1], c:d], ring[order[2], c:d]
-    s, t, z = ring[order[3], c:d], ring[order[4], c:d], ring[order[5], c:d]
-    w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
-    f0, f1, f2, f3 = numbers[0, i, a:b], numbers[1, i, a:b], numbers[2, i, a:b], numbers[3, i, a:b]
-    zero = np.float32(0)
-    su, uu, k0, k1, k2, k3 = zero, zero, zero, zero, zero, zero
-    for j in range(b - a):
-        u = w0 * p[j] + w1 * q[j] + w2 * r[j] + w3 * s[j] + w4 * t[j] + w5 * z[j]
-        su += u
-        uu += u * u
-        k0 += u * np.float32(f0[j])
-        k1 += u * np.float32(f1[j])
-        k2 += u * np.float32(f2[j])
-        k3 += u * np.float32(f3[j])
-    _add(row, (su, uu, k0, k1, k2, k3))
 
 
 @inlined
@@ -130,74 +120,40 @@ def _interpolate_row_and_slope(row, first, weights, slopes, out, out_slope):  # 
 
 
 @inlined
-def _add_common_and_slopes(ring, slope_ring, order, weights, slopes, numbers, i, a, b, x0, row):  # type: ignore[no-untyped-def]
-    """Add what `_add_common` does, and the sums of the slopes of u and their products with the gradient."""
-    c, d = a - x0, b - x0
-    p, q, r = ring[order[0], c:d], ring[order[1], c:d], ring[order[2], c:d]
-    s, t, z = ring[order[3], c:d], ring[order[4], c:d], ring[order[5], c:d]
-    p1, q1, r1 = slope_ring[order[0], c:d], slope_ring[order[1], c:d], slope_ring[order[2], c:d]
-    s1, t1, z1 = slope_ring[order[3], c:d], slope_ring[order[4], c:d], slope_ring[order[5], c:d]
+def _sum_row(ring, at, weights, numbers, i, common, out):  # type: ignore[no-untyped-def]
+    """Fill a row's sums of u, u^2 and the products of u with the four fields, over its common pixels."""
+    p, q, r = ring[at % 8], ring[(at + 1) % 8], ring[(at + 2) % 8]
+    s, t, z = ring[(at + 3) % 8], ring[(at + 4) % 8], ring[(at + 5) % 8]
     w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
-    v0, v1, v2, v3, v4, v5 = slopes[0], slopes[1], slopes[2], slopes[3], slopes[4], slopes[5]
-    f0, f1, f2, f3 = numbers[0, i, a:b], numbers[1, i, a:b], numbers[2, i, a:b], numbers[3, i, a:b]
+    f0, f1, f2, f3 = numbers[0, i], numbers[1, i], numbers[2, i], numbers[3, i]
     zero = np.float32(0)
     su, uu, k0, k1, k2, k3 = zero, zero, zero, zero, zero, zero
-    y0, x1, yy, xy, yx, xx = zero, zero, zero, zero, zero, zero
-    for j in range(b - a):
-        e0, e1, e2, e3, e4, e5 = p[j], q[j], r[j], s[j], t[j], z[j]
-        u = w0 * e0 + w1 * e1 + w2 * e2 + w3 * e3 + w4 * e4 + w5 * e5
-        y = v0 * e0 + v1 * e1 + v2 * e2 + v3 * e3 + v4 * e4 + v5 * e5
-        x = w0 * p1[j] + w1 * q1[j] + w2 * r1[j] + w3 * s1[j] + w4 * t1[j] + w5 * z1[j]
-        gy, gx = np.float32(f2[j]), np.float32(f3[j])
+    for j in range(common.size):
+        u = common[j] * (w0 * p[j] + w1 * q[j] + w2 * r[j] + w3 * s[j] + w4 * t[j] + w5 * z[j])
         su += u
         uu += u * u
         k0 += u * np.float32(f0[j])
         k1 += u * np.float32(f1[j])
-        k2 += u * gy
-        k3 += u * gx
-        y0 += y
-        x1 += x
-        yy += gy * y
-        yx += gy * x
-        xy += gx * y
-        xx += gx * x
-    _add(row, (su, uu, k0, k1, k2, k3, y0, x1, yy, yx, xy, xx))
-
-
-@inlined
-def _add_first(ring, order, weights, numbers, i, a, b, x0, row):  # type: ignore[no-untyped-def]
-    """Add what `_add_common` does of u alone, and of u times the gradient's first component."""
-    c, d = a - x0, b - x0
-    p, q, r = ring[order[0], c:d], ring[order[1], c:d], ring[order[2], c:d]
-    s, t, z = ring[order[3], c:d], ring[order[4], c:d], ring[order[5], c:d]
-    w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
-    f2 = numbers[2, i, a:b]
-    zero = np.float32(0)
-    su, k2 = zero, zero
-    for j in range(b - a):
-        u = w0 * p[j] + w1 * q[j] + w2 * r[j] + w3 * s[j] + w4 * t[j] + w5 * z[j]
-        su += u
         k2 += u * np.float32(f2[j])
-    _add(row, (su, zero, zero, zero, k2))
+        k3 += u * np.float32(f3[j])
+    _fill(out, (su, uu, k0, k1, k2, k3))
 
 
 @inlined
-def _add_weighted(ring, slope_ring, order, weights, slopes, numbers, i, a, b, x0, common, row):  # type: ignore[no-untyped-def]
-    """Add what `_add_common_and_slopes` does for a row of many runs: each pixel has a weight, one or none."""
-    c, d = a - x0, b - x0
-    p, q, r = ring[order[0], c:d], ring[order[1], c:d], ring[order[2], c:d]
-    s, t, z = ring[order[3], c:d], ring[order[4], c:d], ring[order[5], c:d]
-    p1, q1, r1 = slope_ring[order[0], c:d], slope_ring[order[1], c:d], slope_ring[order[2], c:d]
-    s1, t1, z1 = slope_ring[order[3], c:d], slope_ring[order[4], c:d], slope_ring[order[5], c:d]
+def _sum_row_and_slopes(ring, slope_ring, at, weights, slopes, numbers, i, common, out):  # type: ignore[no-untyped-def]
+    """Fill what `_sum_row` does, and the sums of the slopes of u and their products with the gradient."""
+    p, q, r = ring[at % 8], ring[(at + 1) % 8], ring[(at + 2) % 8]
+    s, t, z = ring[(at + 3) % 8], ring[(at + 4) % 8], ring[(at + 5) % 8]
+    p1, q1, r1 = slope_ring[at % 8], slope_ring[(at + 1) % 8], slope_ring[(at + 2) % 8]
+    s1, t1, z1 = slope_ring[(at + 3) % 8], slope_ring[(at + 4) % 8], slope_ring[(at + 5) % 8]
     w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
     v0, v1, v2, v3, v4, v5 = slopes[0], slopes[1], slopes[2], slopes[3], slopes[4], slopes[5]
-    f0, f1, f2, f3 = numbers[0, i, a:b], numbers[1, i, a:b], numbers[2, i, a:b], numbers[3, i, a:b]
+    f0, f1, f2, f3 = numbers[0, i], numbers[1, i], numbers[2, i], numbers[3, i]
     zero = np.float32(0)
     su, uu, k0, k1, k2, k3 = zero, zero, zero, zero, zero, zero
     y0, x1, yy, xy, yx, xx = zero, zero, zero, zero, zero, zero
-    one = common[a:b]
-    for j in range(b - a):
-        w = one[j]
+    for j in range(common.size):
+        w = common[j]
         e0, e1, e2, e3, e4, e5 = p[j], q[j], r[j], s[j], t[j], z[j]
         u = (w0 * e0 + w1 * e1 + w2 * e2 + w3 * e3 + w4 * e4 + w5 * e5) * w
         y = (v0 * e0 + v1 * e1 + v2 * e2 + v3 * e3 + v4 * e4 + v5 * e5) * w
@@ -215,11 +171,33 @@ def _add_weighted(ring, slope_ring, order, weights, slopes, numbers, i, a, b, x0
         yx += gy * x
         xy += gx * y
         xx += gx * x
-    _add(row, (su, uu, k0, k1, k2, k3, y0, x1, yy, yx, xy, xx))
+    _fill(out, (su, uu, k0, k1, k2, k3, y0, x1, yy, yx, xy, xx))
 
 
 @inlined
-def _take_off_lost(numbers, steps, i, common, sums):  # type: ignore[no-untyped-def]
+def _sum_row_first(ring, at, weights, field, common, out):  # type: ignore[no-untyped-def]
+    """Fill what `_sum_row` does of u alone, and of u times the gradient's first component."""
+    p, q, r = ring[at % 8], ring[(at + 1) % 8], ring[(at + 2) % 8]
+    s, t, z = ring[(at + 3) % 8], ring[(at + 4) % 8], ring[(at + 5) % 8]
+    w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
+    zero = np.float32(0)
+    su, k2 = zero, zero
+    for j in range(common.size):
+        u = common[j] * (w0 * p[j] + w1 * q[j] + w2 * r[j] + w3 * s[j] + w4 * t[j] + w5 * z[j])
+        su += u
+        k2 += u * np.float32(field[j])
+    out[0], out[4] = su, k2
+
+
+@inlined
+def _fill(row, sums):  # type: ignore[no-untyped-def]
+    """Set the first of a row's sums."""
+    for k in range(len(sums)):
+        row[k] = sums[k]
+
+
+@inlined
+def _take_off_lost(numbers, scales, i, common, sums):  # type: ignore[no-untyped-def]
     """Take off `sums`, but for the number, what a row of the template gives outside of the common pixels."""
     f0, f1, f2, f3 = numbers[0, i], numbers[1, i], numbers[2, i], numbers[3, i]
     one, zero = np.float32(1), np.float32(0)
@@ -236,10 +214,17 @@ def _take_off_lost(numbers, steps, i, common, sums):  # type: ignore[no-untyped-
         k01 += a * b
         k02 += a * y
         k03 += a * x
-    r, h, gy, gx = steps[0, i], steps[1, i], steps[2, i], steps[3, i]
-    row = (r * s0, h * s1, r * r * k00, r * h * k01, gy * s2, gx * s3, gy * r * k02, gx * r * k03)
+    row = (s0, s1, k00, k01, s2, s3, k02, k03)
     for k in range(8):
-        sums[1 + k] -= row[k]
+        sums[1 + k] -= scales[1 + k] * row[k]
+
+
+@inlined
+def _rows(count, length):  # type: ignore[no-untyped-def]
+    """Return rows of zeros that begin where lines of the cache do, if the length is one of whole lines."""
+    room = np.zeros(count * length + LANES, np.float32)
+    start = (-np.int64(room.ctypes.data) % (4 * LANES)) // 4
+    return room[start : start + count * length].reshape(count, length)
 
 
 @inlined
@@ -257,32 +242,22 @@ def _moments(  # type: ignore[no-untyped-def]
     y0, y1 = max(0, -oy, iy), min(height, rows - oy - 5, rows + iy)
     x0, x1 = max(0, -ox, ix), min(width, columns - ox - 5, columns + ix)
     length = max(0, x1 - x0)
-    own = whole.copy()
+    # the last values of a row are made with those before them: whole lanes, whatever the length
+    even = length // LANES * LANES
+    own, lost = whole.copy(), np.zeros(9, np.int64)
     u = np.zeros(12)
     row = np.zeros(12, np.float32)
-    ring = np.zeros((6, length), np.float32)
-    slope_ring = np.zeros((6, length), np.float32)
-    common = np.zeros(width, np.float32)
-    order = np.zeros(6, np.int64)
+    ring, slope_ring = _rows(8, width), _rows(8, width)
+    common = _rows(1, width)[0]
     ready = y0 + oy - 1
     for i in range(height):
         inside = length > 0 and y0 <= i < y1
         near, last = 0, 0
         if inside:
-            while ready < i + oy + 5:
-                ready += 1
-                at = ready % 6
-                if with_slopes:
-                    _interpolate_row_and_slope(moving[ready], x0 + ox, wx, vx, ring[at], slope_ring[at])
-                else:
-                    _interpolate_row(moving[ready], x0 + ox, wx, ring[at])
-            for k in range(6):
-                order[k] = (i + oy + k) % 6
-            row[:] = 0
             near, last = usable_first[i - iy], usable_first[i - iy + 1]
-        many = inside and first[i + 1] - first[i] + last - near > FEW_RUNS
-        if many:
-            common[:] = 0
+        many = first[i + 1] - first[i] + last - near > FEW_RUNS
+        common[:] = 0
+        lost[:] = 0
         for run in range(first[i], first[i + 1]):
             a, b = np.int64(edges[run, 0]), np.int64(edges[run, 1])
             while near < last and usable_edges[near, 1] + ix <= a:
@@ -296,28 +271,39 @@ def _moments(  # type: ignore[no-untyped-def]
                     d = max(c, min(b, x1, usable_edges[other, 1] + ix))
                     other += 1
                 if many:
-                    own[0] -= c - a
-                    for j in range(c, d):
-                        common[j] = 1
+                    lost[0] += c - a
                 elif a < c:
-                    _add_own(numbers, steps, i, a, c, -1.0, own)
-                if many or c == d:
-                    pass
-                elif only_first:
-                    _add_first(ring, order, wy, numbers, i, c, d, x0, row)
-                elif with_slopes:
-                    _add_common_and_slopes(ring, slope_ring, order, wy, vy, numbers, i, c, d, x0, row)
-                else:
-                    _add_common(ring, order, wy, numbers, i, c, d, x0, row)
+                    _add_own(numbers, i, a, c, lost)
+                common[c:d] = 1
                 a = d
+        while inside and ready < i + oy + 5:
+            ready += 1
+            for part in range(2):
+                a, b = (x0, x0 + even) if part == 0 else (max(x0, x1 - LANES), x1)
+                if part and even == length:
+                    pass
+                elif with_slopes:
+                    _interpolate_row_and_slope(
+                        moving[ready], a + ox, wx, vx, ring[ready % 8, a:b], slope_ring[ready % 8, a:b]
+                    )
+                else:
+                    _interpolate_row(moving[ready], a + ox, wx, ring[ready % 8, a:b])
+        scales = _own_scales(steps, i)
+        for k in range(9):
+            own[k] -= scales[k] * lost[k]
         if many:
-            _take_off_lost(numbers, steps, i, common, own)
-            _add_weighted(ring, slope_ring, order, wy, vy, numbers, i, x0, x1, x0, common, row)
+            _take_off_lost(numbers, scales, i, common, own)
         if inside:
-            y, x = steps[2, i], steps[3, i]
-            scales = (1.0, 1.0, steps[0, i], steps[1, i], y, x, 1.0, 1.0, y, y, x, x)
+            if only_first:
+                _sum_row_first(ring, i + oy, wy, numbers[2, i], common, row)
+            elif with_slopes:
+                _sum_row_and_slopes(ring, slope_ring, i + oy, wy, vy, numbers, i, common, row)
+            else:
+                _sum_row(ring, i + oy, wy, numbers, i, common, row)
+            r, h, y, x = steps[0, i], steps[1, i], steps[2, i], steps[3, i]
+            by = (1.0, 1.0, r, h, y, x, 1.0, 1.0, y, y, x, x)
             for k in range(12):
-                u[k] += row[k] * scales[k]
+                u[k] += row[k] * by[k]
     n, sr, sh, rr, hr, g0, g1, gr0, gr1 = own
     of_template = (n, sr, u[0], sh, rr, u[2], u[1], hr, u[3], g0, g1, gr0, gr1, u[4], u[5])
     return np.array(of_template), u[6:]
