@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from numba.core import event
+from numba.core import entrypoints, event
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 
@@ -38,11 +38,12 @@ _teller: _Teller | None = None
 def tell_of_compilation() -> None:
     """Log a line when the first kernel is compiled in this process, and none if all are in the cache.
 
-    Also let the compiler's run time be there, which machine code from the cache calls; the compiler itself is
-    set up when it is needed.
+    Also let the compiler's run time be there, which machine code from the cache calls, and its extensions,
+    for which it would look when the first kernel is called; the compiler itself is set up when it is needed.
     """
     global _teller
     if _teller is None:
         _teller = _Teller()
         event.register(COMPILES, _teller)
         rtsys.initialize(cpu_target.target_context)
+        entrypoints.init_all()

@@ -9,6 +9,8 @@ share is written into each of them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from llvmlite.binding.object_file import ObjectFileRef
@@ -98,10 +100,23 @@ def _loaded(target: Any, kept: _Lean) -> Any:
     )
 
 
+@cache
+def _processor(codegen: Any) -> tuple[str, ...]:
+    """Return the kind of processor for which machine code is made; to ask takes as long as to load some."""
+    return tuple(codegen.magic_tuple())
+
+
 class _LeanCache(FunctionCache):  # type: ignore[misc]
     """The cache of a kernel."""
 
     _impl_class = _LeanResult
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        """Return what a kernel is kept under: its types, the processor, and a hash of what was compiled.
+
+        The names of the types: they tell as much, and are read faster.
+        """
+        return str(sig), _processor(codegen), sha256(self._py_func.__code__.co_code).hexdigest()
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the kernel for a signature if it is kept, else None.

@@ -84,7 +84,8 @@ class InterpolationError:
         products = lagged_products(self.whole, mean, self.inside, self.fields, lags)
         *slopes, value = _products_of_noise([2 * k for k in lags], self.low_pass)
         noisy = [*np.tensordot(self.kept, slopes, 1), value]
-        return np.stack([_errors(p / n - own * q) for p, q in zip(products, noisy, strict=True)])
+        errors = [_errors(p / n - own * q) for p, q in zip(products, noisy, strict=True)]
+        return np.ascontiguousarray(errors)  # else the kernel would be compiled once more
 
 
 def among_real(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -124,10 +125,11 @@ def lagged_products(
         )
         spectrum = scipy.fft.rfftn(image[around] - mean, shape)
         # the tile's first pixel stands where it does in the image around it
-        place = [(h.start - a.start, 0) for h, a in zip(here, around, strict=True)]
+        place = tuple(slice(h.start - a.start, h.stop - a.start) for h, a in zip(here, around, strict=True))
         for k, field in enumerate(fields):
-            values = np.pad(np.where(inside[here], field[here], np.float32(0)), place)
-            sums[k] += np.conj(scipy.fft.rfftn(values, shape)) * spectrum
+            values = np.zeros(shape, np.float32)
+            np.multiply(field[here], inside[here], out=values[place])
+            sums[k] += np.conj(scipy.fft.rfftn(values)) * spectrum
     found = [scipy.fft.irfftn(total, shape) for total in sums]
     near = [np.r_[0:k, -k:0] for k in lags]
     return [values[np.ix_(*near)].astype(np.float64) for values in found]

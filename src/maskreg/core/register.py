@@ -6,8 +6,11 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from maskreg.core.memory import keep_freed_memory
 from maskreg.core.registrar import Registrar
 from maskreg.registration import Registration
+
+keep_freed_memory()
 
 
 def register(
