@@ -117,8 +117,10 @@ def _halved(
     pixels: NDArray[np.float32], known: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return sums over blocks of two pixels a side, and how many are known; at far borders of fewer."""
-    ragged = [(0, n % 2) for n in pixels.shape]
-    return halved(np.pad(pixels, ragged)), halved(np.pad(known, ragged).astype(np.float32))
+    odd = [(0, n % 2) for n in pixels.shape]
+    if any(rest for _, rest in odd):
+        pixels, known = np.pad(pixels, odd), np.pad(known, odd)
+    return halved(pixels), halved(known.astype(np.float32))
 
 
 def _enlarged(coarse: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -103,10 +103,13 @@ class MaskPyramid:
         """Return how many pixels of each block of `b` per axis are valid."""
         with self._lock:
             if b not in self._counts:
-                # those of single pixels are the mask, and not kept
-                finer = self.mask.astype(np.float32) if b <= 2 else self.counts(b // 2)
-                self._counts[b] = finer if b == 1 else halved(finer)
+                self._counts[b] = halved(self.counts(b // 2)) if b > 2 else self._counts_of_pixels(b)
             return self._counts[b]
+
+    def _counts_of_pixels(self, b: int) -> NDArray[np.float32]:
+        """Return the counts of blocks of one pixel or two: as bytes, a mask of large numbers takes longer."""
+        ones = self.mask.view(np.uint8)
+        return (ones if b == 1 else plain_halved(ones)).astype(np.float32)
 
     def level(self, b: int) -> NDArray[np.bool_]:
         """Return which blocks of `b` pixels per axis are valid."""
@@ -175,7 +178,8 @@ def _block_sums(sums: dict[int, NDArray[np.float32]], b: int) -> NDArray[np.floa
 
 def eroded(mask: NDArray[np.bool_], radius: int, *, beyond: bool = False) -> NDArray[np.bool_]:
     """Return where all pixels within `radius` (a box) are valid; `beyond` the border all or none are."""
-    out = np.pad(mask, radius, constant_values=beyond)
+    out = np.full([n + 2 * radius for n in mask.shape], beyond)
+    out[tuple(slice(radius, radius + n) for n in mask.shape)] = mask
     for axis in range(mask.ndim):
         # runs of 2, 4, 8, ... valid pixels, then of all 2 radius + 1
         length = 1

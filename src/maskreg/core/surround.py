@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.pyramid import eroded
-from maskreg.core.surround_kernels import continue_pixels, forget_pixels
+from maskreg.core.surround_kernels import continue_pixels
 
 MIDDLE = 1
 """Pixels to either side that must be valid for interpolation,"""
@@ -128,7 +128,7 @@ class Continued(AbstractContextManager[NDArray[np.float32]]):
         return self._pixels
 
     def __exit__(self, *_: object) -> None:
-        forget_pixels(self._pixels.reshape(-1), self._surround.places)
+        self._pixels.reshape(-1)[self._surround.places] = 0
 
 
 def plain_continue_pixels(
@@ -150,7 +150,7 @@ def _planes(offsets: NDArray[np.float64], counted: NDArray[np.float64]) -> NDArr
     """Return by what each source is multiplied to give the value of the plane at offset 0."""
     ndim = offsets.shape[2]
     terms = np.concatenate([np.ones((*counted.shape, 1)), offsets], axis=2)
-    normal = np.einsum("ijk,ij,ijl->ikl", terms, counted, terms)
+    normal = np.swapaxes(terms * counted[..., None], 1, 2) @ terms
     normal += np.diag([0.0] + [FLAT] * ndim) * counted.sum(axis=1)[:, None, None]
     first = np.linalg.solve(normal, np.broadcast_to(np.eye(ndim + 1)[:, :1], (len(normal), ndim + 1, 1)))
-    return np.asarray(np.einsum("ijk,ij,ik->ij", terms, counted, first[..., 0]))
+    return np.asarray((terms @ first)[..., 0] * counted)

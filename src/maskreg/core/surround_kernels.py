@@ -1,10 +1,9 @@
-"""Compiled: the ignored pixels beside valid ones are continued, and forgotten again.
+"""Compiled: the ignored pixels beside valid ones are continued.
 
 ============================  ==========================================
 kernel                        plain twin
 ============================  ==========================================
 `continue_pixels`             `maskreg.core.surround.plain_continue_pixels`
-`forget_pixels`               ``flat[places] = 0``
 ============================  ==========================================
 """
 
@@ -26,10 +25,3 @@ def continue_pixels(flat, places, sources, weights):  # type: ignore[no-untyped-
         for k in range(sources.shape[1]):
             total += flat[sources[i, k]] * weights[i, k]
         flat[places[i]] = total
-
-
-@kernel
-def forget_pixels(flat, places):  # type: ignore[no-untyped-def]
-    """Set each place of an image, given as one row, to zero."""
-    for i in range(places.size):
-        flat[places[i]] = 0
