@@ -24,7 +24,12 @@ class _Teller(event.Listener):  # type: ignore[misc]
     def on_start(self, event: Any) -> None:
         dispatcher = (event.data or {}).get("dispatcher")
         module = getattr(getattr(dispatcher, "py_func", None), "__module__", "")
-        if not self._told and module.startswith("maskreg."):
+        if module.startswith("maskreg."):
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell of it, once."""
+        if not self._told:
             self._told = True
             log.info("compiling the kernels (once, about 20 s)")
 
@@ -47,3 +52,9 @@ def tell_of_compilation() -> None:
         event.register(COMPILES, _teller)
         rtsys.initialize(cpu_target.target_context)
         entrypoints.init_all()
+
+
+def tell_of_kernels() -> None:
+    """Log that line before a kernel is compiled by another process."""
+    if _teller is not None:
+        _teller.tell()

@@ -9,7 +9,7 @@ share is written into each of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -18,7 +18,8 @@ from numba import _dynfunc, njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.compiler import compile_result
 
-from maskreg.core.compilation import tell_of_compilation
+from maskreg.core.apart import done_apart
+from maskreg.core.compilation import tell_of_compilation, tell_of_kernels
 
 tell_of_compilation()
 
@@ -38,7 +39,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     """
     compiled = njit(cache=True, **_OPTIONS)(function)
     if type(getattr(compiled, "_cache", None)) is FunctionCache:  # not where the compiler is switched off
-        compiled._cache = _LeanCache(function)
+        compiled._cache = _LeanCache(function, compiled)
     return compiled
 
 
@@ -107,9 +108,17 @@ def _processor(codegen: Any) -> tuple[str, ...]:
 
 
 class _LeanCache(FunctionCache):  # type: ignore[misc]
-    """The cache of a kernel."""
+    """The cache of a kernel, which is filled by a process of its own.
+
+    The compiler keeps whatever it made: 250 MB once all kernels of a series have been compiled.
+    """
 
     _impl_class = _LeanResult
+    _apart = False
+
+    def __init__(self, function: Callable[..., Any], compiled: Any) -> None:
+        super().__init__(function)
+        self._compiled = compiled
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         """Return what a kernel is kept under: its types, the processor, and a hash of what was compiled.
@@ -119,12 +128,23 @@ class _LeanCache(FunctionCache):  # type: ignore[misc]
         return str(sig), _processor(codegen), sha256(self._py_func.__code__.co_code).hexdigest()
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the kernel for a signature if it is kept, else None.
+        """Return the kernel for a signature, compiled first if need be; None if this process must do that.
 
         The compiler is set up only if it is needed, which takes longer than to load all kernels of a pair.
         """
+        found = self._loaded(sig, target_context)
+        if found is not None:
+            return found
+        target_context.refresh()  # here, once for all processes that compile
+        if _LeanCache._apart:
+            return None
+        tell_of_kernels()
+        return self._loaded(sig, target_context) if done_apart(partial(self._fill, sig)) else None
+
+    def _loaded(self, sig: Any, target_context: Any) -> Any:
         with self._guard_against_spurious_io_errors():
-            found = self._load_overload(sig, target_context)
-            if found is not None:
-                return found
-        return super().load_overload(sig, target_context)
+            return self._load_overload(sig, target_context)
+
+    def _fill(self, sig: Any) -> None:
+        _LeanCache._apart = True
+        self._compiled.compile(sig)

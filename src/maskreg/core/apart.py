@@ -1,0 +1,75 @@
+"""Work that is done in a process of its own, for what it leaves in files: the memory it took ends with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+
+PATIENCE = 300.0
+"""Longer than so many seconds it is not waited for: a lock of another thread may have stopped it for ever."""
+
+LOOK = (0.002, 0.05)
+"""Whether it is done is looked at after so many seconds, then ever less often, up to this."""
+
+
+def done_apart(work: Callable[[], object]) -> bool:
+    """Return whether some work was done in a process that was forked from this one; on Linux.
+
+    It must need no lock but those of this thread, and write nothing but files.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    with warnings.catch_warnings():
+        # Python 3.12 and later warn of other threads
+        warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
+        try:
+            child = os.fork()
+        except OSError:  # no memory, or no more processes
+            return False
+    if not child:
+        _work_and_end(work)
+    try:
+        return _ended_well(child)
+    except BaseException:
+        _end(child)
+        raise
+
+
+def _work_and_end(work: Callable[[], object]) -> None:
+    """Do the work in the forked process and end it, whatever happens."""
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        work()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _ended_well(child: int) -> bool:
+    """Wait for a process and return whether it did its work."""
+    end, pause = time.monotonic() + PATIENCE, LOOK[0]
+    while time.monotonic() < end:
+        try:
+            ended, status = os.waitpid(child, os.WNOHANG)
+        except ChildProcessError:  # somebody else was told how it ended
+            return False
+        if ended:
+            return status == 0
+        time.sleep(pause)
+        pause = min(1.2 * pause, LOOK[1])
+    _end(child)
+    return False
+
+
+def _end(child: int) -> None:
+    with suppress(OSError):
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)

@@ -1,0 +1,75 @@
+"""Work in a process of its own leaves what it wrote, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+from maskreg.core import apart
+from maskreg.core.apart import done_apart
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux")
+
+
+def test_files_are_there_and_nothing_of_what_changed_in_memory(tmp_path):
+    changed = []
+
+    def work():
+        changed.append(1)
+        (tmp_path / "file").write_text(str(os.getpid()))
+
+    assert done_apart(work)
+    assert changed == []
+    assert int((tmp_path / "file").read_text()) != os.getpid()
+
+
+@pytest.mark.parametrize("fails", [lambda: 1 / 0, lambda: sys.exit(0), lambda: os.kill(os.getpid(), 9)])
+def test_work_that_fails_is_not_done_and_harms_nobody(fails, capfd):
+    assert not done_apart(fails)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_work_that_stands_still_is_ended(monkeypatch):
+    monkeypatch.setattr(apart, "PATIENCE", 0.2)
+    begin = time.monotonic()
+    assert not done_apart(lambda: time.sleep(600))
+    assert time.monotonic() - begin < 60
+
+
+def test_an_interrupt_ends_it_too(tmp_path):
+    def work():
+        (tmp_path / "pid").write_text(str(os.getpid()))
+        time.sleep(600)
+
+    def interrupt():
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        done_apart(work)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_any_thread_may_ask_for_it(tmp_path):
+    done = []
+    thread = threading.Thread(target=lambda: done.append(done_apart((tmp_path / "file").touch)))
+    thread.start()
+    thread.join()
+    assert done == [True]
+    assert (tmp_path / "file").exists()
+
+
+def test_without_room_for_another_process_it_is_not_done(monkeypatch):
+    def no_fork():
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "fork", no_fork)
+    assert not done_apart(lambda: None)
