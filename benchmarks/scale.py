@@ -1,9 +1,10 @@
-"""Dask workers beside threads on one machine, and on paper what bounds many workers.
+"""Dask workers beside the processes and threads of one machine, and on paper what bounds many workers.
 
     python -m benchmarks.scale [--frames 1500] [--size 1024] [--turns 3] [--workers 2]
 
-Threads and workers (processes of ``local:N``, one thread each) register the same files in turns, twice as
-many frames every second time: the difference is the time of frames alone, without start and preparation.
+Processes that `align` forks on Linux, threads, which it takes elsewhere, and workers (processes of
+``local:N``, one thread each) register the same files in turns, twice as many frames every second time: the
+difference is the time of frames alone, without start and preparation.
 Then the constants are measured that bound many workers, and the tables on paper computed from them.
 """
 
@@ -16,6 +17,7 @@ limit_threads(1)
 import argparse  # noqa: E402
 import logging  # noqa: E402
 import math  # noqa: E402
+import multiprocessing  # noqa: E402
 import os  # noqa: E402
 import pickle  # noqa: E402
 import tempfile  # noqa: E402
@@ -32,6 +34,7 @@ from maskreg.options import Options  # noqa: E402
 from maskreg.outputs import Record  # noqa: E402
 from maskreg.series.pipeline import MOST_FRAMES, TASK_SECONDS  # noqa: E402
 from maskreg.series.prepared import SeriesRegistrar, prepare  # noqa: E402
+from maskreg.stream import can_fork  # noqa: E402
 from maskreg.stream.connect import connected  # noqa: E402
 from maskreg.testing import ChromiumScan  # noqa: E402
 
@@ -72,30 +75,68 @@ def seconds_of(work, *arguments, **options) -> float:
     return time.perf_counter() - begin
 
 
-def compare(folder: Path, mask, args) -> tuple[float, float]:
-    """Print threads beside workers, and return the time of a frame of each, all cores together, s."""
+class Apart:
+    """A process that has no thread but its own, as `maskreg align`: only there can processes be forked."""
+
+    def __init__(self, folder: Path, mask: np.ndarray, workers: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_apart, args=(theirs, folder, mask, workers))
+        self._process.start()
+
+    def __call__(self, frames: int) -> float:
+        """Return the time in which the first frames are registered, s."""
+        self._connection.send(frames)
+        return float(self._connection.recv())
+
+    def end(self) -> None:
+        """End the process."""
+        self._connection.send(0)
+        self._process.join()
+
+
+def _apart(connection, folder: Path, mask: np.ndarray, workers: int) -> None:
+    assert can_fork()
+    with open_frames(folder) as source:
+        series = prepare(source, mask, "first", Options())
+        while frames := connection.recv():
+            connection.send(seconds_of(lambda n=frames: list(series.rows(range(n), workers=workers))))
+
+
+def compare(folder: Path, mask, args) -> None:
+    """Print processes and threads beside workers."""
     times = {}
+    forked = Apart(folder / "many", mask, args.workers)
     with connected(f"local:{args.workers}") as cluster, open_frames(folder / "many") as source:
         cluster.client.wait_for_workers(args.workers)
         series = prepare(source, mask, "first", Options())
+        ways = {
+            "processes": forked,
+            # beside the threads of a client no process can be forked
+            "threads": lambda n: seconds_of(lambda: list(series.rows(range(n), workers=args.workers))),
+            "workers": lambda n: seconds_of(lambda: list(series.rows(range(n), workers=cluster))),
+        }
         for turn in range(args.turns + 1):
-            for name, who in (("threads", args.workers), ("workers", cluster)):
+            for name, way in ways.items():
                 for kind, frames in (("few", args.frames), ("many", 2 * args.frames)):
-                    taken = seconds_of(lambda n, w: list(series.rows(range(n), workers=w)), frames, who)
+                    taken = way(frames)
                     if turn:  # the first one warms up
                         times.setdefault((name, kind), []).append(taken)
-    few, many = ({n: median(times[n, k]) for n in ("threads", "workers")} for k in ("few", "many"))
+        assert not can_fork()
+    forked.end()
+    few, many = ({n: median(times[n, k]) for n in ways} for k in ("few", "many"))
     a_frame = {name: (many[name] - few[name]) / args.frames for name in few}
     start = {name: few[name] - args.frames * a_frame[name] for name in few}
     print_table(
         [f"{args.size} squared, {args.workers}", "ms a frame", "start, s", f"{2 * args.frames} frames, s"],
         [[name, f"{1e3 * a_frame[name]:.2f}", f"{start[name]:.2f}", f"{many[name]:.2f}"] for name in few],
     )  # fmt: skip
-    print(
-        f"speed of workers over threads: {a_frame['threads'] / a_frame['workers']:.2f} without the start, "
-        f"{many['threads'] / many['workers']:.2f} with it ({2 * args.frames} frames)\n"
-    )
-    return a_frame["threads"], a_frame["workers"]
+    for name in ("processes", "threads"):
+        print(
+            f"speed of workers over {name}: {a_frame[name] / a_frame['workers']:.2f} without the start, "
+            f"{many[name] / many['workers']:.2f} with it ({2 * args.frames} frames)"
+        )
+    print()
 
 
 def constants(folder: Path, mask, args) -> dict[str, float]:
