@@ -50,7 +50,11 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
     """Return the registration of a moving image; both images have valid pixels of some variance."""
     with masked.room() as room:
         moving.room = room
-        return _registered(masked, moving, room)
+        found = _registered(masked, moving, room)
+        if room.alone:
+            moving.forget()
+            masked.side.remember()  # now, for the frames that wait for this one take memory of their own
+        return found
 
 
 def _registered(masked: MaskedSide, moving: Prepared, room: Room) -> Registration:

@@ -20,6 +20,7 @@ from maskreg.core.fine import CommonPixels, have_pattern
 from maskreg.core.gains import noise_gains, promised
 from maskreg.core.holes import Holes, find_holes
 from maskreg.core.kriging import kriged
+from maskreg.core.memory import give_back_free_memory
 from maskreg.core.noise import NoiseCurve, counting_curve, noise_curve, sample
 from maskreg.core.plan import CHEAP_PIXELS, Plan, make_plan
 from maskreg.core.prepared import Prepared
@@ -82,6 +83,7 @@ class ReferenceSide:
         self._forecasts: dict[int, Forecast] = {}
         self._templates: dict[tuple[int, float | None], Template] = {}
         self._passing: tuple[int, float | None] | None = None
+        self._forgotten: set[tuple[int, float | None]] = set()
         self._bands: dict[int, Band] = {}
         self._blocks: dict[tuple[int, float | None], Block | None] = {}
         self._rings: dict[int, Rings | None] = {}
@@ -175,31 +177,44 @@ class ReferenceSide:
         with self._lock:
             if (b, gaussian) not in self._templates:
                 level = self.image.level(b)
-                if gaussian is not None and level.pixels.size > CHEAP_PIXELS:
+                many = level.pixels.size > CHEAP_PIXELS
+                if gaussian is not None and many:
                     # such frames are rare: one template of many pixels is kept beside the best one
                     if self._passing is not None:
                         del self._templates[self._passing]
                     self._passing = b, gaussian
+                    for other in self._templates.values():
+                        other.forget()
+                if many:
+                    give_back_free_memory()
                 noise = self.noise(b) * np.float32(found.noise_scale)
                 self._templates[b, gaussian] = make_template(
                     level.pixels, level.mask, noise, low_pass, found.signal, self.whole(b)
                 )
-                if level.pixels.size > CHEAP_PIXELS:  # made again for the few other templates there are
+                if many:  # made again for the few other templates there are
                     del self._noise[b]
-                    self.whole(b).forget()
             return self._templates[b, gaussian]
 
     def forget(self, *, every: bool) -> None:
         """Let go of the template of many pixels that few frames need, or of `every` one of many pixels.
 
-        They are made again when they are needed.
+        They are made again when they are needed, or `remember` is called.
         """
         with self._lock:
             for b, gaussian in list(self._templates):
                 many = self.image.level(b).pixels.size > CHEAP_PIXELS
                 if (every and many) or (b, gaussian) == self._passing:
                     del self._templates[b, gaussian]
+                    if (b, gaussian) != self._passing:
+                        self._forgotten.add((b, gaussian))
             self._passing = None
+
+    def remember(self) -> None:
+        """Make again what most frames need of what was let go."""
+        with self._lock:
+            for b, gaussian in self._forgotten:
+                self.template(b, gaussian)
+            self._forgotten.clear()
 
     def band(self, b: int) -> Band:
         """Return the structure of the size of the pixels of level `b`, and the noise there."""

@@ -118,6 +118,11 @@ class Room:
         self.give_back()
         return True
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other frame is registered at the same time."""
+        return self._taken and self._alone
+
     def give_back(self) -> None:
         """Give free memory back to the system, if a place is taken: the C library keeps what is let go."""
         if self._taken:
@@ -127,6 +132,7 @@ class Room:
         self._rooms.enter()
         if self._scarce:
             SCARCITY.begin()
+            give_back_free_memory()
         return self
 
     def __exit__(

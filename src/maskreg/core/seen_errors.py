@@ -91,12 +91,12 @@ def seen_covariance(normal: NormalMatrices, residual: Residual) -> SeenCovarianc
     ndim = residual.moving.ndim
     look = compiled_box_sums if ndim == 2 else plain_box_sums
     sums, n, total = look(residual)
-    mean = total / max(n, 1)
-    boxes = np.stack([_windows(sums[k] - mean * sums[ndim + k]) for k in range(ndim)])
-    del sums
-    turned = normal.inverse @ boxes.reshape(ndim, -1)
+    off_mean = sums[:ndim] - total / max(n, 1) * sums[ndim:]
+    del sums  # of many pixels it is as large as all that follows
+    boxes = [_windows(one) for one in off_mean]
+    products = np.array([[np.vdot(one, other) for other in boxes] for one in boxes])
     freedom = min(_freedom(box) for box in boxes)
-    return SeenCovariance(np.asarray(turned @ turned.T / SHARED**ndim), freedom)
+    return SeenCovariance(normal.inverse @ products @ normal.inverse.T / SHARED**ndim, freedom)
 
 
 def _windows(boxes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ from maskreg.core.gains import NoiseGains, Promised, noise_gains, promised
 from maskreg.core.interpolation_error import SLOPE, InterpolationError, among_real
 from maskreg.core.local_weight import Kept, weighted
 from maskreg.core.packed import Packed, packed
+from maskreg.core.plan import CHEAP_PIXELS
 from maskreg.core.pyramid import eroded
 from maskreg.core.runs import Region
 from maskreg.core.spectrum import LowPass
@@ -105,6 +106,10 @@ class Template:
         """The fields as a pass over two axes reads them."""
         return packed(self.pixels, self.gradient, self.smooth, self.region)
 
+    def forget(self) -> None:
+        """Let go of the packed fields, which are made again when they are needed."""
+        self.__dict__.pop("packed", None)
+
 
 def make_template(
     pixels: NDArray[np.float32],
@@ -135,6 +140,8 @@ def make_template(
     if np.count_nonzero(inside) < INNER_PART * np.count_nonzero(mask):
         inside = mask  # scattered
     smooth = image_of(low_pass.weigh(whole.coefficients))
+    if smooth.size > CHEAP_PIXELS:
+        whole.forget()  # made again for the few other templates there are
     gradient, kept = weighted(_slopes(smooth), inside, noise, gains, promise)
     slope = _slopes_off_filled(whole.pixels, whole.known, inside)
     return Template(
