@@ -239,7 +239,8 @@ def _nearer(first: Mask, second: Mask, cost: Image) -> Mask:
     watershed: it saves the step across the edge, not the way to it.
     """
     rows, cols = cost.shape
-    number = np.arange(rows * cols).reshape(rows, cols)
+    # of 32 bits: older versions of SciPy take no others for a graph
+    number = np.arange(rows * cols, dtype=np.int32).reshape(rows, cols)
     begins, ends, costs = [], [], []
     for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
         here = (slice(0, rows - down), slice(max(0, -right), cols - max(0, right)))
