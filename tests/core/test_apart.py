@@ -42,6 +42,8 @@ def test_work_that_stands_still_is_ended(monkeypatch):
 
 
 def test_an_interrupt_ends_it_too(tmp_path):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs in the background ignores it
+
     def work():
         (tmp_path / "pid").write_text(str(os.getpid()))
         time.sleep(600)
@@ -52,8 +54,11 @@ def test_an_interrupt_ends_it_too(tmp_path):
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        done_apart(work)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            done_apart(work)
+    finally:
+        signal.signal(signal.SIGINT, before)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 

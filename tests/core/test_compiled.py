@@ -77,7 +77,7 @@ def test_a_kernel_is_kept_without_the_code_from_which_its_callers_could_be_compi
 
 def test_a_kernel_from_the_cache_is_loaded_without_setting_the_compiler_up(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    set_up = CALL + "import sys; print('numba.np.npyimpl' in sys.modules)"
+    set_up = HERE + CALL + "import sys; print('numba.np.npyimpl' in sys.modules)"
     found = [
         subprocess.run([sys.executable, "-c", set_up], env=environment, capture_output=True, text=True)
         for _ in range(2)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
 
 import maskreg
+from maskreg.core import seen_errors
 from maskreg.core.residual import Residual
 from maskreg.core.seen_errors import (
     FEWEST,
@@ -42,7 +44,8 @@ def test_bright_pixels_of_floats_are_noisier_and_sigma_knows(scene, dose):
 
 def test_many_equal_errors_need_no_allowance_and_few_do():
     def allowance(values):
-        freedom = _freedom(np.convolve(values, np.ones(SHARED)))
+        windows = np.convolve(values, np.ones(SHARED))
+        freedom = _freedom(float((windows**2).sum()), float((windows**4).sum()), 1)
         return float(SeenCovariance(np.eye(1), freedom).expected[0, 0])
 
     assert 1 < allowance(np.random.default_rng(1).normal(size=4000)) < 1.01
@@ -77,6 +80,19 @@ def test_a_known_covariance_never_gets_smaller_and_turns_with_the_axes(seed):
     turn = np.linalg.qr(rng.normal(size=(2, 2)))[0]
     turned = SeenCovariance(turn @ seen @ turn.T, 30.0).exceeding(turn @ known @ turn.T)
     np.testing.assert_allclose(turned, turn @ found @ turn.T, rtol=1e-9, atol=1e-12)
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=3), st.integers(1, 40), st.integers(0, 99))
+def test_windows_summed_some_at_once_are_those_summed_one_by_one(shape, at_once, seed):
+    ndim, mean = len(shape), 0.3
+    sums = np.random.default_rng(seed).normal(size=(2 * ndim, *shape))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seen_errors, "AT_ONCE", at_once)
+        found = np.concatenate(list(seen_errors._windows(sums, mean)), axis=1)
+    padded = np.pad(sums[:ndim] - mean * sums[ndim:], [(0, 0)] + [(SHARED - 1,) * 2] * ndim)
+    each = sliding_window_view(padded, (SHARED,) * ndim, axis=tuple(range(1, ndim + 1)))
+    expected = each.sum(axis=tuple(range(-ndim, 0))).reshape(ndim, -1)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 @given(

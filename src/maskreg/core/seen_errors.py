@@ -15,6 +15,7 @@ of counts, it is believed so far only as chance does not make it (`exceeding`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,9 @@ BOX = 2
 
 SHARED = 4
 """Errors are shared by the pixels of so many neighbouring boxes along each axis."""
+
+AT_ONCE = 2**16
+"""Rows of about so many windows are summed together."""
 
 FEWEST = 4.0
 """Fewer degrees of freedom than this are not told apart."""
@@ -91,24 +95,37 @@ def seen_covariance(normal: NormalMatrices, residual: Residual) -> SeenCovarianc
     ndim = residual.moving.ndim
     look = compiled_box_sums if ndim == 2 else plain_box_sums
     sums, n, total = look(residual)
-    off_mean = sums[:ndim] - total / max(n, 1) * sums[ndim:]
-    del sums  # of many pixels it is as large as all that follows
-    boxes = [_windows(one) for one in off_mean]
-    products = np.array([[np.vdot(one, other) for other in boxes] for one in boxes])
-    freedom = min(_freedom(box) for box in boxes)
+    products, fourth = np.zeros((ndim, ndim)), np.zeros(ndim)
+    for windows in _windows(sums, total / max(n, 1)):
+        products += windows @ windows.T
+        fourth += np.square(windows**2).sum(axis=1)
+    freedom = min(_freedom(*moments, ndim) for moments in zip(products.diagonal(), fourth, strict=True))
     return SeenCovariance(normal.inverse @ products @ normal.inverse.T / SHARED**ndim, freedom)
 
 
-def _windows(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sums over every window of `SHARED` neighbours along each axis, beyond the ends too."""
-    out = boxes
-    for axis in range(boxes.ndim):
-        inner = np.moveaxis(out, axis, 0)
-        sums = np.zeros((len(inner) + SHARED - 1, *inner.shape[1:]))
-        for k in reversed(range(SHARED)):
-            sums[k : k + len(inner)] += inner
-        out = np.moveaxis(sums, 0, axis)
-    return out
+def _windows(sums: NDArray[np.float64], mean: float) -> Iterator[NDArray[np.float64]]:
+    """Yield the errors of every window of `SHARED` boxes along each axis, beyond the ends too, some at once.
+
+    Of each component, (ndim, windows); what is summed has its mean taken off.
+    """
+    ndim, rows = len(sums) // 2, sums.shape[1]
+    height = max(1, AT_ONCE * rows // sums[0].size)
+    for first in range(0, rows + SHARED - 1, height):
+        begin = max(0, first - SHARED + 1)
+        here = slice(begin, first + height)
+        errors = sums[:ndim, here] - mean * sums[ndim:, here]
+        for axis in range(1, ndim + 1):
+            errors = _summed(errors, axis)
+        yield errors[:, first - begin : first - begin + height].reshape(ndim, -1)
+
+
+def _summed(boxes: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Return the sums over every `SHARED` neighbours along an axis, beyond the ends too."""
+    inner = np.moveaxis(boxes, axis, 0)
+    sums = np.zeros((len(inner) + SHARED - 1, *inner.shape[1:]))
+    for k in reversed(range(SHARED)):
+        sums[k : k + len(inner)] += inner
+    return np.moveaxis(sums, 0, axis)
 
 
 def compiled_box_sums(residual: Residual) -> BoxSums:
@@ -136,12 +153,11 @@ def plain_box_sums(residual: Residual) -> BoxSums:
     return sums, int(np.count_nonzero(common)), float(values.sum(dtype=np.float64))
 
 
-def _freedom(windows: NDArray[np.float64]) -> float:
+def _freedom(second: float, fourth: float, ndim: int) -> float:
     """Return the degrees of freedom of a variance that is the sum of the squares of such errors.
 
     The fourth powers of N errors of equal size make 3 / N of the square of the sum of their squares; each
-    error is in `SHARED` windows along each axis.
+    error is in `SHARED` windows along each axis. Both sums are those over the windows.
     """
-    squares = windows**2
-    fourth = SHARED**windows.ndim * float(np.vdot(squares, squares))
-    return max(3 * float(squares.sum()) ** 2 / fourth, FEWEST) if fourth > 0 else np.inf
+    shared = SHARED**ndim * fourth
+    return max(3 * second**2 / shared, FEWEST) if shared > 0 else np.inf
