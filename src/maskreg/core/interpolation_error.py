@@ -123,14 +123,16 @@ def lagged_products(
             slice(max(0, h.start - k), min(n, h.stop + k))
             for h, k, n in zip(here, lags, image.shape, strict=True)
         )
-        spectrum = scipy.fft.rfftn(image[around] - mean, shape)
+        spectrum = np.conj(scipy.fft.rfftn(image[around] - mean, shape))
         # the tile's first pixel stands where it does in the image around it
         place = tuple(slice(h.start - a.start, h.stop - a.start) for h, a in zip(here, around, strict=True))
         for k, field in enumerate(fields):
             values = np.zeros(shape, np.float32)
             np.multiply(field[here], inside[here], out=values[place])
-            sums[k] += np.conj(scipy.fft.rfftn(values)) * spectrum
-    found = [scipy.fft.irfftn(total, shape) for total in sums]
+            product = scipy.fft.rfftn(values)
+            product *= spectrum
+            sums[k] += product
+    found = [scipy.fft.irfftn(total, shape) for total in np.conj(sums, out=sums)]
     near = [np.r_[0:k, -k:0] for k in lags]
     return [values[np.ix_(*near)].astype(np.float64) for values in found]
 

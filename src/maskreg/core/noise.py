@@ -180,7 +180,8 @@ def _ascending(values: NDArray[np.float32]) -> NDArray[np.intp]:
     keys = (bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))).astype(np.int64) << 32
     keys |= np.arange(values.size)
     keys.sort()
-    return keys & 0xFFFFFFFF
+    keys &= 0xFFFFFFFF
+    return keys
 
 
 def _spread(values: NDArray[np.float32]) -> float:

@@ -133,7 +133,8 @@ class Registrar:
         with self._lock:
             if detector not in self._sides:
                 masks = self._masks.like(self._mask) or MaskPyramid(self._mask)
-                self._sides[detector] = ReferenceSide(Prepared(self._pixels, masks, detector), self.options)
+                image = Prepared(self._pixels, masks, detector, refined=True)  # its pixels tell their noise
+                self._sides[detector] = ReferenceSide(image, self.options)
             return self._sides[detector]
 
     def _masked_side(self, side: ReferenceSide, masks: MaskPyramid) -> MaskedSide:
