@@ -180,6 +180,7 @@ def _refilled(masked: MaskedSide, moving: Prepared, known: Place) -> tuple[Place
         moved, known = float(np.abs(again.shift - known.shift).max()), again
         if moved < REFILL_STEP * float(np.sqrt(np.diagonal(known.covariance).min())):
             break
+    del moving.filled[b]  # made again where another place is refined
     # where nothing moves any more, the noise of one answer has made (1 - R)^-1 times its error
     return known, np.asarray(np.linalg.inv(unmoved - pull), np.float64)
 

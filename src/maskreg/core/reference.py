@@ -462,9 +462,11 @@ class MaskedSide:
         pixels, holes = moving.level(b).pixels, self.holes(b)
         if holes is None:
             return self._surround(b).continued(pixels)
+        if b in moving.refilled:
+            return nullcontext(moving.refilled[b])
         if b not in moving.filled:
             moving.filled[b] = holes(pixels)
-        return nullcontext(moving.refilled.get(b, moving.filled[b]))
+        return nullcontext(moving.filled[b])
 
     def _surround(self, b: int) -> Surround:
         with self._lock:

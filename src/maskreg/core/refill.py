@@ -7,6 +7,8 @@ interpolation between valid ones.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
@@ -16,6 +18,9 @@ from maskreg.core.residual import interpolated, shifted
 from maskreg.core.template import SPLINE_ORDER, Template
 from maskreg.core.windows import window_sums
 from maskreg.geometry import nearest_lag
+
+AT_ONCE = 2**17
+"""Rows of about so many pixels are worked on together: all at once would take several images of memory."""
 
 
 class Shown:
@@ -56,12 +61,14 @@ class Shown:
         template, lag = self._template, nearest_lag(shift)
         sums = window_sums(template.pixels, template.mask, moving.pixels, moving.mask, lag, 0)
         brighter = (float(sums.a.flat[0]) - gain * float(sums.b.flat[0])) / max(float(sums.n.flat[0]), 1)
-        at = np.argwhere(self._where(places, lag))
-        values = scipy.ndimage.map_coordinates(
-            template.spline, (at + shift).T, order=SPLINE_ORDER, prefilter=False, mode="nearest"
-        )
-        out = first.copy()
-        out[tuple(at.T)] = (values - brighter) / gain
+        where, out = self._where(places, lag), first.copy()
+        for rows in _some_rows(where):
+            at = np.argwhere(where[rows])
+            at[:, 0] += rows.start
+            values = scipy.ndimage.map_coordinates(
+                template.spline, (at + shift).T, order=SPLINE_ORDER, prefilter=False, mode="nearest"
+            )
+            out[tuple(at.T)] = (values - brighter) / gain
         return out
 
     def pull(
@@ -88,14 +95,24 @@ class Shown:
         shift, lag
             Level pixels, and a whole-pixel one next to it.
         """
-        template = self._template
-        whole = tuple(slice(0, n) for n in template.mask.shape)
-        part, inside = interpolated(self._where(places, lag).astype(np.float32), whole, shift)
-        common = template.mask & inside & shifted(usable, whole, lag)
-        gradient = template.gradient[:, common].astype(np.float64)
-        return np.asarray(inverse @ (part[common] * gradient) @ gradient.T)
+        template, where = self._template, self._where(places, lag)
+        pulled = np.zeros_like(inverse)
+        for rows in _some_rows(template.mask):
+            block = (rows, *(slice(0, n) for n in template.mask.shape[1:]))
+            part, inside = interpolated(where, block, shift)
+            common = template.mask[block] & inside & shifted(usable, block, lag)
+            gradient = template.gradient[:, rows][:, common].astype(np.float64)
+            pulled += (part[common] * gradient) @ gradient.T
+        return np.asarray(inverse @ pulled)
 
     def _where(self, places: NDArray[np.bool_], lag: tuple[int, ...]) -> NDArray[np.bool_]:
         """Return the places of moving at which the reference is known."""
         whole = tuple(slice(0, n) for n in places.shape)
         return places & shifted(self._known, whole, tuple(-s for s in lag))
+
+
+def _some_rows(image: NDArray[np.bool_]) -> Iterator[slice]:
+    """Yield rows that are worked on together."""
+    height = max(1, AT_ONCE * len(image) // image.size)
+    for i in range(0, len(image), height):
+        yield slice(i, min(i + height, len(image)))

@@ -47,7 +47,7 @@ class Residual:
 
 
 def interpolated(
-    image: NDArray[np.float32], block: tuple[slice, ...], shift: NDArray[np.float64]
+    image: NDArray[np.float32] | NDArray[np.bool_], block: tuple[slice, ...], shift: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return image(x - shift) for the places x of a block, and where no tap is beyond the border."""
     places = [lagrange_taps(-float(s)) for s in shift]
