@@ -185,8 +185,8 @@ class ReferenceSide:
                     self._passing = b, gaussian
                     for other in self._templates.values():
                         other.forget()
-                if many:
-                    give_back_free_memory()
+                if many and (gaussian is not None or (b, gaussian) in self._forgotten):
+                    give_back_free_memory()  # not at first: a pair takes new pages for it, and little is free
                 noise = self.noise(b) * np.float32(found.noise_scale)
                 self._templates[b, gaussian] = make_template(
                     level.pixels, level.mask, noise, low_pass, found.signal, self.whole(b)
