@@ -3,6 +3,7 @@
 ====================  =========================================================
 kernel                plain twin
 ====================  =========================================================
+`whole_numbers_...`   `numpy.ndarray.astype`
 `valid_sums`          sums by NumPy
 `deviation_energy`    `maskreg.core.centred.CentredImage.deviations`
 `unit_deviations`     `maskreg.core.centred.CentredImage.deviations`
@@ -25,6 +26,23 @@ from __future__ import annotations
 import numpy as np
 
 from maskreg.core.compiled import kernel
+
+
+@kernel
+def whole_numbers_in_single(values, out):  # type: ignore[no-untyped-def]
+    """Fill `out` with integers in single precision; return whether it holds each to the last bit.
+
+    As all whole numbers up to 2^24.
+    """
+    for k in range(0, values.size, 4096):
+        some, to = values[k : k + 4096], out[k : k + 4096]
+        beyond = 0
+        for i in range(some.size):
+            beyond |= (some[i] > 16777216) | (some[i] < -16777216)
+            to[i] = some[i]
+        if beyond:
+            return False
+    return True
 
 
 @kernel

@@ -100,6 +100,16 @@ class CentredImage:
 
 
 def exact_values(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return the pixels in single precision, if it holds them to the last bit, else in double precision."""
+    """Return the pixels in single precision, if it holds them to the last bit, else in double precision.
+
+    Of floating-point numbers of double precision none are looked at: it seldom does.
+    """
+    from maskreg.core.bound_kernels import whole_numbers_in_single
+
+    if pixels.dtype.itemsize > 2 and pixels.dtype.kind in "iu":
+        out = np.empty(pixels.shape, np.float32)
+        flat = np.ascontiguousarray(pixels).reshape(-1)
+        if whole_numbers_in_single(flat, out.reshape(-1)):
+            return out
     exact = pixels.dtype.itemsize <= 2 or pixels.dtype == np.float32
     return np.ascontiguousarray(pixels, np.float32 if exact else np.float64)

@@ -26,7 +26,7 @@ SINGLE = float(np.finfo(np.float32).eps)
 """Distance of single-precision numbers at 1, twice the greatest rounding."""
 
 BAND_BYTES = 2**19
-"""At most so many bytes are transformed at once: they stay in the cache."""
+"""At most so many bytes are transformed at once, which stay in the cache; all if they are twice as many."""
 
 
 def rounding(window: Sequence[int]) -> float:
@@ -100,8 +100,9 @@ def column_bands(window: tuple[int, ...], dtype: Any) -> list[slice]:
 
 
 def _bands(count: int, nbytes: int) -> list[slice]:
-    """Return equal parts of so many rows or columns, of so many bytes in all; two threads share them."""
-    parts = min(count, 2 * math.ceil(nbytes / (2 * BAND_BYTES)))
+    """Return equal parts of so many rows or columns, of so many bytes in all: one, or an even number."""
+    pairs = math.ceil(nbytes / (2 * BAND_BYTES))
+    parts = 1 if pairs == 1 else min(count, 2 * pairs)
     ends = [count * k // parts for k in range(parts + 1)]
     return [slice(*both) for both in pairwise(ends)]
 
