@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +56,11 @@ def test_doctor_knows_the_real_requirements(maskreg):
     facts = json.loads(maskreg("doctor", "--json").out)
     assert {"numpy", "scipy", "numba", "tifffile"} <= set(facts["packages"])
     assert set(facts["extras"]) == set(doctor.USED_BY)
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    of_developers = {"docs", "test", "bridges-test", "bench"}
+    assert (
+        set(facts["extras"]) == set(tomllib.loads(text)["project"]["optional-dependencies"]) - of_developers
+    )
     assert facts["missing"] == []
 
 

@@ -17,6 +17,13 @@ def test_a_folder_of_frames(maskreg, data, scan):
     ]
 
 
+def test_a_reader_that_does_not_tell_how_frames_are_stored(maskreg, data, monkeypatch):
+    monkeypatch.setattr("maskreg.frames.folder.FolderFrames.layout", lambda source: "")
+    outcome = maskreg("info", data / "frames")
+    assert outcome.code == 0
+    assert "stored as" not in outcome.out
+
+
 def test_frames_as_json(maskreg, data):
     facts = json.loads(maskreg("info", data / "frames", "--json").out)
     assert (facts["frames"], facts["shape"], facts["dtype"]) == (6, [192, 192], "uint16")

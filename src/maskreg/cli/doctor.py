@@ -18,6 +18,7 @@ from maskreg.cli import exits
 USED_BY = {
     "app": "the command line's main job",
     "formats": "more file formats",
+    "gpl": "DM3, DM4, EMD, SER and TVIPS, by RosettaSciIO (GPL)",
     "dask": "clusters",
     "plot": "figures",
 }

@@ -40,7 +40,7 @@ def _of_frames(args: Namespace) -> tuple[list[str], dict[str, Any]]:
         memory = predicted(source)
         lines = [
             source.describe(),
-            f"stored as: {source.layout()}",
+            *([f"stored as: {source.layout()}"] if source.layout() else []),
             f"first: {source.name(0)}{_shown(ends[0])}",
             f"last: {source.name(last)}{_shown(ends[1])}",
             f"memory to align them, {memory.at_once} at once: at most {memory.megabytes:.0f} MB",
