@@ -22,6 +22,7 @@ from maskreg.core.refine import (
     plain_projected,
     projected,
 )
+from maskreg.core.refine_kernels import PIECE, SHORT_ROW
 from maskreg.core.runs import Region
 from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
@@ -157,6 +158,15 @@ def test_the_compiled_normal_sums_equal_their_plain_twin(shape, moving_shape, la
     atol = ROW_ROUNDING * (plain.n + 1) * largest**2
     for name in ("v", "vv", "g", "d", "gd", "vgg", "vg"):
         np.testing.assert_allclose(getattr(fast, name), getattr(plain, name), rtol=ROW_ROUNDING, atol=atol)
+
+
+@pytest.mark.parametrize("width", [SHORT_ROW, SHORT_ROW + 1, SHORT_ROW + 3 * PIECE + 5])
+def test_the_twins_agree_on_rows_that_are_summed_in_pieces(width):
+    template, moving, moving_mask = images(np.random.default_rng(3), (7, width), (9, width - 4), 0.999)
+    for shift in [(0.25, 0.0), (-1.3, 40.6)]:
+        near = tuple(int(np.rint(s)) for s in shift)
+        filled_in = filled(moving, moving_mask)
+        assert assert_twins_agree(template, filled_in, moving_mask, np.array(shift), near) > 400
 
 
 UNCOMPILED = """

@@ -23,9 +23,17 @@ from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.compiled import inlined, kernel
 from maskreg.core.kernels import _interpolate_row, _taps
 from maskreg.core.packed import LANES
+from maskreg.core.prefetch import prefetch
 
 tell_of_compilation()
 
+
+SHORT_ROW = 512
+"""Rows of more pixels are summed in pieces, while the same piece of the next row is fetched:"""
+
+PIECE = 256
+"""of so many pixels. Shorter ones cost sums more often than memory is waited for, and whole rows at once
+are more than a processor asks for."""
 
 FEW_RUNS = 12
 """Where a row and its counterpart have more runs, what is not common is told by the weights as well."""
@@ -120,40 +128,42 @@ def _interpolate_row_and_slope(row, first, weights, slopes, out, out_slope):  # 
 
 
 @inlined
-def _sum_row(ring, at, weights, numbers, i, common, out):  # type: ignore[no-untyped-def]
-    """Fill a row's sums of u, u^2 and the products of u with the four fields, over its common pixels."""
-    p, q, r = ring[at % 8], ring[(at + 1) % 8], ring[(at + 2) % 8]
-    s, t, z = ring[(at + 3) % 8], ring[(at + 4) % 8], ring[(at + 5) % 8]
+def _sum_row(ring, at, weights, numbers, i, common, a, b, out):  # type: ignore[no-untyped-def]
+    """Add a piece's sums of u, u^2 and the products of u with the four fields, over its common pixels."""
+    p, q, r = ring[at % 8, a:b], ring[(at + 1) % 8, a:b], ring[(at + 2) % 8, a:b]
+    s, t, z = ring[(at + 3) % 8, a:b], ring[(at + 4) % 8, a:b], ring[(at + 5) % 8, a:b]
     w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
-    f0, f1, f2, f3 = numbers[0, i], numbers[1, i], numbers[2, i], numbers[3, i]
+    f0, f1, f2, f3 = numbers[0, i, a:b], numbers[1, i, a:b], numbers[2, i, a:b], numbers[3, i, a:b]
+    one = common[a:b]
     zero = np.float32(0)
     su, uu, k0, k1, k2, k3 = zero, zero, zero, zero, zero, zero
-    for j in range(common.size):
-        u = common[j] * (w0 * p[j] + w1 * q[j] + w2 * r[j] + w3 * s[j] + w4 * t[j] + w5 * z[j])
+    for j in range(one.size):
+        u = one[j] * (w0 * p[j] + w1 * q[j] + w2 * r[j] + w3 * s[j] + w4 * t[j] + w5 * z[j])
         su += u
         uu += u * u
         k0 += u * np.float32(f0[j])
         k1 += u * np.float32(f1[j])
         k2 += u * np.float32(f2[j])
         k3 += u * np.float32(f3[j])
-    _fill(out, (su, uu, k0, k1, k2, k3))
+    _add(out, (su, uu, k0, k1, k2, k3))
 
 
 @inlined
-def _sum_row_and_slopes(ring, slope_ring, at, weights, slopes, numbers, i, common, out):  # type: ignore[no-untyped-def]
-    """Fill what `_sum_row` does, and the sums of the slopes of u and their products with the gradient."""
-    p, q, r = ring[at % 8], ring[(at + 1) % 8], ring[(at + 2) % 8]
-    s, t, z = ring[(at + 3) % 8], ring[(at + 4) % 8], ring[(at + 5) % 8]
-    p1, q1, r1 = slope_ring[at % 8], slope_ring[(at + 1) % 8], slope_ring[(at + 2) % 8]
-    s1, t1, z1 = slope_ring[(at + 3) % 8], slope_ring[(at + 4) % 8], slope_ring[(at + 5) % 8]
+def _sum_row_and_slopes(ring, slope_ring, at, weights, slopes, numbers, i, common, a, b, out):  # type: ignore[no-untyped-def]
+    """Add what `_sum_row` does, and the sums of the slopes of u and their products with the gradient."""
+    p, q, r = ring[at % 8, a:b], ring[(at + 1) % 8, a:b], ring[(at + 2) % 8, a:b]
+    s, t, z = ring[(at + 3) % 8, a:b], ring[(at + 4) % 8, a:b], ring[(at + 5) % 8, a:b]
+    p1, q1, r1 = slope_ring[at % 8, a:b], slope_ring[(at + 1) % 8, a:b], slope_ring[(at + 2) % 8, a:b]
+    s1, t1, z1 = slope_ring[(at + 3) % 8, a:b], slope_ring[(at + 4) % 8, a:b], slope_ring[(at + 5) % 8, a:b]
     w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
     v0, v1, v2, v3, v4, v5 = slopes[0], slopes[1], slopes[2], slopes[3], slopes[4], slopes[5]
-    f0, f1, f2, f3 = numbers[0, i], numbers[1, i], numbers[2, i], numbers[3, i]
+    f0, f1, f2, f3 = numbers[0, i, a:b], numbers[1, i, a:b], numbers[2, i, a:b], numbers[3, i, a:b]
+    one = common[a:b]
     zero = np.float32(0)
     su, uu, k0, k1, k2, k3 = zero, zero, zero, zero, zero, zero
     y0, x1, yy, xy, yx, xx = zero, zero, zero, zero, zero, zero
-    for j in range(common.size):
-        w = common[j]
+    for j in range(one.size):
+        w = one[j]
         e0, e1, e2, e3, e4, e5 = p[j], q[j], r[j], s[j], t[j], z[j]
         u = (w0 * e0 + w1 * e1 + w2 * e2 + w3 * e3 + w4 * e4 + w5 * e5) * w
         y = (v0 * e0 + v1 * e1 + v2 * e2 + v3 * e3 + v4 * e4 + v5 * e5) * w
@@ -171,29 +181,33 @@ def _sum_row_and_slopes(ring, slope_ring, at, weights, slopes, numbers, i, commo
         yx += gy * x
         xy += gx * y
         xx += gx * x
-    _fill(out, (su, uu, k0, k1, k2, k3, y0, x1, yy, yx, xy, xx))
+    _add(out, (su, uu, k0, k1, k2, k3, y0, x1, yy, yx, xy, xx))
 
 
 @inlined
-def _sum_row_first(ring, at, weights, field, common, out):  # type: ignore[no-untyped-def]
-    """Fill what `_sum_row` does of u alone, and of u times the gradient's first component."""
-    p, q, r = ring[at % 8], ring[(at + 1) % 8], ring[(at + 2) % 8]
-    s, t, z = ring[(at + 3) % 8], ring[(at + 4) % 8], ring[(at + 5) % 8]
+def _sum_row_first(ring, at, weights, numbers, i, common, a, b, out):  # type: ignore[no-untyped-def]
+    """Add what `_sum_row` does of u alone, and of u times the gradient's first component."""
+    p, q, r = ring[at % 8, a:b], ring[(at + 1) % 8, a:b], ring[(at + 2) % 8, a:b]
+    s, t, z = ring[(at + 3) % 8, a:b], ring[(at + 4) % 8, a:b], ring[(at + 5) % 8, a:b]
     w0, w1, w2, w3, w4, w5 = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
+    field, one = numbers[2, i, a:b], common[a:b]
     zero = np.float32(0)
     su, k2 = zero, zero
-    for j in range(common.size):
-        u = common[j] * (w0 * p[j] + w1 * q[j] + w2 * r[j] + w3 * s[j] + w4 * t[j] + w5 * z[j])
+    for j in range(one.size):
+        u = one[j] * (w0 * p[j] + w1 * q[j] + w2 * r[j] + w3 * s[j] + w4 * t[j] + w5 * z[j])
         su += u
         k2 += u * np.float32(field[j])
-    out[0], out[4] = su, k2
+    _add(out, (su, zero, zero, zero, k2))
 
 
 @inlined
-def _fill(row, sums):  # type: ignore[no-untyped-def]
-    """Set the first of a row's sums."""
-    for k in range(len(sums)):
-        row[k] = sums[k]
+def _prefetch_next(numbers, i, moving, ready, a, b):  # type: ignore[no-untyped-def]
+    """Ask for a piece of the rows that are read next."""
+    if i + 1 < numbers.shape[1]:
+        for k in range(4):
+            prefetch(numbers[k, i + 1, a:b])
+    if ready + 1 < moving.shape[0]:
+        prefetch(moving[ready + 1, a:b])
 
 
 @inlined
@@ -244,6 +258,7 @@ def _moments(  # type: ignore[no-untyped-def]
     length = max(0, x1 - x0)
     # the last values of a row are made with those before them: whole lanes, whatever the length
     even = length // LANES * LANES
+    piece = PIECE if width > SHORT_ROW else width
     own, lost = whole.copy(), np.zeros(9, np.int64)
     u = np.zeros(12)
     row = np.zeros(12, np.float32)
@@ -294,12 +309,17 @@ def _moments(  # type: ignore[no-untyped-def]
         if many:
             _take_off_lost(numbers, scales, i, common, own)
         if inside:
-            if only_first:
-                _sum_row_first(ring, i + oy, wy, numbers[2, i], common, row)
-            elif with_slopes:
-                _sum_row_and_slopes(ring, slope_ring, i + oy, wy, vy, numbers, i, common, row)
-            else:
-                _sum_row(ring, i + oy, wy, numbers, i, common, row)
+            row[:] = 0
+            for a in range(0, width, piece):
+                b = min(a + piece, width)
+                if piece < width:
+                    _prefetch_next(numbers, i, moving, ready, a, b)
+                if only_first:
+                    _sum_row_first(ring, i + oy, wy, numbers, i, common, a, b, row)
+                elif with_slopes:
+                    _sum_row_and_slopes(ring, slope_ring, i + oy, wy, vy, numbers, i, common, a, b, row)
+                else:
+                    _sum_row(ring, i + oy, wy, numbers, i, common, a, b, row)
             r, h, y, x = steps[0, i], steps[1, i], steps[2, i], steps[3, i]
             by = (1.0, 1.0, r, h, y, x, 1.0, 1.0, y, y, x, x)
             for k in range(12):
