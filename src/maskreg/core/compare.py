@@ -70,7 +70,8 @@ def likelihood_gap(
     if n < 3 or n < COMMON_PART * max(np.count_nonzero(mask) for mask in own):
         return None
     left, misplaced = [], 0.0
-    with masked.interpolable(moving, b) as pixels:
+    pixels = masked.interpolable(moving, b)
+    try:
         for place, lag in zip((one, other), near, strict=True):
             shift = place.shift / b
             # the common pixels on the grid of moving
@@ -79,6 +80,8 @@ def likelihood_gap(
             around = window_sums(template.pixels, common, pixels, usable, lag, 1)
             left.append(_unexplained(between, _variance_at(around, shift - np.array(lag))))
             misplaced = max(misplaced, _misplaced(around, place.covariance / b**2))
+    finally:
+        moving.as_it_was()
     left = [min(1.0, max(part, misplaced)) for part in left]
     gap = 0.5 * (n - 2) * float(np.log(left[1] / left[0]))
     sure = abs(gap) - CHANCE_SPREADS * _chance_gap(n, min(left))

@@ -122,6 +122,16 @@ def place(
     look : bool
         A first look found it, by far: what is refined first may be as coarse.
     """
+    try:
+        return _placed(masked, moving, b, shift, coarse, look)
+    finally:
+        moving.as_it_was()
+
+
+def _placed(
+    masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float64], coarse: bool, look: bool
+) -> Place:
+    """Return what `place` does; of the last level refined, ignored pixels are still continued then."""
     ndim = len(shift)
     begin = masked.plan.refined_from(b, look=look)
     known = Place(shift, np.eye(ndim) * float(b) ** 2, begin, False, nowhere(ndim))
@@ -200,8 +210,8 @@ def _with_seen_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Plac
     usable = masked.usable(b).mask
     counts = masked.side.image.detector.counts
     if masked.holes(b) is not None or not counts:
-        with masked.interpolable(moving, b) as pixels:
-            shown = seen_covariance(normal, Residual(template, pixels, usable, shift, lag, known.gain))
+        pixels = masked.interpolable(moving, b)
+        shown = seen_covariance(normal, Residual(template, pixels, usable, shift, lag, known.gain))
         if counts:
             return replace(known, covariance=b**2 * shown.exceeding(known.covariance / b**2))
         open_ = normal.blind @ normal.blind.T
@@ -209,8 +219,8 @@ def _with_seen_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Plac
     block = masked.side.block(b, gaussian)
     if block is None:
         return known
-    with masked.interpolable(moving, b) as pixels:
-        seen = seen_noise(block, Residual(template, pixels, usable, shift, lag, known.gain))
+    pixels = masked.interpolable(moving, b)
+    seen = seen_noise(block, Residual(template, pixels, usable, shift, lag, known.gain))
     return known if seen is None else replace(known, covariance=scaled(known.covariance, normal, seen))
 
 
@@ -231,10 +241,10 @@ def _without_expansion(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
     rings, lever, normal = masked.side.rings(b), masked.lever(b, lag), masked.normal(b, None, lag)
     if rings is None or lever is None or normal is None or known.blind.size or normal.blind.size:
         return known
-    with masked.interpolable(moving, b) as pixels:
-        found = without_expansion(
-            rings, lever, pixels, masked.usable(b), known.shift / b, lag, known.covariance / b**2, known.gain
-        )  # fmt: skip
+    pixels = masked.interpolable(moving, b)
+    found = without_expansion(
+        rings, lever, pixels, masked.usable(b), known.shift / b, lag, known.covariance / b**2, known.gain
+    )  # fmt: skip
     if found is None:
         return known
     shift, covariance = found
@@ -263,8 +273,8 @@ def _stage(
     template, usable = masked.side.template(b, gaussian), masked.usable(b)
     if gaussian is None and edges_matter(masked.side.forecast(b).sigma, template):
         template, usable = off_edges(template, usable, nearest_lag(shift / b))
-    with masked.interpolable(moving, b) as pixels:
-        found = refine(template, pixels, usable, normal, shift / b, tolerance, part)
+    pixels = masked.interpolable(moving, b)
+    found = refine(template, pixels, usable, normal, shift / b, tolerance, part)
     if found is None or not found.converged:
         return None
     moved = normal.along_known @ (b * found.shift - known.shift)
@@ -309,6 +319,7 @@ def _settled(
     radius = min(max(math.ceil(open_px / b), 1), WIDEST_WINDOW)
     before = nearest_lag(shift / b)
     template = masked.side.template(b, gaussian)
+    moving.as_it_was()
     images = LevelImage(template.smooth, template.mask), moving.level(b)
     lag, vertex = settle(*images, before, masked.safe(b, radius), radius, scattered=masked.scattered(b))
     if vertex is not None:

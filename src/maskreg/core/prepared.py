@@ -18,6 +18,7 @@ from maskreg.core.pyramid import ImagePyramid, LevelImage, MaskPyramid, halved
 from maskreg.core.room import Room
 from maskreg.core.sample import sampled_rows
 from maskreg.core.stabilise import Detector
+from maskreg.core.surround import Continued, Surround
 from maskreg.core.windows import CommonSums, window_sums
 
 COUNTED_BYTES = 4
@@ -73,6 +74,7 @@ class Prepared:
         self.room: Room | None = None
         self.filled: dict[int, NDArray[np.float32]] = {}
         self.refilled: dict[int, NDArray[np.float32]] = {}
+        self._continued: tuple[int, Continued] | None = None
         if detector.counts and pixels.ndim == 2 and pixels.dtype.itemsize <= COUNTED_BYTES:
             self.scale = 1.0
             self.mean = _masked_mean(detector, pixels, self.mask) if mean is None else mean
@@ -132,6 +134,23 @@ class Prepared:
         rows = sampled_rows(self.mask)
         values = self.raw[rows][self.mask[rows]]
         return float(np.median(values)) if values.size else None
+
+    def continued(self, b: int, surround: Surround) -> NDArray[np.float32]:
+        """Return the pixels of a level, its ignored ones beside valid ones continued, until `as_it_was`.
+
+        Of one level at a time.
+        """
+        if self._continued is None or self._continued[0] != b:
+            self.as_it_was()
+            self._continued = b, surround.continued(self.level(b).pixels)
+            self._continued[1].__enter__()
+        return self.level(b).pixels
+
+    def as_it_was(self) -> None:
+        """Forget what is `continued`: the pixels are zero again where ignored."""
+        if self._continued is not None:
+            self._continued[1].__exit__()
+            self._continued = None
 
     def level(self, b: int) -> LevelImage:
         """Return the image binned by `b`."""

@@ -6,7 +6,6 @@ part when it is first needed and keep it, once for all threads.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from threading import RLock
@@ -454,19 +453,20 @@ class MaskedSide:
                 self._usable[b] = Region(mask)
             return self._usable[b]
 
-    def interpolable(self, moving: Prepared, b: int) -> AbstractContextManager[NDArray[np.float32]]:
-        """Give the pixels of moving at level `b` that are interpolated where `usable`.
+    def interpolable(self, moving: Prepared, b: int) -> NDArray[np.float32]:
+        """Return the pixels of moving at level `b` that are interpolated where `usable`.
 
-        Meanwhile nothing else may read that level of moving.
+        Nothing else may read that level of moving until it is `as_it_was`.
         """
-        pixels, holes = moving.level(b).pixels, self.holes(b)
+        holes = self.holes(b)
         if holes is None:
-            return self._surround(b).continued(pixels)
+            return moving.continued(b, self._surround(b))
         if b in moving.refilled:
-            return nullcontext(moving.refilled[b])
+            return moving.refilled[b]
         if b not in moving.filled:
-            moving.filled[b] = holes(pixels)
-        return nullcontext(moving.filled[b])
+            moving.as_it_was()
+            moving.filled[b] = holes(moving.level(b).pixels)
+        return moving.filled[b]
 
     def _surround(self, b: int) -> Surround:
         with self._lock:

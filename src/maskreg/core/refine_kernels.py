@@ -310,16 +310,16 @@ def _moments(  # type: ignore[no-untyped-def]
             _take_off_lost(numbers, scales, i, common, own)
         if inside:
             row[:] = 0
-            for a in range(0, width, piece):
-                b = min(a + piece, width)
+            for begin in range(0, width, piece):
+                end = min(begin + piece, width)
                 if piece < width:
-                    _prefetch_next(numbers, i, moving, ready, a, b)
+                    _prefetch_next(numbers, i, moving, ready, begin, end)
                 if only_first:
-                    _sum_row_first(ring, i + oy, wy, numbers, i, common, a, b, row)
+                    _sum_row_first(ring, i + oy, wy, numbers, i, common, begin, end, row)
                 elif with_slopes:
-                    _sum_row_and_slopes(ring, slope_ring, i + oy, wy, vy, numbers, i, common, a, b, row)
+                    _sum_row_and_slopes(ring, slope_ring, i + oy, wy, vy, numbers, i, common, begin, end, row)
                 else:
-                    _sum_row(ring, i + oy, wy, numbers, i, common, a, b, row)
+                    _sum_row(ring, i + oy, wy, numbers, i, common, begin, end, row)
             r, h, y, x = steps[0, i], steps[1, i], steps[2, i], steps[3, i]
             by = (1.0, 1.0, r, h, y, x, 1.0, 1.0, y, y, x, x)
             for k in range(12):
