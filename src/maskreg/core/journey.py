@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.among_periods import among_periods
 from maskreg.core.broad import broad_likelihood
 from maskreg.core.compare import height_doubt, likelihood_gap, matched_gap
 from maskreg.core.likelihood import FEWEST_PIXELS
@@ -67,7 +68,11 @@ def _registered(masked: MaskedSide, moving: Prepared, room: Room) -> Registratio
         if choice is None:
             continue
         found, winner = _judged(masked, moving, [level], choice, look=True)
-        if found.ok and (b == masked.plan.looks[-1] or confirmed(masked, found, winner, b)):
+        if (
+            found.ok
+            and not winner.contradicted
+            and (b == masked.plan.looks[-1] or confirmed(masked, found, winner, b))
+        ):
             side.count_look(enough=True)
             return found
     if masked.plan.looks:
@@ -260,17 +265,21 @@ def decide(
     """
     if not choice.alike:
         c = choice.winner
-        winner = told_place(masked, moving, levels, c) or place(masked, moving, c.bin, c.shift, look=look)
+        rival = None if choice.rival is None else Rival(nearest_lag(choice.rival.shift), choice.gap)
+        told = told_place(masked, moving, levels, c)
+        winner = told or place(masked, moving, c.bin, c.shift, look=look)
         if worse_than_whole_pixel(winner):
             winner = whole_pixel(masked, moving, c.bin, c.shift) or winner
-        return winner, None if choice.rival is None else Rival(nearest_lag(choice.rival.shift), choice.gap)
+        # where noise drowns single pixels, these do not tell one period from the next
+        faint = told is not None or levels[0].matched
+        return (winner, rival) if faint else among_periods(masked, moving, winner, rival)
     first, second, gap = _best_two(masked, moving, [choice.winner, *choice.alike])
     winner, other = (place(masked, moving, c.bin, c.shift) for c in (first, second))
     b = max(winner.bin, other.bin)
     found = likelihood_gap(masked, moving, b, winner, other)
     if found is not None and np.abs(winner.shift - other.shift).max() > 2 * b:
         winner, other, gap = (winner, other, found) if found >= 0 else (other, winner, -found)
-    return winner, Rival(nearest_lag(other.shift), float(gap))
+    return among_periods(masked, moving, winner, Rival(nearest_lag(other.shift), float(gap)))
 
 
 def _best_two(

@@ -51,6 +51,9 @@ REFILL_STEP = 0.05
 MOST_PULL = 0.75
 """What is filled in may pull the place by at most this part of the way."""
 
+NEXT = 0.15
+"""A place one period from another is known to so many level pixels."""
+
 CONTRADICTS = 1.5
 """A stage that ends this many times 3 sigma from where the one before did has gone astray."""
 
@@ -80,6 +83,8 @@ class Place:
         Whether noise hides along which directions the images tell the shift.
     fixed : bool
         Whether it is a match of single pixels at no shift, as the fixed pattern of a detector makes it.
+    contradicted : bool
+        Whether a finer stage went elsewhere: coarse and fine structure move otherwise, or it went astray.
     """
 
     shift: NDArray[np.float64]
@@ -91,6 +96,7 @@ class Place:
     gain: float = 1.0
     doubted: bool = False
     fixed: bool = False
+    contradicted: bool = False
 
     @cached_property
     def open_px(self) -> float:
@@ -151,13 +157,25 @@ def _placed(
             masked.take(moving.room)  # such templates are made for few frames
             gaussian = wider * masked.side.forecast(level).low_pass.width
             known = _stage(masked, moving, level, gaussian, known, PASSING_STEP) or known
-    if coarse or not known.refined:
-        return known
+    return known if coarse or not known.refined else judged(masked, moving, known)
+
+
+def judged(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
+    """Return a place that the last stage has refined with the covariance that the residual shows."""
     if masked.holes(known.bin) is None:
         return _without_expansion(masked, moving, _with_seen_noise(masked, moving, known))
     known, freed = _refilled(masked, moving, known)
     known = _with_seen_noise(masked, moving, known)
     return _without_expansion(masked, moving, replace(known, covariance=freed @ known.covariance @ freed.T))
+
+
+def another(masked: MaskedSide, moving: Prepared, known: Place, step: NDArray[np.float64]) -> Place | None:
+    """Return the place a step from a refined one, px, as the same stage refines it, if there is one."""
+    b = known.bin
+    near = Place(known.shift + step, np.eye(len(step)) * (NEXT * b) ** 2, b, True, nowhere(len(step)))
+    tolerance = FINAL_STEP * masked.side.forecast(b).sigma
+    found = _stage(masked, moving, b, known.gaussian, near, tolerance, FINAL_STEP)
+    return None if found is None or found.contradicted else found
 
 
 def _refilled(masked: MaskedSide, moving: Prepared, known: Place) -> tuple[Place, NDArray[np.float64]]:
@@ -184,7 +202,7 @@ def _refilled(masked: MaskedSide, moving: Prepared, known: Place) -> tuple[Place
             moving.level(b), moving.filled[b], holes.places, known.shift / b, known.gain
         )
         again = _stage(masked, moving, b, gaussian, known, tolerance, FINAL_STEP)
-        if again is None:  # what was filled in before belongs to what is known
+        if again is None or again.contradicted:  # what was filled in before belongs to what is known
             moving.refilled[b] = before
             break
         moved, known = float(np.abs(again.shift - known.shift).max()), again
@@ -260,7 +278,7 @@ def _stage(
     tolerance: float,
     part: float = 0.0,
 ) -> Place | None:
-    """Settle and refine at one stage; None where it has nothing better to say."""
+    """Settle and refine at one stage; None where it has nothing to say."""
     open_px = known.open_px
     shift = (
         known.shift
@@ -279,7 +297,7 @@ def _stage(
         return None
     moved = normal.along_known @ (b * found.shift - known.shift)
     if max(map(abs, moved.tolist())) > CONTRADICTS * open_px + b / 2:
-        return None
+        return replace(known, contradicted=True) if known.refined else None
     covariance, blind = b**2 * found.covariance, normal.blind
     if blind.size:
         covariance = covariance + _along_blind(masked, known, blind)

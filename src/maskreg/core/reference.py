@@ -21,6 +21,7 @@ from maskreg.core.holes import Holes, find_holes
 from maskreg.core.kriging import kriged
 from maskreg.core.memory import give_back_free_memory
 from maskreg.core.noise import NoiseCurve, counting_curve, noise_curve, sample
+from maskreg.core.periods import find_periods
 from maskreg.core.plan import CHEAP_PIXELS, Plan, make_plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid, eroded
@@ -86,6 +87,7 @@ class ReferenceSide:
         self._bands: dict[int, Band] = {}
         self._blocks: dict[tuple[int, float | None], Block | None] = {}
         self._rings: dict[int, Rings | None] = {}
+        self._periods: dict[tuple[int, float | None], NDArray[np.float64]] = {}
         self._looks = [0, 0]
         self._fallback: tuple[int, ...] | None = None
         self.rooms = Rooms()
@@ -229,6 +231,15 @@ class ReferenceSide:
             if (b, gaussian) not in self._blocks:
                 self._blocks[b, gaussian] = find_block(self.template(b, gaussian))
             return self._blocks[b, gaussian]
+
+    def periods(self, b: int, gaussian: float | None) -> NDArray[np.float64]:
+        """Return the shortest periods that a template shows, both ways, (periods, ndim), level pixels."""
+        with self._lock:
+            if (b, gaussian) not in self._periods:
+                template, block = self.template(b, gaussian), self.block(b, gaussian)
+                none = np.empty((0, self.image.mask.ndim))
+                self._periods[b, gaussian] = none if block is None else find_periods(template, block)
+            return self._periods[b, gaussian]
 
     def rings(self, b: int) -> Rings | None:
         """Return the rings that level `b` shows, or None if the pattern has no centre."""

@@ -1,0 +1,67 @@
+"""Which of the periods of a pattern a place is: the most likely one, on common pixels.
+
+What tells the periods apart, an envelope or a border, is broad: the search finds it on its coarse levels,
+too coarse for short periods, and the refinement goes to the one that is nearest. So a place is compared with
+those next to it, below the pixel, and moves on as long as one of these is surely more likely.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskreg.core.compare import likelihood_gap
+from maskreg.core.place import Place, another, judged
+from maskreg.core.prepared import Prepared
+from maskreg.core.reference import MaskedSide
+from maskreg.geometry import nearest_lag
+from maskreg.registration import Rival
+
+
+def among_periods(
+    masked: MaskedSide, moving: Prepared, place: Place, rival: Rival | None
+) -> tuple[Place, Rival | None]:
+    """Return the likeliest of a refined place and those a period away, one after the other, and its rival.
+
+    As it is where the reference has no periods.
+
+    Parameters
+    ----------
+    masked : MaskedSide
+    moving : Prepared
+    place : Place
+        That the last stage has refined.
+    rival : Rival or None
+        What is known already to be second best.
+    """
+    if not place.refined:
+        return place, rival
+    b, best, second, least = place.bin, place, None, math.inf
+    lost: set[tuple[int, ...]] = set()
+    left = _around(masked, best)
+    while left:
+        lag, step = left.pop(0)
+        other = None if lag in lost else another(masked, moving, best, step)
+        gap = None if other is None else likelihood_gap(masked, moving, b, best, other)
+        lost.add(lag)
+        if other is None or gap is None:
+            continue
+        if gap < 0:
+            lost.add(nearest_lag(best.shift / b))
+            best, other, gap, least = other, best, -gap, math.inf
+            left = _around(masked, best)
+        if gap < least:
+            second, least = other, gap
+    if second is not None and (rival is None or best is not place or least < rival.gap):
+        rival = Rival(nearest_lag(second.shift), least)
+    return (place if best is place else judged(masked, moving, best)), rival
+
+
+def _around(masked: MaskedSide, place: Place) -> list[tuple[tuple[int, ...], NDArray[np.float64]]]:
+    """Return the lags of a place's level that are one period away and searched, and the steps to them, px."""
+    b, limits = place.bin, masked.side.options.limits(len(place.shift))
+    steps = [b * period for period in masked.side.periods(b, place.gaussian)]
+    inside = steps if limits is None else [s for s in steps if (np.abs(place.shift + s) <= limits).all()]
+    return [(nearest_lag((place.shift + step) / b), step) for step in inside]
