@@ -17,7 +17,7 @@ from maskreg.core.likelihood import likelihood
 from maskreg.core.maxima import likeliest_maxima
 from maskreg.core.plan import window_length
 from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid, eroded, plain_halved
+from maskreg.core.pyramid import LevelImage, MaskPyramid, eroded, plain_halved
 from maskreg.core.scores import Judged, chance_level, level_scores, plain_chance_level, plain_level_scores
 from maskreg.core.search_kernels import _logarithm
 from maskreg.core.spectra import transform, transformed_pair
@@ -213,11 +213,22 @@ def test_the_chance_level_is_the_median_to_the_bit(seed, shape, part, coarse):
 @settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
 @given(seeds, sides, sides, st.tuples(st.integers(-36, 36), st.integers(-36, 36)))
 def test_the_part_that_one_pixel_makes_has_equal_twins(seed, shape, moving_shape, lag):
-    (a, _), (b, _) = image_and_mask(seed, shape), image_and_mask(seed + 1, moving_shape)
-    # far from zero, where the sum of the products says nothing
-    a, b = a + np.float32(4), b + np.float32(4)
-    assert greatest_part(a, b, lag) == pytest.approx(plain_greatest_part(a, b, lag), rel=FLOAT32)
-    assert greatest_part(a, -b, lag) == np.inf
+    a, b = (LevelImage(*image_and_mask(k, n)) for k, n in ((seed, shape), (seed + 1, moving_shape)))
+    part = plain_greatest_part(a, b, lag)
+    # near zero the sum of the products is rounding
+    if part < 100:
+        assert greatest_part(a, b, lag) == pytest.approx(part, rel=1e-4)
+        assert greatest_part(a, LevelImage(-b.pixels, b.mask), lag) == np.inf
+
+
+def test_an_offset_does_not_change_the_part_that_one_pixel_makes():
+    a, b = (np.zeros((20, 30), np.float32) for _ in range(2))
+    a[5, 7] = b[8, 9] = 4
+    mask = np.ones(a.shape, bool)
+    for offset in (np.float32(0), np.float32(3)):
+        one, other = LevelImage(a - offset, mask), LevelImage(b - offset, mask)
+        assert greatest_part(one, other, (-3, -2)) == pytest.approx(1, abs=0.01)
+        assert greatest_part(one, other, (0, 0)) == np.inf
 
 
 @settings(derandomize=True, deadline=None, max_examples=EXAMPLES)

@@ -87,3 +87,21 @@ def test_one_bright_pixel_is_no_picture():
     found = maskreg.register(*images)
     assert found.status is maskreg.Status.WEAK
     assert "single pixel" in found.reason
+
+
+def test_one_electron_on_another_where_nothing_else_is_makes_no_match():
+    rng = np.random.default_rng(1710885340)
+    rows, columns = np.mgrid[:256, :256].astype(float)
+
+    def frame(shift):
+        y, x = rows + shift[0], columns + shift[1]
+        inside = np.exp(-((y - 128) ** 2 + (x - 128) ** 2) / 2 / 30**2)
+        return rng.poisson(1.25 * inside * (2 + np.cos(2 * np.pi * y / 3) + np.cos(2 * np.pi * x / 5)))
+
+    reference, moving = frame((0, 0)), frame((9.18, -38.59))
+    corners = reference[:27, :198] * moving[-27:, -198:]
+    assert corners.sum() == reference[:27, :198].sum() == 1
+    for exact in (True, False):
+        found = maskreg.register(reference, moving, exact=exact)
+        assert not found.ok
+        assert "single pixel" in found.reason

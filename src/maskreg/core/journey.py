@@ -16,6 +16,7 @@ from maskreg.core.memory import give_back_free_memory
 from maskreg.core.peak import Candidate, Choice, choose, most_significant
 from maskreg.core.place import Place, place
 from maskreg.core.prepared import Prepared
+from maskreg.core.pyramid import LevelImage
 from maskreg.core.reference import MaskedSide, ReferenceSide
 from maskreg.core.room import Room
 from maskreg.core.search import LevelMap
@@ -348,26 +349,34 @@ def _one_pixel_made(
 
     The full resolution is looked at only where one pixel of the level already does.
     """
-    pairs = ((level.bin, level.reference, level.moving), (1, masked.side.image, moving))
-    return all(
-        greatest_part(one.pixels, other.pixels, nearest_lag(shift / b)) > ONE_PIXEL for b, one, other in pairs
-    )
+    if not greatest_part(level.reference, level.moving, nearest_lag(shift / level.bin)) > ONE_PIXEL:
+        return False
+    return greatest_part(masked.side.image.level(1), moving.level(1), nearest_lag(shift)) > ONE_PIXEL
 
 
-def greatest_part(reference: NDArray[np.float32], moving: NDArray[np.float32], lag: tuple[int, ...]) -> float:
-    """Return the greatest product of two pixels that meet, over the sum of all; inf if that is negative."""
-    if reference.ndim != 2:
+def greatest_part(reference: LevelImage, moving: LevelImage, lag: tuple[int, ...]) -> float:
+    """Return the greatest part that a pair of pixels has in the covariance at a lag; inf if it is negative.
+
+    The means are those of the pixels that meet: less the mean of the whole image, pixels that hold nothing
+    would all be alike.
+    """
+    if reference.mask.ndim != 2:
         return plain_greatest_part(reference, moving, lag)
-    return float(greatest_part_2d(reference, moving, *lag))
+    images = reference.pixels, reference.mask, moving.pixels, moving.mask
+    return float(greatest_part_2d(*images, *lag))
 
 
-def plain_greatest_part(
-    reference: NDArray[np.float32], moving: NDArray[np.float32], lag: tuple[int, ...]
-) -> float:
+def plain_greatest_part(reference: LevelImage, moving: LevelImage, lag: tuple[int, ...]) -> float:
     """Return what `greatest_part` does, for any number of axes."""
-    here, there = overlap_slices(reference.shape, moving.shape, lag)
-    products = reference[here] * moving[there]
-    total = float(products.sum(dtype=np.float64))
+    here, there = overlap_slices(reference.mask.shape, moving.mask.shape, lag)
+    common = reference.mask[here] & moving.mask[there]
+    if not common.any():
+        return np.inf
+    a, b = (
+        image.pixels[part][common].astype(np.float64) for image, part in ((reference, here), (moving, there))
+    )
+    products = (a - a.mean()) * (b - b.mean())
+    total = float(products.sum())
     return float(products.max(initial=0)) / total if total > 0 else np.inf
 
 

@@ -548,21 +548,31 @@ def common_sums_2d(reference, reference_mask, moving, safe, sy, sx):  # type: ig
 
 
 @kernel
-def greatest_part_2d(reference, moving, sy, sx):  # type: ignore[no-untyped-def]
-    """Return the greatest product of two pixels that meet at lag (sy, sx), over the sum of all."""
+def greatest_part_2d(reference, reference_mask, moving, moving_mask, sy, sx):  # type: ignore[no-untyped-def]
+    """Return the greatest part that a pair of pixels that meet at lag (sy, sx) has in the covariance."""
     height, width = reference.shape
     rows, columns = moving.shape
     y0, y1 = max(0, sy), min(height, rows + sy)
     x0, x1 = max(0, sx), min(width, columns + sx)
-    total = 0.0
-    greatest = np.float32(0)
-    for i in range(y0, y1 if x1 > x0 else y0):
-        a, b = reference[i, x0:x1], moving[i - sy, x0 - sx : x1 - sx]
-        row, high = np.float32(0), np.float32(0)
-        for j in range(a.size):
-            product = a[j] * b[j]
-            row += product
-            high = max(high, product)
-        total += float(row)
-        greatest = max(greatest, high)
-    return np.float64(greatest) / total if total > 0 else np.inf
+    if x1 <= x0:
+        return np.inf
+    n, a, b = 0, 0.0, 0.0
+    for i in range(y0, y1):
+        p, q = reference[i, x0:x1], moving[i - sy, x0 - sx : x1 - sx]
+        v, w = reference_mask[i, x0:x1], moving_mask[i - sy, x0 - sx : x1 - sx]
+        for j in range(p.size):
+            if v[j] and w[j]:
+                n += 1
+                a += np.float64(p[j])
+                b += np.float64(q[j])
+    a, b = a / max(n, 1), b / max(n, 1)
+    total, greatest = 0.0, 0.0
+    for i in range(y0, y1):
+        p, q = reference[i, x0:x1], moving[i - sy, x0 - sx : x1 - sx]
+        v, w = reference_mask[i, x0:x1], moving_mask[i - sy, x0 - sx : x1 - sx]
+        for j in range(p.size):
+            if v[j] and w[j]:
+                product = (p[j] - a) * (q[j] - b)
+                total += product
+                greatest = max(greatest, product)
+    return greatest / total if total > 0 else np.inf
