@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from llvmlite.binding.object_file import ObjectFileRef
-from numba import _dynfunc, njit
+from numba import njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.compiler import compile_result
 
@@ -69,7 +69,8 @@ class _LeanResult(CompileResultCacheImpl):  # type: ignore[misc]
         whole: tuple[Any, ...] = super().reduce(cres)
         try:
             (_, _, (machine_code, _)), description, environment, signature, *_ = whole
-        except (TypeError, ValueError):
+            _linker(cres.target_context)
+        except (AttributeError, ImportError, TypeError, ValueError):
             return whole  # another version keeps it in another form: as it is, then
         return _Lean(machine_code, description, environment, signature)
 
@@ -81,19 +82,36 @@ class _LeanResult(CompileResultCacheImpl):  # type: ignore[misc]
         return super().rebuild(target_context, payload)
 
 
+class _Linker(NamedTuple):
+    """What the compiler has to load machine code with; none of it is promised."""
+
+    add: Callable[[Any], None]
+    address: Callable[[str], int]
+    set_environment: Callable[[str, Any], None]
+    make: Callable[..., Any]
+
+
+def _linker(target: Any) -> _Linker:
+    """Return the linker; raises `AttributeError` or `ImportError` where a version has another."""
+    from numba._dynfunc import make_function
+
+    codegen = target.codegen()
+    engine = codegen._engine._ee
+    return _Linker(engine.add_object_file, engine.get_function_address, codegen.set_env, make_function)
+
+
 def _loaded(target: Any, kept: _Lean) -> Any:
     """Hand machine code to the linker, and return the function in it, ready to be called."""
     machine_code, description, environment, signature = kept
-    codegen = target.codegen()
-    engine = codegen._engine._ee
-    engine.add_object_file(ObjectFileRef.from_data(machine_code))
-    address = engine.get_function_address(description.llvm_cpython_wrapper_name)
-    codegen.set_env(target.get_env_name(description), environment)
+    linker = _linker(target)
+    linker.add(ObjectFileRef.from_data(machine_code))
+    address = linker.address(description.llvm_cpython_wrapper_name)
+    linker.set_environment(target.get_env_name(description), environment)
     module, name = description.lookup_module(), description.qualname.rpartition(".")[2]
     return compile_result(
         target_context=target,
         typing_context=target.typing_context,
-        entry_point=_dynfunc.make_function(module, name, "", address, environment, ()),
+        entry_point=linker.make(module, name, "", address, environment, ()),
         fndesc=description,
         environment=environment,
         signature=signature,

@@ -45,7 +45,7 @@ def _ask(context, row, k):  # type: ignore[no-untyped-def]
         kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
         name = "llvm.prefetch.p0i8" if not cgutils.voidptr_t.is_opaque else "llvm.prefetch.p0"
         asked = cgutils.get_or_insert_function(builder.module, kind, name)
-        builder.call(asked, [address, number(0), number(0), number(1)])  # to be read, kept near, data
+        builder.call(asked, [address, number(0), number(3), number(1)])  # to be read, kept near, data
         return context.get_dummy_value()
 
     return types.void(row, k), generate
