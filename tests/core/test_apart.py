@@ -41,26 +41,28 @@ def test_work_that_stands_still_is_ended(monkeypatch):
     assert time.monotonic() - begin < 60
 
 
-def test_an_interrupt_ends_it_too(tmp_path):
+def test_an_interrupt_ends_it_too(tmp_path, monkeypatch):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs in the background ignores it
+    here, pid, sleep = os.getpid(), tmp_path / "pid", time.sleep
 
     def work():
-        (tmp_path / "pid").write_text(str(os.getpid()))
-        time.sleep(600)
+        pid.write_text(str(os.getpid()))
+        sleep(600)
 
-    def interrupt():
-        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
+    def interrupted(seconds):
+        # once it waits: while a process is forked, Python lets no handler's exception out
+        if os.getpid() == here and pid.exists() and pid.read_text():
+            os.kill(here, signal.SIGINT)
+        sleep(seconds)
 
-    threading.Thread(target=interrupt, daemon=True).start()
+    monkeypatch.setattr(time, "sleep", interrupted)
     try:
         with pytest.raises(KeyboardInterrupt):
             done_apart(work)
     finally:
         signal.signal(signal.SIGINT, before)
     with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
+        os.kill(int(pid.read_text()), 0)
 
 
 def test_any_thread_may_ask_for_it(tmp_path):
