@@ -37,6 +37,13 @@ def nearest_lag(shift: NDArray[np.float64]) -> tuple[int, ...]:
     return tuple(map(round, shift.tolist()))
 
 
+def straight_way(one: NDArray[np.intp], other: NDArray[np.intp]) -> tuple[NDArray[np.intp], ...]:
+    """Return the indices of the elements on the straight line from one to another, both included."""
+    steps = int(np.abs(other - one).max())
+    way = np.rint(one + (other - one) * (np.arange(steps + 1)[:, None] / max(1, steps)))
+    return tuple(way.astype(np.intp).T)
+
+
 def smallest_first(shifts: NDArray[np.integer], *before: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return the order of equal candidates: the smallest shift first, then the lowest coordinates.
 

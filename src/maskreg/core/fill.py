@@ -8,13 +8,12 @@ refinement leaves at least that band out (`inner`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.filters import gaussian, gaussian_taps
 from maskreg.core.pyramid import eroded, halved
+from maskreg.core.some_rows import some_rows
 
 BAND = 1
 """Width of the band along the mask's edge from which ignored pixels are filled, px."""
@@ -60,7 +59,7 @@ def filled(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.f
         return pixels
     out, known = np.empty_like(pixels), np.empty_like(mask)
     binned = []
-    for rows in _some_rows(mask):
+    for rows in some_rows(mask, AT_ONCE, least=LEAST_ROWS, multiple=2):
         along, near = _along_edge(pixels, mask, rows)
         out[rows] = np.where(mask[rows], pixels[rows], along)
         known[rows] = mask[rows] | near
@@ -70,17 +69,10 @@ def filled(pixels: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.f
     sums, counts = (np.concatenate(parts) for parts in zip(*binned, strict=True))
     binned.clear()
     coarse = _filled_from(sums, counts)
-    for rows in _some_rows(mask):
+    for rows in some_rows(mask, AT_ONCE, least=LEAST_ROWS, multiple=2):
         unknown = ~known[rows]
         out[rows][unknown] = _enlarged(coarse[rows.start // 2 : -(-rows.stop // 2)], unknown.shape)[unknown]
     return out
-
-
-def _some_rows(mask: NDArray[np.bool_]) -> Iterator[slice]:
-    """Yield rows that are worked on together, an even number: all would take several images of memory."""
-    height = max(LEAST_ROWS, AT_ONCE * len(mask) // mask.size // 2 * 2)
-    for i in range(0, len(mask), height):
-        yield slice(i, min(i + height, len(mask)))
 
 
 def _along_edge(

@@ -9,7 +9,6 @@ do not bear a parabola, as deep in a solid area, its noise tells so, and such pl
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from maskreg.core.fill import filled
 from maskreg.core.filters import filtered
 from maskreg.core.pyramid import eroded
+from maskreg.core.some_rows import some_rows
 
 SIGMA = 1.0
 """Width of the Gaussian, px,"""
@@ -70,26 +70,20 @@ class Holes:
         self._mask = mask
         self._powers = list(_powers(mask.ndim, 2))
         self.places = np.zeros_like(mask)
-        self._weights = np.concatenate([self._solve(rows) for rows in self._bands()])
+        self._weights = np.concatenate([self._solve(rows) for rows in some_rows(self._mask, AT_ONCE)])
         self.usable = mask & eroded(mask | self.places, NEAR)
 
     def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return an image, zero where the mask is False, with all ignored pixels filled."""
         out = filled(pixels, self._mask)
         first = 0
-        for rows in self._bands():
+        for rows in some_rows(self._mask, AT_ONCE):
             places = self.places[rows]
             weights = self._weights[first : first + np.count_nonzero(places)]
             parts = (_moment(pixels, rows, power, 1)[places] for power in self._powers)
             out[rows][places] = sum(w * part for w, part in zip(weights.T, parts, strict=True))
             first += len(weights)
         return out
-
-    def _bands(self) -> Iterator[slice]:
-        """Yield rows that are worked on together: all moments of all of them would take too much memory."""
-        height = max(1, AT_ONCE * len(self._mask) // self._mask.size)
-        for i in range(0, len(self._mask), height):
-            yield slice(i, min(i + height, len(self._mask)))
 
     def _solve(self, rows: slice) -> NDArray[np.float32]:
         """Find the places that are filled; return the weights of the moments in the value at each.

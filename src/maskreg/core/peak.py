@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.peak_kernels import choose_2d
 from maskreg.core.search import LevelMap
+from maskreg.geometry import straight_way
 
 MOST_ALIKE = 8
 """So many places of the same structure are compared with the winner."""
@@ -158,8 +159,6 @@ def _evidence(level: LevelMap, shift: NDArray[np.float64], radius: int) -> tuple
 
 def _separate(level: LevelMap, one: tuple[int, ...], other: tuple[int, ...]) -> bool:
     """Whether the significance falls into a valley on the straight line between two lags."""
-    a, b = np.array(one), np.array(other)
-    steps = int(np.abs(b - a).max())
-    points = np.rint(a + (b - a) * (np.arange(steps + 1)[:, None] / max(1, steps))).astype(int)
+    way = straight_way(np.array(one), np.array(other))
     # a forbidden lag on the way is a valley: NaN is not above anything
-    return not level.score[tuple(points.T)].min() >= min(level.score[one], level.score[other]) - VALLEY
+    return not level.score[way].min() >= min(level.score[one], level.score[other]) - VALLEY

@@ -6,12 +6,12 @@ They are read off the gradient of the low-passed reference, which is what tells 
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from maskreg.core.shared_noise import Block
+from maskreg.core.shared_noise import Block, lagged
 from maskreg.core.template import Template
+from maskreg.geometry import smallest_first, straight_way
 
 ALIKE = 0.5
 """One period on, the gradient correlates with itself by at least this, noise included,"""
@@ -50,9 +50,8 @@ def find_periods(template: Template, block: Block) -> NDArray[np.float64]:
     middle = np.array(alike.shape) // 2
     peaks = (alike == scipy.ndimage.maximum_filter(alike, 3)) & (alike > NEARLY * ALIKE)
     lags = np.argwhere(peaks) - middle
-    squares = (lags**2).sum(axis=1)
-    order = np.lexsort((*lags.T, squares))
-    found = [lag for lag in lags[order[squares[order] >= SHORTEST**2]] if _separate(alike, middle, lag)]
+    lags = lags[(lags**2).sum(axis=1) >= SHORTEST**2]
+    found = [lag for lag in lags[smallest_first(lags)] if _separate(alike, middle, lag)]
     heights = [float(alike[tuple(middle + lag)]) for lag in found]
     most = max(heights, default=0.0)
     line = min(ALIKE, NEARLY * most) if most > ALIKE else np.inf
@@ -63,28 +62,16 @@ def find_periods(template: Template, block: Block) -> NDArray[np.float64]:
 def _alike(template: Template, slices: tuple[slice, ...]) -> NDArray[np.float64]:
     """Return the correlation of a block's gradient with itself at all lags within reach; 0 where unknown."""
     mask = template.mask[slices]
-    gradient = template.gradient[(slice(None), *slices)] * mask
-    window = [scipy.fft.next_fast_len(2 * n, real=True) for n in mask.shape]
-    product = sum(_with_itself(one, window) for one in gradient)
-    number = _with_itself(mask.astype(np.float64), window)
     reach = [int(REACH * n) for n in mask.shape]
-    part = tuple(slice(w // 2 - r, w // 2 + r + 1) for w, r in zip(window, reach, strict=True))
-    product, number = (scipy.fft.fftshift(values)[part] for values in (product, number))
+    product = np.sum([lagged(field[slices] * mask, reach) for field in template.gradient], axis=0)
+    number = lagged(mask.astype(np.float32), reach)
     middle = tuple(reach)
     known = number > REACH**mask.ndim * number[middle] / 2
     mean = product[middle] / number[middle]
     return np.where(known, product / np.maximum(number, 1) / max(float(mean), 1e-30), 0.0)
 
 
-def _with_itself(values: NDArray[np.floating], window: list[int]) -> NDArray[np.float64]:
-    """Return the sums of products of an image with itself at all lags of a window."""
-    spectrum = scipy.fft.rfftn(values, window)
-    return np.asarray(scipy.fft.irfftn(np.abs(spectrum) ** 2, window), np.float64)
-
-
 def _separate(alike: NDArray[np.float64], middle: NDArray[np.intp], lag: NDArray[np.intp]) -> bool:
     """Whether the correlation falls into a valley on the way to a lag."""
-    steps = int(np.abs(lag).max())
-    way = middle + np.rint(lag * (np.arange(steps + 1)[:, None] / steps)).astype(int)
-    values = alike[tuple(way.T)]
+    values = alike[straight_way(middle, middle + lag)]
     return float(values.min()) < (1 - VALLEY) * float(values[-1])

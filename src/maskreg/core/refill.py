@@ -7,20 +7,19 @@ interpolation between valid ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.residual import interpolated, shifted
+from maskreg.core.some_rows import some_rows
 from maskreg.core.template import SPLINE_ORDER, Template
 from maskreg.core.windows import window_sums
 from maskreg.geometry import nearest_lag
 
 AT_ONCE = 2**17
-"""Rows of about so many pixels are worked on together: all at once would take several images of memory."""
+"""Rows of about so many pixels are worked on together."""
 
 
 class Shown:
@@ -62,7 +61,7 @@ class Shown:
         sums = window_sums(template.pixels, template.mask, moving.pixels, moving.mask, lag, 0)
         brighter = (float(sums.a.flat[0]) - gain * float(sums.b.flat[0])) / max(float(sums.n.flat[0]), 1)
         where, out = self._where(places, lag), first.copy()
-        for rows in _some_rows(where):
+        for rows in some_rows(where, AT_ONCE):
             at = np.argwhere(where[rows])
             at[:, 0] += rows.start
             values = scipy.ndimage.map_coordinates(
@@ -97,7 +96,7 @@ class Shown:
         """
         template, where = self._template, self._where(places, lag)
         pulled = np.zeros_like(inverse)
-        for rows in _some_rows(template.mask):
+        for rows in some_rows(template.mask, AT_ONCE):
             block = (rows, *(slice(0, n) for n in template.mask.shape[1:]))
             part, inside = interpolated(where, block, shift)
             common = template.mask[block] & inside & shifted(usable, block, lag)
@@ -109,10 +108,3 @@ class Shown:
         """Return the places of moving at which the reference is known."""
         whole = tuple(slice(0, n) for n in places.shape)
         return places & shifted(self._known, whole, tuple(-s for s in lag))
-
-
-def _some_rows(image: NDArray[np.bool_]) -> Iterator[slice]:
-    """Yield rows that are worked on together."""
-    height = max(1, AT_ONCE * len(image) // image.size)
-    for i in range(0, len(image), height):
-        yield slice(i, min(i + height, len(image)))

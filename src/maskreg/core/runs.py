@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.some_rows import some_rows
+
 AT_ONCE = 2**18
 """Rows of about so many pixels are worked on together: a chessboard has a run for every other pixel."""
 
@@ -32,8 +34,7 @@ class Region:
         mask = self.mask
         if mask.size == 0:
             return np.zeros(len(mask) + 1, np.int64), np.zeros((0, 2), np.int32)
-        height = max(1, AT_ONCE // mask.shape[1])
-        numbers, edges = zip(*(_runs(mask[i : i + height]) for i in range(0, len(mask), height)), strict=True)
+        numbers, edges = zip(*(_runs(mask[rows]) for rows in some_rows(mask, AT_ONCE)), strict=True)
         return np.concatenate([np.zeros(1, np.int64), *numbers]).cumsum(), np.concatenate(edges)
 
 

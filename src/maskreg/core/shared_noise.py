@@ -12,6 +12,7 @@ against Gamma(0) C(0) for white noise. C is read off one block of the residual: 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,8 +65,8 @@ def find_block(template: Template) -> Block | None:
         start = int(np.argmax(total[side:] - total[:-side]))
         slices.append(slice(start, start + side))
         energy = np.moveaxis(np.moveaxis(energy, axis, 0)[slices[axis]], 0, axis)
-    block = tuple(slices)
-    products = np.stack([_lagged(field[block] * template.mask[block]) for field in template.gradient])
+    block, reach = tuple(slices), (REACH,) * len(shape)
+    products = np.stack([lagged(field[block] * template.mask[block], reach) for field in template.gradient])
     middle = products.reshape(len(shape), -1)[:, products[0].size // 2]
     if not (middle > 0).all():
         return None
@@ -122,7 +123,8 @@ def plain_residual_products(
         none = np.zeros((2 * REACH + 1,) * values.ndim)
         return 0, none, none
     values = np.where(common, values - values[common].mean(dtype=np.float64), 0).astype(np.float32)
-    return n, _lagged(values), _lagged(common.astype(np.float32))
+    reach = (REACH,) * values.ndim
+    return n, lagged(values, reach), lagged(common.astype(np.float32), reach)
 
 
 def scaled(
@@ -138,11 +140,11 @@ def scaled(
     return np.asarray(turned @ covariance @ turned.T)
 
 
-def _lagged(field: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the sums of field(x) field(x + k) for k from -REACH to REACH along each axis."""
-    shape = [scipy.fft.next_fast_len(n + REACH, True) for n in field.shape]
+def lagged(field: NDArray[np.float32], reach: Sequence[int]) -> NDArray[np.float64]:
+    """Return the sums of field(x) field(x + k) for k from -reach to reach along each axis."""
+    shape = [scipy.fft.next_fast_len(n + k, True) for n, k in zip(field.shape, reach, strict=True)]
     spectrum = scipy.fft.rfftn(field, shape)
     products = scipy.fft.irfftn(spectrum.real**2 + spectrum.imag**2, shape)
-    for axis in range(field.ndim):
-        products = products.take(np.arange(-REACH, REACH + 1), axis, mode="wrap")
+    for axis, k in enumerate(reach):
+        products = products.take(np.arange(-k, k + 1), axis, mode="wrap")
     return np.asarray(products, np.float64)
