@@ -1,4 +1,4 @@
-"""The six sums of the masked NCC at every lag, by transforms."""
+"""The six sums of the masked NCC at every lag, by transforms, and the difference of two of them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,24 @@ from numpy.typing import NDArray
 from maskreg.core.centred import CentredImage
 from maskreg.core.enough_overlap import error_of_overlap, window_of
 from maskreg.core.kept import Kept
-from maskreg.core.lag_sums import SINGLE, Columns, lag_sums, rounding
+from maskreg.core.lag_sums import SINGLE, Columns, Pair, lag_sums, rounding
 from maskreg.core.once import once
 
 A, AA, A_MASK, B, BB, B_MASK = range(6)
 """Images that meet in the sums: reference, its square and mask, and moving's."""
 
-N, SUM_A, SUM_AA, SUM_B, SUM_BB, SUM_AB = range(6)
-"""The sums, and which images meet in each:"""
+N, SUM_A, SUM_AA, SUM_B, SUM_BB, SUM_AB, DIFFERENCE = range(7)
+"""The sums, that of a less that of b, and which images meet in each:"""
 
-PAIRS = (A_MASK, B_MASK), (A, B_MASK), (AA, B_MASK), (A_MASK, B), (A_MASK, BB), (A, B)
+PAIRS: tuple[Pair, ...] = (
+    (A_MASK, B_MASK),
+    (A, B_MASK),
+    (AA, B_MASK),
+    (A_MASK, B),
+    (A_MASK, BB),
+    (A, B),
+    (A, B_MASK, A_MASK, B),
+)
 
 
 @dataclass(frozen=True)
@@ -74,17 +82,20 @@ class AllSums:
         self,
         use: Callable[[slice, tuple[NDArray[Any], ...]], None],
         wanted: Sequence[int] = range(6),
+        out: dict[int, NDArray[Any]] | None = None,
     ) -> None:
-        """Call `use` with rows of the lags, and the wanted sums at these, as `maskreg.core.lag_sums` does."""
+        """Call `use` with rows of the lags, and the wanted sums at these, as `maskreg.core.lag_sums` does.
+
+        Those that are computed fill arrays of `out`.
+        """
         key = self.dtype, self.spans
         known = {which: self.known(which) for which in wanted}
         computed = [which for which in wanted if known[which] is None]
         fresh = {which: self.empty() for which in computed if self.keeps(which)}
+        whole = fresh | (out or {})
 
-        def take(rows: slice, sums: NDArray[Any]) -> None:
+        def take(rows: slice, sums: list[NDArray[Any]]) -> None:
             here = dict(zip(computed, sums, strict=True))
-            for which, to in fresh.items():
-                to[rows] = here[which]
             here.update({which: x[rows] for which, x in known.items() if x is not None})
             use(rows, tuple(here[which] for which in wanted))
 
@@ -96,10 +107,11 @@ class AllSums:
             self.spans,
             self.dtype,
             take,
+            [whole.get(which) for which in computed],
         )
-        for which, values in fresh.items():
+        for which in fresh:
             kept, name = self._place(which)
-            kept.put(name, key, values)
+            kept.put(name, key, whole[which])
 
     def known(self, which: int) -> NDArray[Any] | None:
         """Return a sum that need not be computed, or None."""
@@ -142,11 +154,15 @@ class AllSums:
         return images
 
     def errors(self) -> NDArray[np.float64]:
-        """Return by how much each of the six may be wrong, in single precision; n after it is rounded."""
+        """Return by how much each of the seven may be wrong, in single precision; n after it is rounded."""
         norms = np.empty(6)
         norms[[A, B]] = 1 + SINGLE
         norms[[AA, BB]] = self.reference.square_norm, self.moving.square_norm
         norms[[A_MASK, B_MASK]] = [math.sqrt(np.count_nonzero(x.mask)) for x in (self.reference, self.moving)]
-        errors = rounding(self.window) * np.array([norms[i] * norms[j] for i, j in PAIRS])
-        errors[0] = error_of_overlap(self.reference, self.moving, self.window)
+        # products of which one is taken off the other are rounded once more
+        each = rounding(self.window) + SINGLE
+        errors = each * np.array(
+            [sum(norms[i] * norms[j] for i, j in zip(pair[::2], pair[1::2], strict=True)) for pair in PAIRS]
+        )
+        errors[N] = error_of_overlap(self.reference, self.moving, self.window)
         return errors

@@ -17,6 +17,7 @@ kernel                plain twin
 `likely_lags_2d`      `numpy.argwhere`
 `short_of_level_2d`   sums by NumPy
 `ceilings_2d`         `maskreg.core.overlap.plain_overlap_sums`
+`ceilings_by_...`     `maskreg.core.overlap.plain_overlap_sums`
 `hopeful_2d`          `numpy.argwhere`
 ====================  =========================================================
 """
@@ -322,30 +323,33 @@ def likely_lags_2d(values, size, hopeful, least, out):  # type: ignore[no-untype
 
 
 @kernel
-def short_of_level_2d(pixels, mask, level, size):  # type: ignore[no-untyped-def]
-    """Return by how much squares of valid pixels fall short of `level`, summed over `size` pixels of a row.
+def short_of_level_2d(pixels, mask, level, down, size):  # type: ignore[no-untyped-def]
+    """Return by how much squares of valid pixels fall short of `level`, summed over `down` x `size` pixels.
 
     Parameters
     ----------
     pixels : (rows, cols) ndarray of float32
     mask : (rows, cols) ndarray of bool
     level : float
-    size : int
+    down, size : int
+        A few rows: they are summed in single precision.
 
     Returns
     -------
-    (rows, ceil(cols / size)) ndarray of float64
+    (ceil(rows / down), ceil(cols / size)) ndarray of float64
     """
     rows, cols = pixels.shape
-    out = np.empty((rows, (cols + size - 1) // size))
-    line = np.zeros(out.shape[1] * size)
-    for i in range(rows):
-        row, valid = pixels[i], mask[i]
-        for j in range(cols):
-            x = np.float64(row[j])
-            short = level - x * x
-            line[j] = short if valid[j] & (short > 0) else 0.0
-        to = out[i]
+    out = np.empty(((rows + down - 1) // down, (cols + size - 1) // size))
+    line = np.empty(out.shape[1] * size, np.float32)
+    limit, zero = np.float32(level), np.float32(0)
+    for k in range(out.shape[0]):
+        line[:] = zero
+        for i in range(k * down, min(rows, k * down + down)):
+            row, valid = pixels[i], mask[i]
+            for j in range(cols):
+                short = limit - row[j] * row[j]
+                line[j] += short if valid[j] & (short > zero) else zero
+        to = out[k]
         for m in range(to.size):
             total = 0.0
             for j in range(m * size, m * size + size):
@@ -409,6 +413,55 @@ def ceilings_2d(sums, errors, of_a, of_b, out):  # type: ignore[no-untyped-def]
             bound = top / np.sqrt(va * vb if good else one)
             bound = bound if good else infinite
             to[j] = bound if top > zero else zero
+
+
+@kernel
+def ceilings_by_difference_2d(sums, errors, of_a, of_b, out):  # type: ignore[no-untyped-def]
+    """Fill `out` with what the masked NCC does not exceed, infinite where nothing is known.
+
+    Of the sums of a and b only the difference D is known: their mean u may be any number. With
+    y = u^2 / n and d = D^2 / 4n the covariance is P + d - y, and no energy is less than k - y - 2 sqrt(d y),
+    k being the least sum of squares less d. The greatest ratio of these that any y allows is the lesser
+    root c of c^2 (k + d) - c (k + p) + p, with p = P + d.
+
+    Parameters
+    ----------
+    sums : three (rows, cols) ndarrays of float32
+        For each lag: n, the sum of a less that of b, and the sum of a b.
+    errors : (3,) ndarray of float64
+        By how much they may be wrong, n after it is rounded to a whole number.
+    of_a, of_b : (level, slip, short, of_row, of_column)
+        Bounds of the energies, see `maskreg.core.least_energy.LeastEnergy`.
+    out : (rows, cols) ndarray of float32
+    """
+    one, two, zero, infinite = np.float32(1), np.float32(2), np.float32(0), np.float32(np.inf)
+    # for the arithmetic here: both terms of the root's argument may be wrong by some roundings
+    tiny, less = np.float32(2.0**-20), np.float32(1 - 2.0**-18)
+    en, ed, eab = np.float32(errors[0]), np.float32(errors[1]), np.float32(errors[2]) + tiny
+    a_level, a_slip, a_short, a_row, a_col = of_a
+    b_level, b_slip, b_short, b_row, b_col = of_b
+    ta, sla, tb, slb = np.float32(a_level), np.float32(a_slip), np.float32(b_level), np.float32(b_slip)
+    under_a, under_b = np.empty(out.shape[1], np.float32), np.empty(out.shape[1], np.float32)
+    for i in range(out.shape[0]):
+        if i == 0 or a_row[i] != a_row[i - 1]:
+            for j in range(under_a.size):
+                under_a[j] = a_short[a_row[i], a_col[j]] + sla
+        if i == 0 or b_row[i] != b_row[i - 1]:
+            for j in range(under_b.size):
+                under_b[j] = b_short[b_row[i], b_col[j]] + slb
+        count, difference, product, to = sums[0][i], sums[1][i], sums[2][i], out[i]
+        for j in range(to.size):
+            pixels = np.rint(count[j]) - en
+            half = (abs(difference[j]) + ed) / two
+            d = half * half / (pixels if pixels > one else one)
+            qa, qb = ta * pixels - under_a[j], tb * pixels - under_b[j]
+            k = (qa if qa < qb else qb) - d
+            p = product[j] + eab + d
+            gap = (k - p) * (k - p) * less - two * two * p * d
+            good = (k > p) & (gap > zero)
+            bound = two * p / (k + p + np.sqrt(gap if good else one) if good else one)
+            bound = bound if good else infinite
+            to[j] = bound if p > zero else zero
 
 
 @kernel

@@ -63,10 +63,10 @@ def _enough_overlap(reference: CentredImage, moving: CentredImage, least: float)
         b = Columns(lambda: moving.mask.astype(single), window, single)
     n = np.empty((math.prod(shape[:-1]), shape[-1]), single)
 
-    def put(rows: slice, sums: NDArray[np.float32]) -> None:
-        np.rint(sums[0], out=n[rows])
+    def whole(_: slice, sums: list[NDArray[np.float32]]) -> None:
+        np.rint(sums[0], out=sums[0])
 
-    lag_sums([a, b], [(0, 1)], window, spans, single, put)
+    lag_sums([a, b], [(0, 1)], window, spans, single, whole, [n])
     error = error_of_overlap(reference, moving, window)
     most = float(n.max())
     threshold = least * (most - error), least * (most + error)

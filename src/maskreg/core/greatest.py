@@ -186,15 +186,12 @@ def _products(
         max(window_length(p, q, max(-low, high)), high - low)
         for p, q, (low, high) in shapes
     )
-    out = np.empty([high - low for low, high in spans], np.float32)
+    out: NDArray[np.float32] = np.empty([high - low for low, high in spans], np.float32)
     dtype = out.dtype
     a = Columns(lambda: reference.unit, window, dtype).kept(reference.kept, "transform for blocks")
     b = Columns(lambda: moving.unit, window, dtype)
 
-    def put(rows: slice, sums: NDArray[np.float32]) -> None:
-        out[rows] = sums[0]
-
-    lag_sums([a, b], [(0, 1)], window, spans, dtype, put)
+    lag_sums([a, b], [(0, 1)], window, spans, dtype, lambda rows, sums: None, [out])
     return out, rounding(window)
 
 

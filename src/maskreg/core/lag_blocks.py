@@ -270,16 +270,17 @@ class _Masks:
 
         kept, name = moving.kept_of_masks, f"blocks of {grid.size}"
         found: _Masks | None = kept.find(name, grid)
-        if found is None:
-            a = mask_blocks_2d(reference.mask, grid.size, True, grid.offset, grid.window)
-            if not a[CORE].any():
-                return None
-            b = mask_blocks_2d(moving.mask, grid.size, False, (0, 0), grid.window)
-            if not b[CORE].any():
-                return None
-            both = _Blocks.of(a), _Blocks.of(b)
-            found = cls(*both, grid.sums(*both, OF_MASKS))
-            kept.put(name, grid, found)
+        nothing = f"no {name}"
+        if found is not None or kept.find(nothing, grid) is not None:
+            return found
+        a = mask_blocks_2d(reference.mask, grid.size, True, grid.offset, grid.window)
+        b = mask_blocks_2d(moving.mask, grid.size, False, (0, 0), grid.window) if a[CORE].any() else a
+        if not b[CORE].any():
+            kept.put(nothing, grid, np.ones(1, bool))
+            return None
+        both = _Blocks.of(a), _Blocks.of(b)
+        found = cls(*both, grid.sums(*both, OF_MASKS))
+        kept.put(name, grid, found)
         return found
 
 

@@ -29,6 +29,10 @@ BAND_BYTES = 2**19
 """At most so many bytes are transformed at once, which stay in the cache; all if they are twice as many."""
 
 
+Pair = tuple[int, int] | tuple[int, int, int, int]
+"""Which images meet in a sum, and in the one that is taken off it."""
+
+
 def rounding(window: Sequence[int]) -> float:
     """Return by how much a sum of products by transforms in single precision may be wrong, over both norms.
 
@@ -109,11 +113,12 @@ def _bands(count: int, nbytes: int) -> list[slice]:
 
 def lag_sums(
     images: Sequence[Sequence[NDArray[Any]]],
-    pairs: Sequence[tuple[int, int]],
+    pairs: Sequence[Pair],
     window: tuple[int, ...],
     spans: Sequence[tuple[int, int]],
     dtype: Any,
-    use: Callable[[slice, NDArray[Any]], None],
+    use: Callable[[slice, list[NDArray[Any]]], None],
+    out: Sequence[NDArray[Any] | None] = (),
 ) -> None:
     """Call `use` with what `maskreg.core.spectra.cross` returns for pairs of images, for spans of lags.
 
@@ -123,52 +128,58 @@ def lag_sums(
     Parameters
     ----------
     images : list of Columns, or of what these keep
-    pairs : list of (int, int)
-        Which image is reference, and which is moving.
+    pairs : list of (int, int) or (int, int, int, int)
+        Which image is reference, and which is moving; of four, the sum of the second pair is taken off that
+        of the first.
     window : tuple of int
     spans : list of (int, int)
         The first lag of each axis, and the one after the last: at most as many as the window has.
     dtype : dtype
         Of the images.
     use : callable
-        Takes which rows of the lags, all axes but the last laid end to end, and their (pairs, rows, columns)
-        sums.
+        Takes which rows of the lags, all axes but the last laid end to end, and for each pair their sums.
+    out : list of ndarray or None
+        For each pair an array of all rows, of which `use` gets those that were just filled.
     """
+    out = out or [None] * len(pairs)
     if len(window) != 2:
         crop = np.ix_(*(np.arange(low, high) % n for (low, high), n in zip(spans, window, strict=True)))
-        sums = np.stack(
-            [scipy.fft.irfftn(images[i][0] * np.conj(images[j][0]), window)[crop] for i, j in pairs]
-        )
-        sums = sums.reshape(len(pairs), -1, sums.shape[-1])
-        use(slice(0, sums.shape[1]), sums)
+        every = []
+        for pair, to in zip(pairs, out, strict=True):
+            found = scipy.fft.irfftn(_product([images[i][0] for i in pair]), window)[crop]
+            to = np.empty((math.prod(found.shape[:-1]), found.shape[-1]), dtype) if to is None else to
+            to[:] = found.reshape(to.shape)
+            every.append(to)
+        use(slice(0, every[0].shape[0]), every)
         return
     kept = _columns_at_lags(images, pairs, window, spans[0], dtype)
     parts = _stretches(spans[1], window[1])
     count = kept.shape[1]
-    bands = _bands(count, kept.nbytes)
+    bands = _bands(count, kept[0].nbytes)
 
     def transform_rows(k: int) -> None:
         rows = bands[k]
-        out = np.empty((len(pairs), rows.stop - rows.start, spans[1][1] - spans[1][0]), dtype)
-        for to, spectra in zip(out, kept, strict=True):
+        sums = []
+        for whole, spectra in zip(out, kept, strict=True):
+            shape = rows.stop - rows.start, spans[1][1] - spans[1][0]
+            to = np.empty(shape, dtype) if whole is None else whole[rows]
             found = scipy.fft.irfft(spectra[rows], window[1])
             for here, there in parts:
                 to[:, here] = found[:, there]
-        use(rows, out)
+            sums.append(to)
+        use(rows, sums)
 
     in_parallel(transform_rows, len(bands))
 
 
 def _columns_at_lags(
     images: Sequence[Sequence[NDArray[Any]]],
-    pairs: Sequence[tuple[int, int]],
+    pairs: Sequence[Pair],
     window: tuple[int, ...],
     span: tuple[int, int],
     dtype: Any,
 ) -> NDArray[Any]:
     """Return the product of each pair, transformed back along columns, at the lags of the first axis."""
-    from maskreg.core.race_kernels import times_conjugate_2d
-
     bands = column_bands(window, dtype)
     out = np.empty((len(pairs), span[1] - span[0], bands[-1].stop), np.result_type(dtype, np.complex64))
     used = sorted({i for pair in pairs for i in pair})
@@ -177,13 +188,22 @@ def _columns_at_lags(
 
     def transform_columns(k: int) -> None:
         spectra = {i: images[i][k] for i in used}
-        for (i, j), to in zip(pairs, out, strict=True):
-            found = scipy.fft.ifft(times_conjugate_2d(spectra[i], spectra[j]), axis=0, overwrite_x=True)
+        for pair, to in zip(pairs, out, strict=True):
+            found = scipy.fft.ifft(_product([spectra[i] for i in pair]), axis=0, overwrite_x=True)
             for here, there in _stretches(span, window[0]):
                 to[here, bands[k]] = found[there]
 
     in_parallel(transform_columns, len(bands))
     return out
+
+
+def _product(spectra: list[NDArray[Any]]) -> NDArray[Any]:
+    """Return the transform of the sum of a pair, or of the first of two pairs less the second."""
+    from maskreg.core.race_kernels import times_conjugate_2d, times_conjugate_less_2d
+
+    flat = [x.reshape(-1, x.shape[-1]) for x in spectra]
+    product = times_conjugate_2d(*flat) if len(flat) == 2 else times_conjugate_less_2d(*flat)
+    return np.asarray(product).reshape(spectra[0].shape)
 
 
 def _stretches(span: tuple[int, int], length: int) -> list[tuple[slice, slice]]:

@@ -21,7 +21,7 @@ from maskreg.core.centred import CentredImage
 BLOCK = 8
 """Rectangles begin and end at multiples of this, pixels."""
 
-SAMPLED = 4096
+SAMPLED = 1024
 """Of so many pixels the level t is told: any number will do, the best one is a quantile of the squares."""
 
 
@@ -65,6 +65,12 @@ class LeastEnergy:
     short: NDArray[np.float32]
     slip: float
     rectangles: Rectangles
+
+    @classmethod
+    def exact(cls, energies: NDArray[np.float32], slip: float) -> LeastEnergy:
+        """Return what is known of lags at which the sum of squares is known but for `slip`."""
+        of_row, of_column = map(np.arange, energies.shape)
+        return cls(0.0, -energies, slip, Rectangles([], of_row, of_column))
 
     def at(self, rows: slice) -> tuple[float, float, NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Return what `maskreg.core.bound_kernels.ceilings_2d` takes for rows of the lags."""
@@ -118,12 +124,14 @@ def _least_energy(image: CentredImage, other: CentredImage, rectangles: Rectangl
 
     level = _level(image, np.count_nonzero(other.mask) / other.mask.size)
     shape = image.mask.shape
-    rows = short_of_level_2d(
-        image.unit.reshape(-1, shape[-1]), image.mask.reshape(-1, shape[-1]), level, BLOCK
+    down = BLOCK if len(shape) == 2 else 1
+    table = short_of_level_2d(
+        image.unit.reshape(-1, shape[-1]), image.mask.reshape(-1, shape[-1]), level, down, BLOCK
     )
-    table = rows.reshape(*shape[:-1], rows.shape[-1])
+    if down == 1:
+        table = table.reshape(*shape[:-1], table.shape[-1])
     for axis, (begin, stop) in enumerate(rectangles.ranges):
-        if axis < table.ndim - 1:
+        if axis < table.ndim - 1 and down == 1:
             table = np.add.reduceat(table, np.arange(0, shape[axis], BLOCK), axis=axis)
         summed = np.zeros([n + (k == axis) for k, n in enumerate(table.shape)])
         np.cumsum(table, axis=axis, out=summed[(slice(None),) * axis + (slice(1, None),)])

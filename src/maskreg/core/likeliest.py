@@ -1,29 +1,29 @@
 """The lags that may have the greatest masked NCC, by transforms: the sums of squares come last.
 
-1. n and the sums of a, b and a b at every lag of enough overlap, and what the energies are at least
-   (`maskreg.core.least_energy`), say what no lag's coefficient exceeds.
+1. n, the sum of a b and that of a less that of b at every lag of enough overlap, and what the energies are
+   at least (`maskreg.core.least_energy`), say what no lag's coefficient exceeds. Of a series the sums of the
+   reference are kept: there both sums are known.
 2. The lag of the greatest sum of products is summed directly. Lags whose ceiling does not reach its
    coefficient are out.
 3. The sums of squares are taken for what is left: directly for few lags close together, by transforms
-   otherwise. Near the peak these are shorter; where no lag is out they cost no more than they would have at
-   first.
+   otherwise, with whatever sum is missing. Near the peak these are shorter; where no
+   lag is out they cost no more than they would have at first.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.all_sums import SUM_A, SUM_AA, SUM_AB, SUM_B, SUM_BB, AllSums, N
+from maskreg.core.all_sums import DIFFERENCE, SUM_A, SUM_AA, SUM_AB, SUM_B, SUM_BB, AllSums, N
 from maskreg.core.centred import CentredImage
 from maskreg.core.enough_overlap import enough_overlap
-from maskreg.core.in_parallel import in_parallel
-from maskreg.core.least_energy import least_energies
+from maskreg.core.least_energy import LeastEnergy, least_energies
 
 NEAR = (1 / 8, 1 / 4, 1 / 2)
 """Transforms for lags near zero have room for this part of all: few sizes, so that the mask's are kept."""
@@ -35,8 +35,11 @@ SUMMED = 2**-16
 FEW_LAGS = 2
 """So many lags are summed directly sooner than squares are."""
 
-CLOSE_LAGS = 256
-"""Squares of so many lags close together are summed sooner than they are transformed."""
+MOST_SUMMED = 128
+"""Squares of so many lags are summed sooner than they are transformed, if they are close together:"""
+
+CLOSE_LAGS = 512
+"""from the first to the last along each axis there are no more than these."""
 
 
 @dataclass(frozen=True)
@@ -90,103 +93,190 @@ def likeliest_lags(
     (n, ndim) ndarray of int or None
         None for more than `most` of them, and where no lag is surely positive.
     """
-    from maskreg.core.bound_kernels import ceilings_2d, hopeful_2d
-
     sums = AllSums(reference, moving, np.dtype(np.float32), possible.spans, possible.overlap)
     errors = sums.errors()
     if possible.overlap is not None:
         errors[N] = possible.error
-    # of a series the squares of the reference are kept
-    wanted = [N, SUM_A, SUM_B, SUM_AB, *([SUM_AA] if sums.keeps(SUM_AA) else [])]
+    series = sums.keeps(SUM_A)
+    squares = [SUM_AA] if series and sums.keeps(SUM_AA) else []
+    wanted = [N, SUM_AB, *([SUM_A, SUM_B] if series else [DIFFERENCE]), *squares]
     known = {which: sums.known(which) for which in wanted}
-    maps = {which: sums.empty() if values is None else values for which, values in known.items()}
+    computed = {which: sums.empty() for which, values in known.items() if values is None}
+    maps = computed | {which: values for which, values in known.items() if values is not None}
+    energies = least_energies(reference, moving, possible.spans, both=not squares)
+    left = _Left(sums, maps, errors, energies[0], energies[-1])
     ceilings = sums.empty()
-    *_, b = bounds = least_energies(reference, moving, possible.spans, both=SUM_AA not in wanted)
-    a = bounds[0]  # not used where the sum of squares is known
-    none = np.empty((0, ceilings.shape[1]), np.float32)
 
-    def take(rows: slice, some: tuple[NDArray[Any], ...]) -> None:
-        here = dict(zip(wanted, some, strict=True))
-        for which, values in here.items():
-            if known[which] is None:
-                maps[which][rows] = np.rint(values) if which == N else values
-        five = here[N], here[SUM_A], here.get(SUM_AA, none), here[SUM_B], here[SUM_AB]
-        ceilings_2d(five, errors, a.at(rows), b.at(rows), ceilings[rows])
+    def take(rows: slice, _: tuple[NDArray[Any], ...]) -> None:
+        if N in computed:
+            np.rint(computed[N][rows], out=computed[N][rows])
+        left.put_ceilings(rows, ceilings[rows])
 
-    sums.each_band(take, wanted)
+    sums.each_band(take, wanted, computed)
     best = max(0.0, reached(_lag(sums, int(maps[SUM_AB].argmax()))))
-    rows, columns = (np.zeros(n, bool) for n in ceilings.shape)
-    enough = np.float32(possible.least_overlap[0] - errors[N])
-    enough, least = np.nextafter(enough, np.float32(-np.inf)), np.nextafter(np.float32(best), np.float32(0))
-    count = hopeful_2d(maps[N], ceilings, enough, least, rows, columns)
-    if count <= FEW_LAGS:
-        row, column = np.nonzero((ceilings >= least) & (maps[N] >= enough))
-        return np.array([_lag(sums, int(k)) for k in row * ceilings.shape[1] + column]).reshape(count, -1)
-    return _by_squares(sums, possible, errors, maps, (rows, columns), most)
+    enough = np.nextafter(np.float32(possible.least_overlap[0] - errors[N]), np.float32(-np.inf))
+    limits = enough, np.nextafter(np.float32(best), np.float32(0))
+    count, marks = left.hopeful(ceilings, limits)
+    where = left.where(ceilings, limits, marks) if count <= MOST_SUMMED else None
+    if where is not None and count > FEW_LAGS:
+        where = left.by_squares(*where, limits[1]) if left.close(marks) else None
+    if where is None or where[0].size > most:
+        return _by_transforms(left.cut(marks), possible, most)
+    return _lags(sums, *where)
 
 
-def _by_squares(
-    sums: AllSums,
-    possible: PossibleLags,
-    errors: NDArray[np.float64],
-    maps: dict[int, NDArray[np.float32]],
-    left: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-    most: int,
-) -> NDArray[np.intp] | None:
-    """Return the lags that all six sums leave, among rows and columns of lags."""
+@dataclass(frozen=True)
+class _Left:
+    """Lags that may be the greatest, and what is known of them.
+
+    Attributes
+    ----------
+    sums : AllSums
+    maps : dict of int to (rows, columns) ndarray of float32
+        The sums that are known.
+    errors : (7,) ndarray of float64
+        By how much these may be wrong.
+    of_a, of_b : LeastEnergy
+        Of reference, not used where the sums of both images and of reference's squares are known, and moving.
+    """
+
+    sums: AllSums
+    maps: dict[int, NDArray[np.float32]]
+    errors: NDArray[np.float64]
+    of_a: LeastEnergy
+    of_b: LeastEnergy
+
+    def put_ceilings(self, rows: slice, out: NDArray[np.float32]) -> None:
+        """Fill `out` with the ceilings of some rows of lags."""
+        from maskreg.core.bound_kernels import ceilings_2d, ceilings_by_difference_2d
+
+        bounds = self.of_a.at(rows), self.of_b.at(rows)
+        if DIFFERENCE in self.maps:
+            three = N, DIFFERENCE, SUM_AB
+            known = tuple(self.maps[which][rows] for which in three)
+            ceilings_by_difference_2d(known, self.errors[list(three)], *bounds, out)
+            return
+        none = np.empty((0, out.shape[1]), np.float32)
+        squares = self.maps[SUM_AA][rows] if SUM_AA in self.maps else none
+        n, a, b, ab = (self.maps[which][rows] for which in (N, SUM_A, SUM_B, SUM_AB))
+        ceilings_2d((n, a, squares, b, ab), self.errors, *bounds, out)
+
+    def hopeful(
+        self, ceilings: NDArray[np.float32], limits: tuple[np.float32, np.float32]
+    ) -> tuple[int, _Marks]:
+        """Return how many lags have this overlap and such a ceiling or more, in which rows and columns."""
+        from maskreg.core.bound_kernels import hopeful_2d
+
+        rows, columns = (np.zeros(n, bool) for n in ceilings.shape)
+        return int(hopeful_2d(self.maps[N], ceilings, *limits, rows, columns)), (rows, columns)
+
+    def where(
+        self, ceilings: NDArray[np.float32], limits: tuple[np.float32, np.float32], marks: _Marks
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the rows and columns of the lags that `hopeful` counts and marks."""
+        inside = _stretch(marks[0]), _stretch(marks[1])
+        row, column = np.nonzero((ceilings[inside] >= limits[1]) & (self.maps[N][inside] >= limits[0]))
+        return row + inside[0].start, column + inside[1].start
+
+    def close(self, marks: _Marks) -> bool:
+        """Return whether marked lags are of two axes, and close together."""
+        extents = (stretch.stop - stretch.start for stretch in map(_stretch, marks))
+        return len(self.sums.shape) == 2 and math.prod(extents) <= CLOSE_LAGS
+
+    def by_squares(
+        self, row: NDArray[np.intp], column: NDArray[np.intp], least: np.float32
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return those of the lags of two axes, in order, that the sums of squares leave, summed directly."""
+        # one row of lags, whatever rows they are of
+        maps = {which: values[row, column][np.newaxis] for which, values in self.maps.items()}
+        missing = [which for which in (SUM_AA, SUM_BB) if which not in maps]
+        firsts = [first for first, _ in self.sums.spans]
+        summed = _summed_squares(self.sums, row + firsts[0], column + firsts[1], missing)
+        exact = {which: LeastEnergy.exact(values[np.newaxis], SUMMED) for which, values in summed.items()}
+        some = replace(self, maps=maps, of_a=exact.get(SUM_AA, self.of_a), of_b=exact[SUM_BB])
+        ceilings = np.empty((1, row.size), np.float32)
+        some.put_ceilings(slice(None), ceilings)
+        left = ceilings[0] >= least
+        return row[left], column[left]
+
+    def cut(self, marks: _Marks) -> _Left:
+        """Return what is left between the first and the last marked lag along each axis."""
+        shape, axes = self.sums.shape, range(len(self.sums.shape) - 1)
+        outer = marks[0].reshape(shape[:-1])
+        along = [np.asarray(outer.any(axis=tuple(other for other in axes if other != axis))) for axis in axes]
+        inside = tuple(_stretch(line) for line in (*along, marks[1]))
+        spans = [
+            (first + part.start, first + part.stop)
+            for (first, _), part in zip(self.sums.spans, inside, strict=True)
+        ]
+        maps = {}
+        for which, values in self.maps.items():
+            part = np.ascontiguousarray(values.reshape(shape)[inside])
+            maps[which] = part.reshape(-1, part.shape[-1])
+        near = replace(self.sums, spans=spans, overlap=None, room=_room(spans, self.sums.spans))
+        return replace(self, sums=near, maps=maps)
+
+
+_Marks = tuple[NDArray[np.bool_], NDArray[np.bool_]]
+"""Of lags the rows, all axes but the last laid end to end, and the columns."""
+
+
+def _stretch(line: NDArray[np.bool_]) -> slice:
+    """Return from where to where there is any True."""
+    return slice(int(line.argmax()), int(line.size - line[::-1].argmax()))
+
+
+def _by_transforms(left: _Left, possible: PossibleLags, most: int) -> NDArray[np.intp] | None:
+    """Return the lags that all six sums leave."""
     from maskreg.core.race_kernels import likeliest_2d, ncc_bounds_2d
 
-    marks = left[0].reshape(sums.shape[:-1])
-    axes = range(marks.ndim)
-    where = [marks.any(axis=tuple(other for other in axes if other != axis)) for axis in axes]
-    inside = [slice(int(k[0]), int(k[-1]) + 1) for k in map(np.flatnonzero, (*where, left[1]))]
-    firsts = [first for first, _ in sums.spans]
-    spans = [(first + part.start, first + part.stop) for first, part in zip(firsts, inside, strict=True)]
-    near = AllSums(sums.reference, sums.moving, sums.dtype, spans, room=_room(spans, sums.spans))
-
-    def cut(which: int) -> NDArray[np.float32]:
-        part = maps[which].reshape(sums.shape)[tuple(inside)]
-        return np.ascontiguousarray(part).reshape(-1, part.shape[-1])
-
-    six = {which: cut(which) for which in maps}
+    near = left.sums
+    errors = left.errors.copy()
+    needed = [SUM_AA, SUM_BB]
+    if DIFFERENCE in left.maps:
+        needed.append(SUM_A)
+        errors[SUM_B] = errors[SUM_A] + errors[DIFFERENCE]
+    missing = [which for which in needed if which not in left.maps]
     n, low, high = near.empty(), near.empty(), near.empty()
-    missing = [which for which in (SUM_AA, SUM_BB) if which not in maps]
-    if n.size <= CLOSE_LAGS and len(spans) == 2:
-        six.update(_summed_squares(near, missing))
-        errors[missing] = SUMMED
-        missing = []
 
     def take(rows: slice, some: tuple[NDArray[Any], ...]) -> None:
-        here = {which: values[rows] for which, values in six.items()} | dict(zip(missing, some, strict=True))
+        here = {which: values[rows] for which, values in left.maps.items()}
+        here |= dict(zip(missing, some, strict=True))
+        if DIFFERENCE in here:
+            here[SUM_B] = here[SUM_A] - here[DIFFERENCE]
         ncc_bounds_2d(tuple(here[which] for which in range(6)), errors, n[rows], low[rows], high[rows])
 
-    if missing:
-        near.each_band(take, missing)
-    else:
-        take(slice(None), ())
+    near.each_band(take, missing)
     error = float(errors[N])
     found = np.empty((most, 2), np.intp)
     lowest, highest = possible.least_overlap
     count = likeliest_2d(n, low, high, lowest - error, highest + error, found)
-    if count < 0:
-        return None
-    return np.array([_lag(near, int(i * n.shape[1] + j)) for i, j in found[:count]]).reshape(count, -1)
+    return None if count < 0 else _lags(near, *found[:count].T)
 
 
-def _summed_squares(near: AllSums, missing: list[int]) -> dict[int, NDArray[np.float32]]:
-    """Return the sums of squares of two axes that are missing, each lag's summed directly."""
+def _summed_squares(
+    sums: AllSums, row: NDArray[np.intp], column: NDArray[np.intp], wanted: list[int]
+) -> dict[int, NDArray[np.float32]]:
+    """Return sums of squares at lags (row, column), which are in order, each summed directly."""
     from maskreg.core.race_kernels import squares_near_2d
 
-    (top, bottom), (left, right) = near.spans
-    a, b = near.reference, near.moving
-    width = 4 * math.ceil((right - left) / 4)
-    # moving meets reference at the negative lags, in descending order
-    sides = {SUM_AA: (a.unit, b.mask, (top, left)), SUM_BB: (b.unit, a.mask, (1 - bottom, 1 - left - width))}
-    found = {which: np.empty((bottom - top, width)) for which in missing}
-    in_parallel(lambda k: squares_near_2d(*sides[missing[k]], found[missing[k]]), len(missing))
-    if SUM_BB in found:
-        found[SUM_BB] = found[SUM_BB][::-1, ::-1]
-    return {which: values[:, : right - left].astype(np.float32) for which, values in found.items()}
+    fours: list[tuple[int, int]] = []
+    place = np.empty(row.size, np.intp)
+    for k, (r, c) in enumerate(zip(row.tolist(), column.tolist(), strict=True)):
+        if not fours or fours[-1][0] != r or fours[-1][1] + 4 <= c:
+            fours.append((r, c))
+        place[k] = 4 * len(fours) - 4 + c - fours[-1][1]
+    lags, found = np.array(fours), {}
+    a, b = sums.reference, sums.moving
+    for which in wanted:
+        out = np.zeros((len(fours), 4))
+        if which == SUM_AA:
+            squares_near_2d(a.unit, b.mask, lags, out)
+        else:  # moving meets reference at the negative lags, in descending order
+            squares_near_2d(b.unit, a.mask, -lags - (0, 3), out)
+            out = out[:, ::-1]
+        found[which] = out.reshape(-1)[place].astype(np.float32)
+    return found
 
 
 def _room(spans: list[tuple[int, int]], every: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -204,3 +294,9 @@ def _lag(sums: AllSums, index: int) -> tuple[int, ...]:
     """Return the lag of an index into a map."""
     places = np.unravel_index(index, sums.shape)
     return tuple(int(k) + first for k, (first, _) in zip(places, sums.spans, strict=True))
+
+
+def _lags(sums: AllSums, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the lags of rows, all axes but the last laid end to end, and columns of a map."""
+    places = np.unravel_index(rows * sums.shape[-1] + columns, sums.shape)
+    return np.stack([k + first for k, (first, _) in zip(places, sums.spans, strict=True)], axis=-1)

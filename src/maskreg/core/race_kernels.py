@@ -4,6 +4,7 @@
 kernel                plain twin
 ====================  =========================================================
 `times_conjugate_2d`  product of `maskreg.core.spectra.cross`
+`times_..._less_2d`   products by NumPy
 `wanted_rows_2d`      `tests/core/test_greatest.py`
 `race_2d`             `maskreg.core.overlap.plain_overlap_sums`
 `ncc_bounds_2d`       `maskreg.core.overlap.plain_overlap_sums`
@@ -40,6 +41,17 @@ def times_conjugate_2d(a, b):  # type: ignore[no-untyped-def]
         x, y, z = a[i], b[i], out[i]
         for j in range(x.size):
             z[j] = x[j] * np.conj(y[j])
+    return out
+
+
+@kernel
+def times_conjugate_less_2d(a, b, c, d):  # type: ignore[no-untyped-def]
+    """Return `a` times the conjugate of `b`, less `c` times that of `d`."""
+    out = np.empty_like(a)
+    for i in range(a.shape[0]):
+        x, y, u, v, z = a[i], b[i], c[i], d[i], out[i]
+        for j in range(x.size):
+            z[j] = x[j] * np.conj(y[j]) - u[j] * np.conj(v[j])
     return out
 
 
@@ -398,7 +410,7 @@ def reject_2d(ncc, root, overlap, faint, enough):  # type: ignore[no-untyped-def
 
 
 @kernel
-def squares_near_2d(pixels, mask, first, out):  # type: ignore[no-untyped-def]
+def squares_near_2d(pixels, mask, lags, out):  # type: ignore[no-untyped-def]
     """Fill `out` with the sum of the squares of pixels under the other image's mask, for lags close together.
 
     Rows are laid end to end, with as many pixels of no weight between them as lags need: a lag is one
@@ -409,15 +421,16 @@ def squares_near_2d(pixels, mask, first, out):  # type: ignore[no-untyped-def]
     pixels : (rows, cols) ndarray of float32
         Zero where ignored. Pixel x meets the other image's pixel x - lag.
     mask : ndarray of bool
-    first : (int, int)
-        The first lag.
-    out : (m, 4 n) ndarray of float64
-        The lags that follow it.
+    lags : (n, 2) ndarray of int
+        The first lag of four in a row.
+    out : (n, 4) ndarray of float64
+        Zeros.
     """
     rows, cols = pixels.shape
-    down, across = out.shape
-    # of the other image what pixels meet at the last lag, at [0, 0], and so on to the first
-    top, left = -(first[0] + down - 1), -(first[1] + across - 1)
+    first, last = lags[:, 0].min(), lags[:, 0].max()
+    left, right = lags[:, 1].min(), lags[:, 1].max() + 3
+    down, across = last - first + 1, right - left + 1
+    # weights begin with the pixel of the other image that pixel [0, 0] meets at the last lags
     stride = cols + across - 1
     squares = np.zeros(rows * stride, np.float32)
     for i in range(rows):
@@ -425,26 +438,24 @@ def squares_near_2d(pixels, mask, first, out):  # type: ignore[no-untyped-def]
         for j in range(cols):
             to[j] = row[j] * row[j]
     weights = np.zeros((rows + down - 1) * stride + across, np.float32)
-    j0, j1 = max(0, -left), max(0, min(stride, mask.shape[1] - left))
-    for i in range(max(0, -top), min(rows + down - 1, mask.shape[0] - top)):
+    j0, j1 = max(0, right), max(0, min(stride, mask.shape[1] + right))
+    for i in range(max(0, last), min(rows + down - 1, mask.shape[0] + last)):
         if j0 < j1:
-            valid, to = mask[top + i, left + j0 : left + j1], weights[i * stride + j0 : i * stride + j1]
+            valid, to = mask[i - last, j0 - right : j1 - right], weights[i * stride + j0 : i * stride + j1]
             for j in range(to.size):
                 to[j] = valid[j]
-    out[:] = 0.0
     for begin in range(0, squares.size, CHAIN):
         x = squares[begin : begin + CHAIN]
-        for r in range(down):
-            start = begin + (down - 1 - r) * stride
-            for c in range(0, across, 4):
-                w = weights[start + across - 4 - c : start + across - c + x.size]
-                p = q = u = v = np.float32(0)
-                for j in range(x.size):
-                    p += x[j] * w[j + 3]
-                    q += x[j] * w[j + 2]
-                    u += x[j] * w[j + 1]
-                    v += x[j] * w[j]
-                out[r, c] += p
-                out[r, c + 1] += q
-                out[r, c + 2] += u
-                out[r, c + 3] += v
+        for k in range(lags.shape[0]):
+            start = begin + (last - lags[k, 0]) * stride + right - 3 - lags[k, 1]
+            w = weights[start : start + x.size + 3]
+            p = q = u = v = np.float32(0)
+            for j in range(x.size):
+                p += x[j] * w[j + 3]
+                q += x[j] * w[j + 2]
+                u += x[j] * w[j + 1]
+                v += x[j] * w[j]
+            out[k, 0] += p
+            out[k, 1] += q
+            out[k, 2] += u
+            out[k, 3] += v
