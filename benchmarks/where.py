@@ -6,7 +6,9 @@ Processor time of one thread, the median of all frames; a step's time includes t
 below it. Touching is a compiled loop that adds up the frame's uint16. At the end: what two workers
 gain in `align`, which reads the frames from a file, and two threads in a `Registrar`, beside their gain on a
 loop that only computes and on one that only reads; both know of the detector what `align` reads off the
-first frames.
+first frames. They take turns. A turn's time is the slope of a line through the times at which results came;
+the first ones, before which workers begin, and the last ones, when not all have work, are left out, as a
+series is long.
 """
 
 from __future__ import annotations
@@ -22,11 +24,16 @@ from typing import Any
 
 from benchmarks.machine import describe, limit_threads, print_table
 
-TURN = 240
-"""Frames in each turn of the scaling."""
+STORED = 240
+"""Frames in the file of the scaling, far more than any cache holds,"""
 
-BEFORE = 64
-"""So many of them first, until the reference is ready and all workers are at work."""
+TURN = 400
+"""and in each turn, which goes through the file again."""
+
+TURNS = 7
+
+LEFT_OUT = 64
+"""So many results first, until the reference is ready and all workers are at work, and so many last."""
 
 STEPS = [
     ("prepare: stabilise, bin by two", "maskreg.core.registrar", "Prepared"),
@@ -132,31 +139,31 @@ def _print_scaling(scan: Any, frames: list[Any], threads: int, touch: Callable[[
     compute(1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frames.npy"
-        np.save(path, np.stack([frames[k % len(frames)] for k in range(TURN)]))
+        np.save(path, np.stack([frames[k % len(frames)] for k in range(STORED)]))
         with open_frames(path) as source:
             series = prepare(source, scan.mask, "first", Options())
             registrar = Registrar(frames[0], scan.mask, scan.mask, **asdict(series.look.options))
             shown = [frames[1 + k % (len(frames) - 1)] for k in range(TURN)]
             rows = np.concatenate(frames)
             maps = {
-                "align": lambda n: series.rows(range(TURN), workers=n),
+                "align": lambda n: series.rows([k % STORED for k in range(TURN)], workers=n),
                 "Registrar": lambda n: ordered_map(registrar, shown, workers=n),
-                "a loop that only computes": lambda n: ordered_map(compute, [4_000_000] * TURN, workers=n),
+                "a loop that only computes": lambda n: ordered_map(compute, [2_000_000] * TURN, workers=n),
                 "a loop that only reads": lambda n: ordered_map(touch, [rows] * TURN, workers=n),
             }
             found: dict[str, list[Any]] = {name: [] for name in maps}
-            for _ in range(5):
+            for _ in range(TURNS):
                 for name, begin in maps.items():
                     found[name].append([_each(begin(n)) for n in (1, threads)])
     medians = {name: np.median(turns, axis=0) for name, turns in found.items()}
-    gains = {name: float(np.median([one / many for one, many in turns])) for name, turns in found.items()}
-    print(f"wall time of a frame, ms, with one worker and with {threads}:")
+    each = {name: np.array([one / many for one, many in turns]) for name, turns in found.items()}
+    print(f"wall time of a result, ms, one worker and {threads}, and the gain; medians of {TURNS} turns:")
     rows = [
-        [name, f"{1e3 * one:.2f}", f"{1e3 * many:.2f}", f"{gains[name]:.2f}"]
-        for name, (one, many) in medians.items()
+        [name, *(f"{1e3 * x:.2f}" for x in medians[name]), *(f"{f(gain):.2f}" for f in (np.median, min, max))]
+        for name, gain in each.items()
     ]
-    print_table(["", "one", str(threads), "gain"], rows)
-    compared = gains["align"] / gains["a loop that only computes"]
+    print_table(["", "one", str(threads), "gain", "least", "most"], rows)
+    compared = np.median(each["align"] / each["a loop that only computes"])
     cost = medians["align"][0] / medians["Registrar"][0]
     print(
         f"align: {compared:.2f} of the gain of computing; a frame costs {cost:.2f} of what a Registrar takes"
@@ -164,12 +171,11 @@ def _print_scaling(scan: Any, frames: list[Any], threads: int, touch: Callable[[
 
 
 def _each(results: Iterator[Any]) -> float:
-    """Return the wall time that each result took, those left out at first left out."""
-    for _ in range(BEFORE):
-        next(results)
-    begin = time.perf_counter()
-    count = sum(1 for _ in results)
-    return (time.perf_counter() - begin) / count
+    """Return the wall time that each result took."""
+    import numpy as np
+
+    came = [time.perf_counter() for _ in results][LEFT_OUT:-LEFT_OUT]
+    return float(np.polyfit(np.arange(len(came)), came, 1)[0])
 
 
 def _touch() -> Callable[[Any], int]:

@@ -84,6 +84,7 @@ def test_forked_processes_change_nothing_bad_frames_included(frames, folder, mas
 
     monkeypatch.setattr(forked._Crew, "__init__", noted)
     monkeypatch.setattr("maskreg.series.pipeline.WORTH_FORKING", 0.0)
+    monkeypatch.setattr("maskreg.frames.mapped.WORTH_MAPPING", 1)
     # the threads of a test runner hold nothing that frames need
     monkeypatch.setattr("maskreg.series.pipeline.can_fork", lambda: True)
     assert csv_of(align(series, mask, workers=2)) == alone

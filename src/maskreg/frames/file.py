@@ -14,7 +14,8 @@ class FileFrames(FrameSource):
 
     A reader opens the file for each frame and closes it again: nothing is shared between
     threads, a folder of a hundred thousand files needs no handles, and a file that shrinks
-    while it is read is an error rather than the end of the process (as with a memory map).
+    while it is read is an error rather than the end of the process (as with a memory map,
+    which only workers that are replaced then use: `maskreg.frames.mapped`).
 
     Parameters
     ----------

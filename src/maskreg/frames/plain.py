@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.frames.mapped import mapped
+
 _GREATEST_RATIO = 1000
 """By how much a header may exceed the file it heads: about what deflate makes of a blank frame."""
 
@@ -24,6 +26,8 @@ _TURNED_AT_ONCE = 2**21
 def read_plain(path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return the array of `shape` and `dtype` that starts `offset` bytes into the file, in native byte order.
 
+    In a worker process it may be `mapped`; else it is copied.
+
     Raises
     ------
     ValueError
@@ -33,6 +37,9 @@ def read_plain(path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[
     size = path.stat().st_size
     if needed > size:
         raise ValueError(f"the file is cut short: it has {size} bytes, this frame ends at {needed}")
+    found = mapped(path, offset, shape, dtype)
+    if found is not None:
+        return found
     native = np.empty(shape, dtype.newbyteorder("="))
     flat = native.reshape(-1)
     step = flat.size if dtype.isnative else _TURNED_AT_ONCE // dtype.itemsize

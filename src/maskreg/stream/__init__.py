@@ -6,7 +6,7 @@ workers of a cluster) never shows in the results.
 """
 
 from maskreg.stream.cluster import Cluster
-from maskreg.stream.forked import Forked, can_fork
+from maskreg.stream.forked import Forked, can_fork, is_replaceable
 from maskreg.stream.ordered import Runner, Workers, available_cores, ordered_map, workers_of
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Workers",
     "available_cores",
     "can_fork",
+    "is_replaceable",
     "ordered_map",
     "workers_of",
 ]

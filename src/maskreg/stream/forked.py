@@ -52,6 +52,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _PR_SET_PDEATHSIG = 1
 
+_replaceable = False
+
 
 @dataclass(frozen=True)
 class Forked:
@@ -77,6 +79,11 @@ def can_fork() -> bool:
         return False
     others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
     return all(thread.name.startswith(STANDING_STILL) for thread in others)
+
+
+def is_replaceable() -> bool:
+    """Return whether this process is a worker: if it dies of an item, another one does the item again."""
+    return _replaceable
 
 
 def forked_map(
@@ -143,9 +150,13 @@ class _Worker:
         with suppress(ConnectionError):  # it is dead, as who waits for its results will see
             self.connection.send((batch.number, batch.items))
 
-    def end(self) -> int | None:
-        """End the process, which has nothing to lose, and return its exit code."""
+    def kill(self) -> None:
+        """Let the process end, which has nothing to lose."""
         self._process.kill()
+
+    def end(self) -> int | None:
+        """End the process, and return its exit code."""
+        self.kill()
         self._process.join(PATIENCE)
         self.connection.close()
         return self._process.exitcode
@@ -187,7 +198,9 @@ class _Crew:
                 return
 
     def stop(self) -> None:
-        """End all workers."""
+        """End all workers, which give their memory back side by side."""
+        for worker in self._workers:
+            worker.kill()
         for worker in self._workers:
             worker.end()
 
@@ -249,6 +262,8 @@ def _work(
     function: Callable[[Any], Any], connection: Connection, inherited: Sequence[Connection], parent: int
 ) -> None:
     """Work off batches until the process that gives them is gone."""
+    global _replaceable
+    _replaceable = True
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
