@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from maskreg.core.among_periods import among_periods
 from maskreg.core.broad import broad_likelihood
 from maskreg.core.compare import height_doubt, likelihood_gap, matched_gap
+from maskreg.core.few_electrons import are_few, longer
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.memory import give_back_free_memory
 from maskreg.core.peak import Candidate, Choice, choose, most_significant
@@ -41,6 +42,9 @@ SURE = 3.0
 WIDE = 1.0
 """A place whose sigma is longer than this in any direction, px, is not ok: 2 px off would be no surprise."""
 
+ELSEWHERE = 1 / 21
+"""A match of few electrons that is elsewhere with a greater probability (odds 20 to 1) is not ok."""
+
 DIGITS = range(1, 7)
 """So many decimal places of a significance and its line are told, the fewest by which they differ."""
 
@@ -52,7 +56,7 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
     """Return the registration of a moving image; both images have valid pixels of some variance."""
     with masked.room() as room:
         moving.room = room
-        found = _registered(masked, moving, room)
+        found = _of_few_electrons(masked, moving, _registered(masked, moving, room))
         if room.alone:
             moving.forget()
             masked.side.remember()  # now, for the frames that wait for this one take memory of their own
@@ -82,6 +86,22 @@ def _registered(masked: MaskedSide, moving: Prepared, room: Room) -> Registratio
     if max(level.margin for level in levels) >= SURE:
         return _searched(masked, moving, levels)
     return _faintly(masked, moving, levels, room)
+
+
+def _of_few_electrons(masked: MaskedSide, moving: Prepared, found: Registration) -> Registration:
+    """Return a registration as it is, unless few electrons make it; then with what these leave open."""
+    b = masked.looks[0] if masked.looks else masked.plan.coarse_first[0]
+    if not found.ok or not (masked.side.few(b) or are_few(moving, b)):
+        return found
+    other = masked.electrons()(moving, found.shift)
+    found = replace(found, covariance=longer(found.covariance, other.covariance))
+    if other.chance > ELSEWHERE:
+        where = ", ".join(f"{s:+d}" for s in other.lag)
+        detail = f"few electrons meet: {100 * other.chance:.0f} % that it is elsewhere, as at ({where}) px"
+        rival = Rival(other.lag, other.gap)
+        return replace(found, rival=rival, status=Status.AMBIGUOUS, detail=detail)
+    open_ = _open(found.covariance)
+    return found if open_ is None else replace(found, status=Status.AMBIGUOUS, detail=open_)
 
 
 def _faintly(masked: MaskedSide, moving: Prepared, levels: list[LevelMap], room: Room) -> Registration:
@@ -319,11 +339,9 @@ def judge(
         return Status.AMBIGUOUS, f"the pattern does not tell the shift along ({along}), as parallel lines do"
     if winner.doubted:
         return Status.AMBIGUOUS, "noise hides along which directions the pattern tells the shift"
-    if sum(winner.covariance.diagonal().tolist()) > WIDE**2:  # else no direction can be that long
-        variances, directions = np.linalg.eigh(winner.covariance)
-        if variances[-1] > WIDE**2:
-            sigma, along = np.sqrt(variances[-1]), _told(directions[:, -1])
-            return Status.AMBIGUOUS, f"one a few pixels off: sigma is {sigma:.1f} px along ({along})"
+    open_ = _open(winner.covariance)
+    if open_ is not None:
+        return Status.AMBIGUOUS, open_
     limits = side.options.limits(len(winner.shift))
     if limits is not None and (np.abs(winner.shift) > np.array(limits) + 0.5).any():
         return Status.AT_LIMIT, f"max_shift {', '.join(f'{m:g}' for m in limits)} px"
@@ -334,6 +352,17 @@ def judge(
             f"the other is ({where}) px, odds {np.exp(rival.gap):.1f} to 1; max_shift limits the search",
         )
     return Status.OK, ""
+
+
+def _open(covariance: NDArray[np.float64]) -> str | None:
+    """Return along which direction a place is known too little to be ok; None if along none."""
+    if sum(covariance.diagonal().tolist()) <= WIDE**2:  # no direction can be that long
+        return None
+    variances, directions = np.linalg.eigh(covariance)
+    if variances[-1] <= WIDE**2:
+        return None
+    sigma, along = np.sqrt(variances[-1]), _told(directions[:, -1])
+    return f"one a few pixels off: sigma is {sigma:.1f} px along ({along})"
 
 
 def _told(direction: NDArray[np.float64]) -> str:

@@ -6,6 +6,7 @@ part when it is first needed and keep it, once for all threads.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import cached_property
 from threading import RLock
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.bands import NOISE_KNOWN, Band, band_of, seen_bands, visible_part
 from maskreg.core.expansion import Lever, Rings, find_lever, find_rings
+from maskreg.core.few_electrons import Electrons, are_few
 from maskreg.core.fine import CommonPixels, have_pattern
 from maskreg.core.gains import noise_gains, promised
 from maskreg.core.holes import Holes, find_holes
@@ -90,6 +92,7 @@ class ReferenceSide:
         self._periods: dict[tuple[int, float | None], NDArray[np.float64]] = {}
         self._looks = [0, 0]
         self._fallback: tuple[int, ...] | None = None
+        self._few: bool | None = None
         self.rooms = Rooms()
 
     @cached_property
@@ -217,6 +220,13 @@ class ReferenceSide:
                 self.template(b, gaussian)
             self._forgotten.clear()
 
+    def few(self, b: int) -> bool:
+        """Return whether the reference holds few electrons, by level `b` first."""
+        with self._lock:
+            if self._few is None:
+                self._few = are_few(self.image, b)
+            return self._few
+
     def band(self, b: int) -> Band:
         """Return the structure of the size of the pixels of level `b`, and the noise there."""
         with self._lock:
@@ -331,6 +341,7 @@ class MaskedSide:
         self._steps: dict[int, int] = {}
         self._levers: dict[tuple[int, tuple[int, ...]], Lever | None] = {}
         self._stages: dict[tuple[int, bool], list[tuple[int, float | None]]] = {}
+        self._electrons: dict[int, Electrons] = {}
 
     @cached_property
     def looks(self) -> tuple[int, ...]:
@@ -362,6 +373,17 @@ class MaskedSide:
             masks = self.side.image.masks.level(b), self.masks.level(b)
             self._common[b] = CommonPixels(*masks, self.plan.window(b))
         return self._common[b]
+
+    def electrons(self) -> Electrons:
+        """Return what judges the match of few electrons, at the finest level whose lags are cheap."""
+        shape, bins = self.masks.mask.shape, self.plan.bins
+        cheap = [b for b in bins if math.prod(shape) <= CHEAP_PIXELS * b ** len(shape)]
+        b = min(cheap, default=bins[-1])
+        with self._lock:
+            if b not in self._electrons:
+                width = self.side.forecast(b).low_pass.width
+                self._electrons[b] = Electrons(self.side.image, self.masks.level(b), b, width)
+            return self._electrons[b]
 
     def stages(self, b: int, *, look: bool = False) -> list[tuple[int, float | None]]:
         """Return in which stages a place is refined, coarse to fine, that level `b` or a `look` at it found.

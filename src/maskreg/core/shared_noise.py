@@ -34,6 +34,9 @@ REACH = 5
 FEWEST = 1000
 """Of fewer pixels nothing is read off."""
 
+LEAST_SEEN = 0.25
+"""Less noise than this part is not believed: a few electrons may make products that sum to none at all."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -80,7 +83,7 @@ def seen_noise(block: Block, residual: Residual) -> NDArray[np.float64] | None:
     """
     look = compiled_seen_noise if residual.moving.ndim == 2 else plain_seen_noise
     n, _, _, seen = look(block, residual)
-    return None if n < FEWEST or np.isnan(seen).any() else seen
+    return None if n < FEWEST or np.isnan(seen).any() else np.maximum(seen, LEAST_SEEN)
 
 
 Seen = tuple[int, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
