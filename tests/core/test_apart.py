@@ -50,7 +50,6 @@ def test_an_interrupt_ends_it_too(tmp_path, monkeypatch):
         sleep(600)
 
     def interrupted(seconds):
-        # once it waits: while a process is forked, Python lets no handler's exception out
         if os.getpid() == here and pid.exists() and pid.read_text():
             os.kill(here, signal.SIGINT)
         sleep(seconds)

@@ -6,9 +6,10 @@ import os
 import signal
 import sys
 import time
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
+
+from maskreg.forking import SIGNALS, undisturbed
 
 PATIENCE = 300.0
 """Longer than so many seconds it is not waited for: a lock of another thread may have stopped it for ever."""
@@ -24,19 +25,18 @@ def done_apart(work: Callable[[], object]) -> bool:
     """
     if not sys.platform.startswith("linux"):
         return False
-    with warnings.catch_warnings():
-        # Python 3.12 and later warn of other threads
-        warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
-        try:
-            child = os.fork()
-        except OSError:  # no memory, or no more processes
-            return False
-    if not child:
-        _work_and_end(work)
+    child = None
     try:
+        with undisturbed():
+            child = os.fork()
+            if not child:
+                _work_and_end(work)
         return _ended_well(child)
-    except BaseException:
-        _end(child)
+    except BaseException as error:
+        if child:
+            _end(child)
+        elif isinstance(error, OSError):  # no memory, or no more processes
+            return False
         raise
 
 
@@ -45,8 +45,9 @@ def _work_and_end(work: Callable[[], object]) -> None:
     code = 1
     try:
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         work()
         code = 0
     finally:

@@ -17,10 +17,9 @@ import os
 import signal
 import sys
 import threading
-import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from multiprocessing import get_context
@@ -28,6 +27,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from maskreg.errors import RunError
+from maskreg.forking import SIGNALS, undisturbed
 from maskreg.stream.batch import Raised, results_of
 
 log = logging.getLogger(__name__)
@@ -47,8 +47,6 @@ PATIENCE = 0.5
 STANDING_STILL = ("maskreg-signals", "maskreg_")
 """Names of threads, or how they begin, that hold no lock while this process is forked: they wait for this
 thread (the second are those of `maskreg.core.in_parallel`)."""
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _PR_SET_PDEATHSIG = 1
 
@@ -141,8 +139,13 @@ class _Worker:
         self._process = context.Process(
             target=_work, args=(function, theirs, inherited, os.getpid()), name="maskreg-worker", daemon=True
         )
-        with _undisturbed():
-            self._process.start()
+        try:
+            with undisturbed():
+                self._process.start()
+        except BaseException:
+            if self._process.pid is not None:  # an interrupt came meanwhile
+                self.end()
+            raise
         theirs.close()
 
     def give(self, batch: _Batch) -> None:
@@ -240,22 +243,6 @@ class _Crew:
         self._workers.append(new)
         for batch in dead.batches:
             new.give(batch)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Fork without signals, until the new process has its own way with them, and without the warning.
-
-    Python 3.12 and later warn of any other thread, also of those of the linear algebra, which are stopped
-    before and started after.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
-            yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(
