@@ -8,6 +8,7 @@ those next to it, below the pixel, and moves on as long as one of these is surel
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,11 @@ from maskreg.registration import Rival
 
 
 def among_periods(
-    masked: MaskedSide, moving: Prepared, place: Place, rival: Rival | None
+    masked: MaskedSide,
+    moving: Prepared,
+    place: Place,
+    rival: Rival | None,
+    beaten: Sequence[Place] = (),
 ) -> tuple[Place, Rival | None]:
     """Return the likeliest of a refined place and those a period away, one after the other, and its rival.
 
@@ -35,15 +40,17 @@ def among_periods(
         That the last stage has refined.
     rival : Rival or None
         What is known already to be second best.
+    beaten : sequence of Place
+        Known to be worse: not compared again.
     """
     if not place.refined:
         return place, rival
     b, best, second, least = place.bin, place, None, math.inf
-    lost: set[tuple[int, ...]] = set()
+    lost = {nearest_lag(worse.shift / b) for worse in beaten}
     left = _around(masked, best)
     while left:
         lag, step = left.pop(0)
-        other = None if lag in lost else another(masked, moving, best, step)
+        other = None if _near(lag, lost) else another(masked, moving, best, step)
         gap = None if other is None else likelihood_gap(masked, moving, b, best, other)
         lost.add(lag)
         if other is None or gap is None:
@@ -57,6 +64,11 @@ def among_periods(
     if second is not None and (rival is None or best is not place or least < rival.gap):
         rival = Rival(nearest_lag(second.shift), least)
     return (place if best is place else judged(masked, moving, best)), rival
+
+
+def _near(lag: tuple[int, ...], lost: set[tuple[int, ...]]) -> bool:
+    """Whether a lag is next to one that has lost: a period is known to a pixel only."""
+    return any(all(abs(i - k) <= 1 for i, k in zip(lag, other, strict=True)) for other in lost)
 
 
 def _around(masked: MaskedSide, place: Place) -> list[tuple[tuple[int, ...], NDArray[np.float64]]]:

@@ -7,16 +7,20 @@ the pixel, on one set.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.compare_kernels import matches_2d
 from maskreg.core.likelihood import LEAST_UNEXPLAINED
 from maskreg.core.place import Place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
-from maskreg.core.refine import Moments, moments, shifted_mask
+from maskreg.core.refine import moments, shifted_mask, where_taps_are_inside
 from maskreg.core.runs import Region
 from maskreg.core.search import LevelMap
+from maskreg.core.template import Template
 from maskreg.core.windows import WindowSums, window_sums
 from maskreg.geometry import nearest_lag
 
@@ -61,31 +65,116 @@ def likelihood_gap(
     float or None
         None where the two places have too few pixels in common.
     """
-    template = masked.side.template(b)
-    usable = masked.usable(b).mask
-    near = [nearest_lag(place.shift / b) for place in (one, other)]
-    own = [template.mask & shifted_mask(usable, lag, template.mask.shape) for lag in near]
-    common = own[0] & own[1]
-    n = int(np.count_nonzero(common))
-    if n < 3 or n < COMMON_PART * max(np.count_nonzero(mask) for mask in own):
-        return None
-    left, misplaced = [], 0.0
-    pixels = masked.interpolable(moving, b)
+    template, usable = masked.side.template(b), masked.usable(b).mask
+    shifts = np.stack([place.shift / b for place in (one, other)])
     try:
-        for place, lag in zip((one, other), near, strict=True):
-            shift = place.shift / b
-            # the common pixels on the grid of moving
-            there = Region(shifted_mask(common, tuple(-s for s in lag), usable.shape))
-            between = moments(template, pixels, there, shift, lag)
-            around = window_sums(template.pixels, common, pixels, usable, lag, 1)
-            left.append(_unexplained(between, _variance_at(around, shift - np.array(lag))))
-            misplaced = max(misplaced, _misplaced(around, place.covariance / b**2))
+        found = matches(template, masked.interpolable(moving, b), usable, shifts)
     finally:
         moving.as_it_was()
-    left = [min(1.0, max(part, misplaced)) for part in left]
+    if found is None:
+        return None
+    misplaced = max(
+        _misplaced(match.around, place.covariance / b**2)
+        for match, place in zip(found, (one, other), strict=True)
+    )
+    left = [min(1.0, max(_unexplained(match), misplaced)) for match in found]
+    n = found[0].n
     gap = 0.5 * (n - 2) * float(np.log(left[1] / left[0]))
     sure = abs(gap) - CHANCE_SPREADS * _chance_gap(n, min(left))
     return float(np.copysign(sure, gap)) if sure > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Match:
+    """Sums over the pixels that are valid at both places, at one of them.
+
+    Attributes
+    ----------
+    n, r, rr : float
+        Number of pixels, sums of reference and its square.
+    u, ru : float
+        Sums of moving between its pixels, at the shift, and of its product with reference.
+    around : WindowSums
+        At the lag nearest to the shift and its neighbours.
+    off : (ndim,) ndarray
+        The shift less that lag.
+    """
+
+    n: float
+    r: float
+    rr: float
+    u: float
+    ru: float
+    around: WindowSums
+    off: NDArray[np.float64]
+
+
+def matches(
+    template: Template,
+    moving: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+    shifts: NDArray[np.float64],
+) -> list[Match] | None:
+    """Return how well two places match on the pixels that are valid at both; None if these are too few.
+
+    Parameters
+    ----------
+    template : Template
+    moving : ndarray of float32
+        Zero or continued where ignored.
+    usable : ndarray of bool
+        Where moving may be interpolated.
+    shifts : (2, ndim) ndarray of float64
+        Level pixels.
+    """
+    if moving.ndim != 2:
+        return plain_matches(template, moving, usable, shifts)
+    lags = np.rint(shifts).astype(np.int64)
+    numbers, own, of_place = matches_2d(template.pixels, template.mask, moving, usable, shifts, lags)
+    one, other, n = numbers.tolist()
+    if _too_few(n, one, other):
+        return None
+    r, rr = own.tolist()
+    return [
+        _match(n, r, rr, sums, shift - lag) for sums, shift, lag in zip(of_place, shifts, lags, strict=True)
+    ]
+
+
+def _match(n: int, r: float, rr: float, sums: NDArray[np.float64], off: NDArray[np.float64]) -> Match:
+    u, ru = sums[:2].tolist()
+    b, bb, ab = sums[2:].reshape(3, 3, 3)
+    full = np.ones((3, 3))
+    return Match(n, r, rr, u, ru, WindowSums(n * full, r * full, rr * full, b, bb, ab), off)
+
+
+def plain_matches(
+    template: Template,
+    moving: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+    shifts: NDArray[np.float64],
+) -> list[Match] | None:
+    """Return what `matches` does, for any number of axes."""
+    near = [nearest_lag(shift) for shift in shifts]
+    own = [template.mask & shifted_mask(usable, lag, template.mask.shape) for lag in near]
+    common = own[0] & own[1]
+    for shift in shifts:
+        common &= where_taps_are_inside(shift, common.shape, moving.shape)
+    if _too_few(*(int(np.count_nonzero(mask)) for mask in (common, *own))):
+        return None
+    found = []
+    for shift, lag in zip(shifts, near, strict=True):
+        # the common pixels on the grid of moving
+        there = Region(shifted_mask(common, tuple(-s for s in lag), usable.shape))
+        between = moments(template, moving, there, shift, lag)
+        around = window_sums(template.pixels, common, moving, usable, lag, 1)
+        found.append(
+            Match(between.n, between.r, between.rr, between.u, between.ru, around, shift - np.array(lag))
+        )
+    return found
+
+
+def _too_few(n: int, *own: int) -> bool:
+    return n < 3 or n < COMMON_PART * max(own)
 
 
 def matched_gap(level: LevelMap, one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -117,7 +206,7 @@ def height_doubt(heights: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((best - heights) ** 2 / (2 * (2 + (UNEVEN_HEIGHT * best) ** 2)))
 
 
-def _chance_gap(n: int, unexplained: float) -> float:
+def _chance_gap(n: float, unexplained: float) -> float:
     """Return the standard deviation of the gap between two equally good places of a noisy structure.
 
     The gap is half the difference of the sums of squared residuals of unit variance (Vuong,
@@ -130,16 +219,16 @@ def _chance_gap(n: int, unexplained: float) -> float:
     return float(np.sqrt(n * (1 - c**2)))
 
 
-def _unexplained(between: Moments, variance: float) -> float:
+def _unexplained(match: Match) -> float:
     """Return 1 - r^2, not below what rounding leaves; 1 for a negative correlation.
 
     The covariance is taken between the pixels, where the shift is; the variance of moving from
     whole pixels: interpolation averages noise, the more the nearer to half a pixel, and would
     favour such shifts.
     """
-    n = max(between.n, 1.0)
-    covariance = (between.ru - between.r * between.u / n) / n
-    energies = (between.rr / n - (between.r / n) ** 2) * variance
+    n = max(match.n, 1.0)
+    covariance = (match.ru - match.r * match.u / n) / n
+    energies = (match.rr / n - (match.r / n) ** 2) * _variance_at(match.around, match.off)
     if covariance <= 0 or energies <= 0:
         return 1.0
     return float(max(1 - covariance**2 / energies, LEAST_UNEXPLAINED))

@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.alike import best_two
 from maskreg.core.among_periods import among_periods
 from maskreg.core.broad import broad_likelihood
 from maskreg.core.compare import height_doubt, likelihood_gap, matched_gap
 from maskreg.core.few_electrons import are_few, longer
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.memory import give_back_free_memory
-from maskreg.core.peak import Candidate, Choice, choose, most_significant
+from maskreg.core.peak import Choice, choose, most_significant
 from maskreg.core.place import Place, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
@@ -80,6 +81,8 @@ def _registered(masked: MaskedSide, moving: Prepared, room: Room) -> Registratio
         ):
             side.count_look(enough=True)
             return found
+        if choice.alike:
+            break  # finer looks would meet the same places, and compare them again
     if masked.plan.looks:
         side.count_look(enough=False)
     levels = search(masked, moving, room, looked)
@@ -181,15 +184,16 @@ def _by_height(masked: MaskedSide, moving: Prepared, faint: LevelMap, choice: Ch
 
 
 def look(masked: MaskedSide, moving: Prepared, b: int) -> tuple[LevelMap, Choice | None]:
-    """Return one coarse level, and its choice if it is decisive: far above chance, and nothing alike.
+    """Return one coarse level, and its choice if it is decisive: far above chance.
 
     What comes of it is believed if it is ok; in any other case finer ones, and the whole search, decide.
+    Places that are alike are told apart only where the level shows what they are alike in.
     """
     level = masked.search(b)(moving)
     if level.best is None or not level.score[level.best] >= DECISIVE * level.line:
         return level, None
     choice = choose([level])
-    return level, None if choice.alike else choice
+    return level, None if choice.alike and not masked.side.shows_alike(masked.plan, b) else choice
 
 
 def confirmed(masked: MaskedSide, found: Registration, winner: Place, b: int) -> bool:
@@ -281,8 +285,8 @@ def decide(
     """Return the winning place below the pixel, and its rival.
 
     Places of the same structure as the winner, such as the periods of a lattice, are compared with
-    it on common pixels, first at the level that found them, the best two then below the pixel; any
-    of them may win.
+    it on common pixels, first at the level that found them, the best two then below the pixel if that
+    leaves a doubt; any of them may win.
     """
     if not choice.alike:
         c = choice.winner
@@ -294,34 +298,17 @@ def decide(
         # where noise drowns single pixels, these do not tell one period from the next
         faint = told is not None or levels[0].matched
         return (winner, rival) if faint else among_periods(masked, moving, winner, rival)
-    first, second, gap = _best_two(masked, moving, [choice.winner, *choice.alike])
-    winner, other = (place(masked, moving, c.bin, c.shift) for c in (first, second))
-    b = max(winner.bin, other.bin)
-    found = likelihood_gap(masked, moving, b, winner, other)
-    if found is not None and np.abs(winner.shift - other.shift).max() > 2 * b:
-        winner, other, gap = (winner, other, found) if found >= 0 else (other, winner, -found)
-    return among_periods(masked, moving, winner, Rival(nearest_lag(other.shift), float(gap)))
-
-
-def _best_two(
-    masked: MaskedSide, moving: Prepared, contenders: list[Candidate]
-) -> tuple[Candidate, Candidate, float]:
-    """Return the best two of alike places, by comparison on common pixels, and their gap."""
-    placed = [place(masked, moving, c.bin, c.shift, coarse=True) for c in contenders]
-
-    def gap(one: int, other: int) -> float:
-        b = max(placed[one].bin, placed[other].bin)
-        found = likelihood_gap(masked, moving, b, placed[one], placed[other])
-        # without common pixels the evidence of the search decides
-        return contenders[one].evidence - contenders[other].evidence if found is None else found
-
-    best = 0
-    for other in range(1, len(contenders)):
-        if gap(best, other) < 0:
-            best = other
-    gaps = {other: gap(best, other) for other in range(len(contenders)) if other != best}
-    second = min(gaps, key=lambda other: gaps[other])
-    return contenders[best], contenders[second], max(0.0, gaps[second])
+    found = best_two(masked, moving, [choice.winner, *choice.alike], look=look)
+    winner = place(masked, moving, found.first.bin, found.first.shift, look=look)
+    other, gap = found.rival, found.gap
+    if not any(other is worse for worse in found.beaten):
+        other = place(masked, moving, found.second.bin, found.second.shift, look=look)
+        b = max(winner.bin, other.bin)
+        finer = likelihood_gap(masked, moving, b, winner, other)
+        if finer is not None and np.abs(winner.shift - other.shift).max() > 2 * b:
+            winner, other, gap = (winner, other, finer) if finer >= 0 else (other, winner, -finer)
+    rival = Rival(nearest_lag(other.shift), float(gap))
+    return among_periods(masked, moving, winner, rival, found.beaten)
 
 
 def judge(

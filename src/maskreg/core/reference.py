@@ -262,10 +262,14 @@ class ReferenceSide:
         """Return which part of the reference's structure the search of level `b` sees."""
         return visible_part({a: self.band(a) for a in plan.bins if a <= seen_bands(b)}, b)
 
+    def shows_alike(self, plan: Plan, b: int) -> bool:
+        """Return whether level `b` shows most of the structure, as it must to tell places that are alike."""
+        return self.visible(plan, b) >= MOSTLY_VISIBLE
+
     def shows_most(self, plan: Plan, b: int) -> bool:
         """Return whether level `b` shows most of the structure, and the score would tell if it did not."""
         hidden, noise = self._hidden(plan, b), self._noise_of_pixels[1]
-        return self.visible(plan, b) >= MOSTLY_VISIBLE and UNEXPLAINED * hidden > NOISE_KNOWN * noise
+        return self.shows_alike(plan, b) and UNEXPLAINED * hidden > NOISE_KNOWN * noise
 
     def least_score(self, plan: Plan, b: int) -> float:
         """Return the score of a frame in which what level `b` does not see is only partly explained."""

@@ -339,13 +339,7 @@ def plain_moments(
     shape = template.mask.shape
     common = template.mask & shifted_mask(usable.mask, near, shape)
     u = _moved(moving, shift, shape, None)
-    inside = np.ones(shape, bool)
-    for axis, s in enumerate(shift):
-        first, weights = lagrange_taps(-float(s))
-        index = np.arange(shape[axis])
-        ok = (index + first >= 0) & (index + first + len(weights) <= moving.shape[axis])
-        inside &= ok.reshape([-1 if k == axis else 1 for k in range(moving.ndim)])
-    w = common & inside
+    w = common & where_taps_are_inside(shift, shape, moving.shape)
     steep = (
         np.stack([_moved(moving, shift, shape, axis)[w] for axis in range(moving.ndim)]) if slopes else None
     )
@@ -368,6 +362,19 @@ def plain_moments(
         s=None if steep is None else steep.sum(axis=1),
         gs=None if steep is None else np.array([[(one * other).sum() for other in steep] for one in g]),
     )
+
+
+def where_taps_are_inside(
+    shift: NDArray[np.float64], shape: tuple[int, ...], moving_shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Return at which pixels of a grid of `shape` all that interpolates moving(x - shift) is inside of it."""
+    inside = np.ones(shape, bool)
+    for axis, s in enumerate(shift):
+        first, weights = lagrange_taps(-float(s))
+        index = np.arange(shape[axis])
+        ok = (index + first >= 0) & (index + first + len(weights) <= moving_shape[axis])
+        inside &= ok.reshape([-1 if k == axis else 1 for k in range(len(shape))])
+    return inside
 
 
 def _moved(

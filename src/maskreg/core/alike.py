@@ -1,0 +1,93 @@
+"""Which two of the places that show the same structure match best, and which are surely beaten.
+
+Such as the periods of a lattice. They are refined and compared on common pixels at the level that found them,
+which costs little; only what that leaves open is looked at below the pixel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from maskreg.core.compare import likelihood_gap
+from maskreg.core.peak import Candidate
+from maskreg.core.place import Place, place
+from maskreg.core.prepared import Prepared
+from maskreg.core.reference import MaskedSide
+
+BEATEN = float(np.log(20.0))
+"""A place less likely than this, in log-likelihood (odds 20 to 1), is beaten,"""
+
+RESOLVED = 4
+"""if it is so many level pixels from the best: less may be a period that the level does not resolve."""
+
+
+@dataclass(frozen=True)
+class BestTwo:
+    """The best two of some places.
+
+    Attributes
+    ----------
+    first, second : Candidate
+    gap : float
+        By how much the log-likelihood of the first exceeds that of the second; not negative.
+    rival : Place
+        The second, as it was compared.
+    beaten : list of Place
+        Those surely worse than the first, whatever finer levels say.
+    """
+
+    first: Candidate
+    second: Candidate
+    gap: float
+    rival: Place
+    beaten: list[Place]
+
+
+def best_two(
+    masked: MaskedSide, moving: Prepared, contenders: list[Candidate], *, look: bool = False
+) -> BestTwo:
+    """Return the best two of alike places, by comparison on common pixels.
+
+    Parameters
+    ----------
+    masked : MaskedSide
+    moving : Prepared
+    contenders : list of Candidate
+        At least two, the most likely first.
+    look : bool
+        A first look found them, by far.
+    """
+    placed = [place(masked, moving, c.bin, c.shift, coarse=True, look=look) for c in contenders]
+    sure: set[tuple[int, int]] = set()
+
+    def gap(one: int, other: int) -> float:
+        found = likelihood_gap(masked, moving, _level(placed[one], placed[other]), placed[one], placed[other])
+        if found is None:  # without common pixels the evidence of the search decides
+            return contenders[one].evidence - contenders[other].evidence
+        if abs(found) >= BEATEN and _told_apart(placed[one], placed[other]):
+            sure.update([(one, other), (other, one)])
+        return found
+
+    best, gaps = 0, dict[int, float]()
+    for other in range(1, len(contenders)):
+        gaps[other] = gap(best, other)
+        if gaps[other] < 0:
+            best, gaps = other, {best: -gaps[other]}
+    for other in range(len(contenders)):
+        if other != best and other not in gaps:
+            gaps[other] = gap(best, other)
+    second = min(gaps, key=lambda other: gaps[other])
+    beaten = [placed[other] for other in gaps if gaps[other] > 0 and (best, other) in sure]
+    return BestTwo(contenders[best], contenders[second], max(0.0, gaps[second]), placed[second], beaten)
+
+
+def _level(one: Place, other: Place) -> int:
+    return max(one.bin, other.bin)
+
+
+def _told_apart(one: Place, other: Place) -> bool:
+    """Whether two places are known well enough, and far enough from one another, for their level to tell."""
+    far = np.abs(one.shift - other.shift).max() >= RESOLVED * _level(one, other)
+    return bool(far and one.refined and other.refined)
