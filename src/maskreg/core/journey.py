@@ -77,7 +77,7 @@ def _registered(masked: MaskedSide, moving: Prepared, room: Room) -> Registratio
         if (
             found.ok
             and not winner.contradicted
-            and (b == masked.plan.looks[-1] or confirmed(masked, found, winner, b))
+            and confirmed(masked, found, winner, b, alike=bool(choice.alike))
         ):
             side.count_look(enough=True)
             return found
@@ -196,15 +196,20 @@ def look(masked: MaskedSide, moving: Prepared, b: int) -> tuple[LevelMap, Choice
     return level, None if choice.alike and not masked.side.shows_alike(masked.plan, b) else choice
 
 
-def confirmed(masked: MaskedSide, found: Registration, winner: Place, b: int) -> bool:
-    """Return whether the pixels confirm what a look at level `b` found, coarser than all others.
+def confirmed(masked: MaskedSide, found: Registration, winner: Place, b: int, *, alike: bool) -> bool:
+    """Return whether the pixels confirm what a look at level `b` found, as all but the finest look need.
 
     The last stage must have placed it, and the score be what the reference says of noise alone. What level
-    `b` does not see may move otherwise: then its part of the reference is not explained.
+    `b` does not see may move otherwise: then its part of the reference is not explained. Where other places
+    are `alike`, the right one may be missing among those that a look of any level has met.
     """
     side = masked.side
+    if b == masked.plan.looks[-1] and not alike:
+        return True
     last = masked.stages(b, look=True)[-1]
-    return (winner.bin, winner.gaussian) == last and found.score >= side.least_score(masked.plan, b)
+    return (winner.bin, winner.gaussian) == last and found.score >= side.least_score(
+        masked.plan, b, alike=alike
+    )
 
 
 def search(

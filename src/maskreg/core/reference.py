@@ -59,6 +59,9 @@ MOSTLY_VISIBLE = 0.5
 UNEXPLAINED = 0.5
 """What such a look finds may leave this part of what it does not see unexplained, beside the noise."""
 
+MISMATCH = 0.05
+"""A place leaves less than this part of the structure unexplained if it is no other period of a lattice."""
+
 FINE_ENOUGH = 3.0
 """A level is fine enough where the best low-pass is this many of its pixels wide."""
 
@@ -271,9 +274,14 @@ class ReferenceSide:
         hidden, noise = self._hidden(plan, b), self._noise_of_pixels[1]
         return self.shows_alike(plan, b) and UNEXPLAINED * hidden > NOISE_KNOWN * noise
 
-    def least_score(self, plan: Plan, b: int) -> float:
-        """Return the score of a frame in which what level `b` does not see is only partly explained."""
-        return 1 - (self._noise_of_pixels[1] + UNEXPLAINED * self._hidden(plan, b)) / self._variance
+    def least_score(self, plan: Plan, b: int, *, alike: bool) -> float:
+        """Return the score of a frame in which what level `b` does not see is only partly explained.
+
+        Where other places are `alike`, that of a frame in which hardly anything is not explained.
+        """
+        noise, whole = self._noise_of_pixels[1], self._variance
+        left = MISMATCH * (whole - noise) if alike else UNEXPLAINED * self._hidden(plan, b)
+        return 1 - (noise + left) / whole
 
     def _hidden(self, plan: Plan, b: int) -> float:
         """Return the variance of the structure that level `b` does not see."""
