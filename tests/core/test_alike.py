@@ -1,0 +1,86 @@
+"""Places of the same structure, such as the periods of a lattice: which of them a frame is at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maskreg import Registrar, register
+from maskreg.core.alike import best_two
+from maskreg.core.peak import Candidate
+from maskreg.core.prepared import Prepared
+from maskreg.core.pyramid import MaskPyramid
+from maskreg.core.reference import MaskedSide, ReferenceSide
+from maskreg.core.stabilise import detector_for
+from maskreg.options import Options
+from maskreg.testing import Spots, beam_block
+
+PERIOD = np.array([27.3, 6.1])
+"""One of the lattice's vectors in a frame of 256 squared, px."""
+
+
+def counts(scene, electrons, drift=(0.0, 0.0), seed=0):
+    return np.random.default_rng(seed).poisson(electrons * scene.render(drift)).astype(np.uint16)
+
+
+def sides(reference, mask):
+    detector = detector_for(Options(), [(reference, mask)])
+    masks = MaskPyramid(mask)
+    image = Prepared(reference, masks, detector)
+    masked = MaskedSide(ReferenceSide(image, Options()), masks)
+    return masked, lambda moving: Prepared(moving, masks, detector, image.mean)
+
+
+@pytest.mark.parametrize("electrons", [5, 100])
+def test_frames_of_a_crystal_need_a_first_look_only(electrons):
+    shape = (256, 256)
+    mask, scene = beam_block(shape), Spots(shape)
+    registrar = Registrar(counts(scene, electrons), mask, mask)
+    drifts = np.random.default_rng(3).uniform(-20, 20, (20, 2))
+    for k, drift in enumerate(drifts):
+        found = registrar(counts(scene, electrons, tuple(drift), seed=k + 1))
+        assert found.ok
+        np.testing.assert_allclose(found.shift, -drift, atol=0.1)
+    assert registrar.looks == (20, 0)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(
+    ("side", "electrons", "shift", "seed"),
+    [
+        (768, 1.0, (-83.03475633204198, -74.55515682128566), 188639628),
+        (512, 0.3, (66.8636656931789, -60.03754767992933), 819223885),
+    ],
+)
+def test_a_look_that_has_not_met_the_right_period_is_not_believed(side, electrons, shift, seed, masked):
+    shape = (side, side)
+    scene, rng = Spots(shape, seed=seed % 1000, width=2.5), np.random.default_rng(seed)
+    drift = tuple(-s for s in shift)
+    reference, moving = (rng.poisson(electrons * scene.render(d)) for d in ((0.0, 0.0), drift))
+    mask = beam_block(shape) if masked else None
+    found = register(reference, moving, mask, mask)
+    assert found.ok
+    np.testing.assert_allclose(found.shift, shift, atol=0.5)
+
+
+def test_of_the_periods_the_right_one_is_first_and_the_others_are_beaten():
+    shape = (256, 256)
+    scene, drift = Spots(shape), (-4.2, 3.3)
+    masked, prepared = sides(counts(scene, 100), beam_block(shape))
+    moving = prepared(counts(scene, 100, drift, seed=1))
+    right = -np.array(drift)
+    places = [right + PERIOD, right, right - PERIOD]
+    found = best_two(masked, moving, [Candidate(np.rint(place), 1, 10.0) for place in places])
+    np.testing.assert_array_equal(found.first.shift, np.rint(right))
+    assert found.gap > 100
+    assert len(found.beaten) == 2
+    assert any(found.rival is worse for worse in found.beaten)
+
+
+def test_places_closer_than_their_level_resolves_are_never_beaten():
+    shape = (256, 256)
+    scene = Spots(shape)
+    masked, prepared = sides(counts(scene, 100), beam_block(shape))
+    moving = prepared(counts(scene, 100, seed=1))
+    found = best_two(masked, moving, [Candidate(np.array([0.0, s]), 1, 10.0) for s in (0.0, 2.0)])
+    assert found.beaten == []
