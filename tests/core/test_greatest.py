@@ -491,9 +491,11 @@ def test_lags_that_may_be_the_greatest_are_counted_and_marked() -> None:
     for enough, best in ((0.0, 0.0), (0.5, 0.97), (0.99, 0.99), (2.0, 0.0)):
         rows, columns = np.zeros(40, bool), np.zeros(50, bool)
         limits = np.float32(enough), np.float32(best)
-        count = bound_kernels.hopeful_2d(n, ceilings, *limits, rows, columns)
+        found = np.zeros((30, 2), int)
+        count = bound_kernels.hopeful_2d(n, ceilings, *limits, rows, columns, found)
         where = np.argwhere((n >= limits[0]) & (ceilings >= limits[1]))
         assert count == len(where)
+        np.testing.assert_array_equal(found[:count], where[:30])
         np.testing.assert_array_equal(np.flatnonzero(rows), np.unique(where[:, 0]))
         np.testing.assert_array_equal(np.flatnonzero(columns), np.unique(where[:, 1]))
 

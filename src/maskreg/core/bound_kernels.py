@@ -465,7 +465,7 @@ def ceilings_by_difference_2d(sums, errors, of_a, of_b, out):  # type: ignore[no
 
 
 @kernel
-def hopeful_2d(n, ceilings, enough, best, rows, columns):  # type: ignore[no-untyped-def]
+def hopeful_2d(n, ceilings, enough, best, rows, columns, found):  # type: ignore[no-untyped-def]
     """Return how many lags have overlap enough and a ceiling of at least `best`, and mark where.
 
     Parameters
@@ -474,6 +474,8 @@ def hopeful_2d(n, ceilings, enough, best, rows, columns):  # type: ignore[no-unt
     enough, best : float32
     rows, columns : ndarray of bool
         Set to True where such a lag is.
+    found : (most, 2) ndarray of int
+        Row and column of the first ones are filled in, row by row.
     """
     total = 0
     none = np.int32(0)  # of four bytes as the others, so that vector lanes are full
@@ -484,7 +486,10 @@ def hopeful_2d(n, ceilings, enough, best, rows, columns):  # type: ignore[no-unt
             some += np.int32((high[j] >= best) & (count[j] >= enough))
         if some > 0:
             rows[i] = True
-            total += int(some)
             for j in range(count.size):
-                columns[j] |= (high[j] >= best) & (count[j] >= enough)
+                if (high[j] >= best) & (count[j] >= enough):
+                    columns[j] = True
+                    if total < found.shape[0]:
+                        found[total, 0], found[total, 1] = i, j
+                    total += 1
     return total

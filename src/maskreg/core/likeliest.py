@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from maskreg.core.all_sums import DIFFERENCE, SUM_A, SUM_AA, SUM_AB, SUM_B, SUM_BB, AllSums, N
 from maskreg.core.centred import CentredImage
 from maskreg.core.enough_overlap import enough_overlap
+from maskreg.core.in_parallel import in_parallel
 from maskreg.core.least_energy import LeastEnergy, least_energies
 
 NEAR = (1 / 8, 1 / 4, 1 / 2)
@@ -116,13 +117,14 @@ def likeliest_lags(
     best = max(0.0, reached(_lag(sums, int(maps[SUM_AB].argmax()))))
     enough = np.nextafter(np.float32(possible.least_overlap[0] - errors[N]), np.float32(-np.inf))
     limits = enough, np.nextafter(np.float32(best), np.float32(0))
-    count, marks = left.hopeful(ceilings, limits)
-    where = left.where(ceilings, limits, marks) if count <= MOST_SUMMED else None
-    if where is not None and count > FEW_LAGS:
-        where = left.by_squares(*where, limits[1]) if left.close(marks) else None
-    if where is None or where[0].size > most:
+    count, marks, found = left.hopeful(ceilings, limits)
+    where: NDArray[np.intp] | None = found
+    if count > FEW_LAGS:
+        few = count <= MOST_SUMMED and left.close(marks)
+        where = left.by_squares(found, limits[1]) if few else None
+    if where is None or len(where) > most:
         return _by_transforms(left.cut(marks), possible, most)
-    return _lags(sums, *where)
+    return _lags(sums, where)
 
 
 @dataclass(frozen=True)
@@ -152,9 +154,9 @@ class _Left:
 
         bounds = self.of_a.at(rows), self.of_b.at(rows)
         if DIFFERENCE in self.maps:
-            three = N, DIFFERENCE, SUM_AB
+            three = [N, DIFFERENCE, SUM_AB]
             known = tuple(self.maps[which][rows] for which in three)
-            ceilings_by_difference_2d(known, self.errors[list(three)], *bounds, out)
+            ceilings_by_difference_2d(known, self.errors[three], *bounds, out)
             return
         none = np.empty((0, out.shape[1]), np.float32)
         squares = self.maps[SUM_AA][rows] if SUM_AA in self.maps else none
@@ -163,30 +165,29 @@ class _Left:
 
     def hopeful(
         self, ceilings: NDArray[np.float32], limits: tuple[np.float32, np.float32]
-    ) -> tuple[int, _Marks]:
-        """Return how many lags have this overlap and such a ceiling or more, in which rows and columns."""
+    ) -> tuple[int, _Marks, NDArray[np.intp]]:
+        """Return how many lags have this overlap and such a ceiling or more, and in which rows and columns.
+
+        And row and column of the first `MOST_SUMMED` of them.
+        """
         from maskreg.core.bound_kernels import hopeful_2d
 
         rows, columns = (np.zeros(n, bool) for n in ceilings.shape)
-        return int(hopeful_2d(self.maps[N], ceilings, *limits, rows, columns)), (rows, columns)
-
-    def where(
-        self, ceilings: NDArray[np.float32], limits: tuple[np.float32, np.float32], marks: _Marks
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the rows and columns of the lags that `hopeful` counts and marks."""
-        inside = _stretch(marks[0]), _stretch(marks[1])
-        row, column = np.nonzero((ceilings[inside] >= limits[1]) & (self.maps[N][inside] >= limits[0]))
-        return row + inside[0].start, column + inside[1].start
+        found = np.empty((MOST_SUMMED, 2), np.intp)
+        count = int(hopeful_2d(self.maps[N], ceilings, *limits, rows, columns, found))
+        return count, (rows, columns), found[:count]
 
     def close(self, marks: _Marks) -> bool:
         """Return whether marked lags are of two axes, and close together."""
         extents = (stretch.stop - stretch.start for stretch in map(_stretch, marks))
         return len(self.sums.shape) == 2 and math.prod(extents) <= CLOSE_LAGS
 
-    def by_squares(
-        self, row: NDArray[np.intp], column: NDArray[np.intp], least: np.float32
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return those of the lags of two axes, in order, that the sums of squares leave, summed directly."""
+    def by_squares(self, where: NDArray[np.intp], least: np.float32) -> NDArray[np.intp]:
+        """Return those of the lags of two axes, in order, that the sums of squares leave, summed directly.
+
+        Of each its row and column.
+        """
+        row, column = where.T
         # one row of lags, whatever rows they are of
         maps = {which: values[row, column][np.newaxis] for which, values in self.maps.items()}
         missing = [which for which in (SUM_AA, SUM_BB) if which not in maps]
@@ -196,8 +197,7 @@ class _Left:
         some = replace(self, maps=maps, of_a=exact.get(SUM_AA, self.of_a), of_b=exact[SUM_BB])
         ceilings = np.empty((1, row.size), np.float32)
         some.put_ceilings(slice(None), ceilings)
-        left = ceilings[0] >= least
-        return row[left], column[left]
+        return np.compress(ceilings[0] >= least, where, axis=0)
 
     def cut(self, marks: _Marks) -> _Left:
         """Return what is left between the first and the last marked lag along each axis."""
@@ -251,7 +251,7 @@ def _by_transforms(left: _Left, possible: PossibleLags, most: int) -> NDArray[np
     found = np.empty((most, 2), np.intp)
     lowest, highest = possible.least_overlap
     count = likeliest_2d(n, low, high, lowest - error, highest + error, found)
-    return None if count < 0 else _lags(near, *found[:count].T)
+    return None if count < 0 else _lags(near, found[:count])
 
 
 def _summed_squares(
@@ -266,16 +266,20 @@ def _summed_squares(
         if not fours or fours[-1][0] != r or fours[-1][1] + 4 <= c:
             fours.append((r, c))
         place[k] = 4 * len(fours) - 4 + c - fours[-1][1]
-    lags, found = np.array(fours), {}
+    lags = np.array(fours)
     a, b = sums.reference, sums.moving
-    for which in wanted:
-        out = np.zeros((len(fours), 4))
+    found: dict[int, NDArray[np.float32]] = {}
+
+    def sum_squares(k: int) -> None:
+        which, out = wanted[k], np.zeros((len(fours), 4))
         if which == SUM_AA:
             squares_near_2d(a.unit, b.mask, lags, out)
         else:  # moving meets reference at the negative lags, in descending order
             squares_near_2d(b.unit, a.mask, -lags - (0, 3), out)
             out = out[:, ::-1]
         found[which] = out.reshape(-1)[place].astype(np.float32)
+
+    in_parallel(sum_squares, len(wanted))
     return found
 
 
@@ -296,7 +300,7 @@ def _lag(sums: AllSums, index: int) -> tuple[int, ...]:
     return tuple(int(k) + first for k, (first, _) in zip(places, sums.spans, strict=True))
 
 
-def _lags(sums: AllSums, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.intp]:
+def _lags(sums: AllSums, where: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return the lags of rows, all axes but the last laid end to end, and columns of a map."""
-    places = np.unravel_index(rows * sums.shape[-1] + columns, sums.shape)
+    places = np.unravel_index(where[:, 0] * sums.shape[-1] + where[:, 1], sums.shape)
     return np.stack([k + first for k, (first, _) in zip(places, sums.spans, strict=True)], axis=-1)
