@@ -4,10 +4,11 @@
 
 Every run is a process of its own, and the tools take turns. What is imported and compiled already is not
 counted (kernels come from the cache: run once before; what the imports of either take stands beside
-it), the first call is, with all that it loads: seconds of processor time of
-one thread, and by how much the peak of memory exceeds that before the call. At the end of each line the
-whole pixel of either answer. A line is printed as soon as it is measured; a tool that takes longer than ten
-seconds takes its first turn only.
+it), the first call is, with all that it loads: seconds on the clock, and by how much the peak of memory
+exceeds that before the call. Both may use all cores, and use what they use: beside the seconds stand those
+of processor time, and maskreg runs once more where it may have one thread only (OMP_NUM_THREADS=1). At the
+end of each line the whole pixel of either answer. A line is printed as soon as it is measured; a tool that
+takes longer than ten seconds takes its first turn only.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.machine import describe
+from maskreg.cores import available_cores
 
 ONE = """
 import json, sys, time
@@ -28,7 +30,7 @@ import numpy as np
 pair = np.load(sys.argv[1])
 reference, moving, mask = pair["reference"], pair["moving"], pair["mask"]
 begin = time.process_time()
-if sys.argv[2] == "maskreg":
+if sys.argv[2].startswith("maskreg"):
     from maskreg import register
     run = lambda: register(reference, moving, mask, mask).shift
 else:
@@ -44,7 +46,9 @@ pixel = np.asarray(shift).round().astype(int).tolist()
 print(json.dumps([spent, wall, (peak() - before) / 1024, pixel, imports]))
 """
 
-TOOLS = ("maskreg", "scikit-image")
+ON_ONE = "maskreg, one thread"
+
+TOOLS = ("maskreg", ON_ONE, "scikit-image")
 
 PATIENCE = 10.0
 """A tool that takes longer for a pair, s, has one turn."""
@@ -52,8 +56,12 @@ PATIENCE = 10.0
 HEADER = [
     "       pair",
     "maskreg s",
+    "processor",
+    "one thread s",
     "scikit-image s",
+    "processor",
     "times",
+    "one thread",
     "maskreg MB",
     "scikit-image MB",
     "part",
@@ -70,7 +78,9 @@ def main() -> None:
     args = parser.parse_args()
     print(describe("maskreg", "numpy", "scipy", "numba", "scikit-image"))
     print(
-        f"medians of {args.runs} fresh processes, one thread, first call; MB beyond the imports", flush=True
+        f"medians of {args.runs} fresh processes, first call, with {available_cores()} cores for either: "
+        "seconds on the clock, and of processor time; MB beyond the imports",
+        flush=True,
     )
     print(_line(HEADER))
     with tempfile.TemporaryDirectory() as folder:
@@ -96,25 +106,32 @@ def _compared(path: Path, runs: int) -> list[str]:
         for tool in TOOLS:
             if not found[tool] or found[tool][0][1] < PATIENCE:
                 found[tool].append(_run(path, tool))
-    seconds = [median(one[0] for one in found[tool]) for tool in TOOLS]
-    memory = [median(one[2] for one in found[tool]) for tool in TOOLS]
-    shifts = " and ".join(str(found[tool][0][3]) for tool in TOOLS)
+    wall = {tool: median(one[1] for one in found[tool]) for tool in TOOLS}
+    spent = {tool: median(one[0] for one in found[tool]) for tool in TOOLS}
+    memory = {tool: median(one[2] for one in found[tool]) for tool in TOOLS}
+    ours, theirs = TOOLS[0], TOOLS[-1]
     return [
-        f"{seconds[0]:.3f}",
-        f"{seconds[1]:.2f}",
-        f"{seconds[1] / seconds[0]:.0f}",
-        f"{memory[0]:.0f}",
-        f"{memory[1]:.0f}",
-        f"1/{memory[1] / memory[0]:.0f}",
-        " and ".join(f"{median(one[4] for one in found[tool]):.2f}" for tool in TOOLS),
-        shifts,
+        f"{wall[ours]:.3f}",
+        f"{spent[ours]:.3f}",
+        f"{wall[ON_ONE]:.3f}",
+        f"{wall[theirs]:.2f}",
+        f"{spent[theirs]:.2f}",
+        f"{wall[theirs] / wall[ours]:.1f}",
+        f"{wall[theirs] / wall[ON_ONE]:.1f}",
+        f"{memory[ours]:.0f}",
+        f"{memory[theirs]:.0f}",
+        f"1/{memory[theirs] / memory[ours]:.0f}",
+        " and ".join(f"{median(one[4] for one in found[tool]):.2f}" for tool in (ours, theirs)),
+        " and ".join(str(found[tool][0][3]) for tool in (ours, theirs)),
     ]
 
 
 def _run(path: Path, tool: str) -> list:
-    one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    if tool == ON_ONE:
+        environment["OMP_NUM_THREADS"] = "1"
     command = [sys.executable, "-c", ONE, str(path), tool]
-    done = subprocess.run(command, env={**os.environ, **one}, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 

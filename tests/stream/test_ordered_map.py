@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from maskreg.cores import available_cores
 from maskreg.errors import ClusterError, InputError, InputTypeError, RunError
-from maskreg.stream import Cluster, Forked, available_cores, can_fork, ordered_map, workers_of
+from maskreg.stream import Cluster, Forked, can_fork, ordered_map, workers_of
 from maskreg.stream.versions import versions
 from real_cluster import real_cluster, until
 

@@ -12,12 +12,13 @@ from numpy.typing import DTypeLike, NDArray
 
 from maskreg._version import __version__
 from maskreg.apply.shift_image import shift_image
+from maskreg.cores import available_cores
 from maskreg.errors import InputError
 from maskreg.frames import FrameSource
 from maskreg.frames.corrected import CorrectedFrames
 from maskreg.registration import Status
 from maskreg.shifts import FrameRow, ShiftTable
-from maskreg.stream import available_cores, ordered_map
+from maskreg.stream import ordered_map
 
 Aligned = tuple[NDArray[Any], NDArray[np.bool_]]
 """An image and which of its pixels are valid."""

@@ -16,9 +16,9 @@ from maskreg.core.centred import CentredImage
 from maskreg.core.greatest import greatest_ncc_lag
 from maskreg.core.in_parallel import in_parallel
 from maskreg.core.memory import keep_freed_memory
+from maskreg.cores import available_cores
 from maskreg.errors import InputError, InputTypeError
 from maskreg.geometry import lag_axis
-from maskreg.stream import available_cores
 
 keep_freed_memory()
 

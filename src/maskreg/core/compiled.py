@@ -9,6 +9,7 @@ share is written into each of them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from llvmlite.binding.object_file import ObjectFileRef
 from numba import njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.compiler import compile_result
+from numba.core.compiler_lock import global_compiler_lock
 
 from maskreg.core.apart import done_apart
 from maskreg.core.compilation import tell_of_compilation, tell_of_kernels
@@ -41,6 +43,17 @@ def kernel(function: Callable[..., Any]) -> Any:
     if type(getattr(compiled, "_cache", None)) is FunctionCache:  # not where the compiler is switched off
         compiled._cache = _LeanCache(function, compiled)
     return compiled
+
+
+def load_kept(compiled: Any, of: str = "") -> None:
+    """Load what is kept of a kernel for signatures that contain some text, as of an argument's type.
+
+    What cannot be loaded is left to when it is called.
+    """
+    cache = getattr(compiled, "_cache", None)
+    if isinstance(cache, _LeanCache):
+        with suppress(Exception):  # numba promises none of this, and what it is worth is a few milliseconds
+            cache.load_kept(of)
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -162,6 +175,22 @@ class _LeanCache(FunctionCache):  # type: ignore[misc]
     def _loaded(self, sig: Any, target_context: Any) -> Any:
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
+
+    def load_kept(self, of: str) -> None:
+        """Load what is kept for the signatures that contain some text; nothing is compiled.
+
+        On a thread of its own, beside one that computes: who needs a kernel meanwhile waits for one at most.
+        The lock is held all the time, so that nothing is half done where another process is forked.
+        """
+        compiled, target = self._compiled, self._compiled.targetctx
+        with global_compiler_lock, self._guard_against_spurious_io_errors():
+            kept_under = self._index_key("", target.codegen())[1:]
+            for (signature, *rest), name in self._cache_file._load_index().items():
+                if tuple(rest) != kept_under or of not in signature:
+                    continue
+                kept = self._cache_file._load_data(name)
+                if isinstance(kept, _Lean) and kept.signature.args not in compiled.overloads:
+                    compiled.add_overload(self._impl.rebuild(target, kept))
 
     def _fill(self, sig: Any) -> None:
         _LeanCache._apart = True

@@ -1,16 +1,17 @@
-"""The same work on several parts at once, on as many threads as SciPy's transforms may use."""
+"""Work on several threads at once, as many as SciPy's transforms may use."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import cache
 
 import scipy.fft
 
 
-def in_parallel(work: Callable[[int], None], parts: int) -> None:
+def in_parallel(work: Callable[[int], object], parts: int) -> None:
     """Call `work` for each number below `parts`; each part has a result of its own to write to.
 
     Within `scipy.fft.set_workers(n)` on n threads, this one among them; a transform in a part has one. Where
@@ -36,6 +37,20 @@ def in_parallel(work: Callable[[int], None], parts: int) -> None:
         wait(others)
     for other in others:
         other.result()
+
+
+@contextmanager
+def meanwhile(work: Callable[[], object]) -> Iterator[None]:
+    """Do some work on another thread during the block, which ends with it; not at all on one thread alone."""
+    if scipy.fft.get_workers() < 2:
+        yield
+        return
+    beside = _pool(1).submit(work)
+    try:
+        yield
+    finally:
+        wait([beside])
+    beside.result()
 
 
 @cache

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.filter_kernels import looked_up
 from maskreg.core.filters import gaussian
+from maskreg.core.noise_kernels import sorted_into_classes
 from maskreg.core.prepared import Prepared
 from maskreg.core.sample import sampled_rows
 from maskreg.core.scores import SPREAD_OF_MAD
@@ -66,18 +67,25 @@ class NoiseCurve:
 
     def mean(self, sample: Sample) -> float:
         """Return the mean variance of the noise of the valid pixels of a sample; 0 without any."""
-        local = sample.local[sample.mask[sample.rows]]
-        return float(np.interp(local, self.brightness, self.variance).mean()) if local.size else 0.0
+        mask = sample.mask[sample.rows]
+        number = np.count_nonzero(mask)
+        return float(self._of(sample.local, mask).sum(dtype=np.float64)) / number if number else 0.0
 
     def map(self, image: Prepared, b: int = 1) -> NDArray[np.float32]:
         """Return the variance of the noise of each pixel of a level; zero where ignored."""
         level = image.level(b)
         local = _local_mean(level.pixels, level.mask, LOCAL_PX / b)
+        return self._of(local, level.mask, b**level.mask.ndim)
+
+    def _of(
+        self, local: NDArray[np.float32], mask: NDArray[np.bool_], averaged: int = 1
+    ) -> NDArray[np.float32]:
+        """Return the variance where it is so bright, of means of so many pixels; zero where ignored."""
         at = np.linspace(self.brightness[0], self.brightness[-1], TABLE)
-        table = (np.interp(at, self.brightness, self.variance) / b**level.mask.ndim).astype(np.float32)
+        table = (np.interp(at, self.brightness, self.variance) / averaged).astype(np.float32)
         density = (TABLE - 1) / max(float(at[-1] - at[0]), 1e-30)
-        flat = looked_up(local.ravel(), level.mask.ravel(), np.float32(at[0]), np.float32(density), table)
-        return np.asarray(flat).reshape(level.mask.shape)
+        flat = looked_up(local.ravel(), mask.ravel(), np.float32(at[0]), np.float32(density), table)
+        return np.asarray(flat).reshape(mask.shape)
 
 
 @dataclass(frozen=True)
@@ -168,20 +176,14 @@ def _variances(sample: Sample, distance: int) -> tuple[NDArray[np.float64], NDAr
     if values.size < FEWEST:
         return np.zeros(0), np.zeros(0)
     classes = min(CLASSES, values.size // FEWEST)
-    order = _ascending(levels)
-    means = [part.mean() for part in np.array_split(levels[order], classes)]
-    spreads = [_spread(part) for part in np.array_split(values[order], classes)]
+    ascending = np.sort(levels)
+    means = [part.mean() for part in np.array_split(ascending, classes)]
+    sizes = [len(part) for part in np.array_split(ascending, classes)]
+    first = np.cumsum(sizes[:-1], dtype=np.int64)
+    bounds = ascending[first]
+    values = sorted_into_classes(values, levels, bounds, first, np.searchsorted(ascending, bounds))
+    spreads = [_spread(part) for part in np.split(values, first)]
     return np.array(means, np.float64), np.array(spreads, np.float64) ** 2 / gain
-
-
-def _ascending(values: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Return the indices that sort values: of their bits, which sort as they do, with the index behind."""
-    bits = values.view(np.int32)
-    keys = (bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))).astype(np.int64) << 32
-    keys |= np.arange(values.size)
-    keys.sort()
-    keys &= 0xFFFFFFFF
-    return keys
 
 
 def _spread(values: NDArray[np.float32]) -> float:

@@ -254,7 +254,7 @@ def _near_enough(masked: MaskedSide, known: Place, next_b: int, b: int) -> bool:
 
 def _without_expansion(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
     """Return a refined place as it is if rings expand; seen at the level above, which costs a quarter."""
-    b = min(2 * known.bin, max(masked.plan.start, known.bin))
+    b = masked.above(known.bin)
     lag = nearest_lag(known.shift / b)
     rings, lever, normal = masked.side.rings(b), masked.lever(b, lag), masked.normal(b, None, lag)
     if rings is None or lever is None or normal is None or known.blind.size or normal.blind.size:

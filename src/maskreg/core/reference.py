@@ -1,7 +1,7 @@
 """The reference's side of a registration: everything that does not depend on the moving image.
 
 `ReferenceSide` depends on the reference only, `MaskedSide` on the masks as well; both make each
-part when it is first needed and keep it, once for all threads.
+part when it is first needed and keep it, once for all threads, which wait for that part only.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from maskreg.core.fine import CommonPixels, have_pattern
 from maskreg.core.gains import noise_gains, promised
 from maskreg.core.holes import Holes, find_holes
 from maskreg.core.kriging import kriged
+from maskreg.core.made import Made
 from maskreg.core.memory import give_back_free_memory
 from maskreg.core.noise import NoiseCurve, counting_curve, noise_curve, sample
 from maskreg.core.periods import find_periods
@@ -82,17 +83,17 @@ class ReferenceSide:
         self.image = image
         self.options = options
         self._lock = RLock()
-        self._noise: dict[int, NDArray[np.float32]] = {}
-        self._holes: dict[int, Holes | None] = {}
-        self._wholes: dict[int, Whole] = {}
-        self._forecasts: dict[int, Forecast] = {}
-        self._templates: dict[tuple[int, float | None], Template] = {}
+        self._noise: Made[int, NDArray[np.float32]] = Made()
+        self._holes: Made[int, Holes | None] = Made()
+        self._wholes: Made[int, Whole] = Made()
+        self._forecasts: Made[int, Forecast] = Made()
+        self._templates: Made[tuple[int, float | None], Template] = Made()
         self._passing: tuple[int, float | None] | None = None
         self._forgotten: set[tuple[int, float | None]] = set()
-        self._bands: dict[int, Band] = {}
-        self._blocks: dict[tuple[int, float | None], Block | None] = {}
-        self._rings: dict[int, Rings | None] = {}
-        self._periods: dict[tuple[int, float | None], NDArray[np.float64]] = {}
+        self._bands: Made[int, Band] = Made()
+        self._blocks: Made[tuple[int, float | None], Block | None] = Made()
+        self._rings: Made[int, Rings | None] = Made()
+        self._periods: Made[tuple[int, float | None], NDArray[np.float64]] = Made()
         self._looks = [0, 0]
         self._fallback: tuple[int, ...] | None = None
         self._few: bool | None = None
@@ -105,6 +106,10 @@ class ReferenceSide:
         curve = noise_curve(self.image, rows)
         return curve, curve.mean(rows)
 
+    def know_noise(self) -> None:
+        """Read off how noisy the pixels are, if that is not known yet."""
+        _ = self._noise_of_pixels
+
     @cached_property
     def restoration(self) -> Restoration | None:
         """What restores faint counts that read noise has changed."""
@@ -112,24 +117,15 @@ class ReferenceSide:
 
     def noise(self, b: int) -> NDArray[np.float32]:
         """Return the variance of each pixel's noise at level `b`, stabilised units."""
-        with self._lock:
-            if b not in self._noise:
-                self._noise[b] = self._noise_of_pixels[0].map(self.image, b)
-            return self._noise[b]
+        return self._noise.get(b, lambda: self._noise_of_pixels[0].map(self.image, b))
 
     def holes(self, b: int) -> Holes | None:
         """Return what fills the ignored pixels of level `b`; None where they are few, or areas."""
-        with self._lock:
-            if b not in self._holes:
-                self._holes[b] = find_holes(self.image.level(b).mask)
-            return self._holes[b]
+        return self._holes.get(b, lambda: find_holes(self.image.level(b).mask))
 
     def whole(self, b: int) -> Whole:
         """Return the image at level `b` without holes."""
-        with self._lock:
-            if b not in self._wholes:
-                self._wholes[b] = self._filled(b)
-            return self._wholes[b]
+        return self._wholes.get(b, lambda: self._filled(b))
 
     def clear(self, b: int) -> bool:
         """Return whether level `b` shows clearly enough to tell the ignored pixels of moving."""
@@ -151,12 +147,12 @@ class ReferenceSide:
 
     def forecast(self, b: int) -> Forecast:
         """Return which low-pass refines best at level `b`, and how well, in level pixels."""
-        with self._lock:
-            if b not in self._forecasts:
-                found = forecast(self.whole(b).coefficients, float(self.noise(b).mean(dtype=np.float64)))
-                smoothing = self.options.smoothing
-                self._forecasts[b] = found if isinstance(smoothing, str) else found.gaussian(smoothing / b)
-            return self._forecasts[b]
+        return self._forecasts.get(b, lambda: self._forecast(b))
+
+    def _forecast(self, b: int) -> Forecast:
+        found = forecast(self.whole(b).coefficients, float(self.noise(b).mean(dtype=np.float64)))
+        smoothing = self.options.smoothing
+        return found if isinstance(smoothing, str) else found.gaussian(smoothing / b)
 
     def finer_helps(self, b: int) -> bool:
         """Return whether the level of half the bin tells the shift noticeably better than level `b`.
@@ -176,31 +172,31 @@ class ReferenceSide:
         With the low-pass that is best there, or with a Gaussian on top of its weights, of this sigma
         in level pixels.
         """
-        known = self._templates.get((b, gaussian))
-        if known is not None:  # without a lock: for each frame several times
+        if gaussian is None or self.image.level(b).pixels.size <= CHEAP_PIXELS:
+            return self._templates.get((b, gaussian), lambda: self._template(b, gaussian))
+        known = self._templates.known((b, gaussian))
+        if known is not None:
             return known
-        found = self.forecast(b)
-        low_pass = found.low_pass if gaussian is None else replace(found.low_pass, gaussian=gaussian)
-        with self._lock:
+        with self._lock:  # such frames are rare: one template of many pixels is kept beside the best one
             if (b, gaussian) not in self._templates:
-                level = self.image.level(b)
-                many = level.pixels.size > CHEAP_PIXELS
-                if gaussian is not None and many:
-                    # such frames are rare: one template of many pixels is kept beside the best one
-                    if self._passing is not None:
-                        del self._templates[self._passing]
-                    self._passing = b, gaussian
-                    for other in self._templates.values():
-                        other.forget()
-                if many and (gaussian is not None or (b, gaussian) in self._forgotten):
-                    give_back_free_memory()  # not at first: a pair takes new pages for it, and little is free
-                noise = self.noise(b) * np.float32(found.noise_scale)
-                self._templates[b, gaussian] = make_template(
-                    level.pixels, level.mask, noise, low_pass, found.signal, self.whole(b)
-                )
-                if many:  # made again for the few other templates there are
-                    del self._noise[b]
-            return self._templates[b, gaussian]
+                if self._passing is not None:
+                    self._templates.drop(self._passing)
+                self._passing = b, gaussian
+                for _, other in self._templates.items():
+                    other.forget()
+            return self._templates.get((b, gaussian), lambda: self._template(b, gaussian))
+
+    def _template(self, b: int, gaussian: float | None) -> Template:
+        found, level = self.forecast(b), self.image.level(b)
+        low_pass = found.low_pass if gaussian is None else replace(found.low_pass, gaussian=gaussian)
+        many = level.pixels.size > CHEAP_PIXELS
+        if many and (gaussian is not None or (b, gaussian) in self._forgotten):
+            give_back_free_memory()  # not at first: a pair takes new pages for it, and little is free
+        noise = self.noise(b) * np.float32(found.noise_scale)
+        made = make_template(level.pixels, level.mask, noise, low_pass, found.signal, self.whole(b))
+        if many:  # made again for the few other templates there are
+            self._noise.drop(b)
+        return made
 
     def forget(self, *, every: bool) -> None:
         """Let go of the template of many pixels that few frames need, or of `every` one of many pixels.
@@ -208,10 +204,10 @@ class ReferenceSide:
         They are made again when they are needed, or `remember` is called.
         """
         with self._lock:
-            for b, gaussian in list(self._templates):
+            for (b, gaussian), _ in self._templates.items():
                 many = self.image.level(b).pixels.size > CHEAP_PIXELS
                 if (every and many) or (b, gaussian) == self._passing:
-                    del self._templates[b, gaussian]
+                    self._templates.drop((b, gaussian))
                     if (b, gaussian) != self._passing:
                         self._forgotten.add((b, gaussian))
             self._passing = None
@@ -232,34 +228,24 @@ class ReferenceSide:
 
     def band(self, b: int) -> Band:
         """Return the structure of the size of the pixels of level `b`, and the noise there."""
-        with self._lock:
-            if b not in self._bands:
-                noise = self._noise_of_pixels[1] / b**self.image.mask.ndim
-                self._bands[b] = band_of(self.image.level(b), noise)
-            return self._bands[b]
+        noise = self._noise_of_pixels[1] / b**self.image.mask.ndim
+        return self._bands.get(b, lambda: band_of(self.image.level(b), noise))
 
     def block(self, b: int, gaussian: float | None) -> Block | None:
         """Return where the residual of a template shows what noise neighbours share."""
-        with self._lock:
-            if (b, gaussian) not in self._blocks:
-                self._blocks[b, gaussian] = find_block(self.template(b, gaussian))
-            return self._blocks[b, gaussian]
+        return self._blocks.get((b, gaussian), lambda: find_block(self.template(b, gaussian)))
 
     def periods(self, b: int, gaussian: float | None) -> NDArray[np.float64]:
         """Return the shortest periods that a template shows, both ways, (periods, ndim), level pixels."""
-        with self._lock:
-            if (b, gaussian) not in self._periods:
-                template, block = self.template(b, gaussian), self.block(b, gaussian)
-                none = np.empty((0, self.image.mask.ndim))
-                self._periods[b, gaussian] = none if block is None else find_periods(template, block)
-            return self._periods[b, gaussian]
+        return self._periods.get((b, gaussian), lambda: self._found_periods(b, gaussian))
+
+    def _found_periods(self, b: int, gaussian: float | None) -> NDArray[np.float64]:
+        template, block = self.template(b, gaussian), self.block(b, gaussian)
+        return np.empty((0, self.image.mask.ndim)) if block is None else find_periods(template, block)
 
     def rings(self, b: int) -> Rings | None:
         """Return the rings that level `b` shows, or None if the pattern has no centre."""
-        with self._lock:
-            if b not in self._rings:
-                self._rings[b] = find_rings(self.template(b))
-            return self._rings[b]
+        return self._rings.get(b, lambda: find_rings(self.template(b)))
 
     def visible(self, plan: Plan, b: int) -> float:
         """Return which part of the reference's structure the search of level `b` sees."""
@@ -334,6 +320,10 @@ def is_clear(found: Forecast, ndim: int) -> bool:
     return shown >= CLEAR * noise_gains(found.low_pass, ndim).slope
 
 
+def _hardly_interpolable(valid: NDArray[np.bool_]) -> bool:
+    return bool(np.count_nonzero(where_interpolable(valid)) < STRICT_PART * np.count_nonzero(valid))
+
+
 class MaskedSide:
     """What depends on the reference and the mask of moving."""
 
@@ -341,19 +331,18 @@ class MaskedSide:
         self.side = side
         self.masks = masks
         self.plan: Plan = make_plan(side.image.mask.shape, masks.mask.shape, exact=side.options.exact)
-        self._lock = RLock()
-        self._searches: dict[tuple[int, bool], LevelSearch] = {}
-        self._common: dict[int, CommonPixels] = {}
-        self._safe: dict[tuple[int, int], NDArray[np.bool_]] = {}
-        self._scattered: dict[int, bool] = {}
-        self._holes: dict[int, Holes | None] = {}
-        self._usable: dict[int, Region] = {}
-        self._surrounds: dict[int, Surround] = {}
-        self._normal: dict[tuple[int, float | None, tuple[int, ...]], NormalMatrices | None] = {}
+        self._searches: Made[tuple[int, bool], LevelSearch] = Made()
+        self._common: Made[int, CommonPixels] = Made()
+        self._safe: Made[tuple[int, int], NDArray[np.bool_]] = Made()
+        self._scattered: Made[int, bool] = Made()
+        self._holes: Made[int, Holes | None] = Made()
+        self._usable: Made[int, Region] = Made()
+        self._surrounds: Made[int, Surround] = Made()
+        self._normal: Made[tuple[int, float | None, tuple[int, ...]], NormalMatrices | None] = Made()
         self._steps: dict[int, int] = {}
-        self._levers: dict[tuple[int, tuple[int, ...]], Lever | None] = {}
-        self._stages: dict[tuple[int, bool], list[tuple[int, float | None]]] = {}
-        self._electrons: dict[int, Electrons] = {}
+        self._levers: Made[tuple[int, tuple[int, ...]], Lever | None] = Made()
+        self._stages: Made[tuple[int, bool], list[tuple[int, float | None]]] = Made()
+        self._electrons: Made[int, Electrons] = Made()
 
     @cached_property
     def looks(self) -> tuple[int, ...]:
@@ -364,58 +353,55 @@ class MaskedSide:
 
     def search(self, b: int, *, faint: bool = False) -> LevelSearch:
         """Return the search at level `b`, by a matched filter if it is for faint images."""
-        with self._lock:
-            if (b, faint) not in self._searches:
-                mask, side = self.masks.level(b), self.side
-                self._searches[b, faint] = LevelSearch(
-                    side.image,
-                    mask,
-                    self.plan,
-                    b,
-                    side.options,
-                    faint=faint,
-                    restoration=side.restoration if faint else None,
-                    common=self._common_pixels(b) if b in self.plan.fine else None,
-                )
-            return self._searches[b, faint]
+        return self._searches.get((b, faint), lambda: self._search(b, faint))
+
+    def _search(self, b: int, faint: bool) -> LevelSearch:
+        mask, side = self.masks.level(b), self.side
+        return LevelSearch(
+            side.image,
+            mask,
+            self.plan,
+            b,
+            side.options,
+            faint=faint,
+            restoration=side.restoration if faint else None,
+            common=self._common_pixels(b) if b in self.plan.fine else None,
+        )
 
     def _common_pixels(self, b: int) -> CommonPixels:
         """Return how many pixels of level `b`, of many pixels, are common at each lag."""
-        if b not in self._common:
-            masks = self.side.image.masks.level(b), self.masks.level(b)
-            self._common[b] = CommonPixels(*masks, self.plan.window(b))
-        return self._common[b]
+        masks = self.side.image.masks.level(b), self.masks.level(b)
+        return self._common.get(b, lambda: CommonPixels(*masks, self.plan.window(b)))
 
     def electrons(self) -> Electrons:
         """Return what judges the match of few electrons, at the finest level whose lags are cheap."""
         shape, bins = self.masks.mask.shape, self.plan.bins
         cheap = [b for b in bins if math.prod(shape) <= CHEAP_PIXELS * b ** len(shape)]
         b = min(cheap, default=bins[-1])
-        with self._lock:
-            if b not in self._electrons:
-                width = self.side.forecast(b).low_pass.width
-                self._electrons[b] = Electrons(self.side.image, self.masks.level(b), b, width)
-            return self._electrons[b]
+        return self._electrons.get(b, lambda: self._made_electrons(b))
+
+    def _made_electrons(self, b: int) -> Electrons:
+        return Electrons(self.side.image, self.masks.level(b), b, self.side.forecast(b).low_pass.width)
 
     def stages(self, b: int, *, look: bool = False) -> list[tuple[int, float | None]]:
         """Return in which stages a place is refined, coarse to fine, that level `b` or a `look` at it found.
 
         Each a level, and a Gaussian on top of its low-pass or None.
         """
-        with self._lock:
-            if (b, look) not in self._stages:
-                side, level = self.side, self.plan.refined_from(b, look=look)
-                found: list[tuple[int, float | None]] = []
-                width = b / level
-                while width > NARROWING * side.forecast(level).low_pass.width:
-                    found.append((level, width))
-                    width /= NARROWING
-                found.append((level, None))
-                while level > 1 and side.finer_helps(level):
-                    level //= 2
-                    found.append((level, None))
-                self._stages[b, look] = found
-            return self._stages[b, look]
+        return self._stages.get((b, look), lambda: self._found_stages(b, look))
+
+    def _found_stages(self, b: int, look: bool) -> list[tuple[int, float | None]]:
+        side, level = self.side, self.plan.refined_from(b, look=look)
+        found: list[tuple[int, float | None]] = []
+        width = b / level
+        while width > NARROWING * side.forecast(level).low_pass.width:
+            found.append((level, width))
+            width /= NARROWING
+        found.append((level, None))
+        while level > 1 and side.finer_helps(level):
+            level //= 2
+            found.append((level, None))
+        return found
 
     def room(self) -> Room:
         """Return the place of one frame among the few that are searched at many pixels at once.
@@ -457,46 +443,29 @@ class MaskedSide:
 
     def safe(self, b: int, radius: int) -> NDArray[np.bool_]:
         """Return where all pixels of moving within `radius` are valid at level `b`."""
-        with self._lock:
-            if (b, radius) not in self._safe:
-                self._safe[b, radius] = eroded(self.masks.level(b), radius)
-            return self._safe[b, radius]
+        return self._safe.get((b, radius), lambda: eroded(self.masks.level(b), radius))
 
     def scattered(self, b: int) -> bool:
         """Return whether hardly any pixel of moving has valid neighbours at level `b`."""
-        if b in self._scattered:
-            return self._scattered[b]
-        with self._lock:
-            if b not in self._scattered:
-                valid = self.masks.level(b)
-                self._scattered[b] = bool(
-                    np.count_nonzero(where_interpolable(valid)) < STRICT_PART * np.count_nonzero(valid)
-                )
-            return self._scattered[b]
+        return self._scattered.get(b, lambda: _hardly_interpolable(self.masks.level(b)))
 
     def holes(self, b: int) -> Holes | None:
         """Return what fills the ignored pixels of level `b` of moving; None where they are few, or areas."""
-        if b in self._holes:  # without a lock: for each frame many times
-            return self._holes[b]
-        scattered = self.scattered(b)
-        with self._lock:
-            if b not in self._holes:
-                mask = self.masks.level(b)
-                same = np.array_equal(mask, self.side.image.level(b).mask)
-                found = self.side.holes(b) if same else find_holes(mask)
-                self._holes[b] = Holes(mask) if scattered and found is None else found
-            return self._holes[b]
+        return self._holes.get(b, lambda: self._found_holes(b))
+
+    def _found_holes(self, b: int) -> Holes | None:
+        mask = self.masks.level(b)
+        same = np.array_equal(mask, self.side.image.level(b).mask)
+        found = self.side.holes(b) if same else find_holes(mask)
+        return Holes(mask) if found is None and self.scattered(b) else found
 
     def usable(self, b: int) -> Region:
         """Return at which pixels of level `b` moving may be interpolated."""
-        if b in self._usable:
-            return self._usable[b]
+        return self._usable.get(b, lambda: self._found_usable(b))
+
+    def _found_usable(self, b: int) -> Region:
         holes = self.holes(b)
-        with self._lock:
-            if b not in self._usable:
-                mask = where_interpolable(self.masks.level(b)) if holes is None else holes.usable
-                self._usable[b] = Region(mask)
-            return self._usable[b]
+        return Region(where_interpolable(self.masks.level(b)) if holes is None else holes.usable)
 
     def interpolable(self, moving: Prepared, b: int) -> NDArray[np.float32]:
         """Return the pixels of moving at level `b` that are interpolated where `usable`.
@@ -513,42 +482,41 @@ class MaskedSide:
             moving.filled[b] = holes(moving.level(b).pixels)
         return moving.filled[b]
 
+    def surrounded(self, b: int) -> None:
+        """Make known what level `b` of moving is interpolated with beside its ignored pixels."""
+        self.usable(b)
+        if self.holes(b) is None:
+            self._surround(b)
+
     def _surround(self, b: int) -> Surround:
-        with self._lock:
-            if b not in self._surrounds:
-                self._surrounds[b] = Surround(self.masks.level(b))
-            return self._surrounds[b]
+        return self._surrounds.get(b, lambda: Surround(self.masks.level(b)))
+
+    def above(self, b: int) -> int:
+        """Return the level at which it is seen whether rings expand that level `b` has placed."""
+        return min(2 * b, max(self.plan.start, b))
 
     def normal(self, b: int, gaussian: float | None, lag: tuple[int, ...]) -> NormalMatrices | None:
         """Return the normal matrices of a template at the nearest lag of a coarse grid."""
         near = self._near(b, lag)
-        known = self._normal.get((b, gaussian, near))
-        if known is not None:  # without a lock: for each frame several times
-            return known
-        with self._lock:
-            if (b, gaussian, near) not in self._normal:
-                if len(self._normal) >= MOST_KEPT:
-                    self._normal.clear()
-                found = normal_matrices(self.side.template(b, gaussian), self.usable(b).mask, near)
-                self._normal[b, gaussian, near] = found
-            return self._normal[b, gaussian, near]
+        if len(self._normal) >= MOST_KEPT:
+            self._normal.clear()
+        return self._normal.get(
+            (b, gaussian, near),
+            lambda: normal_matrices(self.side.template(b, gaussian), self.usable(b).mask, near),
+        )
 
     def lever(self, b: int, lag: tuple[int, ...]) -> Lever | None:
         """Return what an expansion of the rings that level `b` shows does at a lag."""
         near = self._near(b, lag)
-        known = self._levers.get((b, near))
-        if known is not None:
-            return known
+        if len(self._levers) >= MOST_KEPT:
+            self._levers.clear()
+        return self._levers.get((b, near), lambda: self._found_lever(b, lag, near))
+
+    def _found_lever(self, b: int, lag: tuple[int, ...], near: tuple[int, ...]) -> Lever | None:
         rings, normal = self.side.rings(b), self.normal(b, None, lag)
         if rings is None or normal is None:
             return None
-        with self._lock:
-            if (b, near) not in self._levers:
-                if len(self._levers) >= MOST_KEPT:
-                    self._levers.clear()
-                gradient = self.side.template(b).gradient
-                self._levers[b, near] = find_lever(rings, gradient, normal, self.usable(b).mask, near)
-            return self._levers[b, near]
+        return find_lever(rings, self.side.template(b).gradient, normal, self.usable(b).mask, near)
 
     def _near(self, b: int, lag: tuple[int, ...]) -> tuple[int, ...]:
         """Return the nearest lag of a coarse grid."""

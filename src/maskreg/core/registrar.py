@@ -5,8 +5,10 @@ from __future__ import annotations
 from threading import Lock
 
 import numpy as np
+import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
+from maskreg.core.ahead import prepare
 from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.images import (
     as_counts,
@@ -100,6 +102,11 @@ class Registrar:
         InputError, InputTypeError
             An argument cannot be used; the message names it.
         """
+        threads = scipy.fft.get_workers()
+        with scipy.fft.set_workers(1):  # transforms of one image are too small to be shared
+            return self._registered(moving, moving_mask, threads)
+
+    def _registered(self, moving: ArrayLike, moving_mask: ArrayLike | None, threads: int) -> Registration:
         if every_pixel_counts(moving, moving_mask):
             pixels = checked_pixels("moving", moving)
             check_same_axes(self._pixels, pixels)
@@ -114,7 +121,7 @@ class Registrar:
         useless = _useless("reference", side.image)
         if useless is not None:
             return useless
-        masked = self._masked_side(side, masks)
+        masked = self._masked_side(side, masks, threads)
         image = Prepared(pixels, masks, side.image.detector, side.image.mean, refined=masked.refines_pixels)
         return _useless("moving", image) or registration_of(masked, image)
 
@@ -137,13 +144,15 @@ class Registrar:
                 self._sides[detector] = ReferenceSide(image, self.options)
             return self._sides[detector]
 
-    def _masked_side(self, side: ReferenceSide, masks: MaskPyramid) -> MaskedSide:
+    def _masked_side(self, side: ReferenceSide, masks: MaskPyramid, threads: int) -> MaskedSide:
         """Return what depends on the masks of both images; kept for the first mask and the last other."""
         with self._lock:
             for kept in self._masked:
                 if kept.side is side and kept.masks is masks:
                     return kept
             self._masked = [*self._masked[:1], MaskedSide(side, masks)]
+            if threads > 1:  # for one frame; a series has others to register meanwhile
+                prepare(self._masked[-1], threads)
             return self._masked[-1]
 
 

@@ -204,9 +204,14 @@ def forecast(coefficients: NDArray[np.float32], variance: float) -> Forecast:
     # twice the weights: 1 where the signal is far above the noise
     weights = 2 * rho / (1 + 2 * rho)
     candidates = [LowPass(weights, w) for w in WIDTHS if w <= max(WIDTHS[1], min(shape) / 8)]
-    sigmas = np.array([_predicted_sigma(c, rho, number, ndim) for c in candidates])
-    steady = [LINEAR * sigma < c.width for c, sigma in zip(candidates, sigmas, strict=True)]
-    best = steady.index(True) if any(steady) else int(np.argmin(sigmas / [c.width for c in candidates]))
+    sigmas: list[float] = []
+    for c in candidates:
+        sigmas.append(_predicted_sigma(c, rho, number, ndim))
+        if LINEAR * sigmas[-1] < c.width:
+            best = len(sigmas) - 1
+            break
+    else:
+        best = int(np.argmin([sigma / c.width for sigma, c in zip(sigmas, candidates, strict=True)]))
     if not np.isfinite(sigmas[best]):
         best = len(candidates) - 1
     low_pass = candidates[best] if rho.any() else gaussian_low_pass(WIDTHS[-1])

@@ -6,10 +6,10 @@ import logging
 from dataclasses import dataclass
 from math import prod
 
+from maskreg.cores import available_cores
 from maskreg.errors import InputError
 from maskreg.frames import FrameSource
 from maskreg.series.first_look import LOOKED_AT
-from maskreg.stream import available_cores
 
 log = logging.getLogger(__name__)
 

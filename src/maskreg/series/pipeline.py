@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.cores import available_cores
 from maskreg.errors import FrameError, FrameShapeError, RunError
 from maskreg.frames import FrameSource
 from maskreg.frames.seen import sent
 from maskreg.frames.source import metadata_of
 from maskreg.registration import Registration, Status
 from maskreg.shifts import FrameRow
-from maskreg.stream import Cluster, Forked, Runner, Workers, available_cores, can_fork, ordered_map
+from maskreg.stream import Cluster, Forked, Runner, Workers, can_fork, ordered_map
 
 TASK_SECONDS = 1.0
 """About so much work makes a task of a cluster: long beside what a task costs, soon done again."""

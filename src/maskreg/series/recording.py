@@ -8,12 +8,13 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Protocol
 
+from maskreg.cores import available_cores
 from maskreg.frames import FrameSource
 from maskreg.outputs import Record
 from maskreg.series.progress import with_progress
 from maskreg.series.resume import what_is_missing
 from maskreg.shifts import FrameRow, source_text
-from maskreg.stream import Cluster, Workers, available_cores
+from maskreg.stream import Cluster, Workers
 
 log = logging.getLogger(__name__)
 

@@ -7,14 +7,13 @@ workers of a cluster) never shows in the results.
 
 from maskreg.stream.cluster import Cluster
 from maskreg.stream.forked import Forked, can_fork, is_replaceable
-from maskreg.stream.ordered import Runner, Workers, available_cores, ordered_map, workers_of
+from maskreg.stream.ordered import Runner, Workers, ordered_map, workers_of
 
 __all__ = [
     "Cluster",
     "Forked",
     "Runner",
     "Workers",
-    "available_cores",
     "can_fork",
     "is_replaceable",
     "ordered_map",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, TypeVar
 
+from maskreg.cores import available_cores
 from maskreg.errors import InputError
 from maskreg.stream.batch import AHEAD, ensure_a_batch
 from maskreg.stream.cluster import Cluster
@@ -89,10 +89,3 @@ def workers_of(workers: int | None, client: Any) -> Workers:
             "leave one of them out"
         )
     return client if isinstance(client, Cluster) else Cluster(client)
-
-
-def available_cores() -> int:
-    """Return how many processors this process may use (fewer than the machine has, in a container)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

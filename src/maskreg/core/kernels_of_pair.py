@@ -1,0 +1,81 @@
+"""The kernels of an ordinary pair of two axes: loaded on a thread while the first ones compute already."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from numpy.typing import ArrayLike
+
+from maskreg.core import (
+    filter_kernels,
+    kernels,
+    noise_kernels,
+    peak_kernels,
+    prepare_kernels,
+    refine_kernels,
+    residual_kernels,
+    search_kernels,
+    settle_kernels,
+    spectrum_kernels,
+    surround_kernels,
+)
+from maskreg.core.compiled import load_kept
+from maskreg.core.in_parallel import meanwhile
+
+IN_ORDER: tuple[Any, ...] = (
+    prepare_kernels.stabilised_halves_2d,
+    filter_kernels.filtered_slices,
+    filter_kernels.filtered_rows,
+    noise_kernels.sorted_into_classes,
+    filter_kernels.looked_up,
+    kernels.halved_2d,
+    spectrum_kernels.sum_within_2d,
+    prepare_kernels.packed_counts_2d,
+    spectrum_kernels.power_in_rings,
+    spectrum_kernels.weighed,
+    search_kernels.local_plane_2d,
+    search_kernels.detail_2d,
+    search_kernels.products_2d,
+    search_kernels.level_scores_2d,
+    peak_kernels.choose_2d,
+    kernels.normal_sums_2d,
+    settle_kernels.settle_2d,
+    surround_kernels.continue_pixels,
+    refine_kernels.packed_2d,
+    refine_kernels.steps_2d,
+    residual_kernels.seen_noise_2d,
+    refine_kernels.projected_2d,
+    peak_kernels.greatest_near_2d,
+    search_kernels.greatest_part_2d,
+    prepare_kernels.counted_sums_2d,
+)
+"""In the order in which they are needed."""
+
+OF_COUNTS = (
+    prepare_kernels.stabilised_halves_2d,
+    prepare_kernels.packed_counts_2d,
+    prepare_kernels.counted_sums_2d,
+)
+"""Those that read the pixels as they are given."""
+
+_LOADED: set[np.dtype[Any]] = set()
+"""For which types of pixels they were loaded in this process."""
+
+
+def kernels_meanwhile(image: ArrayLike) -> AbstractContextManager[None]:
+    """Load the kernels for the first image of its type during the block, where there are threads."""
+    threads = scipy.fft.get_workers()
+    if threads < 2 or not isinstance(image, np.ndarray) or image.ndim != 2 or image.dtype in _LOADED:
+        return nullcontext()
+    _LOADED.add(image.dtype)
+    return meanwhile(lambda: load_kernels(image.dtype.name))
+
+
+def load_kernels(dtype: str) -> None:
+    """Load what is kept of the kernels of a pair of images of this type."""
+    of_type = f"Array({dtype}, 2"
+    for compiled in IN_ORDER:
+        load_kept(compiled, of_type if compiled in OF_COUNTS else "")
