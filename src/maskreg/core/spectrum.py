@@ -211,7 +211,7 @@ def forecast(coefficients: NDArray[np.float32], variance: float) -> Forecast:
             best = len(sigmas) - 1
             break
     else:
-        best = int(np.argmin([sigma / c.width for sigma, c in zip(sigmas, candidates, strict=True)]))
+        best = int(np.argmin(np.array(sigmas) / [c.width for c in candidates]))
     if not np.isfinite(sigmas[best]):
         best = len(candidates) - 1
     low_pass = candidates[best] if rho.any() else gaussian_low_pass(WIDTHS[-1])
