@@ -154,7 +154,8 @@ def _errors(products: NDArray[np.float64]) -> NDArray[np.float64]:
         products = products * window.reshape([-1 if k == axis else 1 for k in range(products.ndim)])
     out = np.fft.fftn(products)
     for axis, n in enumerate(products.shape):
-        out = np.moveaxis(np.tensordot(_response(n), out, (1, axis)), 0, axis)
+        # not by BLAS, whose threads go on turning for a while after so small a product, and hold up ours
+        out = np.moveaxis(np.einsum("tf,f...->t...", _response(n), np.moveaxis(out, axis, 0)), 0, axis)
     return np.asarray(out.real / products.size - products.flat[0])
 
 
