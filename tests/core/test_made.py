@@ -69,3 +69,13 @@ def test_what_could_not_be_made_is_made_by_the_next_who_asks():
     with pytest.raises(ZeroDivisionError):
         made.get("a", lambda: 1 / 0)
     assert made.get("a", lambda: 2) == 2
+
+
+def test_the_next_value_after_the_most_that_are_kept_is_the_first_again():
+    made = Made(2)
+    first, second = (made.get(key, object) for key in "ab")
+    assert made.get("a", object) is first
+    assert made.get("b", object) is second
+    third = made.get("c", object)
+    assert made.items() == [("c", third)]
+    assert made.get("a", object) is not first

@@ -10,17 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskreg.core.compare import likelihood_gap
+from maskreg.core.compare import AMBIGUOUS, likelihood_gap
 from maskreg.core.peak import Candidate
 from maskreg.core.place import Place, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 
-BEATEN = float(np.log(20.0))
-"""A place less likely than this, in log-likelihood (odds 20 to 1), is beaten,"""
-
 RESOLVED = 4
-"""if it is so many level pixels from the best: less may be a period that the level does not resolve."""
+"""A place is beaten if it is so many level pixels from the best: less may be a period not resolved there."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +41,11 @@ class BestTwo:
     rival: Place
     beaten: list[Place]
 
+    @property
+    def settled(self) -> bool:
+        """Whether the second is beaten, too."""
+        return any(self.rival is worse for worse in self.beaten)
+
 
 def best_two(
     masked: MaskedSide, moving: Prepared, contenders: list[Candidate], *, look: bool = False
@@ -66,7 +68,7 @@ def best_two(
         found = likelihood_gap(masked, moving, _level(placed[one], placed[other]), placed[one], placed[other])
         if found is None:  # without common pixels the evidence of the search decides
             return contenders[one].evidence - contenders[other].evidence
-        if abs(found) >= BEATEN and _told_apart(placed[one], placed[other]):
+        if abs(found) >= AMBIGUOUS and _told_apart(placed[one], placed[other]):
             sure.update([(one, other), (other, one)])
         return found
 

@@ -24,6 +24,9 @@ from maskreg.core.template import Template
 from maskreg.core.windows import WindowSums, window_sums
 from maskreg.geometry import nearest_lag
 
+AMBIGUOUS = float(np.log(20.0))
+"""A place less than this below another one in log-likelihood (odds 20 to 1) is not beaten by it."""
+
 CHANCE_SPREADS = 3.0
 """A gap within this many of its standard deviations is none: the places are equal."""
 

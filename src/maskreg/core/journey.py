@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from maskreg.core.alike import best_two
 from maskreg.core.among_periods import among_periods
 from maskreg.core.broad import broad_likelihood
-from maskreg.core.compare import height_doubt, likelihood_gap, matched_gap
+from maskreg.core.compare import AMBIGUOUS, height_doubt, likelihood_gap, matched_gap
 from maskreg.core.few_electrons import are_few, longer
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.memory import give_back_free_memory
@@ -27,9 +27,6 @@ from maskreg.core.told import DROWNED, told_place
 from maskreg.core.whole_pixel import whole_pixel, worse_than_whole_pixel
 from maskreg.geometry import nearest_lag, overlap_slices
 from maskreg.registration import Registration, Rival, Status
-
-AMBIGUOUS = float(np.log(20.0))
-"""A rival less than this below the winner in log-likelihood (odds 20 to 1) makes it ambiguous."""
 
 DECISIVE = 3.0
 """The first look is decisive where its significance is so many times the line."""
@@ -306,7 +303,7 @@ def decide(
     found = best_two(masked, moving, [choice.winner, *choice.alike], look=look)
     winner = place(masked, moving, found.first.bin, found.first.shift, look=look)
     other, gap = found.rival, found.gap
-    if not any(other is worse for worse in found.beaten):
+    if not found.settled:
         other = place(masked, moving, found.second.bin, found.second.shift, look=look)
         b = max(winner.bin, other.bin)
         finer = likelihood_gap(masked, moving, b, winner, other)

@@ -14,9 +14,15 @@ class Made(Generic[K, T]):
     """Values by their keys. Thread-safe: who asks for one that is being made waits for that one only.
 
     Making one may ask for others, of other kinds or keys, but never in a circle.
+
+    Parameters
+    ----------
+    most : int, optional
+        So many are kept: the next one that is made is the first again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
         self._values: dict[K, T] = {}
         self._locks: dict[K, Lock] = {}
 
@@ -29,7 +35,11 @@ class Made(Generic[K, T]):
         with self._locks.setdefault(key, Lock()):
             if key in self._values:
                 return self._values[key]
-            value = self._values[key] = make()
+            value = make()
+            if self._most is not None and len(self) >= self._most:
+                self.clear()
+            self._values[key] = value
+            self._locks.pop(key, None)  # who waits has it; nobody else will need it
             return value
 
     def known(self, key: K) -> T | None:

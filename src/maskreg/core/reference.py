@@ -96,7 +96,7 @@ class ReferenceSide:
         self._periods: Made[tuple[int, float | None], NDArray[np.float64]] = Made()
         self._looks = [0, 0]
         self._fallback: tuple[int, ...] | None = None
-        self._few: bool | None = None
+        self._few: Made[int, bool] = Made()
         self.rooms = Rooms()
 
     @cached_property
@@ -221,10 +221,7 @@ class ReferenceSide:
 
     def few(self, b: int) -> bool:
         """Return whether the reference holds few electrons, by level `b` first."""
-        with self._lock:
-            if self._few is None:
-                self._few = are_few(self.image, b)
-            return self._few
+        return self._few.get(b, lambda: are_few(self.image, b))
 
     def band(self, b: int) -> Band:
         """Return the structure of the size of the pixels of level `b`, and the noise there."""
@@ -338,9 +335,9 @@ class MaskedSide:
         self._holes: Made[int, Holes | None] = Made()
         self._usable: Made[int, Region] = Made()
         self._surrounds: Made[int, Surround] = Made()
-        self._normal: Made[tuple[int, float | None, tuple[int, ...]], NormalMatrices | None] = Made()
+        self._normal: Made[tuple[int, float | None, tuple[int, ...]], NormalMatrices | None] = Made(MOST_KEPT)
         self._steps: dict[int, int] = {}
-        self._levers: Made[tuple[int, tuple[int, ...]], Lever | None] = Made()
+        self._levers: Made[tuple[int, tuple[int, ...]], Lever | None] = Made(MOST_KEPT)
         self._stages: Made[tuple[int, bool], list[tuple[int, float | None]]] = Made()
         self._electrons: Made[int, Electrons] = Made()
 
@@ -498,8 +495,6 @@ class MaskedSide:
     def normal(self, b: int, gaussian: float | None, lag: tuple[int, ...]) -> NormalMatrices | None:
         """Return the normal matrices of a template at the nearest lag of a coarse grid."""
         near = self._near(b, lag)
-        if len(self._normal) >= MOST_KEPT:
-            self._normal.clear()
         return self._normal.get(
             (b, gaussian, near),
             lambda: normal_matrices(self.side.template(b, gaussian), self.usable(b).mask, near),
@@ -508,8 +503,6 @@ class MaskedSide:
     def lever(self, b: int, lag: tuple[int, ...]) -> Lever | None:
         """Return what an expansion of the rings that level `b` shows does at a lag."""
         near = self._near(b, lag)
-        if len(self._levers) >= MOST_KEPT:
-            self._levers.clear()
         return self._levers.get((b, near), lambda: self._found_lever(b, lag, near))
 
     def _found_lever(self, b: int, lag: tuple[int, ...], near: tuple[int, ...]) -> Lever | None:
