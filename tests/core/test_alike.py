@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from maskreg import Registrar, register
 from maskreg.core.alike import best_two
@@ -84,3 +85,16 @@ def test_places_closer_than_their_level_resolves_are_never_beaten():
     moving = prepared(counts(scene, 100, seed=1))
     found = best_two(masked, moving, [Candidate(np.array([0.0, s]), 1, 10.0) for s in (0.0, 2.0)])
     assert found.beaten == []
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_peak_that_meets_another_in_a_corner_does_not_outweigh_all_of_them(seed):
+    """Both places match, on hardly any pixel in common; the whole is where more of it is explained."""
+    rng = np.random.default_rng([2019, seed])
+    field = np.zeros((70, 70))
+    field[tuple(rng.integers(0, 70, (2, 16)))] = rng.exponential(1, 16)
+    field = gaussian_filter(field, rng.uniform(1, 2.5))
+    shift = rng.integers(-8, 9, 2)
+    views = (field[20 + i : 44 + i, 18 + j : 54 + j] for i, j in ((0, 0), shift))
+    found = register(*(view / field.std() for view in views))
+    assert not found.ok or np.abs(found.shift - shift).max() < 0.5

@@ -14,6 +14,7 @@ from maskreg.core.detail import LocalPlane, detail, plain_detail
 from maskreg.core.images import checked_image, checked_pixels, every_pixel_counts
 from maskreg.core.journey import greatest_part, plain_greatest_part
 from maskreg.core.likelihood import likelihood
+from maskreg.core.lone import most_of_block, plain_most_of_block
 from maskreg.core.maxima import likeliest_maxima
 from maskreg.core.plan import window_length
 from maskreg.core.prepared import Prepared
@@ -214,11 +215,24 @@ def test_the_chance_level_is_the_median_to_the_bit(seed, shape, part, coarse):
 @given(seeds, sides, sides, st.tuples(st.integers(-36, 36), st.integers(-36, 36)))
 def test_the_part_that_one_pixel_makes_has_equal_twins(seed, shape, moving_shape, lag):
     a, b = (LevelImage(*image_and_mask(k, n)) for k, n in ((seed, shape), (seed + 1, moving_shape)))
-    part = plain_greatest_part(a, b, lag)
+    plain = plain_greatest_part(a, b, lag)
     # near zero the sum of the products is rounding
-    if part < 100:
-        assert greatest_part(a, b, lag) == pytest.approx(part, rel=1e-4)
-        assert greatest_part(a, LevelImage(-b.pixels, b.mask), lag) == np.inf
+    if plain.part < 100:
+        found = greatest_part(a, b, lag)
+        assert found.part == pytest.approx(plain.part, rel=1e-4)
+        assert found[1:] == plain[1:]
+        assert greatest_part(a, LevelImage(-b.pixels, b.mask), lag).part == np.inf
+
+
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
+@given(seeds, st.integers(1, 9), st.sampled_from([0.0, -30.0, 30.0]))
+def test_the_part_that_one_pixel_makes_of_a_block_has_equal_twins(seed, times, hot):
+    rng = np.random.default_rng(seed)
+    pixels = rng.normal(size=(5 * times, 4 * times)).astype(np.float32)
+    pixels[rng.integers(5 * times), rng.integers(4 * times)] += hot
+    place = (int(rng.integers(5)), int(rng.integers(4)))
+    plain = plain_most_of_block(pixels, place, times)
+    assert most_of_block(pixels, place, times) == pytest.approx(plain, rel=1e-4, abs=1e-6)
 
 
 def test_an_offset_does_not_change_the_part_that_one_pixel_makes():
@@ -227,8 +241,10 @@ def test_an_offset_does_not_change_the_part_that_one_pixel_makes():
     mask = np.ones(a.shape, bool)
     for offset in (np.float32(0), np.float32(3)):
         one, other = LevelImage(a - offset, mask), LevelImage(b - offset, mask)
-        assert greatest_part(one, other, (-3, -2)) == pytest.approx(1, abs=0.01)
-        assert greatest_part(one, other, (0, 0)) == np.inf
+        found = greatest_part(one, other, (-3, -2))
+        assert found.part == pytest.approx(1, abs=0.01)
+        assert found[1:] == ((5, 7), (8, 9))
+        assert greatest_part(one, other, (0, 0)).part == np.inf
 
 
 @settings(derandomize=True, deadline=None, max_examples=EXAMPLES)

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from maskreg.core.compare import AMBIGUOUS, likelihood_gap
+from maskreg.core.likelihood import likelihood
 from maskreg.core.peak import Candidate
 from maskreg.core.place import Place, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
+from maskreg.geometry import nearest_lag
 
 RESOLVED = 4
 """A place is beaten if it is so many level pixels from the best: less may be a period not resolved there."""
@@ -66,8 +68,8 @@ def best_two(
 
     def gap(one: int, other: int) -> float:
         found = likelihood_gap(masked, moving, _level(placed[one], placed[other]), placed[one], placed[other])
-        if found is None:  # without common pixels the evidence of the search decides
-            return contenders[one].evidence - contenders[other].evidence
+        if found is None:
+            return _on_pixels_of_their_own(masked, moving, contenders[one], contenders[other])
         if abs(found) >= AMBIGUOUS and _told_apart(placed[one], placed[other]):
             sure.update([(one, other), (other, one)])
         return found
@@ -83,6 +85,22 @@ def best_two(
     second = min(gaps, key=lambda other: gaps[other])
     beaten = [placed[other] for other in gaps if gaps[other] > 0 and (best, other) in sure]
     return BestTwo(contenders[best], contenders[second], max(0.0, gaps[second]), placed[second], beaten)
+
+
+def _on_pixels_of_their_own(masked: MaskedSide, moving: Prepared, one: Candidate, other: Candidate) -> float:
+    """Return by how much one place is likelier than another one that has hardly any pixel in common with it.
+
+    The evidence of the search decides, as far as the likelihood of the single pixels bears it out: the search
+    sees broad structure only, of few pixels at small overlaps.
+    """
+    evidence = one.evidence - other.evidence
+    single = _likelihood(masked, moving, one) - _likelihood(masked, moving, other)
+    return float(np.sign(evidence)) * max(0.0, min(abs(evidence), float(np.sign(evidence)) * single))
+
+
+def _likelihood(masked: MaskedSide, moving: Prepared, found: Candidate) -> float:
+    sums = moving.sums_with(masked.side.image, nearest_lag(found.shift))
+    return float(likelihood(sums.ncc, sums.n))
 
 
 def _level(one: Place, other: Place) -> int:

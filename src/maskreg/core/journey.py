@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from maskreg.core.search import LevelMap
 from maskreg.core.search_kernels import greatest_part_2d
 from maskreg.core.told import DROWNED, told_place
 from maskreg.core.whole_pixel import whole_pixel, worse_than_whole_pixel
+from maskreg.core.without_lone import may_be_lone, without_lone
 from maskreg.geometry import nearest_lag, overlap_slices
 from maskreg.registration import Registration, Rival, Status
 
@@ -43,6 +45,9 @@ WIDE = 1.0
 ELSEWHERE = 1 / 21
 """A match of few electrons that is elsewhere with a greater probability (odds 20 to 1) is not ok."""
 
+MOST_CLEANED = 3
+"""So many times pixels that stand out are left out; without the brightest, others may."""
+
 DIGITS = range(1, 7)
 """So many decimal places of a significance and its line are told, the fewest by which they differ."""
 
@@ -50,8 +55,34 @@ ONE_PIXEL = 0.8
 """A match of which one pixel makes this part is none: it says where one hot pixel meets another."""
 
 
+class GreatestPart(NamedTuple):
+    """The pixels that meet and make the greatest part of a covariance."""
+
+    part: float
+    reference: tuple[int, ...]
+    moving: tuple[int, ...]
+
+
 def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
     """Return the registration of a moving image; both images have valid pixels of some variance."""
+    found, number = _registered_in_its_room(masked, moving), 0
+    for _ in range(MOST_CLEANED):
+        clean = without_lone(masked, moving, found.shift) if found.ok and moving.pointed else None
+        if clean is None:
+            break
+        masked, moving, number = clean.masked, clean.moving, number + clean.number
+        if masked.side.image.flat or moving.flat:
+            found = Registration.failed(Status.WEAK, moving.mask.ndim, "nothing else differs")
+        else:
+            found = _registered_in_its_room(masked, moving)
+    if found.ok or not number:
+        return found
+    said = f"without {number} pixels that stand out, as hot or dead ones do"
+    return replace(found, detail=f"{said}: {found.detail}" if found.detail else said)
+
+
+def _registered_in_its_room(masked: MaskedSide, moving: Prepared) -> Registration:
+    """Return the registration of an image while it has its room."""
     with masked.room() as room:
         moving.room = room
         found = _of_few_electrons(masked, moving, _registered(masked, moving, room))
@@ -365,14 +396,18 @@ def _one_pixel_made(
 ) -> bool:
     """Whether one pair of pixels makes nearly all of the covariance at a place.
 
-    The full resolution is looked at only where one pixel of the level already does.
+    The full resolution is looked at only where one pixel of the level already does. Whether some make much of
+    it is noted on the way.
     """
-    if not greatest_part(level.reference, level.moving, nearest_lag(shift / level.bin)) > ONE_PIXEL:
+    lag = nearest_lag(shift / level.bin)
+    part, *places = greatest_part(level.reference, level.moving, lag)
+    moving.pointed = may_be_lone(masked, moving, level.bin, part, *places)
+    if not part > ONE_PIXEL:
         return False
-    return greatest_part(masked.side.image.level(1), moving.level(1), nearest_lag(shift)) > ONE_PIXEL
+    return greatest_part(masked.side.image.level(1), moving.level(1), nearest_lag(shift)).part > ONE_PIXEL
 
 
-def greatest_part(reference: LevelImage, moving: LevelImage, lag: tuple[int, ...]) -> float:
+def greatest_part(reference: LevelImage, moving: LevelImage, lag: tuple[int, ...]) -> GreatestPart:
     """Return the greatest part that a pair of pixels has in the covariance at a lag; inf if it is negative.
 
     The means are those of the pixels that meet: less the mean of the whole image, pixels that hold nothing
@@ -380,22 +415,26 @@ def greatest_part(reference: LevelImage, moving: LevelImage, lag: tuple[int, ...
     """
     if reference.mask.ndim != 2:
         return plain_greatest_part(reference, moving, lag)
-    images = reference.pixels, reference.mask, moving.pixels, moving.mask
-    return float(greatest_part_2d(*images, *lag))
+    part, *place = greatest_part_2d(reference.pixels, reference.mask, moving.pixels, moving.mask, *lag)
+    return GreatestPart(part, tuple(place), tuple(i - s for i, s in zip(place, lag, strict=True)))
 
 
-def plain_greatest_part(reference: LevelImage, moving: LevelImage, lag: tuple[int, ...]) -> float:
+def plain_greatest_part(reference: LevelImage, moving: LevelImage, lag: tuple[int, ...]) -> GreatestPart:
     """Return what `greatest_part` does, for any number of axes."""
     here, there = overlap_slices(reference.mask.shape, moving.mask.shape, lag)
     common = reference.mask[here] & moving.mask[there]
-    if not common.any():
-        return np.inf
+    places = np.argwhere(common)
+    if not len(places):
+        return GreatestPart(np.inf, (0,) * len(lag), (0,) * len(lag))
     a, b = (
         image.pixels[part][common].astype(np.float64) for image, part in ((reference, here), (moving, there))
     )
     products = (a - a.mean()) * (b - b.mean())
-    total = float(products.sum())
-    return float(products.max(initial=0)) / total if total > 0 else np.inf
+    total, best = float(products.sum()), int(products.argmax())
+    own, other = (
+        tuple(int(i + s.start) for i, s in zip(places[best], part, strict=True)) for part in (here, there)
+    )
+    return GreatestPart(max(0.0, float(products[best])) / total if total > 0 else np.inf, own, other)
 
 
 def _score(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> tuple[float, float]:

@@ -50,6 +50,7 @@ IN_ORDER: tuple[Any, ...] = (
     refine_kernels.projected_2d,
     peak_kernels.greatest_near_2d,
     search_kernels.greatest_part_2d,
+    search_kernels.most_of_block_2d,
     prepare_kernels.counted_sums_2d,
 )
 """In the order in which they are needed."""

@@ -56,6 +56,8 @@ class Prepared:
         and those that are filled with what the reference shows at the place that is being refined.
     room : Room, optional
         Its place among the few frames that may take much memory at once.
+    pointed : bool
+        Whether few pixels may have made its match.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Prepared:
         self.mask = masks.mask
         self.detector = detector
         self.room: Room | None = None
+        self.pointed = False
         self.filled: dict[int, NDArray[np.float32]] = {}
         self.refilled: dict[int, NDArray[np.float32]] = {}
         self._continued: tuple[int, Continued] | None = None

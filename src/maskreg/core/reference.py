@@ -21,6 +21,7 @@ from maskreg.core.fine import CommonPixels, have_pattern
 from maskreg.core.gains import noise_gains, promised
 from maskreg.core.holes import Holes, find_holes
 from maskreg.core.kriging import kriged
+from maskreg.core.lone import less, pointed, stand_out
 from maskreg.core.made import Made
 from maskreg.core.memory import give_back_free_memory
 from maskreg.core.noise import NoiseCurve, counting_curve, noise_curve, sample
@@ -73,7 +74,10 @@ WORTH_FINER = 0.01
 """A finer level must lessen sigma by more than this part."""
 
 MOST_KEPT = 512
-"""So many normal matrices are kept."""
+"""So many normal matrices and blocks are kept,"""
+
+MOST_WITHOUT = 2
+"""and sides of the reference without pixels that stand out."""
 
 
 class ReferenceSide:
@@ -97,6 +101,8 @@ class ReferenceSide:
         self._looks = [0, 0]
         self._fallback: tuple[int, ...] | None = None
         self._few: Made[int, bool] = Made()
+        self._pointed: Made[tuple[tuple[int, ...], int], bool] = Made(MOST_KEPT)
+        self._without: Made[bytes, ReferenceSide] = Made(MOST_WITHOUT)
         self.rooms = Rooms()
 
     @cached_property
@@ -118,6 +124,31 @@ class ReferenceSide:
     def noise(self, b: int) -> NDArray[np.float32]:
         """Return the variance of each pixel's noise at level `b`, stabilised units."""
         return self._noise.get(b, lambda: self._noise_of_pixels[0].map(self.image, b))
+
+    @property
+    def pixel_noise(self) -> float:
+        """The mean variance of a pixel's noise, stabilised units."""
+        return self._noise_of_pixels[1]
+
+    @cached_property
+    def lone(self) -> NDArray[np.intp]:
+        """The places of the pixels that stand out by themselves, (n, ndim)."""
+        return stand_out(self.image.level(1), self.pixel_noise)
+
+    def pointed(self, place: tuple[int, ...], times: int) -> bool:
+        """Return whether one pixel may make most of a block of level 2 of `times` pixels per axis."""
+        return self._pointed.get((place, times), lambda: pointed(self.image.level(2), place, times))
+
+    def without(self, places: NDArray[np.intp]) -> ReferenceSide:
+        """Return the side of a reference that lacks some pixels."""
+        return self._without.get(places.tobytes(), lambda: self._less(places))
+
+    def _less(self, places: NDArray[np.intp]) -> ReferenceSide:
+        masks = MaskPyramid(less(self.image.mask, places))
+        image = Prepared(self.image.raw, masks, self.image.detector, refined=True)
+        made = ReferenceSide(image, self.options)
+        made.rooms = self.rooms
+        return made
 
     def holes(self, b: int) -> Holes | None:
         """Return what fills the ignored pixels of level `b`; None where they are few, or areas."""

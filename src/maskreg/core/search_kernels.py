@@ -11,6 +11,7 @@ kernel                        plain twin
 `median_and_deviation`        `maskreg.core.scores.plain_chance_level`
 `common_sums_2d`              `maskreg.core.windows.plain_window_sums`, radius 0
 `greatest_part_2d`            `maskreg.core.journey.plain_greatest_part`
+`most_of_block_2d`            `maskreg.core.lone.plain_most_of_block`
 ============================  ==========================================
 """
 
@@ -549,13 +550,17 @@ def common_sums_2d(reference, reference_mask, moving, safe, sy, sx):  # type: ig
 
 @kernel
 def greatest_part_2d(reference, reference_mask, moving, moving_mask, sy, sx):  # type: ignore[no-untyped-def]
-    """Return the greatest part that a pair of pixels that meet at lag (sy, sx) has in the covariance."""
+    """Return the greatest part that a pair of pixels that meet at lag (sy, sx) has in the covariance.
+
+    And the place of that pair in the reference.
+    """
     height, width = reference.shape
     rows, columns = moving.shape
     y0, y1 = max(0, sy), min(height, rows + sy)
     x0, x1 = max(0, sx), min(width, columns + sx)
-    if x1 <= x0:
-        return np.inf
+    row, column = y0, x0
+    if x1 <= x0 or y1 <= y0:
+        return np.inf, row, column
     n, a, b = 0, 0.0, 0.0
     for i in range(y0, y1):
         p, q = reference[i, x0:x1], moving[i - sy, x0 - sx : x1 - sx]
@@ -570,9 +575,33 @@ def greatest_part_2d(reference, reference_mask, moving, moving_mask, sy, sx):  #
     for i in range(y0, y1):
         p, q = reference[i, x0:x1], moving[i - sy, x0 - sx : x1 - sx]
         v, w = reference_mask[i, x0:x1], moving_mask[i - sy, x0 - sx : x1 - sx]
+        before = greatest
         for j in range(p.size):
             if v[j] and w[j]:
                 product = (p[j] - a) * (q[j] - b)
                 total += product
                 greatest = max(greatest, product)
-    return greatest / total if total > 0 else np.inf
+        if greatest > before:
+            row = i
+    best = -np.inf
+    for j in range(x0, x1):
+        if reference_mask[row, j] and moving_mask[row - sy, j - sx]:
+            product = (reference[row, j] - a) * (moving[row - sy, j - sx] - b)
+            if product > best:
+                best, column = product, j
+    return greatest / total if total > 0 else np.inf, row, column
+
+
+@kernel
+def most_of_block_2d(pixels, top, left, times):  # type: ignore[no-untyped-def]
+    """Return the part that the greatest pixel makes of the sum of a block of `times` pixels per axis."""
+    block = pixels[top : top + times, left : left + times]
+    total, least, most = 0.0, np.inf, -np.inf
+    for i in range(block.shape[0]):
+        for j in range(block.shape[1]):
+            value = np.float64(block[i, j])
+            total += value
+            least, most = min(least, value), max(most, value)
+    if total == 0:
+        return 0.0
+    return ((most if total > 0 else least) - total / block.size) / total
