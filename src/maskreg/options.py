@@ -86,7 +86,7 @@ def _number(name: str, value: Any) -> float:
 
 
 def _checked_max_shift(value: Any) -> float | tuple[float, ...]:
-    single = not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0
+    single = isinstance(value, str) or not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0
     numbers = tuple(_number("max_shift", v) for v in ([value] if single else value))
     if not numbers or min(numbers) < 0:
         raise InputError(f"max_shift is {value!r}; it must be zero or more px, one number or one per axis")

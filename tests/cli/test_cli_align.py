@@ -44,6 +44,32 @@ def test_a_bad_frame_is_told_and_exit_3(maskreg, data, flags, scan):
     assert f"frame 2 ({scan.names[2]}): unreadable: the frame could not be read" in outcome.out
 
 
+def test_a_mask_behind_the_frames_is_told(maskreg, data, flags):
+    outcome = maskreg("align", data / "frames", data / "valid_mask.tif", *flags[2:])
+    assert "valid_mask.tif holds two values and no other: is it a mask?" in outcome.err
+    frames = sorted((data / "frames").iterdir())
+    assert "is it a mask" not in maskreg("align", *frames, *flags, "--overwrite").err
+
+
+def test_a_slip_that_registered_nothing_is_mended_in_the_same_folder(maskreg, data, flags):
+    slip = maskreg("align", data / "frames", *flags, "--max-shift", "5,5,5")
+    assert slip.code == 1
+    assert "max_shift has 3 numbers" in slip.err
+    assert maskreg("align", data / "frames", *flags, "--max-shift", "40").code == 0
+
+
+def test_a_word_that_is_no_reference_is_told_what_one_is(maskreg, data, flags):
+    outcome = maskreg("align", data / "frames", *flags, "--reference", "last")
+    assert outcome.code == 1
+    assert "it is first, mean, the index of a frame (-1: the last)" in outcome.err
+
+
+def test_a_frame_of_a_file_is_no_series(maskreg, data, flags, scan):
+    frame = data / "frames" / scan.names[0]
+    outcome = maskreg("align", f"{frame}[0]", *flags)
+    assert f"all frames of a file are meant by '{frame}'" in outcome.err
+
+
 def test_the_summary_as_json(maskreg, data, flags):
     answer = json.loads(maskreg("align", data / "frames", *flags, "--json").out)
     assert answer["counts"] == {"ok": 5, "reference": 1}

@@ -44,6 +44,16 @@ def test_what_holds_no_real_numbers_is_no_image(function, image):
     refused(InputTypeError, "moving", lambda: function(A, image))
 
 
+def test_a_path_is_told_how_it_is_read():
+    refused(InputTypeError, "open_frames", lambda: register("frame.tif", B))
+    refused(InputTypeError, "load_mask", lambda: register(A, B, "mask.tif"))
+
+
+def test_a_keyword_that_there_is_not_is_one_of_the_function_called():
+    with pytest.raises(TypeError, match=r"^register\(\) got an unexpected keyword argument 'mask'"):
+        register(A, B, mask=VALID)
+
+
 NO_SHAPES = {
     "a number": 3.0,
     "0-d": np.array(3.0),

@@ -131,10 +131,20 @@ def test_what_was_written_is_kept_when_the_block_fails(path):
 
 
 def test_other_settings_are_refused_and_both_shown(path):
-    Record(path, SETTINGS).close()
+    with Record(path, SETTINGS) as record:
+        record.write(0, "a", registration(), {})
     with pytest.raises(RunError, match=r"max_shift: none → 20, mask: abc → xyz\).*--overwrite"):
         Record(path, {**SETTINGS, "max_shift": 20, "mask": "xyz"})
     Record(path, SETTINGS).close()
+
+
+def test_a_record_without_a_frame_takes_other_settings(path):
+    Record(path, SETTINGS).close()
+    with Record(path, {**SETTINGS, "max_shift": 20}) as record:
+        record.write(0, "a", registration(), {})
+    assert read_record(path)[0]["max_shift"] == 20
+    with pytest.raises(RunError, match="other settings"):
+        Record(path, SETTINGS)
 
 
 def test_overwrite_starts_anew(path):

@@ -8,6 +8,7 @@ from maskreg.errors import InputError, MissingExtraError
 from maskreg.report import colour, draw_alignment_figure
 from maskreg.report.figure import _MARGIN, PANEL, _corner
 from maskreg.report.panel import (
+    Binning,
     binned,
     brightness_panel,
     contrast,
@@ -101,6 +102,17 @@ def test_binning_keeps_the_mean_and_the_proportions(shape, size):
     small = binned(image, np.ones(shape, bool), size)
     assert max(small.shape) == size
     assert small.mean() == pytest.approx(image.mean())
+
+
+def test_binning_images_in_a_row_is_binning_each():
+    rng = np.random.default_rng(3)
+    masks = rng.random((3, 40, 70)) > 0.3
+    binning = Binning((40, 70), 31)
+    for mask in (masks[0], masks[0], masks[1], masks[2], masks[0]):
+        image = rng.random((40, 70))
+        np.testing.assert_array_equal(binning(image, mask), binned(image, mask, 31))
+    masks[0] &= ~masks[0]  # a mask that is changed in place is another one
+    assert np.isnan(binning(image, masks[0])).all()
 
 
 def test_binning_uses_valid_pixels_only():

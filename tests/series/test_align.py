@@ -43,6 +43,18 @@ def test_the_reference_has_no_shift_and_no_uncertainty(frames, truth):
     np.testing.assert_allclose(alignment.shifts, truth - truth[2], atol=0.2)
 
 
+def test_a_mask_that_may_be_upside_down_is_told(frames, mask, caplog):
+    align(frames, mask)
+    assert "upside down" not in caplog.text
+    align(frames, ~mask)
+    assert "% of the pixels are ignored: the mask may be upside down: use ~mask" in caplog.text
+
+
+def test_a_mask_is_no_path(frames):
+    with pytest.raises(InputError, match=r"mask is 'valid\.tif'; give an array: maskreg\.masks\.load_mask"):
+        align(frames, "valid.tif")
+
+
 def test_a_negative_index_counts_from_the_end(frames):
     assert align(frames, reference=-1).status[-1] is Status.REFERENCE
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 from argparse import ArgumentParser, Namespace, _ArgumentGroup
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +16,15 @@ from maskreg.cli.mask_flags import add_mask_flags, mask_from
 from maskreg.cli.metadata_flags import add_metadata_flags
 from maskreg.cli.option_flags import add_option_flags, options_from
 from maskreg.cli.report import REPORT, renew_report
+from maskreg.errors import MaskregError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from maskreg.series import Alignment
     from maskreg.shifts import FrameRow
+
+log = logging.getLogger(__name__)
 
 SHOWN = 5
 """Most flagged frames that are named in the summary; the table has them all."""
@@ -81,6 +88,7 @@ def run(args: Namespace) -> int:
         open_frames(args.input, pattern=args.pattern, metadata=args.metadata) as source,
         cluster_of(args) as client,
     ):
+        _warn_of_a_mask(args.input)
         mask = mask_from(args, source.shape, lambda: image_for_mask(args.reference, source))
         alignment = align_run(
             source,
@@ -101,6 +109,29 @@ def run(args: Namespace) -> int:
     renew_report(Path(args.output), wanted=not args.no_report)
     print(json.dumps(as_dict(alignment, args.output)) if args.json else as_text(alignment, args.output))
     return exits.FLAGGED if alignment.table().flagged else exits.DONE
+
+
+def _warn_of_a_mask(inputs: Sequence[str]) -> None:
+    """Say so if what stands behind the frames looks like a mask: in Python that is its place."""
+    if len(inputs) < 2:
+        return
+    from maskreg.frames import open_frames
+    from maskreg.series.reference import read_image
+
+    try:
+        last = read_image(inputs[-1])
+        with open_frames(inputs[0]) as first:
+            frame = first.read(0)
+    except MaskregError:
+        return  # what is wrong with it is told where it is used
+    if _has_two_values(last) and not _has_two_values(frame):
+        log.warning(
+            "%s holds two values and no other: is it a mask? Then name it by --valid or --ignore", inputs[-1]
+        )
+
+
+def _has_two_values(image: NDArray[Any]) -> bool:
+    return bool(((image == image.min()) | (image == image.max())).all())
 
 
 def as_dict(alignment: Alignment, folder: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
+from maskreg.cli import values
 from maskreg.cli.dask_flags import cluster_of
 from maskreg.cli.moving_flags import (
     add_moving_flags,
@@ -27,7 +28,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         "(default: float32, float64 for wide integers; the frames' own with --whole-pixel)",
     )
     pixels.add_argument(
-        "--fill", type=float, metavar="N", help="what invalid pixels hold (default: NaN, 0 for integers)"
+        "--fill",
+        type=values.number,
+        metavar="N",
+        help="what invalid pixels hold (default: NaN, 0 for integers)",
     )
     add_running_flags(parser)
 

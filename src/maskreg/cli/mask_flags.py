@@ -7,6 +7,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGrou
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from maskreg.cli import values
 from maskreg.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,13 +30,19 @@ def add_mask_flags(parser: ArgumentParser) -> _ArgumentGroup:
     area("--ignore-disk", "R,C,RADIUS", "a disk, px", type=_shape("parse_disk"))
     area("--ignore-polygon", "'R,C R,C ...'", "a polygon, by its corners", type=_shape("parse_polygon"))
     group.add_argument(
-        "--ignore-above", type=float, metavar="N", help="pixels above N (of a series: in its reference)"
+        "--ignore-above",
+        type=values.number,
+        metavar="N",
+        help="pixels above N (of a series: in its reference)",
     )
     group.add_argument(
-        "--ignore-below", type=float, metavar="N", help="pixels below N (of a series: in its reference)"
+        "--ignore-below",
+        type=values.number,
+        metavar="N",
+        help="pixels below N (of a series: in its reference)",
     )
     group.add_argument(
-        "--grow", type=float, default=0, metavar="PX", help="grow all that is ignored by so much"
+        "--grow", type=values.number, default=0, metavar="PX", help="grow all that is ignored by so much"
     )
     return group
 

@@ -21,14 +21,14 @@ def add_option_flags(parser: ArgumentParser) -> None:
     )
     group.add_argument(
         "--min-overlap",
-        type=float,
+        type=values.number,
         metavar="FRACTION",
         help="least overlap, of the greatest one of any shift",
     )
     group.add_argument("--exact", action="store_true", help="search every shift at full resolution")
-    group.add_argument("--gain", type=float, metavar="E", help="detector gain, electrons per count")
-    group.add_argument("--offset", type=float, metavar="COUNTS", help="detector pedestal, counts")
-    group.add_argument("--read-noise", type=float, metavar="E", help="detector read noise, electrons")
+    group.add_argument("--gain", type=values.number, metavar="E", help="detector gain, electrons per count")
+    group.add_argument("--offset", type=values.number, metavar="COUNTS", help="detector pedestal, counts")
+    group.add_argument("--read-noise", type=values.number, metavar="E", help="detector read noise, electrons")
     group.add_argument(
         "--smoothing",
         type=values.smoothing,

@@ -84,7 +84,7 @@ def as_text(result: Registration) -> str:
             f"{col:+.3f} px right (sigma {sigma_col:.3f})",
             f"score {result.score:.3f}, significance {result.significance:.1f}, overlap {result.overlap:.3f}",
         ]
-    if result.rival is not None:
+    if result.rival is not None and result.status.keeps_shift:
         row, col = result.rival.shift
         lines.append(f"next best: {row:+d} px, {col:+d} px, log-likelihood lower by {result.rival.gap:.1f}")
     return "\n".join(lines)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
 from maskreg._version import __version__
+from maskreg.cli.words import about_option, about_verb
 from maskreg.errors import UsageError
 
 VERBS = {
@@ -91,19 +92,14 @@ def _check_verb(argv: Sequence[str]) -> None:
         raise UsageError(f"say what to do: {', '.join(VERBS)}; see maskreg --help")
     first = argv[0]
     if not first.startswith("-") and first not in VERBS:
-        raise UsageError(f"there is no verb {first!r}{_meant(first, VERBS)}; see maskreg --help")
+        raise UsageError(f"there is no verb {first!r}{about_verb(first, VERBS)}; see maskreg --help")
 
 
 def _about_unknown(argument: str, verb: ArgumentParser) -> str:
     if not argument.startswith("-"):
         return f"one argument too many: {argument!r}; see {verb.prog} --help"
     option = argument.split("=")[0]
-    known = re.findall(r"--[\w-]+", verb.format_usage())
-    return f"there is no option {option}{_meant(option, known)}; see {verb.prog} --help"
-
-
-def _meant(word: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    known = re.findall(r"(?<![\w-])--?[a-z][\w-]*", verb.format_help())
+    if option in known:
+        return f"options go behind the verb: {verb.prog} {option} ...; see {verb.prog} --help"
+    return f"there is no option {option}{about_option(option, known)}; see {verb.prog} --help"

@@ -11,6 +11,12 @@ def max_shift(text: str) -> float | tuple[float, ...]:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
+def number(text: str) -> float:
+    """Return a number."""
+    (value,) = _numbers(text.replace(",", " "), "a number")
+    return value
+
+
 def smoothing(text: str) -> float | str:
     """Return ``auto`` or a width in px."""
     return text if text == "auto" else _numbers(text, "auto, or a width in px")[0]

@@ -91,6 +91,11 @@ def _real_array(name: str, image: ArrayLike) -> NDArray[Any]:
     except ValueError as error:
         raise InputError(f"{name} is not a rectangular array: {error}") from None
     if pixels.dtype.kind not in "buif":
+        if pixels.ndim == 0:
+            raise InputTypeError(
+                f"{name} is of type {type(image).__name__}; give an array "
+                "(maskreg.open_frames(file).read(0) is that of a file)"
+            )
         kind = "complex" if pixels.dtype.kind == "c" else f"of dtype {pixels.dtype}"
         raise InputTypeError(
             f"{name} is {kind}; images are real numbers, try abs({name}) or {name}.astype(float)"
@@ -116,6 +121,11 @@ def checked_mask(name: str, mask: ArrayLike) -> NDArray[np.bool_]:
         valid = np.asarray(mask)
     except ValueError as error:
         raise InputError(f"{name} is not a rectangular array: {error}") from None
+    if valid.ndim == 0:
+        raise InputTypeError(
+            f"{name} is of type {type(mask).__name__}; give an array "
+            "(maskreg.masks.load_mask reads one from a file)"
+        )
     if valid.dtype.kind not in "bui":
         raise InputTypeError(
             f"{name} has dtype {valid.dtype}; a mask is boolean, True = valid, try {name} > 0"

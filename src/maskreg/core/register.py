@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike
@@ -28,8 +26,12 @@ def register(
     *,
     max_shift: float | tuple[float, ...] | None = None,
     min_overlap: float | None = None,
+    exact: bool = False,
     subpixel: bool = True,
-    **options: Any,
+    gain: float | None = None,
+    offset: float | None = None,
+    read_noise: float | None = None,
+    smoothing: float | str = "auto",
 ) -> Registration:
     """Return the shift that lands `moving` on `reference`, and how sure that is.
 
@@ -45,10 +47,8 @@ def register(
     min_overlap : float, optional
         Least overlap, as a fraction of the greatest of any lag. Not needed to keep chance
         correlations away: the likelihood does.
-    subpixel : bool
-        Refine below the pixel.
-    **options
-        The others of `maskreg.Options`: exact, gain, offset, read_noise, smoothing.
+    exact, subpixel, gain, offset, read_noise, smoothing
+        See `maskreg.Options`.
 
     Returns
     -------
@@ -77,8 +77,12 @@ def register(
             reference_mask,
             max_shift=max_shift,
             min_overlap=min_overlap,
+            exact=exact,
             subpixel=subpixel,
-            **options,
+            gain=gain,
+            offset=offset,
+            read_noise=read_noise,
+            smoothing=smoothing,
         )
         return registrar(moving, moving_mask)
 

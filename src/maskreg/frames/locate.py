@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import glob
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,8 +101,14 @@ def _matching(pattern: Location, text: str) -> tuple[list[Location], Path]:
             if matches
             else "matches nothing"
         )
-        raise FrameError(f"{text}: the pattern {why}")
+        raise FrameError(f"{text}: the pattern {why}{_about_index(text)}")
     return files, root
+
+
+def _about_index(text: str) -> str:
+    """Return what to say where one frame of a file is named, which a series does not take."""
+    file = re.sub(r"\[[-\d:]*\]$", "", text)
+    return f"; all frames of a file are meant by '{file}'" if file != text and Path(file).exists() else ""
 
 
 def _readable(paths: Iterable[Path], inside: str) -> list[Location]:

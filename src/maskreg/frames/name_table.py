@@ -6,6 +6,7 @@ import csv
 import logging
 import os
 from pathlib import Path, PurePosixPath
+from textwrap import shorten
 from typing import Any
 
 from maskreg.errors import InputError
@@ -41,7 +42,8 @@ class NameTable:
         key = next((name for name in KEYS if name in header), None)
         if key is None:
             raise InputError(
-                f"{path}: it has no column 'file' with the names of the files, but {', '.join(header)}"
+                f"{path}: it has no column 'file' with the names of the files, but "
+                f"{shorten(', '.join(header), 100, placeholder=' and others')}"
             )
         others = [name for name in header if name != key]
         values = {name: as_numbers([line[name] for line in lines]) for name in others}

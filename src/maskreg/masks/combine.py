@@ -26,6 +26,8 @@ from maskreg.masks.shapes import (
 _SUSPICIOUS = 0.5
 """Fraction of ignored pixels above which the mask may be upside down."""
 
+_OTHER_WAY = "use --ignore instead of --valid, or the reverse"
+
 
 def build_mask(
     shape: tuple[int, int],
@@ -86,13 +88,14 @@ def describe_mask(mask: ArrayLike) -> str:
     return f"{digits} % of the pixels are ignored"
 
 
-def mask_warning(mask: ArrayLike) -> str | None:
-    """Return a warning when more than half of the pixels are ignored (mask: True = valid), else None."""
+def mask_warning(mask: ArrayLike, advice: str = _OTHER_WAY) -> str | None:
+    """Return a warning when more than half of the pixels are ignored (mask: True = valid), else None.
+
+    `advice` is what to do if the mask is upside down.
+    """
     if _ignored(mask) <= _SUSPICIOUS:
         return None
-    return (
-        f"{describe_mask(mask)}: the mask may be upside down: use --ignore instead of --valid, or the reverse"
-    )
+    return f"{describe_mask(mask)}: the mask may be upside down: {advice}"
 
 
 def _parts(

@@ -95,7 +95,7 @@ def _read(file: Path) -> NDArray[Any]:
 def _suffix(file: Path) -> str:
     suffix = file.suffix.lower()
     if suffix not in _FORMATS:
-        raise InputError(f"{file}: a mask is a {', '.join(_FORMATS)} file, not '{file.suffix}'")
+        raise InputError(f"{file}: a mask is a {', '.join(_FORMATS)} file; save it as one of these")
     return suffix
 
 

@@ -8,6 +8,7 @@ covers no pixel is an error: it would hide a slip (row and column exchanged, ano
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def ignore_rect(shape: tuple[int, int], rect: str | Rect) -> NDArray[np.bool_]:
     """Return the area of a rectangle, (rows, cols) bool, True = ignored."""
     area = np.zeros(shape, dtype=bool)
     area[parse_rect(rect) if isinstance(rect, str) else rect] = True
-    return _covering_something(area, "ignore_rect", rect)
+    return _covering_something(area, "ignore_rect", rect if isinstance(rect, str) else _rect_text(rect))
 
 
 def ignore_disk(shape: tuple[int, int], disk: str | Disk) -> NDArray[np.bool_]:
@@ -63,7 +64,7 @@ def ignore_disk(shape: tuple[int, int], disk: str | Disk) -> NDArray[np.bool_]:
     row, col, radius = parse_disk(disk) if isinstance(disk, str) else disk
     rows, cols = np.ogrid[: shape[0], : shape[1]]
     area = (rows - row) ** 2 + (cols - col) ** 2 <= radius**2
-    return _covering_something(area, "ignore_disk", disk)
+    return _covering_something(area, "ignore_disk", disk if isinstance(disk, str) else _joined(disk))
 
 
 def ignore_polygon(shape: tuple[int, int], polygon: str | Polygon) -> NDArray[np.bool_]:
@@ -83,7 +84,8 @@ def ignore_polygon(shape: tuple[int, int], polygon: str | Polygon) -> NDArray[np
         rows = np.arange(max(0, int(np.ceil(top))), min(shape[0], int(np.floor(bottom)) + 1))
         crossings = top_col + (rows - top) * ((bottom_col - top_col) / (bottom - top))
         _mark_crossings(area, edge, rows, crossings, bottom)
-    return _covering_something(area | edge, "ignore_polygon", polygon)
+    text = polygon if isinstance(polygon, str) else " ".join(map(_joined, polygon))
+    return _covering_something(area | edge, "ignore_polygon", text)
 
 
 def ignore_above(image: ArrayLike, limit: float) -> NDArray[np.bool_]:
@@ -118,10 +120,23 @@ def _mark_level_edge(edge: NDArray[np.bool_], row: float, start: float, end: flo
         edge[int(row)] |= (columns >= start) & (columns <= end)
 
 
-def _covering_something(area: NDArray[np.bool_], name: str, value: Any) -> NDArray[np.bool_]:
+def _rect_text(rect: Rect) -> str:
+    rows, columns = (f"{_end(part.start)}:{_end(part.stop)}" for part in rect)
+    return f"{rows},{columns}"
+
+
+def _end(end: Any) -> str:
+    return "" if end is None else str(end)
+
+
+def _joined(numbers: Iterable[float]) -> str:
+    return ",".join(f"{number:g}" for number in numbers)
+
+
+def _covering_something(area: NDArray[np.bool_], name: str, text: str) -> NDArray[np.bool_]:
     if not area.any():
         raise InputError(
-            f"{name} is '{value}', which covers no pixel of an image of shape {area.shape}; rows come first"
+            f"{name} is '{text}', which covers no pixel of an image of shape {area.shape}; rows come first"
         )
     return area
 

@@ -86,7 +86,7 @@ class Record:
     path : Path
         The database; made when it is not there.
     settings : dict
-        What identifies the run. An existing record with other settings is refused.
+        What identifies the run. An existing record with other settings is refused, unless it holds no frame.
     overwrite : bool
         Start anew, whatever the record holds.
     provisional : tuple of str and int, optional
@@ -106,7 +106,7 @@ class Record:
         with _told(path):
             self._lock = _lock(path)
             try:
-                if overwrite or (provisional and path.is_file() and _is_early(path, settings, *provisional)):
+                if overwrite or (path.is_file() and _is_early(path, settings, provisional)):
                     _remove(path)
                 self._database = _open(path, settings)
             except BaseException:
@@ -287,14 +287,16 @@ def _check_format(database: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _is_early(path: Path, settings: Settings, name: str, frames: int) -> bool:
-    """Return whether a record holds fewer than so many frames and differs in one setting alone."""
+def _is_early(path: Path, settings: Settings, provisional: tuple[str, int] | None) -> bool:
+    """Return whether a record with other settings has nothing to lose: no frame, or what is provisional."""
     with closing(sqlite3.connect(path)) as database:
         if _is_empty(database):
             return False
         _check_format(database, path)
         (found,) = database.execute("SELECT COUNT(*) FROM frames").fetchone()
-        return found < frames and _changes(_settings(database), _stored(settings)) == [name]
+        changes = _changes(_settings(database), _stored(settings))
+    name, frames = provisional or ("", 0)
+    return bool(changes) and (found == 0 or (found < frames and changes == [name]))
 
 
 def _changes(old: Settings, new: Settings) -> list[str]:

@@ -42,11 +42,10 @@ def report_page(story: Story) -> str:
         If bokeh is not installed.
     """
     require_bokeh()
-    from bokeh.embed import components
     from bokeh.resources import Resources
 
     plots = _plots(story)
-    script, parts = _numbered(*components(plots)) if plots else ("", {})
+    script, parts = _numbered(*_embedded(plots)) if plots else ("", {})
     code = Resources(mode="inline", components=["bokeh", "bokeh-widgets"]).render() if plots else ""
     line = verdict(story.series, len(story.jumps), story.total)
     notes = "".join(f'<p class="soft">{escape(note)}</p>' for note in story.notes)
@@ -68,6 +67,19 @@ def report_page(story: Story) -> str:
 </body>
 </html>
 """
+
+
+def _embedded(plots: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return the script that draws the plots, and the element of each."""
+    from bokeh.document import Document
+    from bokeh.embed import components
+
+    together = Document()
+    with together.models.freeze():  # else all that is in the plots is gone through again for each of them
+        for plot in plots.values():
+            together.add_root(plot)
+    script, parts = components(plots)
+    return script, parts
 
 
 def _numbered(script: str, parts: dict[str, str]) -> tuple[str, dict[str, str]]:

@@ -15,34 +15,58 @@ _HATCH_PERIOD = 10
 _HATCH_STRIPE = 3
 
 
-def binned(image: NDArray[np.float64], valid: NDArray[np.bool_], size: int) -> NDArray[np.float64]:
-    """Return the image with its longer side `size` px long: means over the valid pixels.
+class Binning:
+    """Makes images of one shape as small, or as large, as a picture.
 
     Every output pixel averages the area it covers, in fractions of input pixels too; a small
-    image is enlarged by the same rule, its pixels staying square.
+    image is enlarged by the same rule, its pixels staying square. How much of that area is valid
+    is counted once for all images in a row that have one mask.
 
     Parameters
     ----------
-    image : (rows, columns) float64
-        NaN only where not valid.
-    valid : (rows, columns) bool
-        True = use.
+    shape : (rows, columns)
+        Of the images.
     size : int
-        px.
-
-    Returns
-    -------
-    (height, width) float64
-        NaN where less than a quarter of the area is valid.
+        Longer side of the picture, px.
     """
-    scale = size / max(image.shape)
-    height, width = (max(1, round(n * scale)) for n in image.shape)
-    down = _area_weights(image.shape[0], height)
-    across = _area_weights(image.shape[1], width)
-    total = _weighted(down, np.where(valid, image, 0.0), across)
-    area = _weighted(down, valid.astype(np.float64), across)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(area >= _LEAST_VALID, total / area, np.nan)
+
+    def __init__(self, shape: tuple[int, ...], size: int) -> None:
+        scale = size / max(shape)
+        height, width = (max(1, round(n * scale)) for n in shape)
+        self._down = _area_weights(shape[0], height)
+        self._across = _area_weights(shape[1], width)
+        self._valid: NDArray[np.bool_] | None = None
+        self._area = np.empty((0, 0))
+
+    def __call__(self, image: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the means over the valid pixels.
+
+        Parameters
+        ----------
+        image : (rows, columns) float64
+            NaN only where not valid.
+        valid : (rows, columns) bool
+            True = use.
+
+        Returns
+        -------
+        (height, width) float64
+            NaN where less than a quarter of the area is valid.
+        """
+        total = self._weighted(np.where(valid, image, 0.0))
+        if self._valid is None or not np.array_equal(valid, self._valid):
+            self._valid, self._area = valid.copy(), self._weighted(valid.astype(np.float64))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(self._area >= _LEAST_VALID, total / self._area, np.nan)
+
+    def _weighted(self, image: NDArray[np.float64]) -> NDArray[np.float64]:
+        rows = self._down @ image
+        return np.asarray((self._across @ rows.T).T)
+
+
+def binned(image: NDArray[np.float64], valid: NDArray[np.bool_], size: int) -> NDArray[np.float64]:
+    """Return one image with its longer side `size` px long (see `Binning`)."""
+    return Binning(image.shape, size)(image, valid)
 
 
 def contrast(images: list[NDArray[np.float64]]) -> tuple[float, float]:
@@ -95,11 +119,6 @@ def _area_weights(n_in: int, n_out: int) -> csr_array:
     owner = np.minimum((middle * (n_out / n_in)).astype(np.intp), n_out - 1)
     length = np.diff(cuts) * (n_out / n_in)
     return csr_array((length, (owner, middle.astype(np.intp))), shape=(n_out, n_in))
-
-
-def _weighted(down: csr_array, image: NDArray[np.float64], across: csr_array) -> NDArray[np.float64]:
-    rows = down @ image
-    return np.asarray((across @ rows.T).T)
 
 
 def _rounded_up(value: float) -> float:

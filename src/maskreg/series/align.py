@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import closing
@@ -10,6 +11,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from maskreg.frames.seen import ensure_files
+from maskreg.masks import mask_warning
 from maskreg.options import Options
 from maskreg.series.alignment import Alignment
 from maskreg.series.closing import closed
@@ -21,6 +23,8 @@ from maskreg.series.progress import with_progress
 from maskreg.series.reference import ImageLike, ReferenceLike, is_mean
 from maskreg.shifts import FrameRow
 from maskreg.stream import Cluster, workers_of
+
+log = logging.getLogger(__name__)
 
 
 def align(
@@ -101,6 +105,8 @@ def align(
         else:
             who = workers_within(memory, who, source, exact=exact, mean=is_mean(reference))
         series = prepare(source, mask, reference, options, dark, flat, workers=who)
+        if mask is not None and (warning := mask_warning(mask, "use ~mask: True is valid")):
+            log.warning("%s", warning)
         with closing(series.rows(range(len(source)), workers=who)) as rows:
             found: Sequence[FrameRow] = list(with_progress(rows, total=len(source), done=0, wanted=progress))
         if series.mean:

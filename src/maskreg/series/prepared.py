@@ -180,6 +180,10 @@ def _image(image: ImageLike | None) -> NDArray[np.generic] | None:
 def _checked_mask(mask: ArrayLike | None, source: FrameSource) -> NDArray[np.bool_] | None:
     if mask is None:
         return None
+    if isinstance(mask, str | os.PathLike):
+        raise InputError(
+            f"mask is {str(mask)!r}; give an array: maskreg.masks.load_mask reads it from a file"
+        )
     valid = np.asarray(mask)
     if valid.shape != tuple(source.shape):
         raise InputError(f"mask has shape {valid.shape}, the frames have {tuple(source.shape)}")

@@ -52,7 +52,8 @@ def register_what_is_missing(
             if not row.registration.ok:
                 log.debug("frame %d (%s) is %s", row.frame, row.source, row.registration.status.label)
     seconds = time.monotonic() - begin
-    log.info("%d frames in %.1f s (%.1f a second)", len(todo), seconds, len(todo) / seconds)
+    what = "frame" if len(todo) == 1 else "frames"
+    log.info("%d %s in %.1f s (%.1f a second)", len(todo), what, seconds, len(todo) / seconds)
 
 
 def _described(workers: Workers) -> str:

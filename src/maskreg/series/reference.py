@@ -70,6 +70,7 @@ def find_reference(
     elif isinstance(reference, str) and is_condition(reference) and not Path(reference).exists():
         found = _mean(reference, source, mask, options or Options())
     elif isinstance(reference, str | os.PathLike) and reference not in ("first", "mean"):
+        _ensure_a_file(reference)
         found = Reference(read_image(reference), None, None, f"the reference {reference}")
     else:
         found = _frame_of_series(0 if reference in ("first", "mean") else reference, source)
@@ -101,6 +102,15 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
         if position is None and len(source) != 1:
             raise InputError(f"{text} holds {len(source)} frames; name one of them, such as '{text}[0]'")
         return source.read(_checked_index(position or 0, source, text))
+
+
+def _ensure_a_file(reference: str | os.PathLike[str]) -> None:
+    """Refuse a single word that is no file: who writes it may mean something else than an image."""
+    if isinstance(reference, str) and re.fullmatch(r"\w+", reference) and not Path(reference).exists():
+        raise InputError(
+            f"reference is '{reference}', which is no file; it is first, mean, the index of a frame "
+            "(-1: the last), an image file, or a condition such as 'delay<0'"
+        )
 
 
 def _split_index(text: str) -> tuple[str, int | None]:

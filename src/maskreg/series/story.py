@@ -26,7 +26,7 @@ from maskreg.geometry import nearest_lag
 from maskreg.masks import describe_mask
 from maskreg.outputs import sibling
 from maskreg.report import BeforeAfter, Mean, PeakMap, SeriesData, Story
-from maskreg.report.panel import binned
+from maskreg.report.panel import Binning
 from maskreg.series.closing import jumps_of
 from maskreg.series.inputs import FramesOfRun, kept_calibration, kept_mask, kept_origin, kept_reference
 from maskreg.series.origin import Origin
@@ -166,6 +166,7 @@ def _mean(source: FrameSource, table: ShiftTable, mask: NDArray[np.bool_] | None
         return None
     sample = [rows[place] for place in np.unique(np.linspace(0, len(rows) - 1, SAMPLE).astype(int))]
     scale = PICTURE / max(source.shape)
+    binning = Binning(source.shape, PICTURE)
     total, count = None, None
     for row in sample:
         try:
@@ -174,7 +175,9 @@ def _mean(source: FrameSource, table: ShiftTable, mask: NDArray[np.bool_] | None
             log.warning("frame %d is not in the mean: %s", row.frame, error)
             continue
         valid = np.isfinite(image) if mask is None else mask & np.isfinite(image)
-        aligned, aligned_mask = shift_image(_small(image, valid), row.registration.shift * scale, order=1)
+        aligned, aligned_mask = shift_image(
+            _small(image, valid, binning), row.registration.shift * scale, order=1
+        )
         if total is None or count is None:
             total, count = np.zeros(aligned.shape), np.zeros(aligned.shape)
         total += np.where(aligned_mask, aligned, 0.0)
@@ -203,10 +206,13 @@ def _merged(output: Path, shape: Sequence[int]) -> Mean:
     return Mean(f"Masked mean of {which}, from {output.name}", images[0], images[1])
 
 
-def _small(image: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _small(
+    image: NDArray[Any], valid: NDArray[np.bool_], binning: Binning | None = None
+) -> NDArray[np.float64]:
     """Return an image at the size of a picture, NaN where it is not valid."""
     valid = valid & ~np.ma.getmaskarray(image)
-    return binned(np.asarray(np.ma.getdata(image), dtype=np.float64), valid, PICTURE)
+    binning = binning or Binning(image.shape, PICTURE)
+    return binning(np.asarray(np.ma.getdata(image), dtype=np.float64), valid)
 
 
 def _unless_too_large(make: Callable[[], Part]) -> Part | None:

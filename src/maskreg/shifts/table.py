@@ -51,7 +51,7 @@ class ShiftTable:
         if not self.rows:
             return "no frames"
         counts = ", ".join(f"{count} {status.label}" for status, count in self.counts().items())
-        return f"{len(self)} frames: {counts}"
+        return f"{len(self)} {'frame' if len(self) == 1 else 'frames'}: {counts}"
 
     def to_dicts(self) -> list[dict[str, str | int | float | bool | None]]:
         """Return the rows as dictionaries by column, in full precision, NaN as None: ready for JSON."""
