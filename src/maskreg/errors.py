@@ -1,5 +1,11 @@
 """Errors, each naming the argument or file, the value and what to try."""
 
+import errno
+import os
+
+_FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")} - {None}
+"""The errors that tell of a full disk, or of a limit that has been reached."""
+
 
 class MaskregError(Exception):
     """The base of every error that maskreg raises on purpose: one line, written for the user."""
@@ -35,3 +41,15 @@ class MissingExtraError(MaskregError, ImportError):
 
 class ClusterError(MaskregError):
     """The workers of a cluster cannot be reached or used: which, and why."""
+
+
+def not_written(path: str | os.PathLike[str], error: OSError) -> RunError:
+    """Return what to raise when a file could not be written."""
+    advice = "; make room and give the same command again" if is_full(error) else ""
+    return RunError(f"cannot write {os.fspath(path)}: {error.strerror or error}{advice}")
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether what writing raised means that there is no more room."""
+    # of an array that was written in part NumPy tells no more than how much of it
+    return getattr(error, "errno", None) in _FULL or str(error).endswith(" written")

@@ -67,6 +67,12 @@ class FrameSourceContract:
         for index in (11, 0, 5, 5, 10):
             np.testing.assert_array_equal(source.read(index), frames[index])
 
+    def test_frames_that_are_foreseen_are_read_as_others(self, source: FrameSource, frames: NDArray) -> None:
+        for index in (0, 11, 5):
+            source.soon(index)
+        for index in (0, 11, 5):
+            np.testing.assert_array_equal(source.read(index), frames[index])
+
     def test_takes_numpy_integers_as_index(self, source: FrameSource, frames: NDArray) -> None:
         np.testing.assert_array_equal(source.read(np.int64(3)), frames[3])
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from maskreg.errors import FrameError
+from maskreg.frames import ahead, open_frames
 from maskreg.frames import mapped as module
-from maskreg.frames import open_frames
+from maskreg.frames.ahead import ask_for
 from maskreg.frames.mapped import mapped
 from maskreg.frames.plain import read_plain
 from maskreg.stream import Forked, can_fork, is_replaceable, ordered_map
@@ -155,3 +156,15 @@ def test_workers_map_what_they_read(tmp_path, monkeypatch):
     found = list(ordered_map(told, range(4), workers=Forked(2)))
     assert [frame for _, frame in found] == [frame.tobytes() for frame in FRAMES]
     assert [is_map for is_map, _ in found] == [False, True, True, True], "the first one is done here"
+
+
+@needs_fork
+@pytest.mark.usefixtures("as_a_worker")
+def test_what_has_just_come_from_a_disk_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "frames.raw"
+    path.write_bytes(FRAMES.tobytes())
+    with monkeypatch.context() as patched:
+        patched.setattr(ahead, "in_memory", lambda *_: False)
+        ask_for(path, FRAMES[0].nbytes, FRAMES[0].nbytes)
+    assert mapped(path, FRAMES[0].nbytes, FRAMES[0].shape, FRAMES.dtype) is None
+    assert _mapped_first(path) is not None

@@ -71,6 +71,21 @@ class RunnerContract:
             next(results)
         assert list(results) == []
 
+    def test_a_function_that_wants_to_is_told_of_items_before_their_turn(self):
+        class Foreseeing:  # here, so that it can be sent
+            def __init__(self):
+                self.told = set()
+
+            def soon(self, item):
+                self.told.add(item)
+
+            def __call__(self, item):
+                return item in self.told
+
+        told = list(self.map(Foreseeing(), range(30)))
+        assert len(told) == 30
+        assert all(told[1:])  # the first may be done before there is anybody else
+
     def test_closing_drops_what_has_not_started(self, tmp_path):
         def task(item):
             (tmp_path / str(item)).touch()

@@ -128,6 +128,10 @@ class CorrectedFrames(FrameSource):
         """Bytes that reading a raw frame may leave in memory, at most."""
         return self.raw.held
 
+    def soon(self, index: int) -> None:
+        """Know that the raw frame will be read soon."""
+        self.raw.soon(index)
+
     def _fetch(self, index: int) -> Any:
         return corrected(self.raw.load(index), self.by)
 

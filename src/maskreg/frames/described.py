@@ -67,6 +67,10 @@ class DescribedFrames(FrameSource):
         """Bytes that reading a frame may leave in memory, at most."""
         return self._source.held
 
+    def soon(self, index: int) -> None:
+        """Know that the frame will be read soon."""
+        self._source.soon(self._order[index])
+
     def close(self) -> None:
         """Close the source of the frames."""
         self._source.close()

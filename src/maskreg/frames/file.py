@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from maskreg.frames.ahead import ask_for
 from maskreg.frames.location import SEPARATOR
 from maskreg.frames.source import FrameSource
 
@@ -44,6 +45,20 @@ class FileFrames(FrameSource):
     def root(self) -> Path:
         """The folder that the names are relative to."""
         return self._root
+
+    def soon(self, index: int) -> None:
+        """Ask the system for the bytes of a frame, if it is known where they are."""
+        where = self._where(index)
+        if where is not None:
+            ask_for(self.path, *where)
+
+    def _where(self, index: int) -> tuple[int, int] | None:
+        """Return where in the file frame `index` begins and how long it is, bytes.
+
+        None where that is not known without reading. About where is enough, for it is only said ahead of
+        reading. Must not raise.
+        """
+        return None
 
     def name(self, index: int) -> str:
         """Return ``file`` for a file that holds one frame, ``file[index]`` for a stack.

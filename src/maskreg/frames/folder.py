@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from maskreg.errors import FrameError
+from maskreg.frames.ahead import ask_for
 from maskreg.frames.file import relative_name
 from maskreg.frames.location import Location
 from maskreg.frames.registry import open_file
@@ -74,6 +75,14 @@ class FolderFrames(FrameSource):
     def held(self) -> int:
         """Bytes that reading from one of the files may leave in memory, at most."""
         return max((stack.held for stack in self._stacks.values()), default=0)
+
+    def soon(self, index: int) -> None:
+        """Ask the system for the bytes of a frame: the whole file where that holds one frame."""
+        number, inner = self._place(index)
+        if number in self._stacks:
+            self._stacks[number].soon(inner)
+        else:
+            ask_for(self._files[number].path)
 
     def _fetch(self, index: int) -> Any:
         number, inner = self._place(index)

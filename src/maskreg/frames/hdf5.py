@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice, product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.errors import MissingExtraError
+from maskreg.frames.ahead import ask_for
 from maskreg.frames.coordinates import Coordinate, columns_of, may_belong, row_of
 from maskreg.frames.extras import optional_package
 from maskreg.frames.file import FileFrames
@@ -27,6 +29,9 @@ from maskreg.frames.frame import REAL_KINDS
 from maskreg.frames.navigation import Stack, as_stack, only_stack
 from maskreg.frames.plain import PREALLOCATED, check_credible
 from maskreg.frames.slabs import Slabs, Slices
+
+_MOST_CHUNKS = 16
+"""Chunks of a frame that are looked up before it is read."""
 
 _DEEPEST = 12
 """Levels of groups that are searched."""
@@ -48,6 +53,9 @@ class Hdf5Frames(FileFrames):
             self._layout = f"HDF5 dataset {self._dataset}, {_described(dataset)}"
             self._columns = columns_of(self._stack, _coordinates(dataset, self._stack))
             self._slabs = Slabs(self._stack, dataset.chunks, dataset.dtype.itemsize, self._part)
+            self._itemsize = dataset.dtype.itemsize
+            self._offset = None if dataset.is_virtual else dataset.id.get_offset()
+            self._chunks = self._chunks_of_a_frame(dataset)
 
     def __len__(self) -> int:
         return len(self._stack)
@@ -64,6 +72,34 @@ class Hdf5Frames(FileFrames):
     def held(self) -> int:
         """Bytes of decoded chunks that are kept, at most."""
         return self._slabs.held
+
+    def soon(self, index: int) -> None:
+        """Ask the system for the bytes of a frame: of its chunks, where they hold nothing else."""
+        if not self._chunks:
+            super().soon(index)
+            return
+        with suppress(Exception):  # reading says what is wrong
+            for extent in self._chunks_at(self._stack.position(index)):
+                ask_for(self.path, *extent)
+
+    def _where(self, index: int) -> tuple[int, int] | None:
+        size = prod(self._stack.frame) * self._itemsize
+        return None if self._offset is None else (self._offset + index * size, size)
+
+    def _chunks_of_a_frame(self, dataset: Any) -> list[tuple[int, int]]:
+        """Return the corners of a frame's chunks; none where they are many, or hold many frames."""
+        if dataset.is_virtual or not dataset.chunks or self._slabs.held:
+            return []
+        (rows, cols), (height, width) = self._stack.frame, dataset.chunks[-2:]
+        found = list(islice(product(range(0, rows, height), range(0, cols, width)), _MOST_CHUNKS + 1))
+        return found if len(found) <= _MOST_CHUNKS else []
+
+    def _chunks_at(self, position: tuple[int, ...]) -> list[tuple[int, int]]:
+        """Return where the chunks of a frame that were written begin, and how long they are, bytes."""
+        with self._opened() as file:
+            dataset = file[self._dataset].id
+            found = [dataset.get_chunk_info_by_coord((*position, *corner)) for corner in self._chunks]
+        return [(one.byte_offset, one.size) for one in found if one.byte_offset is not None]
 
     def _fetch(self, index: int) -> NDArray[Any]:
         return self._slabs.frame(index)

@@ -3,19 +3,20 @@
 To copy a frame moves it twice more through the caches that all workers share: alone a worker gains nothing
 by a map, two beside each other do. But a file that shrinks while it is mapped kills the process that looks at
 it. A worker that was forked for a series is replaced then, and the next one finds that the frame cannot be
-read; no other process maps. What is not in memory is read: systems read ahead further than they do for maps.
+read; no other process maps. What is not in memory is read, also what has just come from a disk because it was
+asked for: pages that no processor has seen yet are copied sooner than they are looked at one by one.
 """
 
 from __future__ import annotations
 
 import mmap
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.frames.ahead import in_memory, was_asked_for
 from maskreg.stream import is_replaceable
 
 WORTH_MAPPING = 2**22
@@ -45,24 +46,17 @@ def mapped(path: Path, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]
     if (
         not is_replaceable()
         or size < WORTH_MAPPING
+        or was_asked_for(path, offset)
         or not dtype.isnative
         or (offset - start) % dtype.alignment
     ):
         return None
     try:
         with path.open("rb", buffering=0) as file:
-            if not all(_in_memory(file.fileno(), at) for at in (offset, offset + size - 1)):
+            if not all(in_memory(file.fileno(), at) for at in (offset, offset + size - 1)):
                 return None
             pages = mmap.mmap(file.fileno(), offset + size - start, access=mmap.ACCESS_COPY, offset=start)
         pages.madvise(_POPULATE_READ)
     except (OSError, ValueError):
         return None  # reading says what is wrong, if anything is
     return np.frombuffer(pages, dtype, count, offset - start).reshape(shape)
-
-
-def _in_memory(descriptor: int, at: int) -> bool:
-    """Return whether a byte of a file can be had without waiting for a disk."""
-    try:
-        return os.preadv(descriptor, [bytearray(1)], at, os.RWF_NOWAIT) == 1
-    except BlockingIOError:
-        return False

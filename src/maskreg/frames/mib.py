@@ -72,8 +72,11 @@ class MibFrames(FileFrames):
             )
         return _RAW_BITS[int(depth)]
 
+    def _where(self, index: int) -> tuple[int, int]:
+        return index * self._stride, self._stride
+
     def _fetch(self, index: int) -> NDArray[Any]:
-        start = index * self._stride
+        start, _ = self._where(index)
         pixels = self._pixels(start + self._header)
         if read_plain(self.path, start, (len(_START),), np.dtype("u1")).tobytes() != _START:
             raise ValueError(

@@ -66,9 +66,12 @@ class MrcFrames(FileFrames):
         self._offset = _HEADER + extended
         check_credible(prod(self._stack.shape) * self._dtype.itemsize, self.path.stat().st_size)
 
+    def _where(self, index: int) -> tuple[int, int]:
+        size = prod(self._stack.frame) * self._dtype.itemsize
+        return self._offset + index * size, size
+
     def _fetch(self, index: int) -> NDArray[Any]:
-        start = self._offset + index * prod(self._stack.frame) * self._dtype.itemsize
-        return read_plain(self.path, start, self._stack.frame, self._dtype)
+        return read_plain(self.path, self._where(index)[0], self._stack.frame, self._dtype)
 
 
 def _byte_order(header: bytes) -> Literal["<", ">"]:

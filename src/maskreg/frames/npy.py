@@ -44,8 +44,16 @@ class NpyFrames(FileFrames):
     def _fetch(self, index: int) -> NDArray[Any]:
         if self._fortran:
             return self._fetch_scattered(index)
-        offset = self._offset + index * prod(self._stack.frame) * self._dtype.itemsize
+        offset, _ = self._lies(index)
         return read_plain(self.path, offset, self._stack.frame, self._dtype)
+
+    def _where(self, index: int) -> tuple[int, int] | None:
+        return None if self._fortran else self._lies(index)
+
+    def _lies(self, index: int) -> tuple[int, int]:
+        """Return where a frame of a stack in C order begins and how long it is, bytes."""
+        size = prod(self._stack.frame) * self._dtype.itemsize
+        return self._offset + index * size, size
 
     def _fetch_scattered(self, index: int) -> NDArray[Any]:
         """Gather a frame of a stack in Fortran order, in which neighbours are whole stacks apart."""

@@ -64,8 +64,11 @@ class RawFrames(FileFrames):
         """Return the layout in full."""
         return f"raw binary, {self._dtype.str}, a frame every {self._stride} bytes from byte {self._offset}"
 
+    def _where(self, index: int) -> tuple[int, int]:
+        return self._offset + index * self._stride, prod(self._frame) * self._dtype.itemsize
+
     def _fetch(self, index: int) -> NDArray[Any]:
-        return read_plain(self.path, self._offset + index * self._stride, self._frame, self._dtype)
+        return read_plain(self.path, self._where(index)[0], self._frame, self._dtype)
 
 
 def _parsed(text: str) -> dict[str, str]:

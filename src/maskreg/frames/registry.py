@@ -16,6 +16,7 @@ from typing import Any
 from maskreg.errors import FrameError, MaskregError
 from maskreg.frames.file import relative_name
 from maskreg.frames.location import Location
+from maskreg.frames.passing import once_more
 from maskreg.frames.plugins import Plugin, plugins
 from maskreg.frames.source import FrameSource, one_line
 
@@ -101,7 +102,7 @@ def open_file(location: Location, root: Path) -> FrameSource:
         raise FrameError(f"{location.path}: {no_reader(location)}")
     name = relative_name(location.path, root)
     try:
-        source = reader.load()(location.path, root, *filter(None, [location.inside]))
+        source = once_more(lambda: reader.load()(location.path, root, *filter(None, [location.inside])))
     except MaskregError:
         raise
     except Exception as error:  # a parser that is fed broken bytes may raise anything

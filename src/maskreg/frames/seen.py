@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from maskreg.errors import ClusterError, FrameError, InputError
 from maskreg.frames.source import FrameSource
+from maskreg.stream.foreseen import told_soon
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -40,6 +41,12 @@ class Sent(Generic[Item, Result]):
     def __call__(self, item: Item) -> Result:
         """Do the work for an item."""
         return self.function(item)
+
+    def soon(self, item: Item) -> None:
+        """Tell the function of an item before its turn, if it wants to know."""
+        soon = told_soon(self.function)
+        if soon is not None:
+            soon(item)
 
     def check(self) -> None:
         """Raise `ClusterError` when this process does not see the same files."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from maskreg.errors import FrameError, FrameShapeError, InputError, MaskregError
 from maskreg.frames.frame import as_frame
+from maskreg.frames.passing import once_more
 
 
 class FrameSource(ABC):
@@ -120,11 +121,14 @@ class FrameSource(ABC):
         """Return frame `index` whatever its shape is; otherwise like `read`."""
         position = self._checked(index)
         try:
-            return as_frame(self._fetch(position))
+            return as_frame(once_more(lambda: self._fetch(position)))
         except MaskregError:
             raise
         except Exception as error:  # a decoder that is fed broken bytes may raise anything
             raise FrameError(f"{self.name(position)}: cannot be read: {one_line(error)}") from error
+
+    def soon(self, index: int) -> None:  # noqa: B027 (not abstract: most formats have nothing to ask for)
+        """Know that frame `index` will be read soon: a system may be asked for its bytes. Never raises."""
 
     def ensure_readable(self) -> None:
         """Raise `FrameError` unless at least one frame can be read."""

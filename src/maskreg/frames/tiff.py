@@ -26,6 +26,9 @@ from maskreg.frames.file import FileFrames
 from maskreg.frames.ome import ome_image
 from maskreg.frames.plain import check_credible, read_plain
 
+_ROOM = 2**16
+"""Bytes that a directory and its description take, generously."""
+
 
 class TiffFrames(FileFrames):
     """The frames of one TIFF file; of a file that was cut short, those that are in it."""
@@ -38,6 +41,10 @@ class TiffFrames(FileFrames):
         with tifffile.TiffFile(path, _multifile=False) as tif:
             self._list_frames(tif)
             self._layout = self._described(tif)
+            page = tif.pages.first
+            self._size, self._credible = tif.filehandle.size, 2 * page.nbytes + _ROOM
+            self._first_pixel = page.dataoffsets[0] if page.dataoffsets else page.offset
+            self._plain_size = page.nbytes if _is_plain(page) else 0
 
     def __len__(self) -> int:
         return self._count
@@ -83,6 +90,26 @@ class TiffFrames(FileFrames):
             # a page that was split off a stack often keeps the description of the whole
             self._count = listed
 
+    def _where(self, index: int) -> tuple[int, int] | None:
+        if self._run is not None and index < self._run.count:
+            return self._run.start(index), self._run.size
+        return self._beside_directory(index) if index < len(self._directories) else None
+
+    def _beside_directory(self, index: int) -> tuple[int, int] | None:
+        """Return what lies between the directory of a page and the next one, on the side of its pixels.
+
+        Writers are regular: where the pixels of the first page follow its directory, they do everywhere, and
+        where there is no room for them between directories, they follow each other.
+        """
+        places, first = self._directories, self._first_pixel
+        if first < places[0]:
+            start, end = (places[index - 1] if index else 0), places[index]
+        else:
+            start, end = places[index], places[index + 1] if index + 1 < len(places) else self._size
+        if self._plain_size > end - start:
+            return first + index * self._plain_size, self._plain_size
+        return (start, end - start) if 0 < end - start <= self._credible else None
+
     def _fetch(self, index: int) -> NDArray[Any]:
         if index < len(self._directories):
             return self._fetch_page(index)
@@ -110,9 +137,14 @@ class _Run:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
+    @property
+    def size(self) -> int:
+        """Bytes of a frame."""
+        return prod(self.shape) * self.dtype.itemsize
+
     def start(self, index: int) -> int:
         """Return how many bytes into the file frame `index` starts."""
-        return self.offset + index * prod(self.shape) * self.dtype.itemsize
+        return self.offset + index * self.size
 
     def holds_two(self, size: int) -> bool:
         """Whether a file of `size` bytes has at least two of the frames."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import ArrayLike, NDArray
 
-from maskreg.errors import InputError, MaskregError
+from maskreg.errors import InputError, MaskregError, not_written
 from maskreg.grey import pillow, read_grey
 
 PathLike = str | os.PathLike[str]
@@ -65,6 +65,8 @@ def save_mask(path: PathLike, mask: ArrayLike) -> None:
     ------
     InputError
         When the suffix is another one, or the mask is not 2-D.
+    RunError
+        When it cannot be written.
     """
     file = Path(path)
     valid = np.asarray(mask, dtype=bool)
@@ -75,6 +77,8 @@ def save_mask(path: PathLike, mask: ArrayLike) -> None:
     try:
         write(part, np.where(valid, np.uint8(255), np.uint8(0)))
         part.replace(file)
+    except OSError as error:
+        raise not_written(file, error) from error
     finally:
         part.unlink(missing_ok=True)
 

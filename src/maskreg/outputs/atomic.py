@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +9,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from maskreg.errors import RunError
-
-FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
-"""The errors that tell of a full disk, or of a limit that has been reached."""
+from maskreg.errors import not_written
 
 
 @contextmanager
@@ -41,8 +37,7 @@ def atomic_write_bytes(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         part.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        advice = "; make room and give the same command again" if error.errno in FULL else ""
-        raise RunError(f"cannot write {path}: {error.strerror or error}{advice}") from error
+        raise not_written(path, error) from error
     finally:
         part.unlink(missing_ok=True)
 

@@ -103,6 +103,9 @@ class _Answer:
     source: FrameSource
     register: Callable[[Item], Registration]
 
+    def soon(self, item: Item) -> None:
+        self.source.soon(item[0])
+
     def __call__(self, item: Item) -> Registration:
         source, (frame, _) = self.source, item
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maskreg.errors import InputError
+from maskreg.stream.foreseen import foreseen
 
 AHEAD = 4
 """Batches under way for each worker unless told: one that takes longer, or is done again, must not stop the
@@ -27,10 +28,15 @@ def ensure_a_batch(in_flight: int | None, batch: int) -> None:
         raise InputError(f"in_flight is {in_flight}; it must be at least a batch, {batch}")
 
 
-def results_of(function: Callable[[Any], Any], batch: Sequence[Any]) -> list[Any]:
-    """Return the results for a batch of items, the last one `Raised` if the function raised."""
+def results_of(
+    function: Callable[[Any], Any], batch: Sequence[Any], after: Callable[[], Sequence[Any]] = tuple
+) -> list[Any]:
+    """Return the results for a batch of items, the last one `Raised` if the function raised.
+
+    `after` returns the items of the next batch, if they are known when this one is nearly done.
+    """
     results: list[Any] = []
-    for item in batch:
+    for item in foreseen(function, batch, after):
         try:
             results.append(function(item))
         except BaseException as error:  # an interrupt must not end the worker

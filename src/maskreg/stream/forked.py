@@ -259,7 +259,28 @@ def _work(
     for other in inherited:
         other.close()
     gc.freeze()  # collecting would write to, and so copy, what is shared
+    inbox = _Inbox(connection)
     with suppress(EOFError, ConnectionError):
         while os.getppid() == parent:
-            number, batch = connection.recv()
-            connection.send((number, results_of(function, batch)))
+            number, batch = inbox.take()
+            connection.send((number, results_of(function, batch, inbox.next_items)))
+
+
+class _Inbox:
+    """The batches that a worker is given."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._waiting: deque[tuple[int, list[Any]]] = deque()
+
+    def take(self) -> tuple[int, list[Any]]:
+        """Return the next batch and its number, when it has come."""
+        if not self._waiting:
+            self._waiting.append(self._connection.recv())
+        return self._waiting.popleft()
+
+    def next_items(self) -> list[Any]:
+        """Return the items of the next batch, if it has come already."""
+        if not self._waiting and self._connection.poll():
+            self._waiting.append(self._connection.recv())
+        return self._waiting[0][1] if self._waiting else []

@@ -38,7 +38,8 @@ def ordered_map(
     function : callable
         The task; called from several threads at once when `workers` is above one, in forked processes,
         or on the workers of a cluster, to which it is sent once. Items and results must be picklable for
-        processes, for a cluster the task as well.
+        processes, for a cluster the task as well. If it has a method ``soon``, it is told of items before
+        their turn (see `maskreg.stream.foreseen`).
     items : iterable
         Taken lazily, in the calling thread; it should not block, for the results of earlier
         items wait behind it.

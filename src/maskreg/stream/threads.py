@@ -15,6 +15,8 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from maskreg.stream.foreseen import told_soon
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -68,9 +70,12 @@ def threaded_map(
 ) -> Generator[Result, None, None]:
     """Yield ``function(item)`` for every item, in order; see `maskreg.stream.ordered_map`."""
     pending: deque[Future[Result]] = deque()
+    soon = told_soon(function)
     pool = _Pool(workers)
     try:
         for item in items:
+            if soon is not None:
+                soon(item)  # others are before it
             pending.append(pool.submit(function, item))
             if len(pending) == in_flight:
                 yield pending.popleft().result()
