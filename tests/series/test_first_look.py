@@ -111,3 +111,14 @@ def test_where_nothing_moves_nothing_is_called_static():
     frames = [rng.poisson(200 * flat * still).astype(np.uint16) for _ in range(10)]
     assert look(frames, beam_block(SHAPE)).static is None
     assert align(frames, beam_block(SHAPE)).ok.all()
+
+
+def test_frames_that_are_delivered_again_show_nothing_that_stays():
+    """Their noise is the same, which is not that of the detector."""
+    frames = frames_of(Texture(SHAPE), 60)
+    nine = frames[:9]
+    again = look(nine * 3, beam_block(SHAPE))
+    assert again.static is None
+    assert again.detector is None
+    once, thrice = (align(nine * times, beam_block(SHAPE)).shifts for times in (1, 3))
+    np.testing.assert_array_equal(thrice[:9], once)

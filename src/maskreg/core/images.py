@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from maskreg.core.prepare_kernels import all_finite
 from maskreg.core.sample import sampled_rows
 from maskreg.errors import InputError, InputTypeError
 
@@ -53,9 +54,14 @@ def checked_image(
 
 
 def every_pixel_counts(image: ArrayLike, mask: ArrayLike | None) -> bool:
-    """Whether an image can have no ignored pixel: integers without any mask."""
-    integers = isinstance(image, np.ndarray) and image.dtype.kind in "bui"
-    return mask is None and integers and not np.ma.isMaskedArray(image)
+    """Whether an image has no ignored pixel: without any mask, integers or finite numbers."""
+    if mask is not None or not isinstance(image, np.ndarray) or np.ma.isMaskedArray(image):
+        return False
+    if image.dtype.kind in "bui":
+        return True
+    # in one compiled pass: a mask that says so of each pixel would be made, combined and compared
+    plain = image.dtype in (np.float32, np.float64) and image.dtype.isnative and image.flags.c_contiguous
+    return plain and bool(all_finite(image.reshape(-1), np.finfo(image.dtype).max))
 
 
 def as_counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
@@ -64,6 +70,9 @@ def as_counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
     Counts that were converted are still counts, and as noisy.
     """
     if pixels.dtype.kind != "f" or not valid.any():
+        return pixels
+    middle = len(pixels) // 2
+    if not _are_whole(pixels[middle][valid[middle]]):  # which rows to sample takes longer to tell
         return pixels
     rows = sampled_rows(valid)
     if not _are_whole(pixels[rows][valid[rows]]):  # most other floats need not be read whole

@@ -3,6 +3,8 @@
 ============================  ==========================================
 kernel                        plain twin
 ============================  ==========================================
+`all_finite`                  `numpy.isfinite`
+`cleaned_2d`                  `maskreg.core.static.Static.corrected`
 `stabilised_2d`               `maskreg.core.stabilise.Detector.stabilised`
 `stabilised_halves_2d`        the same, and `maskreg.core.pyramid.plain_halved`
 `packed_counts_2d`            the same, to a part of 65534 of each row's greatest value
@@ -18,6 +20,23 @@ from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.compiled import inlined, kernel
 
 tell_of_compilation()
+
+
+_AT_ONCE = 2**14
+"""Numbers that are looked at before one that is not finite ends the look."""
+
+
+@kernel
+def all_finite(values, greatest):  # type: ignore[no-untyped-def]
+    """Return whether all numbers of a 1-D array of floats are finite; `greatest` is that of their type."""
+    for first in range(0, values.size, _AT_ONCE):
+        part = values[first : first + _AT_ONCE]
+        finite = np.int32(0)
+        for j in range(part.size):
+            finite += np.int32(abs(part[j]) <= greatest)
+        if finite != part.size:
+            return False
+    return True
 
 
 @inlined
@@ -204,3 +223,16 @@ def counted_sums_2d(  # type: ignore[no-untyped-def]
                     _add_common(numbers[i, c:d], steps[i], p, slope, start, mean, sums)
                 at = d
     return sums
+
+
+@kernel
+def cleaned_2d(pixels, pattern, offset, multiplies, out):  # type: ignore[no-untyped-def]
+    """Fill `out` with grey values less `offset`, divided by a pattern or less it, and with `offset` again."""
+    for i in range(pixels.shape[0]):
+        row, p, clean = pixels[i], pattern[i], out[i]
+        if multiplies:
+            for j in range(row.size):
+                clean[j] = (np.float32(row[j]) - offset) / p[j] + offset
+        else:
+            for j in range(row.size):
+                clean[j] = ((np.float32(row[j]) - offset) - p[j]) + offset

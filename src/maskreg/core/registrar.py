@@ -115,7 +115,7 @@ class Registrar:
             pixels, mask = checked_image("moving", moving, moving_mask)
             check_same_axes(self._pixels, pixels)
             masks = self._masks.of(mask)
-            pixels = as_counts(pixels, masks.mask)
+        pixels = as_counts(pixels, masks.mask)
         detector = detector_for(self.options, [(self._pixels, self._mask), (pixels, masks.mask)])
         side = self._side(detector)
         useless = _useless("reference", side.image)

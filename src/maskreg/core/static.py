@@ -19,7 +19,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from maskreg.core.aligned import AlignedFrames, Mean, row_slices
+from maskreg.core.aligned import AlignedFrames, Mean
 from maskreg.core.filters import gaussian
 
 LEAST_DRIFT_PX = 2.0
@@ -87,13 +87,14 @@ class Static:
         take_off = np.divide if self.multiplies else np.subtract
         return np.asarray(take_off(frame, self.pattern[rows]))
 
-    def clean(self, frame: NDArray[Any], offset: float) -> NDArray[np.float32]:
-        """Return grey values, `offset` of them without light, without it."""
-        clean = np.empty(frame.shape, np.float32)
-        for rows in row_slices(len(clean)):
-            values = frame[rows].astype(np.float32)
-            values -= np.float32(offset)
-            np.add(self.corrected(values, rows), np.float32(offset), out=clean[rows])
+    def clean(
+        self, frame: NDArray[Any], offset: float, out: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Return grey values, `offset` of them without light, without it; in `out` if it is given."""
+        from maskreg.core.prepare_kernels import cleaned_2d
+
+        clean = np.empty(frame.shape, np.float32) if out is None else out
+        cleaned_2d(frame, self.pattern, np.float32(offset), self.multiplies, clean)
         return clean
 
     @staticmethod

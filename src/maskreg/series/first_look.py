@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -62,11 +62,11 @@ class FirstLook:
     static: Static | None = None
     pattern: Pattern | None = None
 
-    def corrected(self, frame: NDArray[Any]) -> NDArray[Any]:
-        """Return a frame without what never moves; as it is if nothing was found."""
+    def corrected(self, frame: NDArray[Any], out: NDArray[np.float32] | None = None) -> NDArray[Any]:
+        """Return a frame without what never moves, in `out` if it is given; as it is if nothing was found."""
         if self.static is None:
             return frame
-        clean = self.static.clean(np.ma.getdata(frame), self.options.offset or 0.0)
+        clean = self.static.clean(np.ma.getdata(frame), self.options.offset or 0.0, out)
         if np.ma.isMaskedArray(frame):
             clean[np.ma.getmaskarray(frame)] = np.nan
         return clean
@@ -79,10 +79,10 @@ class FirstLook:
             return found
         if found.ok and np.abs(found.shift).max() > NEAR_ZERO_PX:
             return found
-        values = self._values(frame)
-        valid = np.isfinite(values) & ~np.ma.getmaskarray(frame)
-        valid &= True if mask is None else mask
-        values = np.where(valid, values, np.float32(0))
+        values, valid = self._values(frame), np.ones(frame.shape, bool) if mask is None else mask
+        if np.ma.isMaskedArray(frame) or frame.dtype.kind == "f":
+            valid = valid & np.isfinite(values) & ~np.ma.getmaskarray(frame)
+            values = np.where(valid, values, np.float32(0))
         if found.ok and self.pattern.shown_by(self.static.corrected(values), valid, found.shift):
             return found
         spreads = self.static.shows_in(values, valid)
@@ -184,7 +184,10 @@ def _aligned(
     places = _places(source, mask, reference, options, run)
     # read once more, rather than kept while frames of no sure place may need as much memory
     images = run(partial(_read, source), [frame for frame, _ in places])
-    kept = [(image, shift) for image, (_, shift) in zip(images, places, strict=True) if image is not None]
+    kept: list[tuple[NDArray[Any], NDArray[np.float64]]] = []
+    for image, (_, shift) in zip(images, places, strict=True):
+        if image is not None and not _is_among(kept, image, shift):
+            kept.append((image, shift))
     if len(kept) < 2:
         return None
     valid = np.ones(source.shape, bool) if mask is None else mask.copy()
@@ -195,6 +198,13 @@ def _aligned(
     aligned = AlignedFrames.of(frames, valid, np.stack([shift for _, shift in kept]), run=run)
     alike = aligned.of_one_pattern()
     return alike if len(alike) > 1 else None
+
+
+def _is_among(
+    kept: Sequence[tuple[NDArray[Any], NDArray[np.float64]]], image: NDArray[Any], shift: NDArray[np.float64]
+) -> bool:
+    """Return whether a detector has delivered a frame again: its noise would pass for what never moves."""
+    return any(np.array_equal(shift, known) and np.array_equal(image, other) for other, known in kept)
 
 
 def _places(
@@ -211,8 +221,11 @@ def _places(
 
     def place(frame: int) -> NDArray[np.float64] | None:
         image = _read(source, frame)
-        if image is None or frame == reference.frame:
-            return None if image is None else np.zeros(2)
+        if image is None:
+            log.warning("%s cannot be read, and tells nothing of the detector", source.name(frame))
+            return None
+        if frame == reference.frame:
+            return np.zeros(2)
         found = registrar(image)
         return found.shift if found.ok else None
 

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, replace
-from threading import Lock
+from threading import Lock, local
 from typing import Any
 
 import numpy as np
@@ -77,8 +77,14 @@ class Prepared:
         image = look.corrected(reference.image)
         registrar = Registrar(image, self.mask, self.mask, **asdict(look.options))
 
+        clean = local()
+
         def register(frame: NDArray[Any]) -> Registration:
-            return look.judged(registrar(look.corrected(frame)), frame, self.mask)
+            if look.static is not None and not hasattr(clean, "out"):
+                # the pages of a large array of its own for each frame take as long as what fills it
+                clean.out = np.empty(shape, np.float32)
+            image = look.corrected(frame, getattr(clean, "out", None))
+            return look.judged(registrar(image), frame, self.mask)
 
         return register
 
