@@ -11,12 +11,13 @@ from maskreg import align
 from maskreg.errors import FrameError
 from maskreg.frames import open_frames, passing
 from maskreg.frames.npy import NpyFrames
-from maskreg.frames.passing import once_more
+from maskreg.frames.passing import PATIENT_FOR, once_more
 
 
 @pytest.fixture(autouse=True)
 def without_a_pause(monkeypatch):
     monkeypatch.setattr(passing, "PAUSE", 0.0)
+    monkeypatch.setattr(passing, "_in_vain", 0)
 
 
 @pytest.fixture
@@ -83,6 +84,26 @@ def test_nothing_is_asked_twice_for_another_reason():
     with pytest.raises(ValueError):
         once_more(wrong)
     assert calls == [1]
+
+
+def test_a_disk_that_is_broken_is_not_waited_for_again_and_again(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(passing.time, "sleep", pauses.append)
+
+    def broken() -> None:
+        raise OSError(errno.EIO, "refused")
+
+    def fine() -> int:
+        return 1
+
+    for _ in range(2 * PATIENT_FOR):
+        with pytest.raises(OSError, match="refused"):
+            once_more(broken)
+    assert len(pauses) == PATIENT_FOR
+    assert once_more(fine) == 1
+    with pytest.raises(OSError, match="refused"):
+        once_more(broken)
+    assert len(pauses) == PATIENT_FOR + 1
 
 
 def test_a_series_whose_every_frame_is_refused_once_gives_the_same_table(path, monkeypatch):

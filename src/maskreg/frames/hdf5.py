@@ -33,6 +33,9 @@ from maskreg.frames.slabs import Slabs, Slices
 _MOST_CHUNKS = 16
 """Chunks of a frame that are looked up before it is read."""
 
+WORTH_LOOKING_UP = 2**22
+"""Bytes of a frame, decoded, of which the chunks are looked up: that opens the file once more, 0.4 ms."""
+
 _DEEPEST = 12
 """Levels of groups that are searched."""
 
@@ -87,8 +90,9 @@ class Hdf5Frames(FileFrames):
         return None if self._offset is None else (self._offset + index * size, size)
 
     def _chunks_of_a_frame(self, dataset: Any) -> list[tuple[int, int]]:
-        """Return the corners of a frame's chunks; none where they are many, or hold many frames."""
-        if dataset.is_virtual or not dataset.chunks or self._slabs.held:
+        """Return the corners of a frame's chunks; none where they are small, many, or hold many frames."""
+        small = prod(self._stack.frame) * self._itemsize < WORTH_LOOKING_UP
+        if small or dataset.is_virtual or not dataset.chunks or self._slabs.held:
             return []
         (rows, cols), (height, width) = self._stack.frame, dataset.chunks[-2:]
         found = list(islice(product(range(0, rows, height), range(0, cols, width)), _MOST_CHUNKS + 1))

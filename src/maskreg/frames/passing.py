@@ -21,12 +21,22 @@ PASSING = {getattr(errno, name) for name in _NAMES.split() if hasattr(errno, nam
 """The errors that may be over in a moment."""
 
 
+PATIENT_FOR = 20
+"""So many times in a row; a disk that is broken must not cost a pause for each of its frames."""
+
+_in_vain = 0
+
+
 def once_more(read: Callable[[], Result]) -> Result:
     """Return what `read` returns, and ask it twice if the system refuses the first time for what may pass."""
+    global _in_vain
     try:
-        return read()
+        result = read()
     except OSError as error:
-        if error.errno not in PASSING:
+        if error.errno not in PASSING or _in_vain >= PATIENT_FOR:
             raise
-    time.sleep(PAUSE)
-    return read()
+        _in_vain += 1
+        time.sleep(PAUSE)
+        result = read()
+    _in_vain = 0
+    return result
