@@ -5,10 +5,12 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from maskreg import Status, align
+from maskreg.errors import RunError
 from maskreg.frames import as_source
 from maskreg.masks import grow
 from maskreg.options import Options
 from maskreg.series.prepared import prepare
+from maskreg.series.run import align_run
 from maskreg.testing import Detector, Rings, Texture, beam_block
 
 SHAPE = (128, 128)
@@ -111,6 +113,18 @@ def test_where_nothing_moves_nothing_is_called_static():
     frames = [rng.poisson(200 * flat * still).astype(np.uint16) for _ in range(10)]
     assert look(frames, beam_block(SHAPE)).static is None
     assert align(frames, beam_block(SHAPE)).ok.all()
+
+
+def test_a_run_whose_first_frames_have_changed_is_refused_with_the_reason(tmp_path):
+    detector = Detector(gain=0.5, offset=100.0, read_noise=0.3, dtype=np.uint16)
+    for k, frame in enumerate(frames_of(Texture(SHAPE), 60, detector=detector)):
+        np.save(tmp_path / f"f{k:02}.npy", frame)
+    whole = (tmp_path / "f07.npy").read_bytes()
+    (tmp_path / "f07.npy").write_bytes(whole[:1000])
+    align_run(tmp_path, tmp_path / "run", beam_block(SHAPE), workers=1)
+    (tmp_path / "f07.npy").write_bytes(whole)
+    with pytest.raises(RunError, match=r"gain .* the first frames are not what they were"):
+        align_run(tmp_path, tmp_path / "run", beam_block(SHAPE), workers=1)
 
 
 def test_frames_that_are_delivered_again_show_nothing_that_stays():

@@ -65,6 +65,10 @@ _GROWS = "frames"
 """The setting that says how many frames the series had when they were last numbered."""
 
 
+_LOOK = "first_look"
+"""The setting that the first frames tell, and not the user."""
+
+
 class FileState(NamedTuple):
     """A file of which every frame is in the record, as it was when it was read."""
 
@@ -314,10 +318,13 @@ def _check_settings(old: Settings, new: Settings, path: Path) -> None:
     new = _stored(new)
     if names := _changes(old, new):
         changes = ", ".join(f"{name}: {_shown(old.get(name))} → {_shown(new.get(name))}" for name in names)
-        raise RunError(
-            f"{path.parent} holds a run with other settings ({changes}); "
-            "take the same ones, another folder, or --overwrite"
-        )
+        advice = "take the same ones, another folder, or --overwrite"
+        if names == [_LOOK]:
+            advice = (
+                "the first frames are not what they were (was one of them broken, or not yet whole?): "
+                "another folder or --overwrite registers all anew"
+            )
+        raise RunError(f"{path.parent} holds a run with other settings ({changes}); {advice}")
 
 
 def _shown(value: Any) -> str:
