@@ -32,7 +32,12 @@ SHOWN = 5
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``align``."""
-    parser.add_argument("input", nargs="+", metavar="INPUT", help="files, a folder, or a pattern in quotes")
+    parser.add_argument(
+        "input",
+        nargs="+",
+        metavar="INPUT",
+        help="files, a folder, a pattern in quotes, or FILE.h5::/DATASET",
+    )
     parser.add_argument("-o", "--output", required=True, metavar="RUN", help="the run folder")
     parser.add_argument(
         "--reference",

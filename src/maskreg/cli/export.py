@@ -37,4 +37,6 @@ def run(args: Namespace) -> int:
         print(json.dumps(alignment.table().to_dicts(), allow_nan=False))
     else:
         alignment.table().to_csv(sys.stdout)
+    if args.output:
+        print(f"table: {args.output}")
     return exits.DONE

@@ -28,7 +28,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         choices=("auto", "show"),
         help="auto: find what stays still while the pattern moves; show: draw a mask over a frame",
     )
-    parser.add_argument("input", nargs="+", metavar="INPUT", help="files, a folder, or a pattern in quotes")
+    parser.add_argument(
+        "input",
+        nargs="+",
+        metavar="INPUT",
+        help="files, a folder, a pattern in quotes, or FILE.h5::/DATASET",
+    )
     parser.add_argument(
         "-o",
         "--output",

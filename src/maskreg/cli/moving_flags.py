@@ -50,7 +50,7 @@ def add_moving_flags(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="STATUS",
-        help="use frames of this status too (ambiguous, at_limit, outlier, excluded)",
+        help="use frames of this status too (ambiguous, at_limit, outlier, excluded); once for each",
     )
 
 

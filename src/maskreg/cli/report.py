@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from maskreg.cli import exits
@@ -53,6 +55,18 @@ def renew_report(folder: Path, *, wanted: bool) -> None:
         log.warning("no report: %r (a bug in maskreg; maskreg report --debug shows where)", error)
 
 
+@contextmanager
+def _keeping_all() -> Iterator[None]:
+    """Look for no garbage meanwhile: a page is made of very many objects, nearly all of which stay."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def write_report(
     folder: Path,
     output: str | None = None,
@@ -66,7 +80,8 @@ def write_report(
     from maskreg.report import report_page
     from maskreg.series.story import story_of
 
-    page = report_page(story_of(folder, frame=frame, frames=frames, merged=merged))
+    with _keeping_all():
+        page = report_page(story_of(folder, frame=frame, frames=frames, merged=merged))
     path = folder / REPORT if output is None else Path(output)
     with atomic_write(path) as stream:
         stream.write(page)

@@ -219,7 +219,7 @@ class Record:
 def read_record(path: Path) -> tuple[Settings, list[Entry]]:
     """Return the settings and all committed frames of a record, also while another process writes it."""
     if not path.is_file():
-        raise RunError(f"{path} is not there: {path.parent} is no run folder")
+        raise RunError(f"{path} is not there: {path.parent} is no run folder; align makes one")
     with _told(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
         if _is_empty(database):
             raise RunError(f"{path} is only being made, or its run was stopped before it began; try again")
@@ -348,11 +348,12 @@ def _values(
     frame: int, source: str, registration: Registration, metadata: Mapping[str, Any]
 ) -> tuple[Any, ...]:
     rival = registration.rival
+    (row_row, row_col), (_, col_col) = registration.covariance.tolist()
     return (
         frame,
         source,
-        *map(float, registration.shift),
-        *map(float, registration.covariance[np.triu_indices(2)]),
+        *registration.shift.tolist(),
+        *(row_row, row_col, col_col),
         float(registration.score),
         float(registration.significance),
         float(registration.overlap),

@@ -107,7 +107,7 @@ def _plots(story: Story) -> dict[str, Any]:
     if story.peak is not None:
         plots["peak"] = peak_plot(story.peak)
     if story.masked is not None and story.unmasked is not None:
-        plots["mask"] = mask_plot(story.unmasked, story.masked, f"The mask: {story.mask_text}")
+        plots["mask"] = mask_plot(story.unmasked, story.masked, story.mask_text)
     if story.mean is not None:
         plots |= dict(zip(("mean", "count"), mean_plots(story.mean), strict=True))
     return plots

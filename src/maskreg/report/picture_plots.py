@@ -69,7 +69,7 @@ def peak_plot(peak: PeakMap) -> Any:
 
     rows, cols = peak.ncc.shape
     mapper = LinearColorMapper(palette=Cividis256, nan_color="#00000000")
-    figure = _figure("Masked NCC around the place found", (rows, cols), "column shift, px", "row shift, px")
+    figure = _figure("Masked NCC around the place", (rows, cols), "column shift, px", "row shift, px")
     top, left = peak.first[0] - 0.5, peak.first[1] - 0.5
     figure.x_range.update(start=left, end=left + cols)
     figure.y_range.update(start=top + rows, end=top)

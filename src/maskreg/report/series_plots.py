@@ -55,7 +55,7 @@ class SeriesSources:
 
 def drift_plot(sources: SeriesSources, x_label: str) -> Any:
     """Return the drift of both axes along the series, with bands of 1 sigma, flags and jumps."""
-    figure = _figure("Drift (where the content lies: minus the shift)", 300, x_label, "px")
+    figure = _figure("Drift of the content (minus the shift)", 300, x_label, "px")
     dots = []
     for name, colour, dash, marker, label in _LINES:
         figure.varea(
@@ -125,7 +125,7 @@ def quality_plots(sources: SeriesSources, x_label: str, x_range: Any = None) -> 
     wanted = (
         ("Score: masked NCC at the place found", "score"),
         ("Overlap, of the greatest possible", "overlap"),
-        ("Uncertainty, 1 sigma, the larger of both axes", "sigma"),
+        ("Uncertainty (1 sigma, larger axis)", "sigma"),
     )
     plots = []
     for title, column in wanted:

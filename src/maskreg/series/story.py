@@ -106,7 +106,7 @@ def _with_pictures(
         valid = np.isfinite(reference) if mask is None else mask & np.isfinite(reference)
         parts["unmasked"] = _small(reference, np.isfinite(reference))
         parts["masked"] = _small(reference, valid)
-        parts["mask_text"] = "every pixel counts" if mask is None else describe_mask(mask)
+        parts["mask_text"] = "no mask: every pixel counts" if mask is None else describe_mask(mask)
         if chosen is not None:
             moving = source.read(chosen.frame)
             parts["before_after"] = _before_after(reference, moving, mask, chosen)
@@ -187,7 +187,7 @@ def _mean(source: FrameSource, table: ShiftTable, mask: NDArray[np.bool_] | None
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(count > 0, total / count, np.nan)
     which = "all" if len(sample) == len(rows) else f"{len(sample)} of the {len(rows)}"
-    return Mean(f"Masked mean of {which} ok frames, aligned", mean, count)
+    return Mean(f"Mean of {which} ok frames", mean, count)
 
 
 def _merged(output: Path, shape: Sequence[int]) -> Mean:
@@ -203,7 +203,7 @@ def _merged(output: Path, shape: Sequence[int]) -> Mean:
             )
         images.append(_small(image, np.isfinite(image)))
     which = "all ok frames" if groups == 1 else f"the first of {groups} groups"
-    return Mean(f"Masked mean of {which}, from {output.name}", images[0], images[1])
+    return Mean(f"Mean of {which}, from {output.name}", images[0], images[1])
 
 
 def _small(

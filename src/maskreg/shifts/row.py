@@ -83,6 +83,8 @@ def one_line(text: str) -> str:
 
     So a table has one line a frame, whatever files are called, and can be written as UTF-8.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(
         ascii(char)[1:-1] if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text
     )
