@@ -12,8 +12,10 @@ import maskreg
 from maskreg.core import seen_errors
 from maskreg.core.residual import Residual
 from maskreg.core.seen_errors import (
+    BOX,
     FEWEST,
     SHARED,
+    WIDE_BOX,
     SeenCovariance,
     _freedom,
     compiled_box_sums,
@@ -21,7 +23,7 @@ from maskreg.core.seen_errors import (
 )
 from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
-from maskreg.testing import Rings, Spots, Texture, simulate_pair
+from maskreg.testing import Rings, Spots, Texture, beam_block, simulate_pair
 
 SHAPE = (192, 192)
 
@@ -100,9 +102,10 @@ def test_windows_summed_some_at_once_are_those_summed_one_by_one(shape, at_once,
     st.tuples(st.floats(-9, 9), st.floats(-9, 9)),
     st.tuples(st.integers(-4, 4), st.integers(-4, 4)),
     st.integers(0, 99),
+    st.sampled_from([BOX, WIDE_BOX]),
 )
 @settings(derandomize=True, deadline=None, max_examples=60)
-def test_the_compiled_sums_over_boxes_equal_their_plain_twin(shape, shift, cut, seed):
+def test_the_compiled_sums_over_boxes_equal_their_plain_twin(shape, shift, cut, seed, box):
     rng = np.random.default_rng(seed)
     mask = rng.random(shape) < 0.9
     pixels = np.where(mask, rng.normal(size=shape), 0).astype(np.float32)
@@ -111,7 +114,58 @@ def test_the_compiled_sums_over_boxes_equal_their_plain_twin(shape, shift, cut, 
     moving = rng.normal(size=other).astype(np.float32)
     usable = rng.random(other) < 0.8
     residual = Residual(template, moving, usable, np.array(shift), tuple(round(s) for s in shift), 0.9)
-    (sums, n, total), (plain, m, whole) = compiled_box_sums(residual), plain_box_sums(residual)
+    (sums, n, total), (plain, m, whole) = (
+        look(residual, box) for look in (compiled_box_sums, plain_box_sums)
+    )
     assert n == m
     assert total == pytest.approx(whole, abs=1e-2)
     np.testing.assert_allclose(sums, plain, rtol=0, atol=1e-4 * max(1.0, np.abs(plain).max()))
+
+
+# scenes that change
+
+
+def spots_that_wander(seed, wander, part=1.0, side=256):
+    """Two frames of 60 spots; each of `part` of them moves by `wander` px beside what all of them do."""
+    rng = np.random.default_rng(seed)
+    places, strength, shift = (
+        rng.uniform(20, side - 20, (60, 2)),
+        rng.exponential(1, 60),
+        rng.uniform(-9, 9, 2),
+    )
+    moved = places - shift + rng.normal(0, wander, (60, 2)) * (rng.random((60, 1)) < part)
+    frames, grid = [], np.arange(side)[:, None]
+    for at in (places, moved):
+        rows, columns = (np.exp(-((grid - x) ** 2) / 2 / 1.7**2) for x in at.T)
+        frames.append(rng.poisson(3 + 400 * (rows * strength) @ columns.T).astype(np.uint16))
+    return *frames, shift
+
+
+@pytest.mark.parametrize(("wander", "part"), [(0.3, 1.0), (1.0, 1.0), (1.0, 0.3)])
+@pytest.mark.parametrize("kind", ["counts", "behind scattered pixels", "floats"])
+def test_where_spots_move_otherwise_than_the_rest_sigma_says_so(wander, part, kind):
+    z, mask = [], np.random.default_rng(1).random((256, 256)) > (0.2 if kind.startswith("behind") else 0.0)
+    for seed in range(16):
+        reference, moving, shift = spots_that_wander([seed, int(10 * wander)], wander, part)
+        images = [0.37 * image + 11.3 if kind == "floats" else image for image in (reference, moving)]
+        found = maskreg.register(*images, mask, mask)
+        assert found.ok
+        off = found.shift - shift
+        z.append(off @ np.linalg.solve(found.covariance, off))
+    assert np.mean(z) < 6  # 2 if sigma is what it says; hundreds if it knew of the noise alone
+    assert np.max(z) < 30
+
+
+@pytest.mark.parametrize("scene", [Rings, Spots, Texture])
+@pytest.mark.parametrize("dose", [1.0, 30.0, 1000.0])
+def test_where_nothing_changed_nothing_but_the_noise_is_asked(scene, dose, monkeypatch):
+    def never(*_):
+        raise AssertionError
+
+    monkeypatch.setattr("maskreg.core.place._with_what_is_left", never)
+    shape = (256, 256)
+    mask = beam_block(shape)
+    for seed in range(3):
+        pair = simulate_pair(scene(shape), (3.2, -4.1), dose, mask, np.random.default_rng(seed))
+        images = (image.astype(np.uint32) for image in pair[:2])
+        assert maskreg.register(*images, mask, mask).ok

@@ -21,7 +21,7 @@ from maskreg.core.reference import NARROWING, MaskedSide
 from maskreg.core.refill import Shown
 from maskreg.core.refine import refine
 from maskreg.core.residual import Residual
-from maskreg.core.seen_errors import seen_covariance
+from maskreg.core.seen_errors import SHARED_NOISE, WIDE_BOX, seen_covariance
 from maskreg.core.settle import settle
 from maskreg.core.shared_noise import scaled, seen_noise
 from maskreg.core.sharp import edges_matter, off_edges
@@ -163,9 +163,13 @@ def _placed(
 def judged(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
     """Return a place that the last stage has refined with the covariance that the residual shows."""
     if masked.holes(known.bin) is None:
-        return _without_expansion(masked, moving, _with_seen_noise(masked, moving, known))
+        known, changed = _with_seen_noise(masked, moving, known)
+        found = _without_expansion(masked, moving, known)
+        return _with_what_is_left(masked, moving, known) if changed and found is known else found
     known, freed = _refilled(masked, moving, known)
-    known = _with_seen_noise(masked, moving, known)
+    known, changed = _with_seen_noise(masked, moving, known)
+    if changed:
+        known = _with_what_is_left(masked, moving, known)
     return _without_expansion(masked, moving, replace(known, covariance=freed @ known.covariance @ freed.T))
 
 
@@ -213,8 +217,8 @@ def _refilled(masked: MaskedSide, moving: Prepared, known: Place) -> tuple[Place
     return known, np.asarray(np.linalg.inv(unmoved - pull), np.float64)
 
 
-def _with_seen_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
-    """Return a refined place with the covariance that the residual shows.
+def _with_seen_noise(masked: MaskedSide, moving: Prepared, known: Place) -> tuple[Place, bool]:
+    """Return a refined place with the covariance that the residual shows, and if the scene may have changed.
 
     Of noise that neighbours share; where scattered pixels are filled in, or nobody tells which pixels are
     noisier, of whatever makes it.
@@ -224,22 +228,48 @@ def _with_seen_noise(masked: MaskedSide, moving: Prepared, known: Place) -> Plac
     lag = nearest_lag(shift)
     template, normal = masked.side.template(b, gaussian), masked.normal(b, gaussian, lag)
     if normal is None:
-        return known
+        return known, False
     usable = masked.usable(b).mask
     counts = masked.side.image.detector.counts
     if masked.holes(b) is not None or not counts:
         pixels = masked.interpolable(moving, b)
         shown = seen_covariance(normal, Residual(template, pixels, usable, shift, lag, known.gain))
         if counts:
-            return replace(known, covariance=b**2 * shown.exceeding(known.covariance / b**2))
+            covariance = b**2 * shown.exceeding(known.covariance / b**2)
+            return replace(known, covariance=covariance), _longer(covariance, known.covariance)
         open_ = normal.blind @ normal.blind.T
-        return replace(known, covariance=b**2 * shown.expected + open_ @ known.covariance @ open_)
+        covariance = b**2 * shown.expected + open_ @ known.covariance @ open_
+        return replace(known, covariance=covariance), _longer(covariance, known.covariance)
     block = masked.side.block(b, gaussian)
     if block is None:
-        return known
+        return known, False
     pixels = masked.interpolable(moving, b)
     seen = seen_noise(block, Residual(template, pixels, usable, shift, lag, known.gain))
-    return known if seen is None else replace(known, covariance=scaled(known.covariance, normal, seen))
+    if seen is None:
+        return known, False
+    covariance = scaled(known.covariance, normal, seen)
+    return replace(known, covariance=covariance), float(seen.max()) > SHARED_NOISE
+
+
+def _longer(covariance: NDArray[np.float64], known: NDArray[np.float64]) -> bool:
+    """Whether a covariance is so much longer than the one that white noise makes."""
+    return float(np.trace(covariance)) > SHARED_NOISE * float(np.trace(known))
+
+
+def _with_what_is_left(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
+    """Return a refined place with the covariance that a scene shows which has changed.
+
+    Spots that fade, or that move otherwise than the rest, leave more than noise, and each pulls the place.
+    """
+    b, gaussian, shift = known.bin, known.gaussian, known.shift / known.bin
+    lag = nearest_lag(shift)
+    normal = masked.normal(b, gaussian, lag)
+    if normal is None or normal.blind.size:
+        return known
+    template, pixels = masked.side.template(b, gaussian), masked.interpolable(moving, b)
+    residual = Residual(template, pixels, masked.usable(b).mask, shift, lag, known.gain)
+    shown = seen_covariance(normal, residual, WIDE_BOX)
+    return replace(known, covariance=b**2 * shown.exceeding(known.covariance / b**2))
 
 
 def _near_enough(masked: MaskedSide, known: Place, next_b: int, b: int) -> bool:

@@ -25,7 +25,13 @@ from maskreg.core.refine import NormalMatrices
 from maskreg.core.residual import Residual
 
 BOX = 2
-"""Side of a box, px."""
+"""Side of a box, px,"""
+
+WIDE_BOX = 8
+"""and of one where a scene that has changed leaves errors that more pixels share."""
+
+SHARED_NOISE = 1.5
+"""Where G sees so many times white noise, the scene may have changed: few detectors share more than that."""
 
 SHARED = 4
 """Errors are shared by the pixels of so many neighbouring boxes along each axis."""
@@ -82,7 +88,7 @@ class SeenCovariance:
         return np.asarray((stretched * factors) @ stretched.T)
 
 
-def seen_covariance(normal: NormalMatrices, residual: Residual) -> SeenCovariance:
+def seen_covariance(normal: NormalMatrices, residual: Residual, box: int = BOX) -> SeenCovariance:
     """Return what a residual shows of the covariance of its shift.
 
     Parameters
@@ -91,10 +97,12 @@ def seen_covariance(normal: NormalMatrices, residual: Residual) -> SeenCovarianc
         With A.
     residual : Residual
         Of moving filled in.
+    box : int
+        Errors are shared by the pixels of `SHARED` boxes of this side along each axis, px.
     """
     ndim = residual.moving.ndim
     look = compiled_box_sums if ndim == 2 else plain_box_sums
-    sums, n, total = look(residual)
+    sums, n, total = look(residual, box)
     products, fourth = np.zeros((ndim, ndim)), np.zeros(ndim)
     for windows in _windows(sums, total / max(n, 1)):
         products += windows @ windows.T
@@ -128,19 +136,19 @@ def _summed(boxes: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     return np.moveaxis(sums, 0, axis)
 
 
-def compiled_box_sums(residual: Residual) -> BoxSums:
+def compiled_box_sums(residual: Residual, box: int) -> BoxSums:
     """Return what `plain_box_sums` does, of two axes."""
     from maskreg.core.residual_kernels import box_sums_2d
 
     template = residual.template
     sums, n, total = box_sums_2d(
         template.pixels, template.mask, template.gradient, residual.moving, residual.usable,
-        residual.lag, residual.shift, np.float32(residual.gain), BOX,
+        residual.lag, residual.shift, np.float32(residual.gain), box,
     )  # fmt: skip
     return sums, int(n), float(total)
 
 
-def plain_box_sums(residual: Residual) -> BoxSums:
+def plain_box_sums(residual: Residual, box: int) -> BoxSums:
     """Return the sums over boxes, by slices, for any number of axes."""
     template = residual.template
     values, common = residual.over(tuple(slice(0, n) for n in template.mask.shape))
@@ -149,7 +157,7 @@ def plain_box_sums(residual: Residual) -> BoxSums:
     fields += [field * common for field in template.gradient]
     sums = np.array(fields, np.float64)
     for axis, n in enumerate(template.mask.shape):
-        sums = np.add.reduceat(sums, np.arange(0, n, BOX), axis + 1)
+        sums = np.add.reduceat(sums, np.arange(0, n, box), axis + 1)
     return sums, int(np.count_nonzero(common)), float(values.sum(dtype=np.float64))
 
 
