@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from maskreg import Registrar, register
 from maskreg.core.alike import best_two
+from maskreg.core.explained import explained
 from maskreg.core.peak import Candidate
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
@@ -62,6 +63,27 @@ def test_a_look_that_has_not_met_the_right_period_is_not_believed(side, electron
     found = register(reference, moving, mask, mask)
     assert found.ok
     np.testing.assert_allclose(found.shift, shift, atol=0.5)
+
+
+def test_spots_finer_than_the_pixels_of_a_level_are_found_where_they_fall_between_these():
+    shape = (2048, 2048)
+    scene, mask = Spots(shape, width=2.0), beam_block(shape)
+    registrar = Registrar(counts(scene, 1), mask, mask)
+    for drift in ((4.0, 4.0), (-4.05, 3.9), (-20.2, 28.1)):  # about half a pixel of level 8
+        found = registrar(counts(scene, 1, drift, seed=1))
+        assert found.ok
+        np.testing.assert_allclose(found.shift, -np.array(drift), atol=0.12)
+
+
+@pytest.mark.parametrize("dimmer", [1.0, 0.3])
+@pytest.mark.parametrize("electrons", [1.0, 20.0])
+def test_another_period_leaves_structure_unexplained_and_a_dimmer_frame_does_not(electrons, dimmer):
+    shape = (512, 512)
+    scene, drift = Spots(shape, width=2.5), (3.0, -7.0)
+    masked, prepared = sides(counts(scene, electrons), beam_block(shape))
+    moving = prepared(counts(scene, dimmer * electrons, drift, seed=1))
+    assert explained(masked, moving, -np.array(drift))
+    assert not explained(masked, moving, -np.array(drift) + 2 * np.rint(PERIOD))
 
 
 def test_of_the_periods_the_right_one_is_first_and_the_others_are_beaten():

@@ -218,7 +218,7 @@ def test_the_score_bears_out_the_coarsest_look_and_not_a_place_a_few_pixels_off(
     image = Prepared(frame, masks, detector)
     masked = MaskedSide(ReferenceSide(image, Options()), masks)
     assert masked.looks == masked.plan.looks == (32, 16, 8)
-    least = masked.side.least_score(masked.plan, 32, alike=False)
+    least = masked.side.least_score(masked.plan, 32)
     moving = Prepared(other, masks, detector, image.mean)
     at = np.rint(scan.shifts[4] - scan.shifts[0]).astype(int)
 

@@ -28,10 +28,11 @@ def views(seed, shift, part, noise, shape=(24, 28), moving_shape=(27, 25)):
     return images
 
 
-def assert_twins_agree(reference, moving, start, radius, scattered=False):
+def assert_twins_agree(reference, moving, start, radius, scattered=False, reach=np.inf):
     safe = eroded(moving.mask, radius)
     (lag, vertex), (expected, plain) = (
-        f(reference, moving, start, safe, radius, scattered=scattered) for f in (settle, plain_settle)
+        f(reference, moving, start, safe, radius, reach=reach, scattered=scattered)
+        for f in (settle, plain_settle)
     )
     assert lag == expected
     assert (vertex is None) == (plain is None)
@@ -48,12 +49,23 @@ def assert_twins_agree(reference, moving, start, radius, scattered=False):
     st.sampled_from([0.5, 0.99, 1.0]),
     st.sampled_from([0.0, 0.5, 5.0]),
     st.integers(1, 3),
+    st.sampled_from([0.5, 2.0, np.inf]),
 )
-def test_the_compiled_climb_equals_its_plain_twin(seed, shift, off, part, noise, radius):
+def test_the_compiled_climb_equals_its_plain_twin(seed, shift, off, part, noise, radius, reach):
     reference, moving = views(seed, shift, part, noise)
     start = tuple(s + o for s, o in zip(shift, off, strict=True))
-    assert_twins_agree(reference, moving, start, radius)
-    assert_twins_agree(reference, moving, start, radius, scattered=True)
+    assert_twins_agree(reference, moving, start, radius, reach=reach)
+    assert_twins_agree(reference, moving, start, radius, scattered=True, reach=reach)
+
+
+def test_a_climb_that_leaves_its_reach_stays_where_it_began():
+    reference, moving = views(1, (2, -3), 1.0, 0.05)
+    safe = eroded(moving.mask, 1)
+    for climb in (settle, plain_settle):
+        assert climb(reference, moving, (5, -3), safe, 1, reach=3)[0] == (2, -3)
+        lag, vertex = climb(reference, moving, (5, -3), safe, 1, reach=2)
+        assert lag == (5, -3)
+        assert vertex is None
 
 
 def test_they_are_compared_where_the_climb_arrives_and_where_nothing_meets():

@@ -68,9 +68,10 @@ def best_two(
 
     def gap(one: int, other: int) -> float:
         found = likelihood_gap(masked, moving, _level(placed[one], placed[other]), placed[one], placed[other])
+        told = found is None or _told_apart(placed[one], placed[other])
         if found is None:
-            return _on_pixels_of_their_own(masked, moving, contenders[one], contenders[other])
-        if abs(found) >= AMBIGUOUS and _told_apart(placed[one], placed[other]):
+            found = _on_pixels_of_their_own(masked, moving, contenders[one], contenders[other])
+        if told and abs(found) >= AMBIGUOUS:
             sure.update([(one, other), (other, one)])
         return found
 

@@ -13,10 +13,11 @@ from maskreg.core.alike import best_two
 from maskreg.core.among_periods import among_periods
 from maskreg.core.broad import broad_likelihood
 from maskreg.core.compare import AMBIGUOUS, height_doubt, likelihood_gap, matched_gap
+from maskreg.core.explained import explained
 from maskreg.core.few_electrons import are_few, longer
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.memory import give_back_free_memory
-from maskreg.core.peak import Choice, choose, most_significant
+from maskreg.core.peak import Candidate, Choice, choose, most_significant
 from maskreg.core.place import Place, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
@@ -47,6 +48,12 @@ ELSEWHERE = 1 / 21
 
 MOST_CLEANED = 3
 """So many times pixels that stand out are left out; without the brightest, others may."""
+
+NEARLY_ALL = 0.9
+"""Of the structure a level shows so much if its pixels are not too large for it."""
+
+FIRST_ALIKE = 6
+"""So many places that are alike, the likeliest, are compared first; more if the best leaves a doubt."""
 
 DIGITS = range(1, 7)
 """So many decimal places of a significance and its line are told, the fewest by which they differ."""
@@ -114,9 +121,22 @@ def _registered(masked: MaskedSide, moving: Prepared, room: Room) -> Registratio
     if masked.plan.looks:
         side.count_look(enough=False)
     levels = search(masked, moving, room, looked)
-    if max(level.margin for level in levels) >= SURE:
-        return _searched(masked, moving, levels)
-    return _faintly(masked, moving, levels, room)
+    if max(level.margin for level in levels) < SURE:
+        return _faintly(masked, moving, levels, room)
+    found, chosen_place = _searched(masked, moving, levels)
+    # the right one may be missing among places that are alike: a level of pixels larger than the spots of a
+    # crystal shows it half as well as those that happen to fall on its pixels
+    while found.ok and chosen_place is not None and chosen_place.unexplained and _may_miss(masked, levels):
+        if not _add_finer(masked, moving, room, levels):
+            break
+        found, chosen_place = _searched(masked, moving, levels)
+    return found
+
+
+def _may_miss(masked: MaskedSide, levels: list[LevelMap]) -> bool:
+    """Return whether searched levels may miss a place: none of them shows nearly all of the structure."""
+    finest = min(level.bin for level in levels)
+    return masked.side.visible(masked.plan, finest) < NEARLY_ALL
 
 
 def _of_few_electrons(masked: MaskedSide, moving: Prepared, found: Registration) -> Registration:
@@ -147,8 +167,8 @@ def _faintly(masked: MaskedSide, moving: Prepared, levels: list[LevelMap], room:
     room.give_back()
     faint = masked.search(finest, faint=True)(moving)
     if faint.margin > margin:
-        return _searched(masked, moving, [faint])
-    return _searched(masked, moving, levels) if known is None else known
+        return _searched(masked, moving, [faint])[0]
+    return _searched(masked, moving, levels)[0] if known is None else known
 
 
 def _by_chance_alone(levels: list[LevelMap], ndim: int) -> Registration | None:
@@ -159,18 +179,20 @@ def _by_chance_alone(levels: list[LevelMap], ndim: int) -> Registration | None:
     return _chance_alone(levels, choice, ndim) if _hopeless(levels, choice) else None
 
 
-def _searched(masked: MaskedSide, moving: Prepared, levels: list[LevelMap]) -> Registration:
-    """Return the registration that searched levels lead to."""
+def _searched(
+    masked: MaskedSide, moving: Prepared, levels: list[LevelMap]
+) -> tuple[Registration, Place | None]:
+    """Return the registration that searched levels lead to, and its place if there is one."""
     if all(level.best is None for level in levels):
         if any(level.searched.any() for level in levels):
-            return Registration.failed(
-                Status.WEAK, moving.mask.ndim, "the images correlate at no shift that was searched"
-            )
-        return Registration.failed(Status.NO_OVERLAP, moving.mask.ndim, _why_forbidden(levels))
+            failed = Status.WEAK, moving.mask.ndim, "the images correlate at no shift that was searched"
+        else:
+            failed = Status.NO_OVERLAP, moving.mask.ndim, _why_forbidden(levels)
+        return Registration.failed(*failed), None
     levels, choice = chosen(masked, moving, levels)
     if _hopeless(levels, choice):
-        return _chance_alone(levels, choice, moving.mask.ndim)
-    return _judged(masked, moving, levels, choice)[0]
+        return _chance_alone(levels, choice, moving.mask.ndim), None
+    return _judged(masked, moving, levels, choice)
 
 
 def chosen(masked: MaskedSide, moving: Prepared, levels: list[LevelMap]) -> tuple[list[LevelMap], Choice]:
@@ -231,13 +253,13 @@ def confirmed(masked: MaskedSide, found: Registration, winner: Place, b: int, *,
     `b` does not see may move otherwise: then its part of the reference is not explained. Where other places
     are `alike`, the right one may be missing among those that a look of any level has met.
     """
-    side = masked.side
     if b == masked.plan.looks[-1] and not alike:
         return True
-    last = masked.stages(b, look=True)[-1]
-    return (winner.bin, winner.gaussian) == last and found.score >= side.least_score(
-        masked.plan, b, alike=alike
-    )
+    if (winner.bin, winner.gaussian) != masked.stages(b, look=True)[-1]:
+        return False
+    if alike:
+        return not winner.unexplained
+    return found.score >= masked.side.least_score(masked.plan, b)
 
 
 def search(
@@ -252,16 +274,24 @@ def search(
     if plan.start in plan.fine:
         masked.take(room)
     found = [before.get(b) or masked.search(b)(moving) for b in plan.coarse_first]
-    if max(level.margin for level in found) >= SURE or not plan.fallback:
-        return found
+    while max(level.margin for level in found) < SURE and _add_finer(masked, moving, room, found):
+        pass
+    return found
+
+
+def _add_finer(masked: MaskedSide, moving: Prepared, room: Room, levels: list[LevelMap]) -> bool:
+    """Search the next finer level that shows more, and return whether there is one."""
+    if not masked.plan.fallback:
+        return False
     moving.forget()
     masked.take(room)
-    for b in masked.side.fallback(plan):
-        if max(level.margin for level in found) >= SURE:
-            return found
-        room.give_back()
-        found.append(masked.search(b)(moving))
-    return found
+    finest = min(level.bin for level in levels)
+    finer = [b for b in masked.side.fallback(masked.plan) if b < finest]
+    if not finer:
+        return False
+    room.give_back()
+    levels.append(masked.search(finer[0])(moving))
+    return True
 
 
 def _judged(
@@ -331,7 +361,18 @@ def decide(
         # where noise drowns single pixels, these do not tell one period from the next
         faint = told is not None or levels[0].matched
         return (winner, rival) if faint else among_periods(masked, moving, winner, rival)
-    found = best_two(masked, moving, [choice.winner, *choice.alike], look=look)
+    contenders = [choice.winner, *choice.alike]
+    found = _of_alike(masked, moving, contenders[:FIRST_ALIKE], look=look)
+    if len(contenders) > FIRST_ALIKE and found[0].unexplained:
+        return _of_alike(masked, moving, contenders, look=look)
+    return found
+
+
+def _of_alike(
+    masked: MaskedSide, moving: Prepared, contenders: list[Candidate], *, look: bool
+) -> tuple[Place, Rival | None]:
+    """Return the most likely of places of the same structure, below the pixel, and its rival."""
+    found = best_two(masked, moving, contenders, look=look)
     winner = place(masked, moving, found.first.bin, found.first.shift, look=look)
     other, gap = found.rival, found.gap
     if not found.settled:
@@ -340,8 +381,13 @@ def decide(
         finer = likelihood_gap(masked, moving, b, winner, other)
         if finer is not None and np.abs(winner.shift - other.shift).max() > 2 * b:
             winner, other, gap = (winner, other, finer) if finer >= 0 else (other, winner, -finer)
-    rival = Rival(nearest_lag(other.shift), float(gap))
-    return among_periods(masked, moving, winner, rival, found.beaten)
+    second = Rival(nearest_lag(other.shift), float(gap))
+    told, rival = among_periods(masked, moving, winner, second, found.beaten)
+    if told is not winner and told.bin > masked.stages(found.first.bin, look=look)[-1][0]:
+        # finer stages did not follow to the period that was left; to this one they may
+        told = place(masked, moving, told.bin, told.shift, look=look)
+    winner = told
+    return replace(winner, unexplained=not explained(masked, moving, winner.shift)), rival
 
 
 def judge(

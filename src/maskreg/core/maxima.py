@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from maskreg.core.likelihood import likelihood
 from maskreg.geometry import smallest_first
 
-MOST_CANDIDATES = 6
+MOST_CANDIDATES = 16
 """So many of the likeliest local maxima of each level are looked at."""
 
 

@@ -20,6 +20,7 @@ from maskreg.core.filter_kernels import looked_up
 from maskreg.core.filters import gaussian
 from maskreg.core.noise_kernels import sorted_into_classes
 from maskreg.core.prepared import Prepared
+from maskreg.core.pyramid import LevelImage
 from maskreg.core.sample import sampled_rows
 from maskreg.core.scores import SPREAD_OF_MAD
 
@@ -70,6 +71,12 @@ class NoiseCurve:
         mask = sample.mask[sample.rows]
         number = np.count_nonzero(mask)
         return float(self._of(sample.local, mask).sum(dtype=np.float64)) / number if number else 0.0
+
+    def mean_of_blocks(self, level: LevelImage) -> float:
+        """Return the mean variance of the noise of pixels as bright as a level's blocks; 0 without any."""
+        number = np.count_nonzero(level.mask)
+        noise = self._of(np.ascontiguousarray(level.pixels), level.mask)
+        return float(noise.sum(dtype=np.float64)) / number if number else 0.0
 
     def map(self, image: Prepared, b: int = 1) -> NDArray[np.float32]:
         """Return the variance of the noise of each pixel of a level; zero where ignored."""

@@ -20,7 +20,7 @@ from maskreg.core.peak_kernels import choose_2d
 from maskreg.core.search import LevelMap
 from maskreg.geometry import straight_way
 
-MOST_ALIKE = 8
+MOST_ALIKE = 16
 """So many places of the same structure are compared with the winner."""
 
 VALLEY = 3.0

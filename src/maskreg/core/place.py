@@ -85,6 +85,8 @@ class Place:
         Whether it is a match of single pixels at no shift, as the fixed pattern of a detector makes it.
     contradicted : bool
         Whether a finer stage went elsewhere: coarse and fine structure move otherwise, or it went astray.
+    unexplained : bool
+        Whether it is one of places that are alike and the images do not share all structure there.
     """
 
     shift: NDArray[np.float64]
@@ -97,6 +99,7 @@ class Place:
     doubted: bool = False
     fixed: bool = False
     contradicted: bool = False
+    unexplained: bool = False
 
     @cached_property
     def open_px(self) -> float:
@@ -151,7 +154,7 @@ def _placed(
         tolerance = FINAL_STEP * masked.side.forecast(level).sigma if last else PASSING_STEP
         part = FINAL_STEP if last else 0.0
         known = _stage(masked, moving, level, gaussian, known, tolerance, part) or known
-    for wider in (NARROWING, NARROWING**2):
+    for wider in () if coarse else (NARROWING, NARROWING**2):
         # less exact than forecast to be best, but noise may have misled the forecast
         if not known.refined:
             masked.take(moving.room)  # such templates are made for few frames
@@ -326,13 +329,18 @@ def _stage(
     if found is None or not found.converged:
         return None
     moved = normal.along_known @ (b * found.shift - known.shift)
-    if max(map(abs, moved.tolist())) > CONTRADICTS * open_px + b / 2:
+    if max(map(abs, moved.tolist())) > _reach(open_px, b):
         return replace(known, contradicted=True) if known.refined else None
     covariance, blind = b**2 * found.covariance, normal.blind
     if blind.size:
         covariance = covariance + _along_blind(masked, known, blind)
         blind = blind if known.blind.size or not known.refined else nowhere(len(shift))
     return Place(b * found.shift, covariance, b, True, blind, gaussian, found.gain)
+
+
+def _reach(open_px: float, b: int) -> float:
+    """Return how far from a place known to `open_px` a stage at level `b` may go, px."""
+    return CONTRADICTS * open_px + b / 2
 
 
 def nowhere(ndim: int) -> NDArray[np.float64]:
@@ -369,7 +377,8 @@ def _settled(
     template = masked.side.template(b, gaussian)
     moving.as_it_was()
     images = LevelImage(template.smooth, template.mask), moving.level(b)
-    lag, vertex = settle(*images, before, masked.safe(b, radius), radius, scattered=masked.scattered(b))
+    reach, scattered = _reach(open_px, b) / b, masked.scattered(b)
+    lag, vertex = settle(*images, before, masked.safe(b, radius), radius, reach=reach, scattered=scattered)
     if vertex is not None:
         return np.asarray(b * (np.array(lag) + vertex))
     return shift if lag == before else np.asarray(b * np.array(lag, np.float64))

@@ -61,9 +61,6 @@ MOSTLY_VISIBLE = 0.5
 UNEXPLAINED = 0.5
 """What such a look finds may leave this part of what it does not see unexplained, beside the noise."""
 
-MISMATCH = 0.05
-"""A place leaves less than this part of the structure unexplained if it is no other period of a lattice."""
-
 FINE_ENOUGH = 3.0
 """A level is fine enough where the best low-pass is this many of its pixels wide."""
 
@@ -87,6 +84,7 @@ class ReferenceSide:
         self.image = image
         self.options = options
         self._lock = RLock()
+        self._blocks_noise: Made[int, float] = Made()
         self._noise: Made[int, NDArray[np.float32]] = Made()
         self._holes: Made[int, Holes | None] = Made()
         self._wholes: Made[int, Whole] = Made()
@@ -111,6 +109,20 @@ class ReferenceSide:
         rows = sample(self.image)
         curve = noise_curve(self.image, rows)
         return curve, curve.mean(rows)
+
+    @property
+    def noise_of_pixels(self) -> float:
+        """The mean variance of the noise of single pixels."""
+        return self._noise_of_pixels[1]
+
+    @property
+    def noise_curve(self) -> NoiseCurve:
+        """How noisy a pixel is that is so bright."""
+        return self._noise_of_pixels[0]
+
+    def noise_of_blocks(self, b: int) -> float:
+        """Return the mean variance of the noise of single pixels, as bright as the blocks of level `b`."""
+        return self._blocks_noise.get(b, lambda: self.noise_curve.mean_of_blocks(self.image.level(b)))
 
     def know_noise(self) -> None:
         """Read off how noisy the pixels are, if that is not known yet."""
@@ -256,7 +268,7 @@ class ReferenceSide:
 
     def band(self, b: int) -> Band:
         """Return the structure of the size of the pixels of level `b`, and the noise there."""
-        noise = self._noise_of_pixels[1] / b**self.image.mask.ndim
+        noise = self.noise_of_pixels / b**self.image.mask.ndim
         return self._bands.get(b, lambda: band_of(self.image.level(b), noise))
 
     def block(self, b: int, gaussian: float | None) -> Block | None:
@@ -285,17 +297,12 @@ class ReferenceSide:
 
     def shows_most(self, plan: Plan, b: int) -> bool:
         """Return whether level `b` shows most of the structure, and the score would tell if it did not."""
-        hidden, noise = self._hidden(plan, b), self._noise_of_pixels[1]
+        hidden, noise = self._hidden(plan, b), self.noise_of_pixels
         return self.shows_alike(plan, b) and UNEXPLAINED * hidden > NOISE_KNOWN * noise
 
-    def least_score(self, plan: Plan, b: int, *, alike: bool) -> float:
-        """Return the score of a frame in which what level `b` does not see is only partly explained.
-
-        Where other places are `alike`, that of a frame in which hardly anything is not explained.
-        """
-        noise, whole = self._noise_of_pixels[1], self._variance
-        left = MISMATCH * (whole - noise) if alike else UNEXPLAINED * self._hidden(plan, b)
-        return 1 - (noise + left) / whole
+    def least_score(self, plan: Plan, b: int) -> float:
+        """Return the score of a frame in which what level `b` does not see is only partly explained."""
+        return 1 - (self.noise_of_pixels + UNEXPLAINED * self._hidden(plan, b)) / self._variance
 
     def _hidden(self, plan: Plan, b: int) -> float:
         """Return the variance of the structure that level `b` does not see."""
@@ -328,7 +335,7 @@ class ReferenceSide:
         """
         counting = counting_curve(self.image)
         noise = 0.0 if counting is None else counting.mean(sample(self.image))
-        return noise if self._noise_of_pixels[1] >= (1 - FAINT - NOISE_KNOWN) * noise > 0 else None
+        return noise if self.noise_of_pixels >= (1 - FAINT - NOISE_KNOWN) * noise > 0 else None
 
     def count_look(self, *, enough: bool) -> None:
         """Count a frame whose first look was enough, or was not."""
@@ -374,10 +381,17 @@ class MaskedSide:
 
     @cached_property
     def looks(self) -> tuple[int, ...]:
-        """The levels that may be believed alone, coarsest first: those in which the reference shows well."""
-        coarser, last = self.plan.looks[:-1], self.plan.looks[-1:]
-        shown = [b for b in coarser if self.side.shows_most(self.plan, b)]
-        return (*shown, *(b for b in last if self.side.visible(self.plan, b) >= VISIBLE))
+        """The levels that may be believed alone, coarsest first: those in which the reference shows well.
+
+        Where none shows enough to tell places that are alike and the start level does, that one too: such a
+        place found there needs no other level, and costs a fifth of the whole search.
+        """
+        side, plan = self.side, self.plan
+        coarser, last = plan.looks[:-1], plan.looks[-1:]
+        shown = [b for b in coarser if side.shows_most(plan, b)]
+        seen = (*shown, *(b for b in last if side.visible(plan, b) >= VISIBLE))
+        tells = bool(plan.looks) and side.shows_alike(plan, plan.start)
+        return (*seen, plan.start) if tells and not side.shows_alike(plan, plan.looks[-1]) else seen
 
     def search(self, b: int, *, faint: bool = False) -> LevelSearch:
         """Return the search at level `b`, by a matched filter if it is for faint images."""

@@ -8,6 +8,8 @@ it: among K lags of pure noise the best beats the centre by about log K.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +33,7 @@ def settle(
     safe: NDArray[np.bool_],
     radius: int,
     *,
+    reach: float = math.inf,
     scattered: bool = False,
 ) -> tuple[tuple[int, ...], NDArray[np.float64] | None]:
     """Climb from `lag` to the best lag on one fixed set of pixels.
@@ -45,6 +48,9 @@ def settle(
         ``eroded(moving.mask, radius)``: computed once for a static mask.
     radius : int
         The window reaches this many lags to each side.
+    reach : float
+        A climb to more lags than this from its start along an axis has left the peak that was found: then
+        the lag stays where it is.
     scattered : bool
         Hardly any pixel has a valid neighbourhood: no fixed set, each lag keeps its own.
 
@@ -57,13 +63,13 @@ def settle(
         peak (the settled lag is not the best of its window) or nothing can be compared.
     """
     if len(lag) != 2 or scattered:
-        return plain_settle(reference, moving, lag, safe, radius, scattered=scattered)
+        return plain_settle(reference, moving, lag, safe, radius, reach=reach, scattered=scattered)
     told, *found, peak, vertex = settle_2d(
-        reference.pixels, reference.mask, moving.pixels, safe, *lag, radius,
+        reference.pixels, reference.mask, moving.pixels, safe, *lag, radius, reach,
         FEWEST_PIXELS, LEAST_UNEXPLAINED, WORTH, MOST_MOVES,
     )  # fmt: skip
     if not told:  # each lag on its own pixels, then
-        return plain_settle(reference, moving, lag, safe, radius)
+        return plain_settle(reference, moving, lag, safe, radius, reach=reach)
     return tuple(found), vertex if peak else None
 
 
@@ -74,10 +80,11 @@ def plain_settle(
     safe: NDArray[np.bool_],
     radius: int,
     *,
+    reach: float = math.inf,
     scattered: bool = False,
 ) -> tuple[tuple[int, ...], NDArray[np.float64] | None]:
     """Do what `settle` does, for any number of axes, and where there is no fixed set."""
-    centre = (radius,) * len(lag)
+    start, centre = lag, (radius,) * len(lag)
     seen: set[tuple[int, ...]] = set()
     while lag not in seen and len(seen) < MOST_MOVES:
         seen.add(lag)
@@ -90,6 +97,8 @@ def plain_settle(
         if np.isfinite(scores[centre]) and scores[best] - scores[centre] < np.log(scores.size) + WORTH:
             return lag, None
         lag = tuple(s + i - radius for s, i in zip(lag, best, strict=True))
+        if max(abs(s - o) for s, o in zip(lag, start, strict=True)) > reach:
+            return start, None
     return lag, None
 
 

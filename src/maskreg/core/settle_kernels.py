@@ -43,12 +43,15 @@ def _vertex_of(left, middle, right):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def settle_2d(reference, reference_mask, moving, safe, y, x, radius, fewest, floor, worth, most):  # type: ignore[no-untyped-def]
+def settle_2d(  # type: ignore[no-untyped-def]
+    reference, reference_mask, moving, safe, y, x, radius, reach, fewest, floor, worth, most
+):
     """Return whether a fixed set of pixels tells, the settled lag, whether it is a peak, and its vertex.
 
-    The last five arguments are constants: fewest pixels, eps of the likelihood, what a move must be worth,
-    and how many moves are made at most.
+    A climb that leaves `reach` ends where it began. The last four arguments are constants: fewest pixels, eps
+    of the likelihood, what a move must be worth, and how many moves are made at most.
     """
+    start_y, start_x = y, x
     side = 2 * radius + 1
     scores = np.empty((side, side))
     seen_y, seen_x = np.zeros(most, np.int64), np.zeros(most, np.int64)
@@ -79,4 +82,6 @@ def settle_2d(reference, reference_mask, moving, safe, y, x, radius, fewest, flo
         if best - middle < np.log(side * side) + worth:
             return True, y, x, False, vertex
         y, x = y + row - radius, x + column - radius
+        if max(abs(y - start_y), abs(x - start_x)) > reach:
+            return True, start_y, start_x, False, vertex
     return True, y, x, False, vertex

@@ -1,0 +1,43 @@
+"""Which part of the structure of two images they do not share at a place.
+
+NCC is the part of all variance that is shared, noise included. Of images of noise n_a and n_b the structures
+have the correlation
+
+    rho = cov / sqrt((var_a - n_a) (var_b - n_b)),
+
+which is about one at the right place, and less at another period of a lattice, whose spots are not as strong.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskreg.core.prepared import Prepared
+from maskreg.core.reference import MaskedSide
+from maskreg.geometry import nearest_lag
+
+BLOCK = 8
+"""How noisy few electrons are depends on how bright it is, which blocks of about so many pixels tell."""
+
+MISMATCH = 0.05
+"""A place leaves less than this part of the structure unexplained if it is no other period of a lattice."""
+
+
+def explained(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> bool:
+    """Return whether the images share nearly all structure at the whole pixel nearest to a shift, px."""
+    return 1 - _structure_shared(masked, moving, shift) <= MISMATCH
+
+
+def _structure_shared(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> float:
+    """Return rho; 0 where either image shows noise alone."""
+    sums = moving.sums_with(masked.side.image, nearest_lag(shift))
+    n, b = max(sums.n, 1.0), next((b for b in masked.plan.bins if b >= BLOCK), masked.plan.bins[-1])
+    noise = masked.side.noise_of_blocks(b), masked.side.noise_curve.mean_of_blocks(moving.level(b))
+    structure = sums.aa / n - (sums.a / n) ** 2 - noise[0]
+    other = sums.bb / n - (sums.b / n) ** 2 - noise[1]
+    if not (structure > 0 and other > 0):
+        return 0.0
+    return (sums.ab - sums.a * sums.b / n) / n / math.sqrt(structure * other)
