@@ -133,13 +133,13 @@ def test_what_stays_the_same_is_transformed_once(
     frames = [frame(rng, whole, "u2") for _ in range(7)]
     mask = mask_of(rng, (86, 96), "scattered")
     transformed = []
-    rows = scipy.fft.rfft
+    along_columns = lag_sums._along_columns
 
-    def counted(image: np.ndarray, *arguments: Any) -> np.ndarray:
+    def counted(image: lag_sums.Transform, out: np.ndarray) -> list[Callable[[], None]]:
         transformed.append(image.shape)
-        return rows(image, *arguments)
+        return along_columns(image, out)
 
-    monkeypatch.setattr("scipy.fft.rfft", counted)
+    monkeypatch.setattr(lag_sums, "_along_columns", counted)
     counts = []
     for k in range(6):
         if kind == "masks":
@@ -165,7 +165,7 @@ def test_one_call_leaves_a_copy_and_a_series_a_bounded_memory() -> None:
             assert not np.may_share_memory(record.reference.values, reference)
             for kept in (record.kept, record.reference.kept, record.kept_of_masks):
                 sizes = [size for _, _, size in kept._values.values()]
-                assert sum(sizes) <= (last_reference.MOST_KEPT if turn else 0)
+                assert sum(sizes) <= (last_reference.MOST_KEPT_OF_MASKS if turn else 0)
                 assert bool(sizes) == bool(turn)
 
 
@@ -201,6 +201,7 @@ def test_what_does_not_fit_is_not_kept_and_an_answer_stays_the_same(monkeypatch:
     reference, mask = frame(rng, whole, "f8"), mask_of(rng, (86, 96), "scattered")
     for most in (1, 150_000, 300_000):
         monkeypatch.setattr(last_reference, "MOST_KEPT", most)
+        monkeypatch.setattr(last_reference, "MOST_KEPT_OF_MASKS", most)
         masked.LAST_REFERENCE.forget()
         for _ in range(4):
             for call in calls(reference, frame(rng, whole, "f8"), mask, mask):
@@ -236,5 +237,8 @@ def test_the_last_value_of_a_name_is_kept_for_its_key_and_within_the_limit() -> 
     assert kept.find("a", 1) is None
     kept.put("b", 0, [b, b, b])
     assert len(kept.find("b", 0)) == 3
+    assert kept.take("a", 1) is None
+    assert kept.take("a", 2) is b
+    assert kept.take("a", 2) is None
     assert Kept().get("a", 1, lambda: a) is a
     assert Kept().find("a", 1) is None

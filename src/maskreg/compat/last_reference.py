@@ -17,7 +17,10 @@ from maskreg.core.centred import CentredImage, exact_values
 from maskreg.core.kept import Kept
 
 MOST_KEPT = 2**27
-"""Bytes that are kept of a reference, and as many of it beside a mask of moving, and of both masks."""
+"""Bytes that are kept of a reference, and as many of it beside a mask of moving."""
+
+MOST_KEPT_OF_MASKS = 5 * 2**26
+"""Bytes that are kept of both masks, among them room to work in."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class LastReference:
             reference = own = last.reference
             if not own.kept.most:
                 reference = own = replace(own, kept=Kept(MOST_KEPT))
-            kept = _more_of(last.kept) if same_masks else Kept()
+            kept = _more_of(last.kept, MOST_KEPT) if same_masks else Kept()
         else:
             reference, kept = CentredImage.of(values, mask), Kept()
             own = (
@@ -74,14 +77,16 @@ class LastReference:
                 if np.may_share_memory(values, pixels[0])
                 else reference
             )
-        kept_of_masks = _more_of(last.kept_of_masks) if last is not None and same_masks else Kept()
+        kept_of_masks = (
+            _more_of(last.kept_of_masks, MOST_KEPT_OF_MASKS) if last is not None and same_masks else Kept()
+        )
         self._record = _Record(own, moving_mask, kept, kept_of_masks)
         return reference, CentredImage.of(pixels[1], moving_mask, kept, kept_of_masks)
 
 
-def _more_of(kept: Kept) -> Kept:
+def _more_of(kept: Kept, most: int) -> Kept:
     """Return what is kept, or what keeps something from now on."""
-    return kept if kept.most else Kept(MOST_KEPT)
+    return kept if kept.most else Kept(most)
 
 
 def _same_values(image: CentredImage, values: NDArray[Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,9 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from maskreg.compat.last_reference import LastReference
-from maskreg.core.all_sums import AllSums
+from maskreg.core.all_sums import AllSums, N
 from maskreg.core.centred import CentredImage
 from maskreg.core.greatest import greatest_ncc_lag
-from maskreg.core.in_parallel import in_parallel
 from maskreg.core.memory import keep_freed_memory
 from maskreg.cores import available_cores
 from maskreg.errors import InputError, InputTypeError
@@ -39,9 +39,6 @@ FAINT = 1e3
 
 SMALLEST_SEARCHED = 2**15
 """Where no image has more pixels than this, all lags are computed as soon as the greatest is proven."""
-
-REJECTED_ROWS = 256
-"""Rows of lags that a thread looks through at once."""
 
 
 def masked_shift(
@@ -113,21 +110,34 @@ def ncc_map(
 
     `same` leaves only the middle ones, as many as the shape of `a`.
     """
-    from maskreg.core.race_kernels import ncc_2d, reject_2d
+    from maskreg.core.ncc_kernels import ncc_2d
 
     spans = []
     for p, q in zip(a.mask.shape, b.mask.shape, strict=True):
         first = 1 - q + (q - 1) // 2 if same else 1 - q
         spans.append((first, first + p if same else p))
-    sums = AllSums(a, b, np.dtype(dtype), spans)
+    dtype = np.dtype(dtype)
+    sums = AllSums(a, b, dtype, spans)
+    overlap = sums.at_lags([N])[N]
+    sums = replace(sums, overlap=overlap)
     eps = float(np.finfo(dtype).eps)
-    least = sums.dtype.type(ROUNDINGS * eps)
-    out, root, overlap = sums.empty(), sums.empty(), sums.empty()
-    sums.each_band(lambda rows, six: ncc_2d(six, least, out[rows], root[rows], overlap[rows]))
-    faint, enough = FAINT * eps * root.max(initial=0), overlap_ratio * overlap.max(initial=0)
-    limits = out.dtype.type(faint), out.dtype.type(enough)
-    bands = [slice(k, k + REJECTED_ROWS) for k in range(0, len(out), REJECTED_ROWS)]
-    in_parallel(lambda k: reject_2d(out[bands[k]], root[bands[k]], overlap[bands[k]], *limits), len(bands))
+    enough = overlap_ratio * np.rint(overlap.max(initial=0))
+    # of the second limit n has to be above
+    limits = np.array(
+        [ROUNDINGS * eps, np.nextafter(dtype.type(enough), dtype.type(-1)), 2 * FAINT * eps], dtype
+    )
+    out, faint = sums.empty(), []
+    root = np.empty((0, 0), out.dtype)
+
+    def take(some: dict[int, tuple[NDArray[Any], int]], column: int, count: int) -> None:
+        values, starts = zip(*(some[which] for which in range(6)), strict=True)
+        faint.append(ncc_2d(values, np.array(starts), limits, column, count, out, root))
+
+    sums.each_band(take, range(6))
+    if any(faint):  # whether they are depends on the greatest root of any lag
+        root = sums.empty()
+        sums.each_band(take, range(6))
+        out[root <= FAINT * eps * root.max()] = 0
     return out.reshape(sums.shape)
 
 

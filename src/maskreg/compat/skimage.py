@@ -19,7 +19,7 @@ several equal maxima: a lag between them    the same, with a warning
 
 With masks, what is computed of the last reference and of the last masks is kept for the next call
 (`maskreg.compat.last_reference`): a series against one reference takes less time than as many single pairs,
-and gives the same bytes. At most 384 MB are kept beside some copies of the reference, until others come.
+and gives the same bytes. At most 576 MB are kept beside some copies of the reference, until others come.
 """
 
 from __future__ import annotations
@@ -126,9 +126,9 @@ def cross_correlate_masked(  # type: ignore[no-untyped-def]  # the signature is 
 ):
     """Return the masked NCC of two arrays, as scikit-image's function of this name does.
 
-    Its time is that of real transforms in the precision of the result: nine of the full size for new
-    images behind the same masks, five against the last reference. Who needs the best lag alone is quicker
-    with `phase_cross_correlation`, which does not compute them all.
+    Its time is that of real transforms in the precision of the result (`maskreg.core.wide_kernels`): nine
+    of the full size for new images behind the same masks, five against the last reference. Who needs the
+    best lag alone is quicker with `phase_cross_correlation`, which does not compute them all.
 
     Parameters
     ----------

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.centred import CentredImage
-from maskreg.core.enough_overlap import error_of_overlap, window_of
+from maskreg.core.enough_overlap import error_of_overlap
 from maskreg.core.kept import Kept
-from maskreg.core.lag_sums import SINGLE, Columns, Pair, lag_sums, rounding
+from maskreg.core.lag_sums import SINGLE, Pair, Transform, lag_sums, lag_sums_2d, rounding, window_of_lags
 from maskreg.core.once import once
 
 A, AA, A_MASK, B, BB, B_MASK = range(6)
@@ -61,16 +62,16 @@ class AllSums:
     @once
     def window(self) -> tuple[int, ...]:
         """Lengths of the transforms."""
-        return window_of(self.reference, self.moving, self.room or self.spans)
+        return window_of_lags(self.reference.mask.shape, self.moving.mask.shape, self.room or self.spans)
 
     @once
     def shape(self) -> tuple[int, ...]:
         """Number of lags along each axis."""
         return tuple(end - first for first, end in self.spans)
 
-    def empty(self, *outer: int) -> NDArray[Any]:
+    def empty(self) -> NDArray[Any]:
         """Return an array for a value of each lag: all axes but the last are laid end to end."""
-        return np.empty((*outer, math.prod(self.shape[:-1]), self.shape[-1]), self.dtype)
+        return np.empty((math.prod(self.shape[:-1]), self.shape[-1]), self.dtype)
 
     def keeps(self, which: int) -> bool:
         """Return whether a sum is kept, or will be once it is computed."""
@@ -78,40 +79,50 @@ class AllSums:
         size = math.prod(self.shape) * np.dtype(self.dtype).itemsize
         return kept.find(name, (self.dtype, self.spans)) is not None or kept.takes(name, size)
 
-    def each_band(
-        self,
-        use: Callable[[slice, tuple[NDArray[Any], ...]], None],
-        wanted: Sequence[int] = range(6),
-        out: dict[int, NDArray[Any]] | None = None,
-    ) -> None:
-        """Call `use` with rows of the lags, and the wanted sums at these, as `maskreg.core.lag_sums` does.
-
-        Those that are computed fill arrays of `out`.
-        """
-        key = self.dtype, self.spans
+    def at_lags(self, wanted: Sequence[int]) -> dict[int, NDArray[Any]]:
+        """Return sums at every lag, each as `empty` is; those that can be are kept."""
         known = {which: self.known(which) for which in wanted}
-        computed = [which for which in wanted if known[which] is None]
-        fresh = {which: self.empty() for which in computed if self.keeps(which)}
-        whole = fresh | (out or {})
+        found = {which: values for which, values in known.items() if values is not None}
+        fresh = [which for which in wanted if which not in found]
+        if fresh:
+            pairs = [PAIRS[which] for which in fresh]
+            sums = lag_sums(self._images(pairs), pairs, self.window, self.spans, self.dtype)
+            for which, values in zip(fresh, sums, strict=True):
+                # a part of an array keeps all of it
+                found[which] = values.copy() if self.keeps(which) and len(sums) > 1 else values
+                kept, name = self._place(which)
+                kept.put(name, (self.dtype, self.spans), found[which])
+        return found
 
-        def take(rows: slice, sums: list[NDArray[Any]]) -> None:
-            here = dict(zip(computed, sums, strict=True))
-            here.update({which: x[rows] for which, x in known.items() if x is not None})
-            use(rows, tuple(here[which] for which in wanted))
+    def each_band(
+        self, use: Callable[[dict[int, tuple[NDArray[Any], int]], int, int], None], wanted: Sequence[int]
+    ) -> None:
+        """Call `use` with some columns of wanted sums, the first of these lags, and the number of them.
 
-        pairs = [PAIRS[which] for which in computed]
-        lag_sums(
-            self._images({image for pair in pairs for image in pair}),
-            pairs,
-            self.window,
-            self.spans,
-            self.dtype,
-            take,
-            [whole.get(which) for which in computed],
+        Of each sum rows of any length are given, and the first column in these. What is kept is computed
+        first, at all lags. Columns come in any order, and several at once where there are threads.
+        """
+        known = self.at_lags(
+            [which for which in wanted if self.known(which) is not None or self.keeps(which)]
         )
-        for which in fresh:
-            kept, name = self._place(which)
-            kept.put(name, key, whole[which])
+        fresh = [which for which in wanted if which not in known]
+        pairs = [PAIRS[which] for which in fresh]
+
+        def take(columns: slice, places: slice, sums: NDArray[Any]) -> None:
+            some = {which: (values, columns.start) for which, values in known.items()}
+            some |= {which: (values, places.start) for which, values in zip(fresh, sums, strict=True)}
+            use(some, columns.start, columns.stop - columns.start)
+
+        if len(self.window) == 2 and fresh:
+            kept = self.moving.kept_of_masks
+            images = self._images(pairs)
+            lag_sums_2d(images, pairs, self.window, self.spans, self.dtype, kept).each_band(take)
+            return
+        every = slice(0, self.shape[-1])
+        sums = np.empty((0, *self.empty().shape), self.dtype)
+        if fresh:
+            sums = lag_sums(self._images(pairs), pairs, self.window, self.spans, self.dtype)
+        take(every, every, sums)
 
     def known(self, which: int) -> NDArray[Any] | None:
         """Return a sum that need not be computed, or None."""
@@ -128,27 +139,34 @@ class AllSums:
             return Kept(), ""
         return self.moving.kept_of_masks if which == N else self.moving.kept, names[which]
 
-    def _images(self, used: set[int]) -> list[Sequence[NDArray[Any]]]:
+    def _images(self, pairs: Sequence[Pair]) -> list[Transform | NDArray[Any]]:
         """Return the transforms of the six images; of those that are used as they are kept."""
+        used = {image for pair in pairs for image in pair}
         a, b = self.reference, self.moving
-        made = [
-            Columns(make, self.window, self.dtype)
-            for make in (
-                lambda: a.scaled(self.dtype),
-                lambda: a.scaled(self.dtype) ** 2,
-                lambda: a.mask.astype(self.dtype),
-                lambda: b.scaled(self.dtype),
-                lambda: b.scaled(self.dtype) ** 2,
-                lambda: b.mask.astype(self.dtype),
+
+        def of(image: CentredImage, *, squared: bool = False) -> Transform:
+            make = partial(image.scaled, self.dtype)
+            return Transform(make, image.mask.shape, self.window, self.dtype, squared)
+
+        def of_mask(image: CentredImage) -> Transform:
+            return Transform(
+                partial(image.mask.astype, self.dtype), image.mask.shape, self.window, self.dtype
             )
+
+        images: list[Transform | NDArray[Any]] = [
+            first := of(a),
+            of(a, squared=True),
+            mask := of_mask(a),
+            of(b),
+            of(b, squared=True),
+            of_mask(b),
         ]
-        images: list[Sequence[NDArray[Any]]] = [*made]
         if A in used:
-            images[A] = made[A].kept(a.kept, "transform")
+            images[A] = first.kept(a.kept, "transform")
         if A_MASK in used or (B_MASK in used and a.mask is b.mask):
             # for all lags, and for those near zero, which stay possible in a series
             name = f"transform of reference's mask, {self.window}, {self.dtype}"
-            images[A_MASK] = made[A_MASK].kept(b.kept_of_masks, name)
+            images[A_MASK] = mask.kept(b.kept_of_masks, name)
         if a.mask is b.mask:
             images[B_MASK] = images[A_MASK]
         return images

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.centred import CentredImage
-from maskreg.core.lag_sums import Columns, lag_sums, rounding
-from maskreg.core.plan import window_length
+from maskreg.core.lag_sums import Transform, lag_sums, rounding, window_of_lags
 from maskreg.geometry import overlap_slices
 
 
@@ -56,17 +56,13 @@ def enough_overlap(reference: CentredImage, moving: CentredImage, least: float) 
 def _enough_overlap(reference: CentredImage, moving: CentredImage, least: float) -> EnoughOverlap:
     spans = _allowed_by_shape(reference, moving, least)
     shape = [end - first for first, end in spans]
-    window = window_of(reference, moving, spans)
+    window = window_of_lags(reference.mask.shape, moving.mask.shape, spans)
     single = np.dtype(np.float32)
-    a = b = Columns(lambda: reference.mask.astype(single), window, single)
+    images = [Transform(partial(reference.mask.astype, single), reference.mask.shape, window, single)] * 2
     if moving.mask is not reference.mask:
-        b = Columns(lambda: moving.mask.astype(single), window, single)
-    n = np.empty((math.prod(shape[:-1]), shape[-1]), single)
-
-    def whole(_: slice, sums: list[NDArray[np.float32]]) -> None:
-        np.rint(sums[0], out=sums[0])
-
-    lag_sums([a, b], [(0, 1)], window, spans, single, whole, [n])
+        images[1] = Transform(partial(moving.mask.astype, single), moving.mask.shape, window, single)
+    n = lag_sums(images, [(0, 1)], window, spans, single)[0]
+    np.rint(n, out=n)
     error = error_of_overlap(reference, moving, window)
     most = float(n.max())
     threshold = least * (most - error), least * (most + error)
@@ -84,12 +80,6 @@ def _enough_overlap(reference: CentredImage, moving: CentredImage, least: float)
         error,
         threshold,
     )
-
-
-def window_of(reference: CentredImage, moving: CentredImage, spans: list[tuple[int, int]]) -> tuple[int, ...]:
-    """Return the lengths of transforms in which no lag of the spans meets another's copy."""
-    shapes = zip(reference.mask.shape, moving.mask.shape, spans, strict=True)
-    return tuple(window_length(p, q, max(-first, end - 1)) for p, q, (first, end) in shapes)
 
 
 def error_of_overlap(reference: CentredImage, moving: CentredImage, window: tuple[int, ...]) -> int:

@@ -25,10 +25,9 @@ from numpy.typing import NDArray
 from maskreg.core.centred import CentredImage
 from maskreg.core.in_parallel import in_parallel
 from maskreg.core.lag_blocks import LagBlocks, finer_blocks, lag_blocks
-from maskreg.core.lag_sums import SINGLE, Columns, lag_sums, rounding
+from maskreg.core.lag_sums import SINGLE, Transform, lag_sums, rounding, window_of_lags
 from maskreg.core.likeliest import PossibleLags, lags_of_enough_overlap, likeliest_lags
 from maskreg.core.overlap import overlap_sums
-from maskreg.core.plan import window_length
 
 FEW_LAGS = 6
 """So many lags are summed directly: sooner than cumulated sums are made."""
@@ -180,19 +179,13 @@ def _products(
 ) -> tuple[NDArray[np.float32], float]:
     """Return the sum of products at every lag of the blocks, squares summing to 1, and its greatest error."""
     spans = [(f, f + blocks.size * n) for f, n in zip(blocks.first, blocks.possible.shape, strict=True)]
-    shapes = zip(reference.mask.shape, moving.mask.shape, spans, strict=True)
-    window = tuple(
-        # the blocks at the ends may hold lags at which the images do not touch: there the window is larger
-        max(window_length(p, q, max(-low, high)), high - low)
-        for p, q, (low, high) in shapes
+    # the blocks at the ends may hold lags at which the images do not touch: there the window is larger
+    window, single = window_of_lags(reference.mask.shape, moving.mask.shape, spans), np.dtype(np.float32)
+    a = Transform(lambda: reference.unit, reference.mask.shape, window, single).kept(
+        reference.kept, "transform for blocks"
     )
-    out: NDArray[np.float32] = np.empty([high - low for low, high in spans], np.float32)
-    dtype = out.dtype
-    a = Columns(lambda: reference.unit, window, dtype).kept(reference.kept, "transform for blocks")
-    b = Columns(lambda: moving.unit, window, dtype)
-
-    lag_sums([a, b], [(0, 1)], window, spans, dtype, lambda rows, sums: None, [out])
-    return out, rounding(window)
+    b = Transform(lambda: moving.unit, moving.mask.shape, window, single)
+    return lag_sums([a, b], [(0, 1)], window, spans, single)[0], rounding(window)
 
 
 def _likely_lag(

@@ -46,6 +46,12 @@ class Kept:
             if self.takes(name, nbytes):
                 self._values[name] = key, value, nbytes
 
+    def take(self, name: str, key: Hashable) -> Any:
+        """Return a value that is kept no longer, so that it is the caller's alone, or None."""
+        with self._lock:
+            found = self._values.get(name)
+            return None if found is None or found[0] != key else self._values.pop(name)[1]
+
     def get(self, name: str, key: Hashable, make: Callable[[], T]) -> T:
         """Return the value, made and kept if it is not there."""
         value: T | None = self.find(name, key)

@@ -1,8 +1,12 @@
 """Sums of products of two images at every lag, by transforms that stay in the cache.
 
-Of images of two axes some columns at a time are transformed, multiplied and transformed back; then some
-rows. Rows of padding, and of lags that are not asked for, are not transformed. Each image, and each pair, is
+Of images of two axes some columns at a time are transformed; then, row by row of frequencies, rows of all
+images are transformed, multiplied and transformed back; then columns again (`maskreg.core.wide_kernels`).
+What goes through the memory is half a spectrum of each image, and one of each pair. Rows and columns of
+padding cost little, and lags that are not asked for are not written. Each image, and each pair, is
 transformed by itself, so that its bytes do not depend on what else is asked for.
+
+Of any other number of axes all is transformed at once.
 """
 
 from __future__ import annotations
@@ -19,15 +23,24 @@ from numpy.typing import NDArray
 
 from maskreg.core.in_parallel import in_parallel
 from maskreg.core.kept import Kept
-from maskreg.core.once import once
+from maskreg.core.plan import window_length
 from maskreg.core.spectra import transform
+from maskreg.core.wide import (
+    GROUP,
+    LANES,
+    LINE,
+    Stages,
+    aligned,
+    stages_of_columns,
+    stages_of_rows,
+    wide_length,
+)
 
 SINGLE = float(np.finfo(np.float32).eps)
 """Distance of single-precision numbers at 1, twice the greatest rounding."""
 
-BAND_BYTES = 2**19
-"""At most so many bytes are transformed at once, which stay in the cache; all if they are twice as many."""
-
+PART_BYTES = 2**19
+"""About so many bytes a thread transforms before it asks for more."""
 
 Pair = tuple[int, int] | tuple[int, int, int, int]
 """Which images meet in a sum, and in the one that is taken off it."""
@@ -46,88 +59,221 @@ def rounding(window: Sequence[int]) -> float:
 
 
 @dataclass(frozen=True)
-class Columns(Sequence[NDArray[Any]]):
-    """The transform of an image, some columns after the other, each made when it is asked for.
-
-    Of images that have not two axes the transform is in one piece.
+class Transform:
+    """The transform of an image, or of its square: along the first of two axes, or all of another number.
 
     Attributes
     ----------
     make : callable
         Returns the image.
+    shape : tuple of int
+        Of the image.
     window : tuple of int
+        Lengths; of two axes those of `window_of_lags`.
     dtype : dtype
         Of the image: float32 or float64.
+    squared : bool
     """
 
     make: Callable[[], NDArray[Any]]
+    shape: tuple[int, ...]
     window: tuple[int, ...]
-    dtype: Any
+    dtype: np.dtype[Any]
+    squared: bool = False
+
+    @property
+    def filled(self) -> tuple[int, ...]:
+        """Shape of what it fills, which has real and imaginary parts."""
+        if len(self.window) != 2:
+            return (*self.window[:-1], self.window[-1] // 2 + 1, 2)
+        height, width = self.window
+        half = 2 * self.shape[1] <= width and stages_of_rows(width, self.dtype).halves
+        groups = -(-(height // 2 + 1) // GROUP)
+        return groups, width // LANES // (2 if half else 1), GROUP, 2, LANES
 
     @property
     def nbytes(self) -> int:
-        """What the whole transform takes."""
-        return int(
-            math.prod(self.window[:-1]) * (self.window[-1] // 2 + 1) * 2 * np.dtype(self.dtype).itemsize
-        )
+        """What it takes."""
+        return math.prod(self.filled) * self.dtype.itemsize
 
-    def kept(self, kept: Kept, name: str) -> Sequence[NDArray[Any]]:
-        """Return the columns as they are kept under a name, or these, if there is no room to keep them."""
+    def kept(self, kept: Kept, name: str) -> Transform | NDArray[Any]:
+        """Return what is kept under a name, computed if need be, or this, if there is no room to keep it."""
         if not kept.takes(name, self.nbytes):
             return self
-        return kept.get(name, (self.window, self.dtype), lambda: [self[k] for k in range(len(self))])
-
-    def __len__(self) -> int:
-        return len(column_bands(self.window, self.dtype)) if len(self.window) == 2 else 1
-
-    def __getitem__(self, k: Any) -> Any:
-        if len(self.window) != 2:
-            return (self._rows,)[k]
-        columns = column_bands(self.window, self.dtype)[k]
-        return scipy.fft.fft(self._rows[:, columns], self.window[0], axis=0)
-
-    def prepare(self) -> None:
-        """Transform the rows, which all columns need."""
-        self._rows  # noqa: B018  # kept from now on
-
-    @once
-    def _rows(self) -> NDArray[Any]:
-        if len(self.window) != 2:
-            return transform(self.make(), self.window)
-        return np.asarray(scipy.fft.rfft(self.make(), self.window[1]))
+        return kept.get(name, (self.window, self.dtype), lambda: transforms([self])[0])
 
 
-def column_bands(window: tuple[int, ...], dtype: Any) -> list[slice]:
-    """Return which columns of a transform are made at once."""
-    width = window[1] // 2 + 1
-    return _bands(width, width * window[0] * 2 * np.dtype(dtype).itemsize)
+class Room:
+    """Memory for some arrays, which is used again: to be given new pages takes as long as to transform.
+
+    Parameters
+    ----------
+    nbytes : sequence of int
+        Of the arrays, in any order.
+    kept : Kept, optional
+        Where it may lie, and goes to again. No other can take it meanwhile.
+    """
+
+    def __init__(self, nbytes: Sequence[int] = (), kept: Kept | None = None) -> None:
+        self._kept = kept
+        size = sum(-(-n // LINE) * LINE for n in nbytes)
+        found = kept.take("room", size) if kept else None
+        self._memory: NDArray[np.uint8] = aligned((size,), np.uint8) if found is None else found
+        self._used = 0
+
+    def array(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return an array, aligned; anything is in it."""
+        nbytes = math.prod(shape) * dtype.itemsize
+        if self._used + nbytes > self._memory.size:
+            return aligned(shape, dtype)
+        part = self._memory[self._used : self._used + nbytes]
+        self._used += -(-nbytes // LINE) * LINE
+        return part.view(dtype).reshape(shape)
+
+    def give_back(self) -> None:
+        """Let the next one have it: nobody uses the arrays any more."""
+        if self._kept:
+            self._kept.put("room", self._memory.size, self._memory)
 
 
-def _bands(count: int, nbytes: int) -> list[slice]:
-    """Return equal parts of so many rows or columns, of so many bytes in all: one, or an even number."""
-    pairs = math.ceil(nbytes / (2 * BAND_BYTES))
+def transforms(wanted: Sequence[Transform | NDArray[Any]], room: Room | None = None) -> list[NDArray[Any]]:
+    """Return the transforms, those that are there already as they are."""
+    found: list[Any] = list(wanted)
+    fresh = [(k, image) for k, image in enumerate(wanted) if isinstance(image, Transform)]
+    jobs: list[Callable[[], None]] = []
+    room = room or Room()
+    for k, image in fresh:
+        if len(image.window) == 2:
+            found[k] = room.array(image.filled, image.dtype)
+
+    def begin(j: int) -> None:
+        k, image = fresh[j]
+        if len(image.window) == 2:
+            jobs.extend(_along_columns(image, found[k]))
+        else:
+            pixels = image.make()
+            found[k] = transform(pixels * pixels if image.squared else pixels, image.window)
+
+    in_parallel(begin, len(fresh))
+    in_parallel(lambda j: jobs[j](), len(jobs))
+    return found
+
+
+def _along_columns(image: Transform, out: NDArray[Any]) -> list[Callable[[], None]]:
+    """Return what is to be done to fill `out` with the transform along the first axis."""
+    from maskreg.core.wide_kernels import columns_forth_2d
+
+    pixels = image.make()
+    height = image.window[0]
+    stages = stages_of_columns(height, image.dtype)
+    half = 2 * pixels.shape[0] <= height and stages.halves
+
+    def work(bands: slice) -> Callable[[], None]:
+        return lambda: columns_forth_2d(
+            pixels, image.squared, bands.start, bands.stop, half, stages.places, *stages.tables, out
+        )
+
+    pairs = -(-out.shape[1] // 2)
+    return [work(bands) for bands in _parts(pairs, 2 * LANES * height * out.itemsize)]
+
+
+def _parts(count: int, nbytes: int) -> list[slice]:
+    """Return equal parts of so many pieces, of so many bytes each: one, or an even number."""
+    pairs = math.ceil(count * nbytes / (2 * PART_BYTES))
     parts = 1 if pairs == 1 else min(count, 2 * pairs)
     ends = [count * k // parts for k in range(parts + 1)]
     return [slice(*both) for both in pairwise(ends)]
 
 
+def window_of_lags(
+    reference: tuple[int, ...], moving: tuple[int, ...], spans: Sequence[tuple[int, int]]
+) -> tuple[int, ...]:
+    """Return the lengths of transforms in which no lag of the spans meets another's copy, of two shapes."""
+    lengths = [
+        max(window_length(p, q, max(-first, end - 1)), end - first)
+        for p, q, (first, end) in zip(reference, moving, spans, strict=True)
+    ]
+    return tuple(map(wide_length, lengths) if len(lengths) == 2 else lengths)
+
+
+@dataclass(frozen=True)
+class LagSums:
+    """Sums of products at lags, of two axes: all is done but for the way back along the first.
+
+    Attributes
+    ----------
+    spectra : (vectors, pairs, rows, 2, 8) ndarray
+    window : (int, int)
+    spans : sequence of (int, int)
+    stages : Stages
+    room : Room
+        What holds the spectra.
+    """
+
+    spectra: NDArray[Any]
+    window: tuple[int, ...]
+    spans: Sequence[tuple[int, int]]
+    stages: Stages
+    room: Room
+
+    def fill(self, bands: slice, column: int, out: NDArray[Any]) -> None:
+        """Fill (pairs, rows, columns) with the lags from a column on, as far as these bands hold them."""
+        from maskreg.core.wide_kernels import columns_back_2d
+
+        height, width = self.window
+        scale = out.dtype.type(1 / (4 * height * width))  # of each image's transform twice is there
+        row = self.spans[0][0] % height
+        columns_back_2d(
+            self.spectra, bands.start, bands.stop, self.stages.places, *self.stages.tables,
+            row, column % width, width, scale, out,
+        )  # fmt: skip
+
+    def whole(self) -> NDArray[Any]:
+        """Return the sums of all pairs at all lags, ascending."""
+        (first, end), (left, right) = self.spans
+        out = np.empty((self.spectra.shape[1], end - first, right - left), self.spectra.dtype)
+        parts = self._parts
+        in_parallel(lambda k: self.fill(parts[k], left, out), len(parts))
+        return out
+
+    def each_band(self, use: Callable[[slice, slice, NDArray[Any]], None]) -> None:
+        """Call `use`, once, with all columns of the lags, some at a time.
+
+        With which they are, and which columns of what sums.
+        """
+        (first, end), (left, right) = self.spans
+        width, reach = self.window[1], 2 * LANES
+
+        def some(band: int) -> None:
+            here = reach * band
+            out = np.empty((self.spectra.shape[1], end - first, min(reach, width - here)), self.spectra.dtype)
+            self.fill(slice(band, band + 1), here, out)
+            for copy in (here - width, here):
+                low, high = max(left, copy), min(right, copy + out.shape[2])
+                if low < high:
+                    use(slice(low - left, high - left), slice(low - copy, high - copy), out)
+
+        in_parallel(some, -(-self.spectra.shape[0] // 2))
+        self.room.give_back()
+
+    @property
+    def _parts(self) -> list[slice]:
+        vectors, pairs = self.spectra.shape[:2]
+        return _parts(-(-vectors // 2), 2 * LANES * self.window[0] * pairs * self.spectra.itemsize)
+
+
 def lag_sums(
-    images: Sequence[Sequence[NDArray[Any]]],
+    images: Sequence[Transform | NDArray[Any]],
     pairs: Sequence[Pair],
     window: tuple[int, ...],
     spans: Sequence[tuple[int, int]],
     dtype: Any,
-    use: Callable[[slice, list[NDArray[Any]]], None],
-    out: Sequence[NDArray[Any] | None] = (),
-) -> None:
-    """Call `use` with what `maskreg.core.spectra.cross` returns for pairs of images, for spans of lags.
-
-    Lags are in ascending order along each axis. Bands of rows come in any order, and several at once where
-    there are threads (`maskreg.core.in_parallel`).
+) -> NDArray[Any]:
+    """Return what `maskreg.core.spectra.cross` returns for pairs of images, for spans of lags.
 
     Parameters
     ----------
-    images : list of Columns, or of what these keep
+    images : list of Transform, or of what these keep
     pairs : list of (int, int) or (int, int, int, int)
         Which image is reference, and which is moving; of four, the sum of the second pair is taken off that
         of the first.
@@ -136,80 +282,64 @@ def lag_sums(
         The first lag of each axis, and the one after the last: at most as many as the window has.
     dtype : dtype
         Of the images.
-    use : callable
-        Takes which rows of the lags, all axes but the last laid end to end, and for each pair their sums.
-    out : list of ndarray or None
-        For each pair an array of all rows, of which `use` gets those that were just filled.
+
+    Returns
+    -------
+    (pairs, rows, columns) ndarray
+        All axes of the lags but the last are laid end to end; ascending along each axis.
     """
-    out = out or [None] * len(pairs)
-    if len(window) != 2:
-        crop = np.ix_(*(np.arange(low, high) % n for (low, high), n in zip(spans, window, strict=True)))
-        every = []
-        for pair, to in zip(pairs, out, strict=True):
-            found = scipy.fft.irfftn(_product([images[i][0] for i in pair]), window)[crop]
-            to = np.empty((math.prod(found.shape[:-1]), found.shape[-1]), dtype) if to is None else to
-            to[:] = found.reshape(to.shape)
-            every.append(to)
-        use(slice(0, every[0].shape[0]), every)
-        return
-    kept = _columns_at_lags(images, pairs, window, spans[0], dtype)
-    parts = _stretches(spans[1], window[1])
-    count = kept.shape[1]
-    bands = _bands(count, kept[0].nbytes)
-
-    def transform_rows(k: int) -> None:
-        rows = bands[k]
-        sums = []
-        for whole, spectra in zip(out, kept, strict=True):
-            shape = rows.stop - rows.start, spans[1][1] - spans[1][0]
-            to = np.empty(shape, dtype) if whole is None else whole[rows]
-            found = scipy.fft.irfft(spectra[rows], window[1])
-            for here, there in parts:
-                to[:, here] = found[:, there]
-            sums.append(to)
-        use(rows, sums)
-
-    in_parallel(transform_rows, len(bands))
-
-
-def _columns_at_lags(
-    images: Sequence[Sequence[NDArray[Any]]],
-    pairs: Sequence[Pair],
-    window: tuple[int, ...],
-    span: tuple[int, int],
-    dtype: Any,
-) -> NDArray[Any]:
-    """Return the product of each pair, transformed back along columns, at the lags of the first axis."""
-    bands = column_bands(window, dtype)
-    out = np.empty((len(pairs), span[1] - span[0], bands[-1].stop), np.result_type(dtype, np.complex64))
-    used = sorted({i for pair in pairs for i in pair})
-    fresh = [image for image in (images[i] for i in used) if isinstance(image, Columns)]
-    in_parallel(lambda k: fresh[k].prepare(), len(fresh))
-
-    def transform_columns(k: int) -> None:
-        spectra = {i: images[i][k] for i in used}
-        for pair, to in zip(pairs, out, strict=True):
-            found = scipy.fft.ifft(_product([spectra[i] for i in pair]), axis=0, overwrite_x=True)
-            for here, there in _stretches(span, window[0]):
-                to[here, bands[k]] = found[there]
-
-    in_parallel(transform_columns, len(bands))
+    if len(window) == 2:
+        return lag_sums_2d(images, pairs, window, spans, dtype).whole()
+    crop = np.ix_(*(np.arange(low, high) % n for (low, high), n in zip(spans, window, strict=True)))
+    rows, columns = math.prod(high - low for low, high in spans[:-1]), spans[-1][1] - spans[-1][0]
+    out = np.empty((len(pairs), rows, columns), dtype)
+    used = _used(images, pairs)
+    found = dict(zip(used, transforms(list(used.values())), strict=True))
+    for pair, to in zip(pairs, out, strict=True):
+        a, b, *less = (found[id(images[i])] for i in pair)
+        product = a * b.conj() - less[0] * less[1].conj() if less else a * b.conj()
+        to[:] = scipy.fft.irfftn(product, window)[crop].reshape(to.shape)
     return out
 
 
-def _product(spectra: list[NDArray[Any]]) -> NDArray[Any]:
-    """Return the transform of the sum of a pair, or of the first of two pairs less the second."""
-    from maskreg.core.race_kernels import times_conjugate_2d, times_conjugate_less_2d
+def lag_sums_2d(
+    images: Sequence[Transform | NDArray[Any]],
+    pairs: Sequence[Pair],
+    window: tuple[int, ...],
+    spans: Sequence[tuple[int, int]],
+    dtype: Any,
+    kept: Kept | None = None,
+) -> LagSums:
+    """Return what `lag_sums` does, of two axes, to be had some columns at a time; there may be room kept."""
+    from maskreg.core.wide_kernels import rows_forth_and_back_2d
 
-    flat = [x.reshape(-1, x.shape[-1]) for x in spectra]
-    product = times_conjugate_2d(*flat) if len(flat) == 2 else times_conjugate_less_2d(*flat)
-    return np.asarray(product).reshape(spectra[0].shape)
+    height, width = window
+    dtype = np.dtype(dtype)
+    rows, stages = height // 2 + 1, stages_of_rows(width, dtype)
+    shape = width // LANES, len(pairs), rows, 2, LANES
+    used = _used(images, pairs)
+    fresh = [image.nbytes for image in used.values() if isinstance(image, Transform)]
+    room = Room([math.prod(shape) * dtype.itemsize, *fresh], kept)
+    out = room.array(shape, dtype)
+    fields = transforms(list(used.values()), room)
+    addresses, vectors = (
+        np.array(x, np.int64) for x in zip(*((f.ctypes.data, f.shape[1]) for f in fields), strict=True)
+    )
+    place = {which: k for k, which in enumerate(used)}
+    of_pairs = np.array([[*(place[id(images[i])] for i in pair), -1, -1][:4] for pair in pairs], np.int64)
+    parts = _parts(rows, 2 * width * out.itemsize)
+
+    def transform_rows(k: int) -> None:
+        rows_forth_and_back_2d(
+            addresses, vectors, of_pairs, parts[k].start, parts[k].stop, *stages.tables, out
+        )
+
+    in_parallel(transform_rows, len(parts))
+    return LagSums(out, window, spans, stages_of_columns(height, dtype), room)
 
 
-def _stretches(span: tuple[int, int], length: int) -> list[tuple[slice, slice]]:
-    """Return where lags are in ascending order and where modulo the length, in stretches without a wrap."""
-    low, high = span
-    at = low % length
-    cut = min(high - low, length - at)
-    parts = [(slice(0, cut), slice(at, at + cut)), (slice(cut, high - low), slice(0, high - low - cut))]
-    return [part for part in parts if part[0].stop > part[0].start]
+def _used(
+    images: Sequence[Transform | NDArray[Any]], pairs: Sequence[Pair]
+) -> dict[int, Transform | NDArray[Any]]:
+    """Return the images that are used, each once, by its identity."""
+    return {id(images[i]): images[i] for i in sorted({i for pair in pairs for i in pair})}

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +31,9 @@ NEAR = (1 / 8, 1 / 4, 1 / 2)
 SUMMED = 2**-16
 """By how much a sum of squares may be wrong that is taken directly: so many roundings in single precision as
 `maskreg.core.race_kernels.CHAIN`, and twice that."""
+
+TOGETHER = 128
+"""So many rows of lags are bounded at once."""
 
 FEW_LAGS = 2
 """So many lags are summed directly sooner than squares are."""
@@ -101,19 +103,14 @@ def likeliest_lags(
     series = sums.keeps(SUM_A)
     squares = [SUM_AA] if series and sums.keeps(SUM_AA) else []
     wanted = [N, SUM_AB, *([SUM_A, SUM_B] if series else [DIFFERENCE]), *squares]
-    known = {which: sums.known(which) for which in wanted}
-    computed = {which: sums.empty() for which, values in known.items() if values is None}
-    maps = computed | {which: values for which, values in known.items() if values is not None}
+    maps = sums.at_lags(wanted)
+    if possible.overlap is None:
+        maps[N] = np.rint(maps[N])
     energies = least_energies(reference, moving, possible.spans, both=not squares)
     left = _Left(sums, maps, errors, energies[0], energies[-1])
     ceilings = sums.empty()
-
-    def take(rows: slice, _: tuple[NDArray[Any], ...]) -> None:
-        if N in computed:
-            np.rint(computed[N][rows], out=computed[N][rows])
-        left.put_ceilings(rows, ceilings[rows])
-
-    sums.each_band(take, wanted, computed)
+    rows = [slice(k, k + TOGETHER) for k in range(0, len(ceilings), TOGETHER)]
+    in_parallel(lambda k: left.put_ceilings(rows[k], ceilings[rows[k]]), len(rows))
     best = max(0.0, reached(_lag(sums, int(maps[SUM_AB].argmax()))))
     enough = np.nextafter(np.float32(possible.least_overlap[0] - errors[N]), np.float32(-np.inf))
     limits = enough, np.nextafter(np.float32(best), np.float32(0))
@@ -237,16 +234,17 @@ def _by_transforms(left: _Left, possible: PossibleLags, most: int) -> NDArray[np
         needed.append(SUM_A)
         errors[SUM_B] = errors[SUM_A] + errors[DIFFERENCE]
     missing = [which for which in needed if which not in left.maps]
+    maps = left.maps | near.at_lags(missing)
+    if DIFFERENCE in maps:
+        maps[SUM_B] = maps[SUM_A] - maps[DIFFERENCE]
     n, low, high = near.empty(), near.empty(), near.empty()
+    rows = [slice(k, k + TOGETHER) for k in range(0, len(n), TOGETHER)]
 
-    def take(rows: slice, some: tuple[NDArray[Any], ...]) -> None:
-        here = {which: values[rows] for which, values in left.maps.items()}
-        here |= dict(zip(missing, some, strict=True))
-        if DIFFERENCE in here:
-            here[SUM_B] = here[SUM_A] - here[DIFFERENCE]
-        ncc_bounds_2d(tuple(here[which] for which in range(6)), errors, n[rows], low[rows], high[rows])
+    def bound(k: int) -> None:
+        here = tuple(maps[which][rows[k]] for which in range(6))
+        ncc_bounds_2d(here, errors, n[rows[k]], low[rows[k]], high[rows[k]])
 
-    near.each_band(take, missing)
+    in_parallel(bound, len(rows))
     error = float(errors[N])
     found = np.empty((most, 2), np.intp)
     lowest, highest = possible.least_overlap

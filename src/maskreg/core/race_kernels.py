@@ -4,14 +4,11 @@
 kernel                plain twin
 ====================  =========================================================
 `times_conjugate_2d`  product of `maskreg.core.spectra.cross`
-`times_..._less_2d`   products by NumPy
 `wanted_rows_2d`      `tests/core/test_greatest.py`
 `race_2d`             `maskreg.core.overlap.plain_overlap_sums`
 `ncc_bounds_2d`       `maskreg.core.overlap.plain_overlap_sums`
 `likeliest_2d`        `maskreg.core.overlap.plain_overlap_sums`
 `squares_near_2d`     `maskreg.core.overlap.plain_overlap_sums`
-`ncc_2d`              `maskreg.core.overlap.plain_overlap_sums`
-`reject_2d`           `numpy.where`
 ====================  =========================================================
 
 The sum of the products at a lag is known from a transform. The five others are sums over the one
@@ -41,17 +38,6 @@ def times_conjugate_2d(a, b):  # type: ignore[no-untyped-def]
         x, y, z = a[i], b[i], out[i]
         for j in range(x.size):
             z[j] = x[j] * np.conj(y[j])
-    return out
-
-
-@kernel
-def times_conjugate_less_2d(a, b, c, d):  # type: ignore[no-untyped-def]
-    """Return `a` times the conjugate of `b`, less `c` times that of `d`."""
-    out = np.empty_like(a)
-    for i in range(a.shape[0]):
-        x, y, u, v, z = a[i], b[i], c[i], d[i], out[i]
-        for j in range(x.size):
-            z[j] = x[j] * np.conj(y[j]) - u[j] * np.conj(v[j])
     return out
 
 
@@ -366,47 +352,6 @@ def likeliest_2d(n, least, greatest, enough, surely, out):  # type: ignore[no-un
                 out[kept, 0], out[kept, 1] = i, j
                 kept += 1
     return kept
-
-
-@kernel
-def ncc_2d(sums, least, ncc, root, overlap):  # type: ignore[no-untyped-def]
-    """Fill `ncc`, `root` and `overlap` with the masked NCC, the root of both energies' product, and n.
-
-    Parameters
-    ----------
-    sums : six (rows, cols) ndarrays of float32 or float64
-        For each lag: n, and the sums of a, a^2, b, b^2 and a b over the common pixels.
-        The squares of each image sum to 1.
-    least : float
-        Energies up to this are rounding: NCC and root are 0 there.
-    ncc, root, overlap : (rows, cols) ndarray
-    """
-    zero, one = np.arange(2).astype(ncc.dtype)
-    for i in range(ncc.shape[0]):
-        count, sa, qa, sb, qb, p = sums[0][i], sums[1][i], sums[2][i], sums[3][i], sums[4][i], sums[5][i]
-        to_ncc, to_root, to_n = ncc[i], root[i], overlap[i]
-        for j in range(count.size):
-            n = np.rint(count[j])
-            inverse = one / (n if n > one else one)
-            va, vb = qa[j] - sa[j] * sa[j] * inverse, qb[j] - sb[j] * sb[j] * inverse
-            good = (va > least) & (vb > least)
-            spread = np.sqrt(va * vb if good else one)
-            value = (p[j] - sa[j] * sb[j] * inverse) / spread
-            value = value if value < one else one
-            value = value if value > -one else -one
-            to_ncc[j] = value if good else zero
-            to_root[j] = spread if good else zero
-            to_n[j] = n
-
-
-@kernel
-def reject_2d(ncc, root, overlap, faint, enough):  # type: ignore[no-untyped-def]
-    """Set `ncc` to 0 where `root` is at most `faint` or `overlap` less than `enough`."""
-    zero = np.zeros(1, ncc.dtype)[0]
-    for i in range(ncc.shape[0]):
-        to, spread, n = ncc[i], root[i], overlap[i]
-        for j in range(to.size):
-            to[j] = to[j] if (spread[j] > faint) & (n[j] >= enough) else zero
 
 
 @kernel

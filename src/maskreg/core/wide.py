@@ -1,0 +1,130 @@
+"""Lengths of the transforms of `maskreg.core.wide_kernels`, and their tables."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import next_fast_len
+
+LANES = 8
+
+LINE = 64
+"""Bytes."""
+
+GROUP = 8
+"""So many rows of frequencies of an image lie together."""
+
+KEPT_TABLES = 32
+"""Of so many lengths."""
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The stages of a transform, and their factors.
+
+    Attributes
+    ----------
+    radices : ndarray of int
+    starts : ndarray of int
+        Where the factors of each stage begin, in complex numbers, or vectors of these.
+    twiddles : ndarray of float32 or float64
+    places : ndarray of int
+        Where each frequency is left, of columns.
+    """
+
+    radices: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    twiddles: NDArray[Any]
+    places: NDArray[np.int64]
+
+    @property
+    def halves(self) -> bool:
+        """Whether nothing is done for the second half of what is transformed, where it is zero."""
+        return bool(self.radices[0] % 2 == 0)
+
+    @property
+    def tables(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
+        """Radices, starts, factors."""
+        return self.radices, self.starts, self.twiddles
+
+
+def wide_length(least: int) -> int:
+    """Return a length that both axes can have: a multiple of 8, at least 16, without a factor beyond 5."""
+    return LANES * max(2, int(next_fast_len(-(-least // LANES), True)))
+
+
+def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Return an empty array that begins where a line of the cache does, as stores past the cache must."""
+    size = math.prod(shape)
+    room = np.empty(size + LINE // np.dtype(dtype).itemsize, dtype)
+    start = -room.ctypes.data % LINE // room.itemsize
+    return room[start : start + size].reshape(shape)
+
+
+@lru_cache(KEPT_TABLES)
+def stages_of_columns(length: int, dtype: Any) -> Stages:
+    """Return the stages of transforms of which each lane is one."""
+    radices = _radices(length)
+    factors = [w.reshape(-1) for w in _factors(length, radices)]
+    starts = np.cumsum([0, *(w.size for w in factors)])[:-1]
+    twiddles = np.concatenate(factors)
+    places = np.zeros(1, np.int64)  # of the frequencies of transforms that become longer
+    for k in range(len(radices) - 1, -1, -1):
+        shorter = math.prod(radices[k + 1 :])
+        places = (places[:, np.newaxis] + shorter * np.arange(radices[k])).reshape(-1)
+    return _stages(radices, starts, np.stack([twiddles.real, twiddles.imag], axis=-1), places, dtype)
+
+
+@lru_cache(KEPT_TABLES)
+def stages_of_rows(length: int, dtype: Any) -> Stages:
+    """Return the stages of a transform over whole vectors, which leaves one of eight within each."""
+    radices = _radices(length // LANES)
+    factors = [
+        w.reshape(-1, LANES, w.shape[1]).transpose(0, 2, 1).reshape(-1, LANES)
+        for w in _factors(length, radices)
+    ]
+    starts = np.cumsum([0, *(len(w) for w in factors)])[:-1]
+    twiddles = np.concatenate(factors)
+    return _stages(
+        radices, starts, np.stack([twiddles.real, twiddles.imag], axis=1), np.empty(0, np.int64), dtype
+    )
+
+
+def _radices(length: int) -> list[int]:
+    """Return the factors of a length: eights first, of which a half may be zero, and as few as may be."""
+    twos = (length & -length).bit_length() - 1
+    odd, found = length >> twos, []
+    while twos > 4 or twos == 3:
+        found.append(8)
+        twos -= 3
+    found += {0: [], 1: [2], 2: [4], 4: [4, 4]}[twos]
+    for factor in (5, 3):
+        while odd % factor == 0:
+            found.append(factor)
+            odd //= factor
+    return found
+
+
+def _factors(length: int, radices: list[int]) -> list[NDArray[np.complex128]]:
+    """Return, for each stage, exp(-2 pi i j q / n) of all j below n / radix and q from 1 to radix - 1."""
+    found = []
+    for radix in radices:
+        j, q = np.arange(length // radix)[:, np.newaxis], np.arange(1, radix)
+        found.append(np.exp(-2j * np.pi * (j * q % length) / length))
+        length //= radix
+    return found
+
+
+def _stages(
+    radices: list[int],
+    starts: NDArray[Any],
+    twiddles: NDArray[np.float64],
+    places: NDArray[np.int64],
+    dtype: Any,
+) -> Stages:
+    return Stages(np.array(radices), starts, np.ascontiguousarray(twiddles.reshape(-1), dtype), places)

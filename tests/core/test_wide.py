@@ -1,0 +1,175 @@
+"""Transforms eight columns at a time are those of SciPy; so are sums at lags, and the NCC made of these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.fft
+
+from maskreg.core import lag_sums, spectra
+from maskreg.core.butterfly import Complex, butterfly
+from maskreg.core.kept import Kept
+from maskreg.core.lag_sums import Room, Transform
+from maskreg.core.ncc_kernels import ncc_2d
+from maskreg.core.wide import LINE, aligned, stages_of_columns, stages_of_rows, wide_length
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 8])
+def test_a_butterfly_is_a_transform(n: int) -> None:
+    rng = np.random.default_rng(n)
+    z = rng.normal(size=(n, 7)) + 1j * rng.normal(size=(n, 7))
+    for zeros in (0, n // 2) if n % 2 == 0 else (0,):
+        z[n - zeros :] = 0
+        x: list[Any] = [Complex(one.real, one.imag) for one in z[: n - zeros]]
+        y = butterfly(x + [None] * zeros)
+        np.testing.assert_allclose([one.re + 1j * one.im for one in y], np.fft.fft(z, axis=0), atol=1e-14)
+
+
+def test_a_length_is_the_next_multiple_of_eight_with_small_factors() -> None:
+    for least in range(1, 3000, 7):
+        length = wide_length(least)
+        fit = [n for n in range(16, length + 1, 8) if scipy.fft.next_fast_len(n, True) == n and n >= least]
+        assert fit == [length]
+
+
+def test_every_frequency_is_left_in_a_place_of_its_own() -> None:
+    for length in range(16, 2100, 8):
+        if wide_length(length) != length:
+            continue
+        of_columns, of_rows = stages_of_columns(length, np.float64), stages_of_rows(length, np.float32)
+        assert sorted(of_columns.places) == list(range(length))
+        assert np.prod(of_columns.radices) == length == 8 * np.prod(of_rows.radices)
+        assert of_columns.halves
+        assert of_rows.halves == (length % 16 == 0)
+
+
+def test_what_is_stored_past_the_cache_begins_with_a_line() -> None:
+    for k in range(20):
+        found = aligned((3, 2 + k), np.float32)
+        assert found.shape == (3, 2 + k)
+        assert found.ctypes.data % LINE == 0
+
+
+SHAPES = [
+    ((20, 31), (25, 18), (48, 64), [(-20, 17), (-17, 30)]),
+    ((33, 70), (33, 70), (80, 144), [(-32, 33), (-69, 70)]),  # an odd number of pairs of vectors
+    ((9, 17), (9, 17), (24, 40), [(-8, 9), (-16, 17)]),  # an odd number of vectors, and no halves
+    ((30, 50), (40, 60), (48, 64), [(-3, 7), (0, 5)]),  # more than half is not zero, and few lags
+    ((1, 1), (1, 1), (16, 16), [(0, 1), (0, 1)]),
+    ((5, 3), (1, 40), (16, 48), [(0, 5), (-39, 3)]),
+    ((100, 90), (90, 100), (200, 192), [(-89, 100), (-99, 90)]),
+    ((64, 128), (64, 128), (128, 256), [(-63, 64), (-127, 128)]),
+    ((250, 120), (250, 120), (500, 240), [(100, 249), (-119, -7)]),
+    ((12, 25), (30, 9), (48, 48), [(-30, 18), (-9, 39)]),  # all lags that the window has
+]
+
+
+def images(shapes: list[tuple[int, int]], window: tuple[int, int], dtype: Any) -> list[Transform]:
+    rng = np.random.default_rng(11)
+    made = [rng.normal(size=shape).astype(dtype) for shape in shapes]
+    of = [Transform(x.copy, x.shape, window, np.dtype(dtype)) for x in made]
+    return [*of, Transform(made[0].copy, made[0].shape, window, np.dtype(dtype), squared=True)]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("shape", "other", "window", "spans"), SHAPES)
+def test_sums_at_lags_are_those_of_whole_transforms_in_any_parts_and_of_any_threads(
+    monkeypatch: pytest.MonkeyPatch, shape, other, window, spans, dtype
+) -> None:
+    every = images([shape, other, shape], window, dtype)
+    pairs: list[lag_sums.Pair] = [(0, 1), (2, 1), (0, 0), (0, 1, 2, 1), (3, 1)]
+    pixels = [one.make() ** (2 if one.squared else 1) for one in every]
+    bytes_seen = set()
+    for nbytes, threads in ((1, 3), (2**11, 2), (2**20, 1)):
+        monkeypatch.setattr(lag_sums, "PART_BYTES", nbytes)
+        with scipy.fft.set_workers(threads):
+            got = lag_sums.lag_sums(every, pairs, window, spans, dtype)
+            banded = np.full_like(got, np.nan)
+
+            def put(columns: slice, places: slice, sums: np.ndarray, to: np.ndarray = banded) -> None:
+                assert np.isnan(to[:, :, columns]).all()
+                to[:, :, columns] = sums[:, :, places]
+
+            lag_sums.lag_sums_2d(every, pairs, window, spans, dtype).each_band(put)
+        np.testing.assert_array_equal(banded, got)
+        bytes_seen.add(got.tobytes())
+    assert len(bytes_seen) == 1
+    crop = np.ix_(*(np.arange(low, high) % n for (low, high), n in zip(spans, window, strict=True)))
+    for pair, values in zip(pairs, got, strict=True):
+        whole = [spectra.transform(pixels[k].astype(float), window) for k in pair]
+        sums = spectra.cross(*whole[:2], window)
+        sums = sums - spectra.cross(*whole[2:], window) if len(pair) == 4 else sums
+        norm = sum(
+            np.linalg.norm(pixels[i]) * np.linalg.norm(pixels[j])
+            for i, j in zip(pair[::2], pair[1::2], strict=True)
+        )
+        assert np.abs(values - sums[crop]).max() < 4 * np.finfo(dtype).eps * norm
+
+
+def test_each_pair_has_the_same_bytes_whatever_else_is_asked_for() -> None:
+    window, spans = (96, 160), [(-39, 40), (-69, 70)]
+    every = images([(40, 70), (40, 70)], window, np.float64)
+    together = lag_sums.lag_sums(every, [(0, 1), (2, 1), (1, 1)], window, spans, np.float64)
+    kept = [lag_sums.transforms([one])[0] for one in every]
+    for pair, values in zip([(0, 1), (2, 1), (1, 1)], together, strict=True):
+        assert lag_sums.lag_sums(kept, [pair], window, spans, np.float64)[0].tobytes() == values.tobytes()
+
+
+def test_parts_are_equal_and_shared_evenly_by_two_threads() -> None:
+    for count, nbytes in ((1, 8), (217, 7000), (1025, 2**15), (3, 2**30)):
+        parts = lag_sums._parts(count, nbytes)
+        assert [k for part in parts for k in range(count)[part]] == list(range(count))
+        sizes = {part.stop - part.start for part in parts}
+        assert max(sizes) - min(sizes) <= 1
+        assert len(parts) in (1, 3) or len(parts) % 2 == 0
+
+
+def test_room_is_used_again_by_one_at_a_time() -> None:
+    kept = Kept(10**6)
+    first = Room([1000, 500], kept)
+    a, b = first.array((100,), np.dtype(float)), first.array((5, 20), np.dtype(np.float32))
+    assert not np.may_share_memory(a, b)
+    assert all(x.ctypes.data % LINE == 0 for x in (a, b, first.array((1000,), np.dtype(float))))
+    first.give_back()
+    second, third = Room([500, 1000], kept), Room([1000, 500], kept)
+    assert np.may_share_memory(second.array((3,), np.dtype(float)), a)
+    assert not np.may_share_memory(third.array((3,), np.dtype(float)), a)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("count", [1, 7, 8, 13, 16, 61])
+def test_the_ncc_of_some_columns_is_that_of_its_definition(dtype: Any, count: int) -> None:
+    rng = np.random.default_rng(count)
+    rows, column = 30, 5
+    n = rng.integers(0, 40, (rows, count)) + rng.uniform(-0.2, 0.2, (rows, count))
+    sums = [n, *(rng.normal(size=(rows, count)) for _ in range(2, 7))]
+    sums[2], sums[4] = np.abs(sums[2]), np.abs(sums[4])
+    sums[4][3] = sums[3][3] ** 2 / np.maximum(np.rint(n[3]), 1) + 1e-3  # hardly any variance
+    starts = rng.integers(0, 4, 6)
+    laid = []
+    for values, start in zip(sums, starts, strict=True):
+        whole = np.full((rows, start + count + rng.integers(0, 30)), np.nan, dtype)
+        whole[:, start : start + count] = values
+        laid.append(whole)
+    n, a, aa, b, bb, ab = (x[:, s : s + count].astype(float) for x, s in zip(laid, starts, strict=True))
+    n = np.rint(n)
+    va, vb = aa - a**2 / np.maximum(n, 1), bb - b**2 / np.maximum(n, 1)
+    good = (va > 1e-4) & (vb > 1e-4)
+    root = np.sqrt(np.where(good, va * vb, 0))
+    expected = np.clip((ab - a * b / np.maximum(n, 1)) / np.where(good, root, 1), -1, 1) * (good & (n > 19.5))
+    for with_root in (False, True):
+        ncc = np.full((rows, column + count + 4), 7, dtype)
+        roots = np.full(ncc.shape if with_root else (0, 0), 7, dtype)
+        limits = np.array([1e-4, 19.5, root[good].min() * 1.001], dtype)
+        assert ncc_2d(tuple(laid), starts, limits, column, count, ncc, roots)
+        limits[2] /= 1.01
+        assert not ncc_2d(tuple(laid), starts, limits, column, count, ncc, roots)
+        inside = slice(column, column + count)
+        near = 1e-12 if dtype is np.float64 else 2e-3
+        np.testing.assert_allclose(ncc[:, inside], expected, atol=near)
+        assert (np.delete(ncc, np.r_[inside], axis=1) == 7).all()
+        if with_root:
+            np.testing.assert_allclose(roots[:, inside], root, atol=near)
+            assert (np.delete(roots, np.r_[inside], axis=1) == 7).all()
