@@ -162,6 +162,14 @@ def test_frames_come_in_the_order_of_time_and_those_without_come_last(
     np.testing.assert_array_equal(source.read(1), FRAMES[order[1]])
 
 
+@pytest.mark.parametrize("name", ["f_2026-05-18T{}-51-49.npy", "f_2026-05-18_{}-51-49.npy"])
+def test_a_time_of_day_in_a_name_needs_no_colons(tmp_path: Path, name: str) -> None:
+    for hour in ("09", "21", "16"):
+        np.save(tmp_path / name.format(hour), np.zeros((4, 5)))
+    source = open_frames(tmp_path, pattern="f_{time}.npy")
+    assert [source.name(i) for i in range(3)] == [name.format(hour) for hour in ("09", "16", "21")]
+
+
 @pytest.mark.parametrize(
     ("times", "why"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,10 @@ from maskreg.errors import InputError
 
 TIME_COLUMNS = ("time", "timestamp")
 """Columns that order a series, in any mixture of capitals; the first that is there."""
+
+
+_IN_A_NAME = re.compile(r"(?<=[T_ ]\d\d)-(\d\d)-(\d\d)")
+"""A time of day as file names have it, which take no colons everywhere: ``2026-05-18T16-51-49``."""
 
 
 def order_of_time(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[int] | None:
@@ -58,7 +63,7 @@ def _time(value: Any, column: str, name: str) -> float | datetime | None:
     if isinstance(value, int | float):
         return float(value)
     try:
-        return datetime.fromisoformat(str(value))
+        return datetime.fromisoformat(_IN_A_NAME.sub(r":\1:\2", str(value)))
     except ValueError:
         raise InputError(
             f"{name}: its {column} is {value!r}; a time is a number, or a date such as 2026-05-18T16:51:49"

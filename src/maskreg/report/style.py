@@ -24,6 +24,8 @@ WIDGETS = """
 .bk-input, .bk-btn-default { background: var(--card); color: var(--ink); border-color: var(--line); }
 .bk-btn-default:hover, .bk-btn-default.bk-active { background: var(--line); color: var(--ink); }
 .bk-btn-default[disabled] { background: var(--card); color: var(--soft); opacity: 0.6; }
+.bk-btn-group > .bk-btn { min-width: 0; white-space: normal; }
+@media (max-width: 760px) { .bk-btn-group > .bk-btn { padding-inline: 4px; } }
 .noUi-target { background: var(--line); }
 .bk-spin-btn::before { border-color: var(--soft) transparent; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
