@@ -2,9 +2,9 @@
 
     python -m benchmarks.sizes [--sizes 512 1024 2048 4096] [--turns 5]
 
-Two series. The chromium frames show the same rings on more or fewer pixels, so that small frames are sharper;
-the texture has the same detail in pixels at every size. uint16, a static mask; processor time of one thread,
-median over turns of the median frame.
+Three series. The chromium frames show the same rings, and the crystal its spots, on more or fewer pixels, so
+that small frames are sharper; the texture has the same detail in pixels at every size. uint16, a static mask;
+processor time of one thread, median over turns of the median frame.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any  # noqa: E402
 import numpy as np  # noqa: E402
 
 from maskreg import Registrar  # noqa: E402
-from maskreg.testing import ChromiumScan, Texture  # noqa: E402
+from maskreg.testing import ChromiumScan, Scene, Spots, Texture  # noqa: E402
 
 FRAMES = 9
 
@@ -29,10 +29,16 @@ PIXELS_A_TURN = 2**25
 """A turn registers frames of so many pixels in all, at least twice all frames."""
 
 ELECTRONS = 100
-"""Of the texture, per pixel."""
+"""Of the texture, per pixel,"""
+
+ELECTRONS_OF_CRYSTAL = 10
+"""and of the crystal, on average."""
+
+SPOT = 3 / 1024
+"""Sigma of a spot, part of the side."""
 
 FARTHEST = 6.0
-"""Of the texture's drift, px."""
+"""Of the drift of both, px."""
 
 
 def main() -> None:
@@ -41,7 +47,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5)
     args = parser.parse_args()
     print(describe("maskreg", "numpy", "scipy", "numba"))
-    for name, series in {"chromium": _chromium, "texture": _texture}.items():
+    for name, series in {"chromium": _chromium, "crystal": _crystal, "texture": _texture}.items():
         rows, costs = [], []
         for size in args.sizes:
             seconds = _seconds(*series(size), args.turns)
@@ -57,10 +63,18 @@ def _chromium(size: int) -> tuple[list[Any], Any]:
 
 
 def _texture(size: int) -> tuple[list[Any], Any]:
-    scene, rng = Texture((size, size)), np.random.default_rng(size)
+    return _drifting(Texture((size, size)), ELECTRONS)
+
+
+def _crystal(size: int) -> tuple[list[Any], Any]:
+    return _drifting(Spots((size, size), width=SPOT * size), ELECTRONS_OF_CRYSTAL)
+
+
+def _drifting(scene: Scene, electrons: float) -> tuple[list[Any], Any]:
+    rng = np.random.default_rng(scene.shape[0])
     drifts = [(0.0, 0.0), *(tuple(rng.uniform(-FARTHEST, FARTHEST, 2)) for _ in range(FRAMES - 1))]
-    frames = [rng.poisson(ELECTRONS * scene.render(drift)).astype(np.uint16) for drift in drifts]
-    return frames, ChromiumScan((size, size), scans=1, delays=(0.0,)).mask
+    frames = [rng.poisson(electrons * scene.render(drift)).astype(np.uint16) for drift in drifts]
+    return frames, ChromiumScan(scene.shape, scans=1, delays=(0.0,)).mask
 
 
 def _seconds(frames: list[Any], mask: Any, turns: int) -> float:
