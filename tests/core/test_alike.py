@@ -120,3 +120,20 @@ def test_a_peak_that_meets_another_in_a_corner_does_not_outweigh_all_of_them(see
     views = (field[20 + i : 44 + i, 18 + j : 54 + j] for i, j in ((0, 0), shift))
     found = register(*(view / field.std() for view in views))
     assert not found.ok or np.abs(found.shift - shift).max() < 0.5
+
+
+def test_the_right_one_of_many_places_may_show_on_single_pixels_only():
+    """Spots of half a pixel are half as high at the start level where they lie between its pixels."""
+    side, width, shift = 512, 0.51, np.array([24.9, -1.04])
+    rng, grid = np.random.default_rng(1104), np.arange(512)[:, None]
+    places = side / 2 + np.mgrid[-30:31, -30:31].reshape(2, -1).T @ np.array([[28.8, -5.7], [7.1, 28.8]])
+    strength = rng.exponential(1, len(places)) * np.exp(-((places - side / 2) ** 2).sum(axis=1) / 2 / 200**2)
+    fade = np.where(rng.random(len(places)) < 0.2, 0.7, 1.0)
+
+    def frame(by, strength):
+        rows, columns = (np.exp(-((grid - x) ** 2) / 2 / width**2) for x in (places - by).T)
+        return rng.poisson(9000 * (rows * strength) @ columns.T + 0.1).astype(np.uint32)
+
+    found = register(frame((0, 0), strength), frame(shift, strength * fade))
+    assert found.ok
+    np.testing.assert_allclose(found.shift, shift, atol=0.5)
