@@ -10,16 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskreg.core.compare import AMBIGUOUS, likelihood_gap
+from maskreg.core.compare import AMBIGUOUS, RESOLVED, likelihood_gap
 from maskreg.core.likelihood import likelihood
 from maskreg.core.peak import Candidate
 from maskreg.core.place import Place, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.geometry import nearest_lag
-
-RESOLVED = 4
-"""A place is beaten if it is so many level pixels from the best: less may be a period not resolved there."""
 
 
 @dataclass(frozen=True)

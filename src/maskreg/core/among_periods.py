@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.compare import likelihood_gap
+from maskreg.core.compare import AMBIGUOUS, RESOLVED, likelihood_gap
 from maskreg.core.place import Place, another, judged
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
@@ -50,11 +51,11 @@ def among_periods(
     left = _around(masked, best)
     while left:
         lag, step = left.pop(0)
-        other = None if _near(lag, lost) else another(masked, moving, best, step)
-        gap = None if other is None else likelihood_gap(masked, moving, b, best, other)
+        found = None if _near(lag, lost) else _compared(masked, moving, best, step)
         lost.add(lag)
-        if other is None or gap is None:
+        if found is None:
             continue
+        other, gap = found
         if gap < 0:
             lost.add(nearest_lag(best.shift / b))
             best, other, gap, least = other, best, -gap, math.inf
@@ -64,6 +65,35 @@ def among_periods(
     if second is not None and (rival is None or best is not place or least < rival.gap):
         rival = Rival(nearest_lag(second.shift), least)
     return (place if best is place else judged(masked, moving, best)), rival
+
+
+def _compared(
+    masked: MaskedSide, moving: Prepared, best: Place, step: NDArray[np.float64]
+) -> tuple[Place, float] | None:
+    """Return the place a step away, if there is one, and how much likelier `best` is than that.
+
+    As they are at the level above if that tells it to be surely worse, for a quarter of the cost.
+    """
+    b = 2 * best.bin
+    if b <= masked.plan.start and masked.side.shows_nearly_all(masked.plan, b):
+        found = _compared_at(masked, moving, replace(best, bin=b, gaussian=None), step)
+        if found is not None and found[1] >= AMBIGUOUS and _far(found[0].shift - best.shift, b):
+            return found
+    return _compared_at(masked, moving, best, step)
+
+
+def _compared_at(
+    masked: MaskedSide, moving: Prepared, best: Place, step: NDArray[np.float64]
+) -> tuple[Place, float] | None:
+    """Return what `_compared` does, at the level of a place."""
+    other = another(masked, moving, best, step)
+    gap = None if other is None else likelihood_gap(masked, moving, best.bin, best, other)
+    return None if other is None or gap is None else (other, gap)
+
+
+def _far(step: NDArray[np.float64], b: int) -> bool:
+    """Whether level `b` tells places that are a step apart, px."""
+    return bool(np.abs(step).max() >= RESOLVED * b)
 
 
 def _near(lag: tuple[int, ...], lost: set[tuple[int, ...]]) -> bool:

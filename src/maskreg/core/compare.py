@@ -27,6 +27,9 @@ from maskreg.geometry import nearest_lag
 AMBIGUOUS = float(np.log(20.0))
 """A place less than this below another one in log-likelihood (odds 20 to 1) is not beaten by it."""
 
+RESOLVED = 4
+"""A place is beaten if it is so many level pixels from the best: less may be a period not resolved there."""
+
 CHANCE_SPREADS = 3.0
 """A gap within this many of its standard deviations is none: the places are equal."""
 

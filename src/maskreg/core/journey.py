@@ -49,9 +49,6 @@ ELSEWHERE = 1 / 21
 MOST_CLEANED = 3
 """So many times pixels that stand out are left out; without the brightest, others may."""
 
-NEARLY_ALL = 0.9
-"""Of the structure a level shows so much if its pixels are not too large for it."""
-
 FIRST_ALIKE = 6
 """So many places that are alike, the likeliest, are compared first; more if the best leaves a doubt."""
 
@@ -135,8 +132,7 @@ def _registered(masked: MaskedSide, moving: Prepared, room: Room) -> Registratio
 
 def _may_miss(masked: MaskedSide, levels: list[LevelMap]) -> bool:
     """Return whether searched levels may miss a place: none of them shows nearly all of the structure."""
-    finest = min(level.bin for level in levels)
-    return masked.side.visible(masked.plan, finest) < NEARLY_ALL
+    return not masked.side.shows_nearly_all(masked.plan, min(level.bin for level in levels))
 
 
 def _of_few_electrons(masked: MaskedSide, moving: Prepared, found: Registration) -> Registration:

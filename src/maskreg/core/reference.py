@@ -58,6 +58,9 @@ VISIBLE = 0.03
 MOSTLY_VISIBLE = 0.5
 """A coarser one before it at least this part: periods that its pixels cannot tell apart it hardly shows."""
 
+NEARLY_ALL = 0.9
+"""So much of it if its pixels are not too large for the structure."""
+
 UNEXPLAINED = 0.5
 """What such a look finds may leave this part of what it does not see unexplained, beside the noise."""
 
@@ -294,6 +297,10 @@ class ReferenceSide:
     def shows_alike(self, plan: Plan, b: int) -> bool:
         """Return whether level `b` shows most of the structure, as it must to tell places that are alike."""
         return self.visible(plan, b) >= MOSTLY_VISIBLE
+
+    def shows_nearly_all(self, plan: Plan, b: int) -> bool:
+        """Return whether the pixels of level `b` are not too large for the structure."""
+        return self.visible(plan, b) >= NEARLY_ALL
 
     def shows_most(self, plan: Plan, b: int) -> bool:
         """Return whether level `b` shows most of the structure, and the score would tell if it did not."""
