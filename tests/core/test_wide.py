@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.fft
+from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
+from maskreg.compat.skimage import cross_correlate_masked
 from maskreg.core import lag_sums, spectra
 from maskreg.core.butterfly import Complex, butterfly
 from maskreg.core.kept import Kept
 from maskreg.core.lag_sums import Room, Transform
-from maskreg.core.ncc_kernels import ncc_2d
+from maskreg.core.ncc import fill_ncc, plain_ncc
 from maskreg.core.wide import LINE, aligned, stages_of_columns, stages_of_rows, wide_length
 
 
@@ -138,9 +140,10 @@ def test_room_is_used_again_by_one_at_a_time() -> None:
     assert not np.may_share_memory(third.array((3,), np.dtype(float)), a)
 
 
+@pytest.mark.parametrize("fill", [fill_ncc, plain_ncc])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("count", [1, 7, 8, 13, 16, 61])
-def test_the_ncc_of_some_columns_is_that_of_its_definition(dtype: Any, count: int) -> None:
+def test_the_ncc_of_some_columns_is_that_of_its_definition(fill: Any, dtype: Any, count: int) -> None:
     rng = np.random.default_rng(count)
     rows, column = 30, 5
     n = rng.integers(0, 40, (rows, count)) + rng.uniform(-0.2, 0.2, (rows, count))
@@ -163,9 +166,9 @@ def test_the_ncc_of_some_columns_is_that_of_its_definition(dtype: Any, count: in
         ncc = np.full((rows, column + count + 4), 7, dtype)
         roots = np.full(ncc.shape if with_root else (0, 0), 7, dtype)
         limits = np.array([1e-4, 19.5, root[good].min() * 1.001], dtype)
-        assert ncc_2d(tuple(laid), starts, limits, column, count, ncc, roots)
+        assert fill(laid, starts, limits, column, count, ncc, roots)
         limits[2] /= 1.01
-        assert not ncc_2d(tuple(laid), starts, limits, column, count, ncc, roots)
+        assert not fill(laid, starts, limits, column, count, ncc, roots)
         inside = slice(column, column + count)
         near = 1e-12 if dtype is np.float64 else 2e-3
         np.testing.assert_allclose(ncc[:, inside], expected, atol=near)
@@ -173,3 +176,17 @@ def test_the_ncc_of_some_columns_is_that_of_its_definition(dtype: Any, count: in
         if with_root:
             np.testing.assert_allclose(roots[:, inside], root, atol=near)
             assert (np.delete(roots, np.r_[inside], axis=1) == 7).all()
+
+
+def test_maps_of_every_lag_need_no_compiler() -> None:
+    rng = np.random.default_rng(4)
+    a, b = rng.normal(size=(2, 12, 14))
+    masks = rng.random((2, 12, 14)) > 0.2
+    found = cross_correlate_masked(a, b, *masks)
+    i, j = 15, 10  # the shift of b that is (4, -3): all pixels of a that meet one of b
+    here, there = (slice(4, 12), slice(0, 11)), (slice(0, 8), slice(3, 14))
+    both = masks[0][here] & masks[1][there]
+    expected = np.corrcoef(a[here][both], b[there][both])[0, 1]
+    assert found[i, j] == pytest.approx(expected, abs=1e-12)
+    if not WITHOUT_COMPILER:
+        assert_passes_uncompiled(__file__, "need_no_compiler or definition")

@@ -110,7 +110,7 @@ def ncc_map(
 
     `same` leaves only the middle ones, as many as the shape of `a`.
     """
-    from maskreg.core.ncc_kernels import ncc_2d
+    from maskreg.core.ncc import fill_ncc
 
     spans = []
     for p, q in zip(a.mask.shape, b.mask.shape, strict=True):
@@ -131,7 +131,7 @@ def ncc_map(
 
     def take(some: dict[int, tuple[NDArray[Any], int]], column: int, count: int) -> None:
         values, starts = zip(*(some[which] for which in range(6)), strict=True)
-        faint.append(ncc_2d(values, np.array(starts), limits, column, count, out, root))
+        faint.append(fill_ncc(values, np.array(starts), limits, column, count, out, root))
 
     sums.each_band(take, range(6))
     if any(faint):  # whether they are depends on the greatest root of any lag

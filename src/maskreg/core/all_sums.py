@@ -16,6 +16,7 @@ from maskreg.core.enough_overlap import error_of_overlap
 from maskreg.core.kept import Kept
 from maskreg.core.lag_sums import SINGLE, Pair, Transform, lag_sums, lag_sums_2d, rounding, window_of_lags
 from maskreg.core.once import once
+from maskreg.core.wide import is_wide
 
 A, AA, A_MASK, B, BB, B_MASK = range(6)
 """Images that meet in the sums: reference, its square and mask, and moving's."""
@@ -113,7 +114,7 @@ class AllSums:
             some |= {which: (values, places.start) for which, values in zip(fresh, sums, strict=True)}
             use(some, columns.start, columns.stop - columns.start)
 
-        if len(self.window) == 2 and fresh:
+        if is_wide(self.window) and fresh:
             kept = self.moving.kept_of_masks
             images = self._images(pairs)
             lag_sums_2d(images, pairs, self.window, self.spans, self.dtype, kept).each_band(take)

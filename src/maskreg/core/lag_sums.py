@@ -31,6 +31,7 @@ from maskreg.core.wide import (
     LINE,
     Stages,
     aligned,
+    is_wide,
     stages_of_columns,
     stages_of_rows,
     wide_length,
@@ -84,7 +85,7 @@ class Transform:
     @property
     def filled(self) -> tuple[int, ...]:
         """Shape of what it fills, which has real and imaginary parts."""
-        if len(self.window) != 2:
+        if not is_wide(self.window):
             return (*self.window[:-1], self.window[-1] // 2 + 1, 2)
         height, width = self.window
         half = 2 * self.shape[1] <= width and stages_of_rows(width, self.dtype).halves
@@ -143,12 +144,12 @@ def transforms(wanted: Sequence[Transform | NDArray[Any]], room: Room | None = N
     jobs: list[Callable[[], None]] = []
     room = room or Room()
     for k, image in fresh:
-        if len(image.window) == 2:
+        if is_wide(image.window):
             found[k] = room.array(image.filled, image.dtype)
 
     def begin(j: int) -> None:
         k, image = fresh[j]
-        if len(image.window) == 2:
+        if is_wide(image.window):
             jobs.extend(_along_columns(image, found[k]))
         else:
             pixels = image.make()
@@ -193,7 +194,7 @@ def window_of_lags(
         max(window_length(p, q, max(-first, end - 1)), end - first)
         for p, q, (first, end) in zip(reference, moving, spans, strict=True)
     ]
-    return tuple(map(wide_length, lengths) if len(lengths) == 2 else lengths)
+    return tuple(map(wide_length, lengths) if is_wide(lengths) else lengths)
 
 
 @dataclass(frozen=True)
@@ -288,7 +289,7 @@ def lag_sums(
     (pairs, rows, columns) ndarray
         All axes of the lags but the last are laid end to end; ascending along each axis.
     """
-    if len(window) == 2:
+    if is_wide(window):
         return lag_sums_2d(images, pairs, window, spans, dtype).whole()
     crop = np.ix_(*(np.arange(low, high) % n for (low, high), n in zip(spans, window, strict=True)))
     rows, columns = math.prod(high - low for low, high in spans[:-1]), spans[-1][1] - spans[-1][0]

@@ -1,6 +1,6 @@
 """The masked NCC from the six sums at lags, eight lags at a time.
 
-Its plain twin is `maskreg.core.overlap.plain_overlap_sums`.
+The plain twin of `ncc_2d` is `maskreg.core.ncc.plain_ncc`.
 """
 
 from __future__ import annotations

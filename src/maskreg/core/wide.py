@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numba import config
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
@@ -51,6 +53,14 @@ class Stages:
     def tables(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
         """Radices, starts, factors."""
         return self.radices, self.starts, self.twiddles
+
+
+def is_wide(window: Sequence[int]) -> bool:
+    """Return whether images in windows of this many axes are transformed by `maskreg.core.wide_kernels`.
+
+    Their vectors are those of a processor: without the compiler there are none.
+    """
+    return len(window) == 2 and not config.DISABLE_JIT
 
 
 def wide_length(least: int) -> int:
