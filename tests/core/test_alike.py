@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from maskreg import Registrar, register
-from maskreg.core.alike import best_two
+from maskreg.core.alike import _on_pixels_of_their_own, best_two
 from maskreg.core.explained import explained
 from maskreg.core.peak import Candidate
 from maskreg.core.prepared import Prepared
@@ -107,6 +107,19 @@ def test_places_closer_than_their_level_resolves_are_never_beaten():
     moving = prepared(counts(scene, 100, seed=1))
     found = best_two(masked, moving, [Candidate(np.array([0.0, s]), 1, 10.0) for s in (0.0, 2.0)])
     assert found.beaten == []
+
+
+def test_places_at_which_single_pixels_do_not_match_are_not_told_apart_by_evidence():
+    rng = np.random.default_rng(5)
+    shape, places = (64, 64), [np.array([3.0, 4.0]), np.array([-20.0, 9.0])]
+    image = rng.normal(size=shape).astype(np.float32)
+    masked, prepared = sides(image, np.ones(shape, bool))
+    moving = image.copy()
+    for shift in places:
+        moving -= 3 * np.roll(image, tuple(-shift.astype(int)), (0, 1))
+    one, other = (Candidate(shift, 8, evidence) for shift, evidence in zip(places, (90.0, 10.0), strict=True))
+    assert all(prepared(moving).sums_with(masked.side.image, tuple(s.astype(int))).ncc < 0 for s in places)
+    assert _on_pixels_of_their_own(masked, prepared(moving), one, other) == 0
 
 
 @pytest.mark.parametrize("seed", range(12))

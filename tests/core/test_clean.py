@@ -12,7 +12,7 @@ from maskreg.core.images import as_counts, every_pixel_counts
 from maskreg.core.static import Static
 
 
-@pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "i2", "i4"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "i2", "i4", "f2", "f4", "f8"])
 @pytest.mark.parametrize("multiplies", [True, False])
 def test_a_frame_is_freed_of_a_pattern_as_numpy_does_it(dtype, multiplies):
     rng = np.random.default_rng(3)

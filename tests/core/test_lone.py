@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from maskreg import Registrar, register
 from maskreg.core.lone import COMMON, FEWEST_NEIGHBOURS, STANDS_OUT, SURELY, stand_out
 from maskreg.core.pyramid import LevelImage
+from maskreg.core.without_lone import _meet
 from maskreg.registration import Status
 from maskreg.testing import ChromiumScan, Rings, Spots, Texture, beam_block
 
@@ -54,6 +55,22 @@ def test_what_stands_out_is_told_pixel_by_pixel(seed, shape, masked):
     found = stand_out(LevelImage(pixels, mask), 1.0)
     common = len(expected) > COMMON * np.count_nonzero(mask)
     np.testing.assert_array_equal(found, np.reshape([] if common else expected, (-1, len(shape))))
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(seeds, st.sampled_from([(19,), (11, 14), (5, 6, 7)]), st.integers(0, 9))
+def test_places_meet_those_that_are_next_to_them_at_a_lag(seed, shape, count):
+    rng = np.random.default_rng(seed)
+    places, others = (rng.integers(0, size, (count, len(shape))) for size in (20, shape))
+    lag = tuple(int(s) for s in rng.integers(-6, 7, len(shape)))
+    expected = [any(np.abs(p - q - np.array(lag)).max() <= 1 for q in others) for p in places]
+    np.testing.assert_array_equal(_meet(places, others, lag, shape), expected)
+
+
+def test_thousands_of_pixels_that_stand_out_are_compared_without_their_pairs():
+    shape, count = (4096, 4096), 80_000  # the pairs would take a hundred gigabytes
+    places = np.random.default_rng(1).integers(5, 4096, (count, 2))
+    assert _meet(places, places - np.array([3, 5]), (3, 5), shape).all()
 
 
 @pytest.mark.parametrize("scene", [Rings, Spots, Texture])

@@ -13,7 +13,7 @@ from maskreg.compat.skimage import cross_correlate_masked
 from maskreg.core import lag_sums, spectra
 from maskreg.core.butterfly import Complex, butterfly
 from maskreg.core.kept import Kept
-from maskreg.core.lag_sums import Room, Transform
+from maskreg.core.lag_sums import Transform, Workspace
 from maskreg.core.ncc import fill_ncc, plain_ncc
 from maskreg.core.wide import LINE, aligned, stages_of_columns, stages_of_rows, wide_length
 
@@ -128,14 +128,14 @@ def test_parts_are_equal_and_shared_evenly_by_two_threads() -> None:
         assert len(parts) in (1, 3) or len(parts) % 2 == 0
 
 
-def test_room_is_used_again_by_one_at_a_time() -> None:
+def test_a_workspace_is_used_again_by_one_at_a_time() -> None:
     kept = Kept(10**6)
-    first = Room([1000, 500], kept)
+    first = Workspace([1000, 500], kept)
     a, b = first.array((100,), np.dtype(float)), first.array((5, 20), np.dtype(np.float32))
     assert not np.may_share_memory(a, b)
     assert all(x.ctypes.data % LINE == 0 for x in (a, b, first.array((1000,), np.dtype(float))))
     first.give_back()
-    second, third = Room([500, 1000], kept), Room([1000, 500], kept)
+    second, third = Workspace([500, 1000], kept), Workspace([1000, 500], kept)
     assert np.may_share_memory(second.array((3,), np.dtype(float)), a)
     assert not np.may_share_memory(third.array((3,), np.dtype(float)), a)
 

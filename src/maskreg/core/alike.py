@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from maskreg.core.compare import AMBIGUOUS, RESOLVED, likelihood_gap
+from maskreg.core.compare import AMBIGUOUS, likelihood_gap, resolved
 from maskreg.core.likelihood import likelihood
 from maskreg.core.peak import Candidate
 from maskreg.core.place import Place, place
@@ -97,8 +97,10 @@ def _on_pixels_of_their_own(masked: MaskedSide, moving: Prepared, one: Candidate
 
 
 def _likelihood(masked: MaskedSide, moving: Prepared, found: Candidate) -> float:
+    """Return that of the single pixels; 0, as of chance, where they are too few or correlate negatively."""
     sums = moving.sums_with(masked.side.image, nearest_lag(found.shift))
-    return float(likelihood(sums.ncc, sums.n))
+    # -inf less -inf is NaN, which would bound nothing
+    return max(0.0, float(likelihood(sums.ncc, sums.n)))
 
 
 def _level(one: Place, other: Place) -> int:
@@ -107,5 +109,4 @@ def _level(one: Place, other: Place) -> int:
 
 def _told_apart(one: Place, other: Place) -> bool:
     """Whether two places are known well enough, and far enough from one another, for their level to tell."""
-    far = np.abs(one.shift - other.shift).max() >= RESOLVED * _level(one, other)
-    return bool(far and one.refined and other.refined)
+    return one.refined and other.refined and resolved(one.shift - other.shift, _level(one, other))

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.compare import AMBIGUOUS, RESOLVED, likelihood_gap
+from maskreg.core.compare import AMBIGUOUS, likelihood_gap, resolved
 from maskreg.core.place import Place, another, judged
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
@@ -77,7 +77,7 @@ def _compared(
     b = 2 * best.bin
     if b <= masked.plan.start and masked.side.shows_nearly_all(masked.plan, b):
         found = _compared_at(masked, moving, replace(best, bin=b, gaussian=None), step)
-        if found is not None and found[1] >= AMBIGUOUS and _far(found[0].shift - best.shift, b):
+        if found is not None and found[1] >= AMBIGUOUS and resolved(found[0].shift - best.shift, b):
             return found
     return _compared_at(masked, moving, best, step)
 
@@ -89,11 +89,6 @@ def _compared_at(
     other = another(masked, moving, best, step)
     gap = None if other is None else likelihood_gap(masked, moving, best.bin, best, other)
     return None if other is None or gap is None else (other, gap)
-
-
-def _far(step: NDArray[np.float64], b: int) -> bool:
-    """Whether level `b` tells places that are a step apart, px."""
-    return bool(np.abs(step).max() >= RESOLVED * b)
 
 
 def _near(lag: tuple[int, ...], lost: set[tuple[int, ...]]) -> bool:

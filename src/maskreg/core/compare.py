@@ -43,6 +43,11 @@ COMMON_PART = 0.5
 """The common set must keep this part of either place's own."""
 
 
+def resolved(step: NDArray[np.float64], b: int) -> bool:
+    """Whether level `b` tells places that are a step apart, px."""
+    return bool(np.abs(step).max() >= RESOLVED * b)
+
+
 def likelihood_gap(
     masked: MaskedSide,
     moving: Prepared,

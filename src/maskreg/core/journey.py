@@ -378,12 +378,11 @@ def _of_alike(
         if finer is not None and np.abs(winner.shift - other.shift).max() > 2 * b:
             winner, other, gap = (winner, other, finer) if finer >= 0 else (other, winner, -finer)
     second = Rival(nearest_lag(other.shift), float(gap))
-    told, rival = among_periods(masked, moving, winner, second, found.beaten)
-    if told is not winner and told.bin > masked.stages(found.first.bin, look=look)[-1][0]:
+    best, rival = among_periods(masked, moving, winner, second, found.beaten)
+    if best is not winner and best.bin > masked.stages(found.first.bin, look=look)[-1][0]:
         # finer stages did not follow to the period that was left; to this one they may
-        told = place(masked, moving, told.bin, told.shift, look=look)
-    winner = told
-    return replace(winner, unexplained=not explained(masked, moving, winner.shift)), rival
+        best = place(masked, moving, best.bin, best.shift, look=look)
+    return replace(best, unexplained=not explained(masked, moving, best.shift)), rival
 
 
 def judge(

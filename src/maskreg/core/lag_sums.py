@@ -104,7 +104,7 @@ class Transform:
         return kept.get(name, (self.window, self.dtype), lambda: transforms([self])[0])
 
 
-class Room:
+class Workspace:
     """Memory for some arrays, which is used again: to be given new pages takes as long as to transform.
 
     Parameters
@@ -118,7 +118,7 @@ class Room:
     def __init__(self, nbytes: Sequence[int] = (), kept: Kept | None = None) -> None:
         self._kept = kept
         size = sum(-(-n // LINE) * LINE for n in nbytes)
-        found = kept.take("room", size) if kept else None
+        found = kept.take("workspace", size) if kept else None
         self._memory: NDArray[np.uint8] = aligned((size,), np.uint8) if found is None else found
         self._used = 0
 
@@ -134,18 +134,20 @@ class Room:
     def give_back(self) -> None:
         """Let the next one have it: nobody uses the arrays any more."""
         if self._kept:
-            self._kept.put("room", self._memory.size, self._memory)
+            self._kept.put("workspace", self._memory.size, self._memory)
 
 
-def transforms(wanted: Sequence[Transform | NDArray[Any]], room: Room | None = None) -> list[NDArray[Any]]:
+def transforms(
+    wanted: Sequence[Transform | NDArray[Any]], workspace: Workspace | None = None
+) -> list[NDArray[Any]]:
     """Return the transforms, those that are there already as they are."""
     found: list[Any] = list(wanted)
     fresh = [(k, image) for k, image in enumerate(wanted) if isinstance(image, Transform)]
     jobs: list[Callable[[], None]] = []
-    room = room or Room()
+    workspace = workspace or Workspace()
     for k, image in fresh:
         if is_wide(image.window):
-            found[k] = room.array(image.filled, image.dtype)
+            found[k] = workspace.array(image.filled, image.dtype)
 
     def begin(j: int) -> None:
         k, image = fresh[j]
@@ -207,7 +209,7 @@ class LagSums:
     window : (int, int)
     spans : sequence of (int, int)
     stages : Stages
-    room : Room
+    workspace : Workspace
         What holds the spectra.
     """
 
@@ -215,7 +217,7 @@ class LagSums:
     window: tuple[int, ...]
     spans: Sequence[tuple[int, int]]
     stages: Stages
-    room: Room
+    workspace: Workspace
 
     def fill(self, bands: slice, column: int, out: NDArray[Any]) -> None:
         """Fill (pairs, rows, columns) with the lags from a column on, as far as these bands hold them."""
@@ -255,7 +257,7 @@ class LagSums:
                     use(slice(low - left, high - left), slice(low - copy, high - copy), out)
 
         in_parallel(some, -(-self.spectra.shape[0] // 2))
-        self.room.give_back()
+        self.workspace.give_back()
 
     @property
     def _parts(self) -> list[slice]:
@@ -320,9 +322,9 @@ def lag_sums_2d(
     shape = width // LANES, len(pairs), rows, 2, LANES
     used = _used(images, pairs)
     fresh = [image.nbytes for image in used.values() if isinstance(image, Transform)]
-    room = Room([math.prod(shape) * dtype.itemsize, *fresh], kept)
-    out = room.array(shape, dtype)
-    fields = transforms(list(used.values()), room)
+    workspace = Workspace([math.prod(shape) * dtype.itemsize, *fresh], kept)
+    out = workspace.array(shape, dtype)
+    fields = transforms(list(used.values()), workspace)
     addresses, vectors = (
         np.array(x, np.int64) for x in zip(*((f.ctypes.data, f.shape[1]) for f in fields), strict=True)
     )
@@ -336,7 +338,7 @@ def lag_sums_2d(
         )
 
     in_parallel(transform_rows, len(parts))
-    return LagSums(out, window, spans, stages_of_columns(height, dtype), room)
+    return LagSums(out, window, spans, stages_of_columns(height, dtype), workspace)
 
 
 def _used(

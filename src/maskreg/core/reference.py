@@ -115,7 +115,7 @@ class ReferenceSide:
 
     @property
     def noise_of_pixels(self) -> float:
-        """The mean variance of the noise of single pixels."""
+        """The mean variance of the noise of single pixels, stabilised units."""
         return self._noise_of_pixels[1]
 
     @property
@@ -140,15 +140,10 @@ class ReferenceSide:
         """Return the variance of each pixel's noise at level `b`, stabilised units."""
         return self._noise.get(b, lambda: self._noise_of_pixels[0].map(self.image, b))
 
-    @property
-    def pixel_noise(self) -> float:
-        """The mean variance of a pixel's noise, stabilised units."""
-        return self._noise_of_pixels[1]
-
     @cached_property
     def lone(self) -> NDArray[np.intp]:
         """The places of the pixels that stand out by themselves, (n, ndim)."""
-        return stand_out(self.image.level(1), self.pixel_noise)
+        return stand_out(self.image.level(1), self.noise_of_pixels)
 
     def pointed(self, place: tuple[int, ...], times: int) -> bool:
         """Return whether one pixel may make most of a block of level 2 of `times` pixels per axis."""

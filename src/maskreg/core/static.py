@@ -94,6 +94,8 @@ class Static:
         from maskreg.core.prepare_kernels import cleaned_2d
 
         clean = np.empty(frame.shape, np.float32) if out is None else out
+        if frame.dtype.kind == "f" and frame.dtype not in (np.float32, np.float64):
+            frame = frame.astype(np.float32)  # compiled code knows no others, such as half precision
         cleaned_2d(frame, self.pattern, np.float32(offset), self.multiplies, clean)
         return clean
 

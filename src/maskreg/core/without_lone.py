@@ -10,6 +10,7 @@ Most frames are not asked: that some pixels make much of a match shows already a
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -77,9 +78,10 @@ def without_lone(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64
         Where they match, px.
     """
     lag, side = nearest_lag(shift), masked.side
-    own, other = side.lone, stand_out(moving.level(1), side.pixel_noise)
+    own, other = side.lone, stand_out(moving.level(1), side.noise_of_pixels)
     if any(lag):
-        met = _meet(own, other, lag), _meet(other, own, tuple(-s for s in lag))
+        back = tuple(-s for s in lag)
+        met = _meet(own, other, lag, moving.mask.shape), _meet(other, own, back, side.image.mask.shape)
         if np.count_nonzero(met[0]) >= MOVED:
             own, other = own[~met[0]], other[~met[1]]
     if not (len(own) or len(other)) or not _matter(masked, moving, lag, own, other):
@@ -91,10 +93,19 @@ def without_lone(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64
     return Clean(clean, left, len(own) + len(other))
 
 
-def _meet(places: NDArray[np.intp], others: NDArray[np.intp], lag: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return on which places one of the others lands at a lag, to a pixel."""
-    off = places[:, None] - others[None] - np.array(lag)
-    return np.asarray((np.abs(off).max(axis=-1, initial=0) <= 1).any(axis=1))
+def _meet(
+    places: NDArray[np.intp], others: NDArray[np.intp], lag: tuple[int, ...], shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Return on which places one of the others, of an image of this shape, lands at a lag, to a pixel."""
+    # by a map: of many pixels so many may stand out that their pairs would not fit into memory
+    near = np.zeros([n + 2 for n in shape], bool)
+    for step in itertools.product((0, 1, 2), repeat=len(shape)):
+        near[tuple((others + step).T)] = True
+    back = places - np.array(lag) + 1
+    inside = ((back >= 0) & (back < near.shape)).all(axis=1)
+    met = np.zeros(len(places), bool)
+    met[inside] = near[tuple(back[inside].T)]
+    return met
 
 
 def _matter(
