@@ -43,13 +43,14 @@ class ClusterError(MaskregError):
     """The workers of a cluster cannot be reached or used: which, and why."""
 
 
-def not_written(path: str | os.PathLike[str], error: OSError) -> RunError:
-    """Return what to raise when a file could not be written."""
-    advice = "; make room and give the same command again" if is_full(error) else ""
-    return RunError(f"cannot write {os.fspath(path)}: {error.strerror or error}{advice}")
+def not_written(path: str | os.PathLike[str], error: Exception) -> RunError:
+    """Return what to raise when a file or a database could not be written."""
+    advice = "; make room and give the same command again" if _is_full(error) else ""
+    why = getattr(error, "strerror", None) or error
+    return RunError(f"cannot write {os.fspath(path)}: {why}{advice}")
 
 
-def is_full(error: BaseException) -> bool:
+def _is_full(error: Exception) -> bool:
     """Return whether what writing raised means that there is no more room."""
-    # of an array that was written in part NumPy tells no more than how much of it
-    return getattr(error, "errno", None) in _FULL or str(error).endswith(" written")
+    # SQLite tells it in words; of an array that was written in part NumPy tells no more than how much of it
+    return getattr(error, "errno", None) in _FULL or str(error).endswith(("disk is full", " written"))

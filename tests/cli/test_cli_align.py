@@ -51,6 +51,12 @@ def test_a_mask_behind_the_frames_is_told(maskreg, data, flags):
     assert "is it a mask" not in maskreg("align", *frames, *flags, "--overwrite").err
 
 
+def test_a_last_frame_without_light_is_no_mask(maskreg, data, flags, scan):
+    frames = sorted((data / "frames").iterdir())
+    tifffile.imwrite(frames[-1], np.zeros_like(tifffile.imread(frames[-1])))
+    assert "is it a mask" not in maskreg("align", *frames, *flags).err
+
+
 def test_a_slip_that_registered_nothing_is_mended_in_the_same_folder(maskreg, data, flags):
     slip = maskreg("align", data / "frames", *flags, "--max-shift", "5,5,5")
     assert slip.code == 1

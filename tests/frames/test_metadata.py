@@ -131,6 +131,7 @@ def test_the_table_counts_before_the_pattern(scan: Path, tmp_path: Path) -> None
     [
         ("", "it has no column 'file'"),
         ("frame,delay\n1,2", "it has no column 'file' .* but frame, delay"),
+        (f"frame;{'delay;' * 30}\n1;2", r"it has no column .* but frame;delay;.*\.\.\."),
         ("file,delay\n1_0.tif", "line 2 has 1 cells, the header has 2"),
         ("file,delay\n1_0.tif,1\n1_0.tif,2", "there are two lines about '1_0.tif'"),
         ("file,a,a\n1_0.tif,1,2", "two columns have one name"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import time
+from multiprocessing import Pipe
 
 import pytest
 
 from maskreg.stream import Forked, can_fork, ordered_map
+from maskreg.stream.batch import results_of
 from maskreg.stream.foreseen import EARLY, foreseen
+from maskreg.stream.forked import _Inbox
 
 
 class Noting:
@@ -55,14 +57,22 @@ def test_who_does_not_want_to_know_gets_items_one_by_one():
         assert taken == list(range(item + 1))
 
 
-@pytest.mark.skipif(not can_fork(), reason="this system does not fork safely")
-def test_a_process_is_told_of_its_next_batch_before_the_last_one_is_done():
-    class Slow(Noting):
-        def __call__(self, item: int) -> list[str]:
-            time.sleep(0.01)  # the next batch comes meanwhile
-            return super().__call__(item)
+def test_a_process_tells_of_its_next_batch_before_the_last_one_is_done():
+    theirs, ours = Pipe()
+    with theirs, ours:
+        inbox, noting = _Inbox(ours), Noting()
+        for number in range(2):
+            theirs.send((number, [5 * number + k for k in range(5)]))
+        for number in range(2):
+            taken, batch = inbox.take()
+            assert taken == number
+            results_of(noting, batch, inbox.next_items)  # behind the second one there is none
+    assert noting.story.index("soon 5") < noting.story.index("now 4")
+    assert [line for line in noting.story if line.startswith("now")] == [f"now {k}" for k in range(10)]
 
-    stories = list(ordered_map(Slow(), range(21), workers=Forked(1), batch=5))
-    assert "now 20" in stories[-1]
-    for first in (6, 11, 16):  # the first item is done at home
-        assert stories[-1].index(f"soon {first}") < stories[-1].index(f"now {first - 1}")
+
+@pytest.mark.skipif(not can_fork(), reason="this system does not fork safely")
+def test_a_process_is_told_of_all_items_but_those_done_at_home():
+    *_, story = ordered_map(Noting(), range(21), workers=Forked(1), batch=5)
+    for item in range(1, 21):
+        assert story.index(f"soon {item}") < story.index(f"now {item}")

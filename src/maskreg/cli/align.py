@@ -120,23 +120,32 @@ def _warn_of_a_mask(inputs: Sequence[str]) -> None:
     """Say so if what stands behind the frames looks like a mask: in Python that is its place."""
     if len(inputs) < 2:
         return
-    from maskreg.frames import open_frames
-    from maskreg.series.reference import read_image
-
     try:
-        last = read_image(inputs[-1])
-        with open_frames(inputs[0]) as first:
-            frame = first.read(0)
+        (first, _), (last, is_alone) = _first_image(inputs[0]), _first_image(inputs[-1])
     except MaskregError:
         return  # what is wrong with it is told where it is used
-    if _has_two_values(last) and not _has_two_values(frame):
+    if is_alone and _has_two_values(last) and not _has_two_values(first):
         log.warning(
             "%s holds two values and no other: is it a mask? Then name it by --valid or --ignore", inputs[-1]
         )
 
 
+def _first_image(text: str) -> tuple[NDArray[Any], bool]:
+    """Return the first image of what an argument means, and whether it is the only one.
+
+    No other file is opened: a folder may hold many.
+    """
+    from maskreg.frames.locate import find_files
+    from maskreg.frames.registry import open_file
+
+    files, root = find_files(text)
+    with open_file(files[0], root) as source:
+        return source.read(0), len(files) == len(source) == 1
+
+
 def _has_two_values(image: NDArray[Any]) -> bool:
-    return bool(((image == image.min()) | (image == image.max())).all())
+    least, greatest = image.min(), image.max()
+    return bool(least < greatest and ((image == least) | (image == greatest)).all())
 
 
 def as_dict(alignment: Alignment, folder: str) -> dict[str, Any]:

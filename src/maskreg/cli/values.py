@@ -11,10 +11,12 @@ def max_shift(text: str) -> float | tuple[float, ...]:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
-def number(text: str) -> float:
+def number(text: str, wanted: str = "a number") -> float:
     """Return a number."""
-    (value,) = _numbers(text.replace(",", " "), "a number")
-    return value
+    try:
+        return float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not {wanted}") from None
 
 
 def smoothing(text: str) -> float | str:
@@ -40,18 +42,20 @@ def cluster(text: str) -> str:
 
 def megabytes(text: str) -> float:
     """Return a positive number."""
-    (number,) = _numbers(text.replace(",", " "), "a number of MB, such as 1000")
-    if not 0 < number < float("inf"):
-        raise ArgumentTypeError(f"{text!r} is not a number of MB, such as 1000")
-    return number
+    wanted = "a number of MB, such as 1000"
+    value = number(text, wanted)
+    if not 0 < value < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is not {wanted}")
+    return value
 
 
 def seconds(text: str) -> float:
     """Return a time in s, zero or more."""
-    (number,) = _numbers(text.replace(",", " "), "a number of seconds, such as 30")
-    if not 0 <= number < float("inf"):
-        raise ArgumentTypeError(f"{text!r} is not a number of seconds, such as 30")
-    return number
+    wanted = "a number of seconds, such as 30"
+    value = number(text, wanted)
+    if not 0 <= value < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is not {wanted}")
+    return value
 
 
 def minutes(text: str) -> float:

@@ -5,8 +5,8 @@ Options keep one name each. Who comes from scikit-image, scikit-ued, hyperspy or
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable
-from pathlib import Path
 
 _CLOSE = 0.7
 """How alike a slip and the word that was meant are (difflib's ratio): mask and dask are not to be it."""
@@ -95,8 +95,9 @@ def about_option(option: str, known: Collection[str]) -> str:
     for words, needed, advice in _OPTIONS:
         if word in words.split() and needed in known:
             return f"; {advice}"
-    meant = _meant(word, [_plain(name) for name in known])
-    return f"; did you mean --{meant}?" if meant else ""
+    names = {_plain(name): name for name in known}
+    meant = _meant(word, names)
+    return f"; did you mean {names[meant]}?" if meant else ""
 
 
 def about_verb(verb: str, known: Iterable[str]) -> str:
@@ -107,7 +108,8 @@ def about_verb(verb: str, known: Iterable[str]) -> str:
     meant = _meant(verb, list(known))
     if meant:
         return f"; did you mean {meant}?"
-    return f"; did you mean maskreg align {verb} -o RUN?" if Path(verb).exists() else ""
+    # unlike Path.exists, this one takes whatever was typed
+    return f"; did you mean maskreg align {verb} -o RUN?" if os.path.exists(verb) else ""  # noqa: PTH110
 
 
 def _plain(option: str) -> str:

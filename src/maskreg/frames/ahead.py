@@ -14,10 +14,11 @@ PIECE = 2**17
 """Bytes that are asked for at once: Linux forgets all of a request beyond what it reads ahead by itself, or
 the device takes at once; 128 kB is the least of the usual settings."""
 
-_asked: deque[tuple[Path, int, int]] = deque(maxlen=8)
-
 MOST = 2**28
 """Bytes of one frame that are asked for at most: memory is for others, too."""
+
+_asked: deque[tuple[Path, int, int]] = deque(maxlen=8)
+"""What was asked for last: which file, from where, to where."""
 
 
 def ask_for(path: Path, offset: int = 0, size: int | None = None) -> None:
@@ -41,8 +42,8 @@ def ask_for(path: Path, offset: int = 0, size: int | None = None) -> None:
             _asked.append((path, offset, end))
             for start in range(offset, min(end, offset + MOST), PIECE):
                 os.posix_fadvise(descriptor, start, min(PIECE, end - start), os.POSIX_FADV_WILLNEED)
-    except OSError:
-        pass  # a pipe, or a file system that takes no advice
+    except (OSError, OverflowError):
+        pass  # a pipe, a file system that takes no advice, or a place that a broken file names
     finally:
         os.close(descriptor)
 

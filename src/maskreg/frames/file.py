@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -48,15 +49,16 @@ class FileFrames(FrameSource):
 
     def soon(self, index: int) -> None:
         """Ask the system for the bytes of a frame, if it is known where they are."""
-        where = self._where(index)
-        if where is not None:
-            ask_for(self.path, *where)
+        with suppress(Exception):  # of a plug-in, perhaps; reading says what is wrong
+            where = self._where(index)
+            if where is not None:
+                ask_for(self.path, *where)
 
     def _where(self, index: int) -> tuple[int, int] | None:
         """Return where in the file frame `index` begins and how long it is, bytes.
 
         None where that is not known without reading. About where is enough, for it is only said ahead of
-        reading. Must not raise.
+        reading.
         """
         return None
 

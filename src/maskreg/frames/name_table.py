@@ -6,7 +6,6 @@ import csv
 import logging
 import os
 from pathlib import Path, PurePosixPath
-from textwrap import shorten
 from typing import Any
 
 from maskreg.errors import InputError
@@ -16,6 +15,9 @@ log = logging.getLogger(__name__)
 
 KEYS = ("file", "source", "name")
 """What the column of file names may be called."""
+
+_SHOWN = 100
+"""Characters of a header that are shown where it has none of these."""
 
 
 class NameTable:
@@ -41,10 +43,9 @@ class NameTable:
         header, lines = self._read()
         key = next((name for name in KEYS if name in header), None)
         if key is None:
-            raise InputError(
-                f"{path}: it has no column 'file' with the names of the files, but "
-                f"{shorten(', '.join(header), 100, placeholder=' and others')}"
-            )
+            there = ", ".join(header)
+            there = there if len(there) <= _SHOWN else f"{there[:_SHOWN]}..."
+            raise InputError(f"{path}: it has no column 'file' with the names of the files, but {there}")
         others = [name for name in header if name != key]
         values = {name: as_numbers([line[name] for line in lines]) for name in others}
         self._empty: dict[str, Any] = dict.fromkeys(others)

@@ -20,7 +20,6 @@ _NAMES = (
 PASSING = {getattr(errno, name) for name in _NAMES.split() if hasattr(errno, name)}
 """The errors that may be over in a moment."""
 
-
 PATIENT_FOR = 20
 """So many times in a row; a disk that is broken must not cost a pause for each of its frames."""
 

@@ -13,7 +13,6 @@ from maskreg.errors import InputError
 TIME_COLUMNS = ("time", "timestamp")
 """Columns that order a series, in any mixture of capitals; the first that is there."""
 
-
 _IN_A_NAME = re.compile(r"(?<=[T_ ]\d\d)-(\d\d)-(\d\d)")
 """A time of day as file names have it, which take no colons everywhere: ``2026-05-18T16-51-49``."""
 

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from maskreg.errors import RunError
+from maskreg.errors import RunError, not_written
 from maskreg.registration import Registration, Rival, Status
 
 FORMAT = 2
@@ -63,7 +63,6 @@ CREATE TABLE files (
 
 _GROWS = "frames"
 """The setting that says how many frames the series had when they were last numbered."""
-
 
 _LOOK = "first_look"
 """The setting that the first frames tell, and not the user."""
@@ -391,7 +390,7 @@ def _told(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         raise RunError(f"{path}: {error}{_advice(str(error))}") from error
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+        raise not_written(path, error) from error
 
 
 def _advice(problem: str) -> str:

@@ -30,7 +30,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.errors import InputError, RunError, is_full
+from maskreg.errors import InputError, RunError, not_written
 from maskreg.outputs.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -311,10 +311,7 @@ class StackWriter(ABC):
         try:
             yield
         except (OSError, sqlite3.Error) as error:
-            full = is_full(error) or "disk is full" in str(error)
-            advice = "; make room and give the same command again" if full else ""
-            why = getattr(error, "strerror", None) or error
-            raise RunError(f"cannot write {self.path}: {why}{advice}") from error
+            raise not_written(self.path, error) from error
 
 
 def open_stack(

@@ -186,7 +186,7 @@ def _aligned(
     images = run(partial(_read, source), [frame for frame, _ in places])
     kept: list[tuple[NDArray[Any], NDArray[np.float64]]] = []
     for image, (_, shift) in zip(images, places, strict=True):
-        if image is not None and not _is_among(kept, image, shift):
+        if image is not None and not _is_among(image, kept):
             kept.append((image, shift))
     if len(kept) < 2:
         return None
@@ -200,11 +200,10 @@ def _aligned(
     return alike if len(alike) > 1 else None
 
 
-def _is_among(
-    kept: Sequence[tuple[NDArray[Any], NDArray[np.float64]]], image: NDArray[Any], shift: NDArray[np.float64]
-) -> bool:
+def _is_among(image: NDArray[Any], kept: Sequence[tuple[NDArray[Any], NDArray[np.float64]]]) -> bool:
     """Return whether a detector has delivered a frame again: its noise would pass for what never moves."""
-    return any(np.array_equal(shift, known) and np.array_equal(image, other) for other, known in kept)
+    equal = partial(np.array_equal, equal_nan=True)  # row by row: other frames differ in the first ones
+    return any(all(map(equal, np.ma.getdata(image), np.ma.getdata(other))) for other, _ in kept)
 
 
 def _places(
