@@ -163,9 +163,14 @@ def test_one_call_leaves_a_copy_and_a_series_a_bounded_memory() -> None:
             record = memory._record
             assert record is not None
             assert not np.may_share_memory(record.reference.values, reference)
-            for kept in (record.kept, record.reference.kept, record.kept_of_masks):
+            bounds = (
+                (record.kept, last_reference.MOST_KEPT),
+                (record.reference.kept, last_reference.MOST_KEPT),
+                (record.kept_of_masks, last_reference.MOST_KEPT_OF_MASKS),
+            )
+            for kept, most in bounds:
                 sizes = [size for _, _, size in kept._values.values()]
-                assert sum(sizes) <= (last_reference.MOST_KEPT_OF_MASKS if turn else 0)
+                assert sum(sizes) <= (most if turn else 0)
                 assert bool(sizes) == bool(turn)
 
 

@@ -24,6 +24,7 @@ COMMON = 5e-3
 """Where a greater part of the pixels stands out, that is what the picture is like."""
 
 FEWEST_NEIGHBOURS = 3
+"""So many tell how much they differ; on one axis there are two, which a peak of any width has alike."""
 
 MOST_OF_BLOCK = 0.5
 """What makes more of a block of a level than this may be one pixel."""
@@ -31,6 +32,8 @@ MOST_OF_BLOCK = 0.5
 
 def stand_out(image: LevelImage, noise: float) -> NDArray[np.intp]:
     """Return the places of the pixels that stand out by themselves, (n, ndim); none if they are common.
+
+    None on one axis, and none side by side, as where a hot pixel leaks into the next.
 
     Parameters
     ----------
