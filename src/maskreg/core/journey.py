@@ -123,7 +123,7 @@ def _registered(masked: MaskedSide, moving: Prepared, room: Room) -> Registratio
     found, chosen_place = _searched(masked, moving, levels)
     # the right one may be missing among places that are alike: a level of pixels larger than the spots of a
     # crystal shows it half as well as those that happen to fall on its pixels
-    while found.ok and chosen_place is not None and chosen_place.unexplained and _may_miss(masked, levels):
+    while chosen_place is not None and chosen_place.unexplained and _may_miss(masked, levels):
         if not _add_finer(masked, moving, room, levels):
             break
         found, chosen_place = _searched(masked, moving, levels)
