@@ -44,6 +44,7 @@ def in_a_new_process(code):
         (["align", "a", "-o", "r", "--max_shift", "3"], 2, "did you mean --max-shift?"),
         (["align", "a", "-o", "r", "--overlap_ratio", "3"], 2, "did you mean --min-overlap?"),
         (["align", "a", "-o", "r", "--upsample_factor", "3"], 2, "to a fraction of a pixel"),
+        (["align", "a", "-o", "r", "--nan"], 2, "pixels that are NaN are always ignored"),
         (["align", "a", "-o", "r", "--n-jobs", "3"], 2, "did you mean --workers?"),
         (["align", "a", "--out", "r", "-o", "r"], 2, "did you mean --output?"),
         (["align", "a", "-o", "r", "--resume"], 2, "the same command goes on where it was"),

@@ -34,10 +34,11 @@ _OPTIONS = (
         "what is not to count is given by --ignore FILE, --ignore-disk, --ignore-rect or --ignore-polygon",
     ),
     (
-        "hot-pixels hot-pixel saturation saturated threshold nodata no-data nan",
+        "hot-pixels hot-pixel saturation saturated threshold nodata no-data",
         "--ignore-above",
         "--ignore-above and --ignore-below leave out pixels by their value",
     ),
+    ("nan ignore-nan nan-mask", "--ignore-above", "pixels that are NaN are always ignored"),
     ("overlap overlap-ratio overlap-threshold", "--min-overlap", "did you mean --min-overlap?"),
     (
         "upsample-factor upsampling subpixel sub-pixel subpixel-factor sub-pixel-factor",
@@ -47,7 +48,7 @@ _OPTIONS = (
     (
         "hanning hann window normalization normalisation normalize medfilter",
         "--max-shift",
-        "images are taken as they are, without a window or a normalisation",
+        "none is needed: masked NCC takes no window, and does not depend on brightness or contrast",
     ),
     (
         "threads jobs n-jobs j cpus cores processes n-workers num-workers",
