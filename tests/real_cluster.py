@@ -36,7 +36,8 @@ class RealCluster:
             "scheduler", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-show",
             "--no-dashboard", "--scheduler-file", self.scheduler_file,
         )  # fmt: skip
-        until(self.scheduler_file.exists)
+        # it is there before all of it is written
+        until(lambda: self.scheduler_file.exists() and self.scheduler_file.read_text().rstrip().endswith("}"))
 
     def start_worker(self, name: str, *, threads: int = 1, **environment: str) -> None:
         """Start a worker, without waiting for it."""

@@ -92,7 +92,10 @@ def test_integers_without_a_mask_need_no_mask(dtype):
     assert every_pixel_counts(image, None)
     assert mask.all()
     assert checked_pixels("moving", image).tobytes() == pixels.tobytes()
-    for other, its_mask in ((image.astype(float), None), (image, mask), (np.ma.masked_equal(image, 0), None)):
+    floats = image.astype(float)
+    assert every_pixel_counts(floats, None)
+    floats[3, 4] = np.nan
+    for other, its_mask in ((floats, None), (image, mask), (np.ma.masked_equal(image, 0), None)):
         assert not every_pixel_counts(other, its_mask)
 
 
