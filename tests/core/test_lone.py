@@ -34,8 +34,8 @@ def places(count, seed=1):
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
-@given(seeds, st.sampled_from([(11, 14), (30,), (5, 6, 7)]), st.booleans())
-def test_what_stands_out_is_told_pixel_by_pixel(seed, shape, masked):
+@given(seeds, st.sampled_from([(11, 14), (30,), (5, 6, 7)]), st.booleans(), st.sampled_from([1, 40, 2**17]))
+def test_what_stands_out_is_told_pixel_by_pixel(seed, shape, masked, at_once):
     rng = np.random.default_rng(seed)
     pixels = rng.normal(size=shape).astype(np.float32)
     pixels[tuple(rng.integers(0, n) for n in shape)] = rng.choice([-40.0, 40.0])
@@ -52,7 +52,9 @@ def test_what_stands_out_is_told_pixel_by_pixel(seed, shape, masked):
         off = max(value - max(others), min(others) - value)
         if off > STANDS_OUT * (max(others) - min(others)) and off > SURELY:
             expected.append(list(place))
-    found = stand_out(LevelImage(pixels, mask), 1.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("maskreg.core.lone.AT_ONCE", at_once)
+        found = stand_out(LevelImage(pixels, mask), 1.0)
     common = len(expected) > COMMON * np.count_nonzero(mask)
     np.testing.assert_array_equal(found, np.reshape([] if common else expected, (-1, len(shape))))
 

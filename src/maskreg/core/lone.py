@@ -26,6 +26,9 @@ COMMON = 5e-3
 FEWEST_NEIGHBOURS = 3
 """So many tell how much they differ; on one axis there are two, which a peak of any width has alike."""
 
+AT_ONCE = 2**17
+"""Rows of about so many pixels are looked at together, which stay in the cache."""
+
 MOST_OF_BLOCK = 0.5
 """What makes more of a block of a level than this may be one pixel."""
 
@@ -42,20 +45,32 @@ def stand_out(image: LevelImage, noise: float) -> NDArray[np.intp]:
     noise : float
         Variance of a pixel's noise.
     """
-    least, most, known = (np.full(image.mask.shape, fill, np.float32) for fill in (np.inf, -np.inf, 0))
-    for step in itertools.product((-1, 0, 1), repeat=image.mask.ndim):
+    rows = len(image.mask)
+    height = max(1, AT_ONCE * rows // image.mask.size)
+    lone = np.zeros(image.mask.shape, bool)
+    for first in range(0, rows, height):
+        begin, end = max(0, first - 1), first + height
+        here = slice(begin, end + 1)  # with the neighbours of the outermost rows
+        found = _lone(image.pixels[here], image.mask[here], noise)
+        lone[first:end] = found[first - begin : end - begin]
+    places = np.argwhere(lone)
+    return places if len(places) <= COMMON * np.count_nonzero(image.mask) else places[:0]
+
+
+def _lone(pixels: NDArray[np.float32], mask: NDArray[np.bool_], noise: float) -> NDArray[np.bool_]:
+    """Return which pixels stand out by themselves."""
+    least, most, known = (np.full(mask.shape, fill, np.float32) for fill in (np.inf, -np.inf, 0))
+    for step in itertools.product((-1, 0, 1), repeat=mask.ndim):
         if any(step):
-            here, there = overlap_slices(known.shape, known.shape, step)
-            values, valid = image.pixels[there], image.mask[there]
+            here, there = overlap_slices(mask.shape, mask.shape, step)
+            values, valid = pixels[there], mask[there]
             np.minimum(least[here], values, out=least[here], where=valid)
             np.maximum(most[here], values, out=most[here], where=valid)
             known[here] += valid
-    asked = image.mask & (known >= FEWEST_NEIGHBOURS)
+    asked = mask & (known >= FEWEST_NEIGHBOURS)
     with np.errstate(invalid="ignore"):  # where no neighbour is valid nothing is asked
-        off = np.maximum(image.pixels - most, least - image.pixels)
-        lone = asked & (off > STANDS_OUT * (most - least)) & (off > SURELY * np.sqrt(noise))
-    places = np.argwhere(lone)
-    return places if len(places) <= COMMON * np.count_nonzero(image.mask) else places[:0]
+        off = np.maximum(pixels - most, least - pixels)
+        return np.asarray(asked & (off > STANDS_OUT * (most - least)) & (off > SURELY * np.sqrt(noise)))
 
 
 def less(mask: NDArray[np.bool_], places: NDArray[np.intp]) -> NDArray[np.bool_]:
