@@ -138,7 +138,7 @@ class ReferenceSide:
 
     def noise(self, b: int) -> NDArray[np.float32]:
         """Return the variance of each pixel's noise at level `b`, stabilised units."""
-        return self._noise.get(b, lambda: self._noise_of_pixels[0].map(self.image, b))
+        return self._noise.get(b, lambda: self.noise_curve.map(self.image, b))
 
     @cached_property
     def lone(self) -> NDArray[np.intp]:

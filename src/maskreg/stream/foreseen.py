@@ -14,6 +14,8 @@ from typing import Any
 EARLY = 2
 """So many items before: one is on its way while the other, which is there, is waited for by nobody."""
 
+_END = object()
+
 
 def foreseen(
     function: Callable[[Any], Any], items: Iterable[Any], after: Callable[[], Iterable[Any]] = tuple
@@ -29,14 +31,14 @@ def foreseen(
     coming, waiting, ended = iter(items), deque[Any](), False
     while True:
         while not ended and len(waiting) <= EARLY:
-            for item in islice(coming, 1):
+            item = next(coming, _END)
+            if item is not _END:
                 soon(item)
                 waiting.append(item)
-                break
-            else:
-                ended = True
-                for item in islice(after(), EARLY):
-                    soon(item)
+                continue
+            ended = True
+            for other in islice(after(), EARLY):
+                soon(other)
         if not waiting:
             return
         yield waiting.popleft()
