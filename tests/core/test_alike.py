@@ -10,6 +10,7 @@ from maskreg import Registrar, register
 from maskreg.core.alike import _on_pixels_of_their_own, best_two
 from maskreg.core.explained import explained
 from maskreg.core.peak import Candidate
+from maskreg.core.place import place
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.reference import MaskedSide, ReferenceSide
@@ -98,6 +99,22 @@ def test_of_the_periods_the_right_one_is_first_and_the_others_are_beaten():
     assert found.gap > 100
     assert len(found.beaten) == 2
     assert any(found.rival is worse for worse in found.beaten)
+
+
+@pytest.mark.parametrize("ignored", [0.0, 0.2])
+def test_a_place_goes_on_from_where_it_was_compared_as_from_the_beginning(ignored):
+    shape = (256, 256)
+    mask = np.random.default_rng(1).random(shape) >= ignored
+    scene, drift = Spots(shape), (4.7, -3.2)
+    masked, prepared = sides(counts(scene, 50), mask)
+    moving = prepared(counts(scene, 50, drift, seed=1))
+    start = np.rint(-np.array(drift))
+    known = place(masked, moving, 2, start, coarse=True)
+    assert known.refined
+    on, anew = place(masked, moving, 2, start, known=known), place(masked, moving, 2, start)
+    assert (on.bin, on.gaussian) == (anew.bin, anew.gaussian)
+    np.testing.assert_allclose(on.shift, anew.shift, atol=0.03 * anew.covariance.diagonal().min() ** 0.5)
+    np.testing.assert_allclose(on.covariance, anew.covariance, rtol=0.01)
 
 
 def test_places_closer_than_their_level_resolves_are_never_beaten():

@@ -28,8 +28,8 @@ class BestTwo:
     first, second : Candidate
     gap : float
         By how much the log-likelihood of the first exceeds that of the second; not negative.
-    rival : Place
-        The second, as it was compared.
+    winner, rival : Place
+        The first and the second, as they were compared.
     beaten : list of Place
         Those surely worse than the first, whatever finer levels say.
     """
@@ -37,6 +37,7 @@ class BestTwo:
     first: Candidate
     second: Candidate
     gap: float
+    winner: Place
     rival: Place
     beaten: list[Place]
 
@@ -82,7 +83,9 @@ def best_two(
             gaps[other] = gap(best, other)
     second = min(gaps, key=lambda other: gaps[other])
     beaten = [placed[other] for other in gaps if gaps[other] > 0 and (best, other) in sure]
-    return BestTwo(contenders[best], contenders[second], max(0.0, gaps[second]), placed[second], beaten)
+    return BestTwo(
+        contenders[best], contenders[second], max(0.0, gaps[second]), placed[best], placed[second], beaten
+    )
 
 
 def _on_pixels_of_their_own(masked: MaskedSide, moving: Prepared, one: Candidate, other: Candidate) -> float:

@@ -369,7 +369,8 @@ def _of_alike(
 ) -> tuple[Place, Rival | None]:
     """Return the most likely of places of the same structure, below the pixel, and its rival."""
     found = best_two(masked, moving, contenders, look=look)
-    winner = place(masked, moving, found.first.bin, found.first.shift, look=look)
+    c = found.first
+    winner = place(masked, moving, c.bin, c.shift, look=look, known=found.winner)
     other, gap = found.rival, found.gap
     if not found.settled:
         other = place(masked, moving, found.second.bin, found.second.shift, look=look)

@@ -115,6 +115,7 @@ def place(
     *,
     coarse: bool = False,
     look: bool = False,
+    known: Place | None = None,
 ) -> Place:
     """Return the place below the pixel of a shift that level `b` found.
 
@@ -130,15 +131,23 @@ def place(
         Do not go down to finer levels: good enough to compare places of the same structure.
     look : bool
         A first look found it, by far: what is refined first may be as coarse.
+    known : Place, optional
+        The same, `coarse`: only finer stages follow.
     """
     try:
-        return _placed(masked, moving, b, shift, coarse, look)
+        return _placed(masked, moving, b, shift, coarse, look, known)
     finally:
         moving.as_it_was()
 
 
 def _placed(
-    masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float64], coarse: bool, look: bool
+    masked: MaskedSide,
+    moving: Prepared,
+    b: int,
+    shift: NDArray[np.float64],
+    coarse: bool,
+    look: bool,
+    before: Place | None,
 ) -> Place:
     """Return what `place` does; of the last level refined, ignored pixels are still continued then."""
     ndim = len(shift)
@@ -146,6 +155,9 @@ def _placed(
     known = Place(shift, np.eye(ndim) * float(b) ** 2, begin, False, nowhere(ndim))
     moving.refilled.clear()
     ordered = [stage for stage in masked.stages(b, look=look) if not coarse or stage[0] >= begin]
+    if before is not None and before.refined:
+        known, done = before, ordered.index((before.bin, before.gaussian)) + 1
+        ordered = ordered[min(done, len(ordered) - 1) :]  # the last one once more, to the end
     for level, gaussian in ordered:
         # what is to be refined again need not be exact
         last = (level, gaussian) == ordered[-1]
