@@ -88,10 +88,15 @@ def test_hyperspy() -> None:
     np.testing.assert_allclose(bridges.from_hyperspy(found)[1], [4, -7], atol=1)
 
 
+@pytest.mark.filterwarnings("ignore")  # at its import, of what it stands on
 def test_napari() -> None:
-    transforms = pytest.importorskip("napari.utils.transforms", reason="napari is not installed")
-    affine = transforms.Affine(affine_matrix=bridges.to_napari(SHIFT))
-    np.testing.assert_allclose(affine((20.0, 45.0)), np.array([20.0, 45.0]) + SHIFT)
+    layers = pytest.importorskip("napari.layers", reason="napari is not installed")
+    layer = layers.Image(image(), affine=bridges.to_napari(SHIFT))
+    np.testing.assert_allclose(bridges.from_napari(layer.affine.affine_matrix), SHIFT)
+    # each place of the world shows the data that the layer has there
+    places = np.stack(np.mgrid[:60, :80], axis=-1).reshape(-1, 2)
+    there = np.array([layer.world_to_data(place) for place in places])
+    assert_lands(scipy.ndimage.map_coordinates(image(), there.T, order=3).reshape(60, 80))
 
 
 def test_a_napari_matrix_takes_a_place_in_the_data_to_its_place_in_the_world() -> None:
