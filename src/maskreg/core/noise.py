@@ -12,6 +12,7 @@ always the same, stand for the others.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,10 @@ NARROWEST = 0.3
 """A window of a smaller sigma, in pixels of a level, holds one pixel."""
 
 CLASSES = 8
-"""The pixels are sorted by local brightness into so many classes of equal size."""
+"""The pixels are sorted by local brightness into so many classes of about equal size."""
+
+ENOUGH_DRAWN = 2**13
+"""So many values, drawn at random, tell where the classes part, and from where values deviate."""
 
 FEWEST = 50
 """A class of fewer second differences shows nothing."""
@@ -116,6 +120,22 @@ class Sample:
     local: NDArray[np.float32]
 
 
+class _Differences(NamedTuple):
+    """Second differences, the local brightness there, and their variance for noise of unit variance."""
+
+    values: NDArray[np.float32]
+    levels: NDArray[np.float32]
+    gain: float
+
+
+class _Classes(NamedTuple):
+    """How many second differences each class has, their mean brightness, and the variance of the noise."""
+
+    number: NDArray[np.int64]
+    brightness: NDArray[np.float64]
+    variance: NDArray[np.float64]
+
+
 def sample(image: Prepared) -> Sample:
     """Return a sample of an image."""
     margin = min(2, (len(image.mask) - 1) // 2)
@@ -135,13 +155,15 @@ def noise_curve(image: Prepared, sample: Sample) -> NoiseCurve:
     typical = np.array([0.0 if image.typical is None else image.typical])
     if counting is not None and image.detector.electrons(typical)[0] < SPARSE:
         return counting
-    brightness, near = _variances(sample, 1)
-    _, far = _variances(sample, 2)
-    if brightness.size == 0:  # scattered masks leave no neighbours: all variance is taken for noise
+    differences = _second_differences(sample, 1)
+    bounds = _bounds(differences.levels)
+    near, far = _classes(differences, bounds), _classes(_second_differences(sample, 2), bounds)
+    shows = near.number >= FEWEST
+    if not shows.any():  # scattered masks leave no neighbours: all variance is taken for noise
         shown = NoiseCurve(np.zeros(1), np.array([float(np.var(image.pixels[image.mask]))]))
     else:
-        shown = NoiseCurve(brightness, near)
-        if near.size == far.size and (far <= WHITE * near).all():
+        shown = NoiseCurve(near.brightness[shows], near.variance[shows])
+        if (far.number[shows] >= FEWEST).all() and (far.variance <= WHITE * near.variance)[shows].all():
             return shown
     return shown if counting is None else _lesser(shown, counting)
 
@@ -174,39 +196,47 @@ def _local_mean(pixels: NDArray[np.float32], mask: NDArray[np.bool_], sigma: flo
     return np.asarray(gaussian(pixels, sigma, REACH) / np.maximum(part, np.float32(1e-6)))
 
 
-def _variances(sample: Sample, distance: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean brightness of each class, ascending, and the variance of its noise.
+def _bounds(levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return levels, ascending, that part all of them into classes of about equal size."""
+    classes = max(1, min(CLASSES, levels.size // FEWEST))
+    some = _drawn(levels)
+    at = np.arange(1, classes) * some.size // classes
+    return np.unique(np.partition(some, at)[at]) if at.size else levels[:0]
 
-    Robust (median absolute deviation), so that edges and spots hardly count.
+
+def _drawn(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return enough of many values; always the same ones."""
+    if values.size <= ENOUGH_DRAWN:
+        return values
+    return values[np.random.default_rng(0).integers(values.size, size=ENOUGH_DRAWN)]
+
+
+def _classes(differences: _Differences, bounds: NDArray[np.float32]) -> _Classes:
+    """Return what second differences tell of each class; variances robust, so that edges hardly count.
+
+    By the median absolute deviation. NaN for a class of fewer than `FEWEST`.
     """
-    values, levels, gain = _second_differences(sample, distance)
-    if values.size < FEWEST:
-        return np.zeros(0), np.zeros(0)
-    classes = min(CLASSES, values.size // FEWEST)
-    ascending = np.sort(levels)
-    means = [part.mean() for part in np.array_split(ascending, classes)]
-    sizes = [len(part) for part in np.array_split(ascending, classes)]
-    first = np.cumsum(sizes[:-1], dtype=np.int64)
-    bounds = ascending[first]
-    values = sorted_into_classes(values, levels, bounds, first, np.searchsorted(ascending, bounds))
-    spreads = [_spread(part) for part in np.split(values, first)]
-    return np.array(means, np.float64), np.array(spreads, np.float64) ** 2 / gain
+    values, number, total = sorted_into_classes(differences.values, differences.levels, bounds)
+    parts = np.split(values, np.cumsum(number)[:-1])
+    spreads = np.array([_spread(part) if part.size >= FEWEST else np.nan for part in parts])
+    return _Classes(number, total / np.maximum(number, 1), spreads**2 / differences.gain)
 
 
 def _spread(values: NDArray[np.float32]) -> float:
-    """Return the standard deviation of a Gaussian of the same median absolute deviation; lower medians."""
-    middle = (values.size - 1) // 2
-    median = np.partition(values, middle)[middle]
-    return SPREAD_OF_MAD * float(np.partition(np.abs(values - median), middle)[middle])
+    """Return the standard deviation of a Gaussian of the same median absolute deviation.
 
-
-def _second_differences(
-    sample: Sample, distance: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Return the valid second differences along every axis of a sample, the brightness there, and their gain.
-
-    The gain is their variance for white noise of unit variance.
+    From the median of some: its error counts by its square, of as many on either side.
     """
+    return SPREAD_OF_MAD * float(_lower_median(np.abs(values - _lower_median(_drawn(values)))))
+
+
+def _lower_median(values: NDArray[np.float32]) -> np.float32:
+    middle = (values.size - 1) // 2
+    return np.float32(np.partition(values, middle)[middle])
+
+
+def _second_differences(sample: Sample, distance: int) -> _Differences:
+    """Return the valid second differences along every axis of a sample."""
     values, valid, levels, gain = sample.pixels, sample.mask, sample.local, 1.0
     for axis in range(values.ndim):
         length = values.shape[axis] - 2 * distance
@@ -225,7 +255,7 @@ def _second_differences(
         valid = valid[left] & valid[mid] & valid[right]
         levels = levels if axis == 0 else levels[mid]
         gain *= 6.0
-    return values[valid], levels[valid], gain
+    return _Differences(values[valid], levels[valid], gain)
 
 
 def _along(ndim: int, axis: int, index: slice | NDArray[np.intp]) -> tuple[slice | NDArray[np.intp], ...]:

@@ -12,46 +12,36 @@ tell_of_compilation()
 
 
 @kernel
-def sorted_into_classes(values, levels, bounds, first, less):  # type: ignore[no-untyped-def]
-    """Return the values, those of lower levels first, in order within a class, of equal levels too.
+def sorted_into_classes(values, levels, bounds):  # type: ignore[no-untyped-def]
+    """Return the values, of lower classes first and in order within one, and what there is of each class.
 
-    Class k + 1 begins at place `first[k]`, with level `bounds[k]`; of lower levels there are `less[k]`.
+    As many as `bounds` are not above its level is the class of a value, at most 255; of each class the number
+    of values and the sum of their levels.
     """
-    classes = first.size + 1
-    out = np.empty(values.size, values.dtype)
+    size, classes = values.size, bounds.size + 1
+    of = np.zeros(size, np.uint8)
+    for bound in bounds:
+        for j in range(size):
+            of[j] += np.uint8(levels[j] >= bound)
+    number, total = np.zeros(classes, np.int64), np.zeros(classes)
+    for j in range(size):
+        number[of[j]] += 1
+        total[of[j]] += levels[j]
     to = np.zeros(classes, np.int64)
-    to[1:] = first
-    equal = np.zeros(classes, np.int64)  # seen so far, of each bound's level
-    half = 1
-    while 2 * half < classes:
-        half *= 2
-    tree = np.full(2 * half, np.inf, values.dtype)
-    tree[: first.size] = bounds
-    for j in range(values.size):
-        level = levels[j]
-        k, step = 0, half
-        while step:
-            k += step * (tree[k + step - 1] <= level)
-            step //= 2
-        if k and bounds[k - 1] == level:  # the next one of this level in order: its place tells its class
-            while k and bounds[k - 1] == level:
-                k -= 1
-            place = less[k] + equal[k]
-            equal[k] += 1
-            while k < classes - 1 and first[k] <= place:
-                k += 1
-        out[to[k]] = values[j]
-        to[k] += 1
-    return out
+    for k in range(1, classes):
+        to[k] = to[k - 1] + number[k - 1]
+    out = np.empty(size, values.dtype)
+    for j in range(size):
+        out[to[of[j]]] = values[j]
+        to[of[j]] += 1
+    return out, number, total
 
 
 def plain_sorted_into_classes(
-    values: NDArray[np.float32],
-    levels: NDArray[np.float32],
-    bounds: NDArray[np.float32],
-    first: NDArray[np.int64],
-    less: NDArray[np.int64],
-) -> NDArray[np.float32]:
-    """Return what `sorted_into_classes` does, by sorting them all; equal levels stay in order."""
-    order = np.argsort(levels, kind="stable")
-    return np.concatenate([values[np.sort(part)] for part in np.split(order, first)])
+    values: NDArray[np.float32], levels: NDArray[np.float32], bounds: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]:
+    """Return what `sorted_into_classes` does."""
+    of = np.searchsorted(bounds, levels, side="right")
+    number = np.bincount(of, minlength=bounds.size + 1)
+    total = np.bincount(of, levels, minlength=bounds.size + 1)
+    return values[np.argsort(of, kind="stable")], number.astype(np.int64), total.astype(np.float64)
