@@ -11,6 +11,7 @@ import scipy.ndimage
 
 from maskreg.compat import masked
 from maskreg.compat.skimage import cross_correlate_masked, phase_cross_correlation
+from maskreg.core.all_sums import AllSums
 
 theirs = pytest.importorskip("skimage.registration._masked_phase_cross_correlation")
 
@@ -121,3 +122,34 @@ def test_the_shift_is_scikit_images(monkeypatch: pytest.MonkeyPatch, kind: str, 
     if kind in ("noise", "smooth") and masks in ("full", "block", "two blocks"):
         assert seen["equal"] >= 7
         assert seen["proven"] >= 2
+
+
+@pytest.mark.parametrize("ratio", [-1.0, 0.0, 0.1, 0.3, 0.9, 1.0, 1.5])
+@pytest.mark.parametrize(
+    ("shape", "other"),
+    [((30,), (40,)), ((30, 40), (30, 40)), ((9, 40), (30, 12)), ((7, 8, 9), (9, 8, 7)), ((3, 50), (50, 3))],
+)
+@pytest.mark.parametrize("same", [False, True])
+def test_lags_that_are_left_out_are_those_of_too_little_overlap(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], other: tuple[int, ...], ratio: float, same: bool
+) -> None:
+    rng = np.random.default_rng(len(shape) + shape[0])
+    images = rng.normal(size=shape), rng.normal(size=other)
+    masks = rng.random(shape) < 0.8, rng.random(other) < 0.7
+    narrowed = []
+    may_be_enough = masked._may_be_enough
+
+    def every(sums: AllSums, overlap_ratio: float) -> list[tuple[int, int]]:
+        narrowed.append(may_be_enough(sums, overlap_ratio))
+        return sums.spans
+
+    def mapped() -> np.ndarray:
+        return masked.masked_ncc(("a", "b"), images, masks, np.float64, ratio, same=same)
+
+    found = mapped()
+    monkeypatch.setattr(masked, "_may_be_enough", every)
+    expected = mapped()
+    np.testing.assert_array_equal(found == 0, expected == 0)
+    np.testing.assert_allclose(found, expected, atol=1e-11)
+    if ratio > 0.8 and shape == other and not same:
+        assert all(end - first < n for (first, end), n in zip(narrowed[0], expected.shape, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg.compat.skimage import cross_correlate_masked
 from maskreg.core import lag_sums, spectra
+from maskreg.core.all_sums import PAIRS
 from maskreg.core.butterfly import Complex, butterfly
 from maskreg.core.kept import Kept
 from maskreg.core.lag_sums import Transform, Workspace
@@ -18,22 +20,26 @@ from maskreg.core.ncc import fill_ncc, plain_ncc
 from maskreg.core.wide import LINE, aligned, stages_of_columns, stages_of_rows, wide_length
 
 
-@pytest.mark.parametrize("n", [2, 3, 4, 5, 8])
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 7, 8])
 def test_a_butterfly_is_a_transform(n: int) -> None:
     rng = np.random.default_rng(n)
     z = rng.normal(size=(n, 7)) + 1j * rng.normal(size=(n, 7))
-    for zeros in (0, n // 2) if n % 2 == 0 else (0,):
+    for zeros in range(n // 2 + 1):
         z[n - zeros :] = 0
         x: list[Any] = [Complex(one.real, one.imag) for one in z[: n - zeros]]
         y = butterfly(x + [None] * zeros)
         np.testing.assert_allclose([one.re + 1j * one.im for one in y], np.fft.fft(z, axis=0), atol=1e-14)
 
 
-def test_a_length_is_the_next_multiple_of_eight_with_small_factors() -> None:
+def test_a_length_is_a_multiple_of_eight_with_small_factors_and_no_more_than_the_next_power_of_two() -> None:
     for least in range(1, 3000, 7):
         length = wide_length(least)
-        fit = [n for n in range(16, length + 1, 8) if scipy.fft.next_fast_len(n, True) == n and n >= least]
-        assert fit == [length]
+        assert length % 8 == 0
+        assert least <= length < 2 * max(least, 16)
+        for factor in (2, 3, 5, 7):
+            while length % factor == 0:
+                length //= factor
+        assert length == 1
 
 
 def test_every_frequency_is_left_in_a_place_of_its_own() -> None:
@@ -43,8 +49,10 @@ def test_every_frequency_is_left_in_a_place_of_its_own() -> None:
         of_columns, of_rows = stages_of_columns(length, np.float64), stages_of_rows(length, np.float32)
         assert sorted(of_columns.places) == list(range(length))
         assert np.prod(of_columns.radices) == length == 8 * np.prod(of_rows.radices)
-        assert of_columns.halves
-        assert of_rows.halves == (length % 16 == 0)
+        for count in {1, length // 3, length // 2, length * 4 // 7, length - 1, length}:
+            radix = of_columns.radices[0]
+            part = length // radix
+            assert count <= part * of_columns.taken(count) <= max(count + part - 1, part * (radix + 1) // 2)
 
 
 def test_what_is_stored_past_the_cache_begins_with_a_line() -> None:
@@ -57,7 +65,10 @@ def test_what_is_stored_past_the_cache_begins_with_a_line() -> None:
 SHAPES = [
     ((20, 31), (25, 18), (48, 64), [(-20, 17), (-17, 30)]),
     ((33, 70), (33, 70), (80, 144), [(-32, 33), (-69, 70)]),  # an odd number of pairs of vectors
-    ((9, 17), (9, 17), (24, 40), [(-8, 9), (-16, 17)]),  # an odd number of vectors, and no halves
+    ((9, 17), (9, 17), (24, 40), [(-8, 9), (-16, 17)]),  # an odd number of vectors
+    ((32, 60), (30, 64), (56, 112), [(-23, 24), (-46, 47)]),
+    ((41, 7), (41, 7), (56, 56), [(-15, 16), (-6, 7)]),
+    ((60, 100), (70, 120), (96, 168), [(-20, 20), (-40, 40)]),
     ((30, 50), (40, 60), (48, 64), [(-3, 7), (0, 5)]),  # more than half is not zero, and few lags
     ((1, 1), (1, 1), (16, 16), [(0, 1), (0, 1)]),
     ((5, 3), (1, 40), (16, 48), [(0, 5), (-39, 3)]),
@@ -88,14 +99,6 @@ def test_sums_at_lags_are_those_of_whole_transforms_in_any_parts_and_of_any_thre
         monkeypatch.setattr(lag_sums, "PART_BYTES", nbytes)
         with scipy.fft.set_workers(threads):
             got = lag_sums.lag_sums(every, pairs, window, spans, dtype)
-            banded = np.full_like(got, np.nan)
-
-            def put(columns: slice, places: slice, sums: np.ndarray, to: np.ndarray = banded) -> None:
-                assert np.isnan(to[:, :, columns]).all()
-                to[:, :, columns] = sums[:, :, places]
-
-            lag_sums.lag_sums_2d(every, pairs, window, spans, dtype).each_band(put)
-        np.testing.assert_array_equal(banded, got)
         bytes_seen.add(got.tobytes())
     assert len(bytes_seen) == 1
     crop = np.ix_(*(np.arange(low, high) % n for (low, high), n in zip(spans, window, strict=True)))
@@ -147,35 +150,86 @@ def test_the_ncc_of_some_columns_is_that_of_its_definition(fill: Any, dtype: Any
     rng = np.random.default_rng(count)
     rows, column = 30, 5
     n = rng.integers(0, 40, (rows, count)) + rng.uniform(-0.2, 0.2, (rows, count))
+    n[4:8] = 3  # nowhere enough
     sums = [n, *(rng.normal(size=(rows, count)) for _ in range(2, 7))]
     sums[2], sums[4] = np.abs(sums[2]), np.abs(sums[4])
     sums[4][3] = sums[3][3] ** 2 / np.maximum(np.rint(n[3]), 1) + 1e-3  # hardly any variance
-    starts = rng.integers(0, 4, 6)
-    laid = []
-    for values, start in zip(sums, starts, strict=True):
-        whole = np.full((rows, start + count + rng.integers(0, 30)), np.nan, dtype)
-        whole[:, start : start + count] = values
-        laid.append(whole)
-    n, a, aa, b, bb, ab = (x[:, s : s + count].astype(float) for x, s in zip(laid, starts, strict=True))
+    laid = [values.astype(dtype) for values in sums]
+    n, a, aa, b, bb, ab = (values.astype(float) for values in laid)
     n = np.rint(n)
     va, vb = aa - a**2 / np.maximum(n, 1), bb - b**2 / np.maximum(n, 1)
-    good = (va > 1e-4) & (vb > 1e-4)
+    good = (va > 1e-4) & (vb > 1e-4) & (n > 19.5)
     root = np.sqrt(np.where(good, va * vb, 0))
-    expected = np.clip((ab - a * b / np.maximum(n, 1)) / np.where(good, root, 1), -1, 1) * (good & (n > 19.5))
+    expected = np.clip((ab - a * b / np.maximum(n, 1)) / np.where(good, root, 1), -1, 1) * good
     for with_root in (False, True):
+        inside = slice(column, column + count)
         ncc = np.full((rows, column + count + 4), 7, dtype)
         roots = np.full(ncc.shape if with_root else (0, 0), 7, dtype)
+        ncc[:, inside] = roots[:, inside] = 0
         limits = np.array([1e-4, 19.5, root[good].min() * 1.001], dtype)
-        assert fill(laid, starts, limits, column, count, ncc, roots)
+        assert fill(laid, limits, column, ncc, roots)
         limits[2] /= 1.01
-        assert not fill(laid, starts, limits, column, count, ncc, roots)
-        inside = slice(column, column + count)
+        assert not fill(laid, limits, column, ncc, roots)
         near = 1e-12 if dtype is np.float64 else 2e-3
         np.testing.assert_allclose(ncc[:, inside], expected, atol=near)
         assert (np.delete(ncc, np.r_[inside], axis=1) == 7).all()
         if with_root:
             np.testing.assert_allclose(roots[:, inside], root, atol=near)
             assert (np.delete(roots, np.r_[inside], axis=1) == 7).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("known", [0, 1, 3])
+@pytest.mark.parametrize(("shape", "other", "window", "spans"), SHAPES)
+def test_the_ncc_of_bands_is_that_of_whole_sums(
+    monkeypatch: pytest.MonkeyPatch, shape, other, window, spans, known, dtype
+) -> None:
+    rng = np.random.default_rng(known)
+    a, b = (rng.normal(size=n) for n in (shape, other))
+    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
+    mask, other_mask = rng.random(shape) < 0.9, rng.random(other) < 0.8
+    # reference and moving of n, and the sums of a, a^2, b, b^2, a b
+    every = [
+        Transform(partial(x.astype, dtype), x.shape, window, np.dtype(dtype))
+        for x in (a * mask, a * a * mask, mask, b * other_mask, b * b * other_mask, other_mask)
+    ]
+    sums = lag_sums.lag_sums(every, PAIRS[:6], window, spans, dtype)
+    outer = np.full((sums.shape[1], sums.shape[2] + 6), 7, dtype)
+    enough = 0.3 * np.rint(sums[0].max())
+    for faint in (0, 2):
+        limits = np.array([4 * np.finfo(dtype).eps, enough + 0.25, faint], dtype)
+        ncc, root, plain, plain_root = (outer.copy() for _ in range(4))
+        for to in (ncc, root, plain, plain_root):
+            to[:, 2:-4] = 0
+        expected = plain_ncc(sums, limits, 2, plain, plain_root)
+        for nbytes, threads in ((1, 2), (2**20, 1)):
+            monkeypatch.setattr(lag_sums, "PART_BYTES", nbytes)
+            some = lag_sums.lag_sums_2d(every, PAIRS[known:6], window, spans, dtype)
+            kept = dict(enumerate(sums[:known]))
+            with scipy.fft.set_workers(threads):
+                assert some.fill_ncc(kept, range(known, 6), limits, 2, ncc, root) == expected
+            near = 1e-11 if dtype is np.float64 else 2e-3
+            np.testing.assert_allclose(ncc, plain, atol=near)
+            np.testing.assert_allclose(root, plain_root, atol=near)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("window", [(96, 96), (112, 128), (144, 168), (256, 80)])
+def test_whether_a_sum_is_known_changes_no_byte(window: tuple[int, int], dtype: Any) -> None:
+    rng = np.random.default_rng(3)
+    pixels = rng.normal(size=(6, 40, 40)) / 40
+    pixels[[2, 5]] = pixels[[2, 5]] > 0
+    every = [Transform(partial(x.astype, dtype), x.shape, window, np.dtype(dtype)) for x in pixels]
+    spans = [(-20, 21), (-17, 20)]
+    sums = lag_sums.lag_sums(every, PAIRS[:6], window, spans, dtype)
+    limits = np.array([-np.inf, 30, 0], dtype)
+    found = set()
+    for known in range(4):
+        ncc = np.zeros(sums.shape[1:], dtype)
+        some = lag_sums.lag_sums_2d(every, PAIRS[known:6], window, spans, dtype)
+        some.fill_ncc(dict(enumerate(sums[:known])), range(known, 6), limits, 0, ncc, ncc[:0])
+        found.add(ncc.tobytes())
+    assert len(found) == 1
 
 
 def test_maps_of_every_lag_need_no_compiler() -> None:

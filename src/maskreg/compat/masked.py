@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from maskreg.compat.last_reference import LastReference
 from maskreg.core.all_sums import AllSums, N
 from maskreg.core.centred import CentredImage
+from maskreg.core.enough_overlap import allowed_by_shape
 from maskreg.core.greatest import greatest_ncc_lag
 from maskreg.core.memory import keep_freed_memory
 from maskreg.cores import available_cores
@@ -110,35 +111,41 @@ def ncc_map(
 
     `same` leaves only the middle ones, as many as the shape of `a`.
     """
-    from maskreg.core.ncc import fill_ncc
-
     spans = []
     for p, q in zip(a.mask.shape, b.mask.shape, strict=True):
         first = 1 - q + (q - 1) // 2 if same else 1 - q
         spans.append((first, first + p if same else p))
-    dtype = np.dtype(dtype)
-    sums = AllSums(a, b, dtype, spans)
+    every = AllSums(a, b, np.dtype(dtype), spans)
+    sums = replace(every, spans=_may_be_enough(every, overlap_ratio))
     overlap = sums.at_lags([N])[N]
     sums = replace(sums, overlap=overlap)
-    eps = float(np.finfo(dtype).eps)
     enough = overlap_ratio * np.rint(overlap.max(initial=0))
-    # of the second limit n has to be above
-    limits = np.array(
-        [ROUNDINGS * eps, np.nextafter(dtype.type(enough), dtype.type(-1)), 2 * FAINT * eps], dtype
+    out = every.zeros()
+    rows, column = every.place_of(sums)
+    if _fill(sums, enough, column, out[rows], np.empty((0, 0), every.dtype)):
+        # what is faint depends on the greatest root of any lag
+        root = every.zeros()
+        _fill(every, -1, 0, np.empty_like(out), root)
+        out[root <= FAINT * np.finfo(every.dtype).eps * root.max()] = 0
+    return out.reshape(every.shape)
+
+
+def _may_be_enough(sums: AllSums, overlap_ratio: float) -> list[tuple[int, int]]:
+    """Return the lags of these at which n may be this fraction of the greatest of them: the others hold 0."""
+    # a fraction of n at no shift is known to be needed only where this is one of the lags
+    known = all(first <= 0 < end for first, end in sums.spans)
+    allowed = allowed_by_shape(
+        sums.reference, sums.moving, min(max(0.0, overlap_ratio), 1.0) if known else 0.0
     )
-    out, faint = sums.empty(), []
-    root = np.empty((0, 0), out.dtype)
+    return sums.narrowed(allowed)
 
-    def take(some: dict[int, tuple[NDArray[Any], int]], column: int, count: int) -> None:
-        values, starts = zip(*(some[which] for which in range(6)), strict=True)
-        faint.append(fill_ncc(values, np.array(starts), limits, column, count, out, root))
 
-    sums.each_band(take, range(6))
-    if any(faint):  # whether they are depends on the greatest root of any lag
-        root = sums.empty()
-        sums.each_band(take, range(6))
-        out[root <= FAINT * eps * root.max()] = 0
-    return out.reshape(sums.shape)
+def _fill(sums: AllSums, enough: float, column: int, out: NDArray[Any], root: NDArray[Any]) -> bool:
+    """Do what `maskreg.core.ncc_kernels.ncc_2d` does, for all lags of the sums, from a column on."""
+    number, eps = sums.dtype.type, float(np.finfo(sums.dtype).eps)
+    # of the second limit n has to be above
+    least = [ROUNDINGS * eps, np.nextafter(number(enough), number(-1)), 2 * FAINT * eps]
+    return sums.fill_ncc(np.array(least, sums.dtype), column, out, root)
 
 
 def checked_pair(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from maskreg.core.centred import CentredImage
 from maskreg.core.enough_overlap import error_of_overlap
 from maskreg.core.kept import Kept
 from maskreg.core.lag_sums import SINGLE, Pair, Transform, lag_sums, lag_sums_2d, rounding, window_of_lags
+from maskreg.core.ncc import fill_ncc
 from maskreg.core.once import once
 from maskreg.core.wide import is_wide
 
@@ -74,6 +75,27 @@ class AllSums:
         """Return an array for a value of each lag: all axes but the last are laid end to end."""
         return np.empty((math.prod(self.shape[:-1]), self.shape[-1]), self.dtype)
 
+    def zeros(self) -> NDArray[Any]:
+        """Return one that holds zeros."""
+        return np.zeros((math.prod(self.shape[:-1]), self.shape[-1]), self.dtype)
+
+    def narrowed(self, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return the lags that these have in common with others, along the first axis and the last.
+
+        Along axes between these all stay, so that rows of lags lie one after the other.
+        """
+        both = [
+            (max(low, first), min(high, end))
+            for (low, high), (first, end) in zip(self.spans, spans, strict=True)
+        ]
+        return [both[0], *self.spans[1:-1], both[-1]][-len(both) :]
+
+    def place_of(self, narrowed: AllSums) -> tuple[slice, int]:
+        """Return which rows of `empty` are those of narrowed lags, and the first column."""
+        first, last = (narrowed.spans[axis][0] - self.spans[axis][0] for axis in (0, -1))
+        above = first * math.prod(self.shape[1:-1]) if len(self.spans) > 1 else 0
+        return slice(above, above + math.prod(narrowed.shape[:-1])), last
+
     def keeps(self, which: int) -> bool:
         """Return whether a sum is kept, or will be once it is computed."""
         kept, name = self._place(which)
@@ -95,35 +117,20 @@ class AllSums:
                 kept.put(name, (self.dtype, self.spans), found[which])
         return found
 
-    def each_band(
-        self, use: Callable[[dict[int, tuple[NDArray[Any], int]], int, int], None], wanted: Sequence[int]
-    ) -> None:
-        """Call `use` with some columns of wanted sums, the first of these lags, and the number of them.
-
-        Of each sum rows of any length are given, and the first column in these. What is kept is computed
-        first, at all lags. Columns come in any order, and several at once where there are threads.
-        """
+    def fill_ncc(self, limits: NDArray[Any], column: int, ncc: NDArray[Any], root: NDArray[Any]) -> bool:
+        """Do what `maskreg.core.ncc_kernels.ncc_2d` does, at these lags; sums that can be kept are."""
         known = self.at_lags(
-            [which for which in wanted if self.known(which) is not None or self.keeps(which)]
+            [which for which in range(6) if self.known(which) is not None or self.keeps(which)]
         )
-        fresh = [which for which in wanted if which not in known]
+        fresh = [which for which in range(6) if which not in known]
         pairs = [PAIRS[which] for which in fresh]
-
-        def take(columns: slice, places: slice, sums: NDArray[Any]) -> None:
-            some = {which: (values, columns.start) for which, values in known.items()}
-            some |= {which: (values, places.start) for which, values in zip(fresh, sums, strict=True)}
-            use(some, columns.start, columns.stop - columns.start)
-
-        if is_wide(self.window) and fresh:
+        images = self._images(pairs)
+        if is_wide(self.window):
             kept = self.moving.kept_of_masks
-            images = self._images(pairs)
-            lag_sums_2d(images, pairs, self.window, self.spans, self.dtype, kept).each_band(take)
-            return
-        every = slice(0, self.shape[-1])
-        sums = np.empty((0, *self.empty().shape), self.dtype)
-        if fresh:
-            sums = lag_sums(self._images(pairs), pairs, self.window, self.spans, self.dtype)
-        take(every, every, sums)
+            sums = lag_sums_2d(images, pairs, self.window, self.spans, self.dtype, kept)
+            return sums.fill_ncc(known, fresh, limits, column, ncc, root)
+        found = dict(zip(fresh, lag_sums(images, pairs, self.window, self.spans, self.dtype), strict=True))
+        return fill_ncc([(known | found)[which] for which in range(6)], limits, column, ncc, root)
 
     def known(self, which: int) -> NDArray[Any] | None:
         """Return a sum that need not be computed, or None."""

@@ -1,4 +1,4 @@
-"""Fourier transforms of 2, 3, 4, 5 or 8 numbers, over anything that adds and multiplies.
+"""Fourier transforms of 2, 3, 4, 5, 7 or 8 numbers, over anything that adds and multiplies.
 
 Longer ones are made of these (Cooley and Tukey, Mathematics of Computation 19, 297-301, 1965,
 doi:10.1090/S0025-5718-1965-0178586-1). They are written once, for numbers, arrays and vectors of
@@ -44,7 +44,10 @@ class Complex(NamedTuple):
 
 
 def butterfly(x: list[Any]) -> list[Complex]:
-    """Return the Fourier transform of 2, 3, 4, 5 or 8 numbers; None, in the upper half, is zero."""
+    """Return the Fourier transform of 2, 3, 4, 5, 7 or 8 numbers; None, of the last ones, is zero.
+
+    No more than half of them are.
+    """
     found: list[Complex] = _OF_LENGTH[len(x)](*x)
     return found
 
@@ -53,31 +56,25 @@ def _two(a: Complex, b: Complex | None) -> list[Complex]:
     return [a, a] if b is None else [a + b, a - b]
 
 
-def _three(a: Complex, b: Complex, c: Complex) -> list[Complex]:
-    total, rest = b + c, (b - c).scaled(math.sqrt(3) / 2)
-    middle = a - total.scaled(0.5)
-    return [a + total, middle.less_turned(rest), middle.more_turned(rest)]
+def _odd(first: Complex, *others: Any) -> list[Complex]:
+    n, half = len(others) + 1, len(others) // 2
+    # numbers as far from the first one, on either side, meet the same cosine and opposite sines
+    totals, rests = zip(*(_two(others[k], others[-1 - k]) for k in range(half)), strict=True)
+    found = [sum(totals, first)]
+    mirrored = []
+    for j in range(1, half + 1):
+        angles = [2 * math.pi * (j * k % n) / n for k in range(1, half + 1)]
+        even = sum((p.scaled(math.cos(x)) for p, x in zip(totals, angles, strict=True)), first)
+        one, *more = (q.scaled(math.sin(x)) for q, x in zip(rests, angles, strict=True))
+        turned = sum(more, one)
+        found.append(even.less_turned(turned))
+        mirrored.append(even.more_turned(turned))
+    return found + mirrored[::-1]
 
 
 def _four(a: Complex, b: Complex, c: Complex | None, d: Complex | None) -> list[Complex]:
     (e, f), (g, h) = _two(a, c), _two(b, d)
     return [e + g, f.less_turned(h), e - g, f.more_turned(h)]
-
-
-def _five(a: Complex, b: Complex, c: Complex, d: Complex, e: Complex) -> list[Complex]:
-    (p, q), (r, s) = _two(b, e), _two(c, d)
-    cos, sin = ([f(2 * math.pi * k / 5) for k in (1, 2)] for f in (math.cos, math.sin))
-    one = a + p.scaled(cos[0]) + r.scaled(cos[1])
-    two = a + p.scaled(cos[1]) + r.scaled(cos[0])
-    one_turned = q.scaled(sin[0]) + s.scaled(sin[1])
-    two_turned = q.scaled(sin[1]) - s.scaled(sin[0])
-    return [
-        a + p + r,
-        one.less_turned(one_turned),
-        two.less_turned(two_turned),
-        two.more_turned(two_turned),
-        one.more_turned(one_turned),
-    ]
 
 
 def _eight(*x: Any) -> list[Complex]:
@@ -97,4 +94,4 @@ def _eight(*x: Any) -> list[Complex]:
     ]
 
 
-_OF_LENGTH: dict[int, Any] = {2: _two, 3: _three, 4: _four, 5: _five, 8: _eight}
+_OF_LENGTH: dict[int, Any] = {2: _two, 3: _odd, 4: _four, 5: _odd, 7: _odd, 8: _eight}

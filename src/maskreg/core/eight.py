@@ -45,6 +45,11 @@ class Vector:
     def __truediv__(self, other: Vector) -> Vector:
         return Vector(self.builder, self.builder.fdiv(self.value, other.value, _FLAGS))
 
+    def rounded_product(self, other: Vector) -> Vector:
+        """Return the product as if it had been stored: no sum takes it up before it is rounded."""
+        product = Vector(self.builder, self.builder.fmul(self.value, other.value))
+        return product.called("arithmetic.fence")
+
     def __gt__(self, other: Vector) -> Vector:
         return Vector(self.builder, self.builder.fcmp_ordered(">", self.value, other.value))
 

@@ -54,7 +54,7 @@ def enough_overlap(reference: CentredImage, moving: CentredImage, least: float) 
 
 
 def _enough_overlap(reference: CentredImage, moving: CentredImage, least: float) -> EnoughOverlap:
-    spans = _allowed_by_shape(reference, moving, least)
+    spans = allowed_by_shape(reference, moving, least)
     shape = [end - first for first, end in spans]
     window = window_of_lags(reference.mask.shape, moving.mask.shape, spans)
     single = np.dtype(np.float32)
@@ -90,8 +90,11 @@ def error_of_overlap(reference: CentredImage, moving: CentredImage, window: tupl
     return 0 if error < 0.5 else math.ceil(error)
 
 
-def _allowed_by_shape(reference: CentredImage, moving: CentredImage, least: float) -> list[tuple[int, int]]:
-    """Return, for each axis, between which lags the images meet in pixels enough."""
+def allowed_by_shape(reference: CentredImage, moving: CentredImage, least: float) -> list[tuple[int, int]]:
+    """Return, for each axis, between which lags the images meet in pixels enough.
+
+    That is at least this fraction, from 0 to 1, of n at no shift: of the greatest n less cannot be enough.
+    """
     shapes = list(zip(reference.mask.shape, moving.mask.shape, strict=True))
     here, there = overlap_slices(reference.mask.shape, moving.mask.shape, (0,) * len(shapes))
     most = min(np.count_nonzero(reference.mask), np.count_nonzero(moving.mask))

@@ -12,7 +12,7 @@ Of any other number of axes all is transformed at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -88,9 +88,15 @@ class Transform:
         if not is_wide(self.window):
             return (*self.window[:-1], self.window[-1] // 2 + 1, 2)
         height, width = self.window
-        half = 2 * self.shape[1] <= width and stages_of_rows(width, self.dtype).halves
-        groups = -(-(height // 2 + 1) // GROUP)
-        return groups, width // LANES // (2 if half else 1), GROUP, 2, LANES
+        stages = stages_of_rows(width, self.dtype)
+        part = width // LANES // int(stages.radices[0])
+        return (
+            -(-(height // 2 + 1) // GROUP),
+            part * stages.taken(-(-self.shape[1] // LANES)),
+            GROUP,
+            2,
+            LANES,
+        )
 
     @property
     def nbytes(self) -> int:
@@ -169,11 +175,11 @@ def _along_columns(image: Transform, out: NDArray[Any]) -> list[Callable[[], Non
     pixels = image.make()
     height = image.window[0]
     stages = stages_of_columns(height, image.dtype)
-    half = 2 * pixels.shape[0] <= height and stages.halves
+    taken = stages.taken(pixels.shape[0])
 
     def work(bands: slice) -> Callable[[], None]:
         return lambda: columns_forth_2d(
-            pixels, image.squared, bands.start, bands.stop, half, stages.places, *stages.tables, out
+            pixels, image.squared, bands.start, bands.stop, taken, stages.places, *stages.tables, out
         )
 
     pairs = -(-out.shape[1] // 2)
@@ -219,50 +225,57 @@ class LagSums:
     stages: Stages
     workspace: Workspace
 
-    def fill(self, bands: slice, column: int, out: NDArray[Any]) -> None:
-        """Fill (pairs, rows, columns) with the lags from a column on, as far as these bands hold them."""
-        from maskreg.core.wide_kernels import columns_back_2d
-
-        height, width = self.window
-        scale = out.dtype.type(1 / (4 * height * width))  # of each image's transform twice is there
-        row = self.spans[0][0] % height
-        columns_back_2d(
-            self.spectra, bands.start, bands.stop, self.stages.places, *self.stages.tables,
-            row, column % width, width, scale, out,
-        )  # fmt: skip
-
     def whole(self) -> NDArray[Any]:
         """Return the sums of all pairs at all lags, ascending."""
         (first, end), (left, right) = self.spans
         out = np.empty((self.spectra.shape[1], end - first, right - left), self.spectra.dtype)
-        parts = self._parts
-        in_parallel(lambda k: self.fill(parts[k], left, out), len(parts))
+        none = np.empty((0, 0), out.dtype)
+        self._back(out, np.zeros(6, np.int64), [none] * 3, np.empty(0, out.dtype), 0, none, none)
         return out
 
-    def each_band(self, use: Callable[[slice, slice, NDArray[Any]], None]) -> None:
-        """Call `use`, once, with all columns of the lags, some at a time.
+    def fill_ncc(
+        self,
+        known: Mapping[int, NDArray[Any]],
+        fresh: Sequence[int],
+        limits: NDArray[Any],
+        column: int,
+        ncc: NDArray[Any],
+        root: NDArray[Any],
+    ) -> bool:
+        """Do what `maskreg.core.ncc_kernels.ncc_2d` does, once, while the sums are in the cache.
 
-        With which they are, and which columns of what sums.
+        `fresh` says which of its six these sums are; the others are known. None of the last three is.
         """
-        (first, end), (left, right) = self.spans
-        width, reach = self.window[1], 2 * LANES
-
-        def some(band: int) -> None:
-            here = reach * band
-            out = np.empty((self.spectra.shape[1], end - first, min(reach, width - here)), self.spectra.dtype)
-            self.fill(slice(band, band + 1), here, out)
-            for copy in (here - width, here):
-                low, high = max(left, copy), min(right, copy + out.shape[2])
-                if low < high:
-                    use(slice(low - left, high - left), slice(low - copy, high - copy), out)
-
-        in_parallel(some, -(-self.spectra.shape[0] // 2))
+        of = np.array([fresh.index(which) if which in fresh else -1 for which in range(6)])
+        three = [known.get(which, np.empty((0, 0), ncc.dtype)) for which in range(3)]
+        faint = self._back(np.empty((0, 0, 0), ncc.dtype), of, three, limits, column, ncc, root)
         self.workspace.give_back()
+        return faint
+
+    def _back(
+        self, out: NDArray[Any], of: NDArray[np.int64], three: list[NDArray[Any]], *to_ncc: Any
+    ) -> bool:
+        """Do what `maskreg.core.wide_kernels.columns_back_2d` does."""
+        from maskreg.core.wide_kernels import columns_back_2d
+
+        bands, spans = self._bands, (*self.spans[0], *self.spans[1])
+        parts = _parts(bands.size, 2 * LANES * self.window[0] * self.spectra.itemsize)
+        faint = [False] * len(parts)
+
+        def fill(k: int) -> None:
+            faint[k] = columns_back_2d(
+                self.spectra, bands[parts[k]], self.stages.places, *self.stages.tables, spans, self.window[1],
+                out, of, *three, *to_ncc,
+            )  # fmt: skip
+
+        in_parallel(fill, len(parts))
+        return any(faint)
 
     @property
-    def _parts(self) -> list[slice]:
-        vectors, pairs = self.spectra.shape[:2]
-        return _parts(-(-vectors // 2), 2 * LANES * self.window[0] * pairs * self.spectra.itemsize)
+    def _bands(self) -> NDArray[np.int64]:
+        """Which of the bands of 16 columns hold a lag: they begin again after the last one."""
+        width, (left, right) = self.window[1], self.spans[1]
+        return np.unique(np.arange(left, right) % width // (2 * LANES))
 
 
 def lag_sums(

@@ -12,39 +12,35 @@ from numpy.typing import NDArray
 
 def fill_ncc(
     sums: Sequence[NDArray[Any]],
-    starts: NDArray[np.intp],
     limits: NDArray[Any],
     column: int,
-    count: int,
     ncc: NDArray[Any],
     root: NDArray[Any],
 ) -> bool:
     """Do what `maskreg.core.ncc_kernels.ncc_2d` says, in one pass where there is a compiler."""
     if config.DISABLE_JIT:
-        return plain_ncc(sums, starts, limits, column, count, ncc, root)
+        return plain_ncc(sums, limits, column, ncc, root)
     from maskreg.core.ncc_kernels import ncc_2d
 
-    return bool(ncc_2d(tuple(sums), starts, limits, column, count, ncc, root))
+    return bool(ncc_2d(tuple(sums), limits, column, ncc, root))
 
 
 def plain_ncc(
     sums: Sequence[NDArray[Any]],
-    starts: NDArray[np.intp],
     limits: NDArray[Any],
     column: int,
-    count: int,
     ncc: NDArray[Any],
     root: NDArray[Any],
 ) -> bool:
-    """Return what `fill_ncc` does, by slices."""
-    n, a, aa, b, bb, ab = (x[:, s : s + count] for x, s in zip(sums, starts, strict=True))
+    """Return what `fill_ncc` does, array by array."""
+    n, a, aa, b, bb, ab = sums
     least, enough, faint = limits
-    n, into = np.rint(n), slice(column, column + count)
+    n, into = np.rint(n), slice(column, column + n.shape[1])
     met = np.maximum(n, 1)
     va, vb = aa - a * a / met, bb - b * b / met
-    good = (va > least) & (vb > least)
+    good = (va > least) & (vb > least) & (n > enough)
     spread = np.sqrt(np.where(good, va * vb, 1))
-    ncc[:, into] = np.where(good & (n > enough), np.clip((ab - a * b / met) / spread, -1, 1), 0)
+    ncc[:, into] = np.where(good, np.clip((ab - a * b / met) / spread, -1, 1), 0)
     if root.size:
         root[:, into] = np.where(good, spread, 0)
     return bool((good & (spread < faint)).any())

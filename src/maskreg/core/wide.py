@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numba import config
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len
 
 LANES = 8
 
@@ -20,6 +19,12 @@ LINE = 64
 
 GROUP = 8
 """So many rows of frequencies of an image lie together."""
+
+COST = {2: 0.6, 3: 0.75, 4: 0.75, 5: 0.95, 7: 1.25, 8: 1.0}
+"""About how long a stage takes, by its radix,"""
+
+PASSES = 2.0
+"""and what comes besides its stages."""
 
 KEPT_TABLES = 32
 """Of so many lengths."""
@@ -44,10 +49,13 @@ class Stages:
     twiddles: NDArray[Any]
     places: NDArray[np.int64]
 
-    @property
-    def halves(self) -> bool:
-        """Whether nothing is done for the second half of what is transformed, where it is zero."""
-        return bool(self.radices[0] % 2 == 0)
+    def taken(self, count: int) -> int:
+        """Return how many parts of the first radix are not zero where the first so many numbers are not.
+
+        At least half of them, rounded up.
+        """
+        radix, length = int(self.radices[0]), int(np.prod(self.radices))
+        return max(-(-count * radix // length), -(-radix // 2))
 
     @property
     def tables(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
@@ -63,9 +71,25 @@ def is_wide(window: Sequence[int]) -> bool:
     return len(window) == 2 and not config.DISABLE_JIT
 
 
+@lru_cache(2**12)
 def wide_length(least: int) -> int:
-    """Return a length that both axes can have: a multiple of 8, at least 16, without a factor beyond 5."""
-    return LANES * max(2, int(next_fast_len(-(-least // LANES), True)))
+    """Return a length that both axes can have: a multiple of 8, at least 16, that is soon transformed.
+
+    It has no factor beyond 7.
+    """
+    shortest = max(2, -(-least // LANES))
+    power = 1 << (shortest - 1).bit_length()
+    return LANES * min((n for n in range(shortest, power + 1) if _is_smooth(n)), key=_cost)
+
+
+def _is_smooth(n: int) -> bool:
+    """Return whether a number has no factor beyond 7."""
+    return math.prod(_radices(n)) == n
+
+
+def _cost(vectors: int) -> float:
+    """Return about how long a transform of so many vectors takes, of both axes, relative to others."""
+    return vectors * (PASSES + sum(COST[radix] for both in (1, LANES) for radix in _radices(both * vectors)))
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
@@ -106,9 +130,15 @@ def stages_of_rows(length: int, dtype: Any) -> Stages:
 
 
 def _radices(length: int) -> list[int]:
-    """Return the factors of a length: eights first, of which a half may be zero, and as few as may be."""
+    """Return the factors of a length: sevens, then eights, of which a half may be zero; as few as may be.
+
+    A factor beyond 7 is left out.
+    """
     twos = (length & -length).bit_length() - 1
     odd, found = length >> twos, []
+    while odd % 7 == 0:
+        found.append(7)
+        odd //= 7
     while twos > 4 or twos == 3:
         found.append(8)
         twos -= 3

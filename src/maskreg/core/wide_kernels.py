@@ -1,12 +1,12 @@
 """Compiled Fourier transforms of images of two axes, eight columns or eight pixels of a row side by side.
 
-========================  ==============================
+========================  =========================================
 kernel                    plain twin
-========================  ==============================
+========================  =========================================
 `columns_forth_2d`        `scipy.fft.fft`
 `rows_forth_and_back_2d`  `scipy.fft.fft`, `scipy.fft.ifft`
-`columns_back_2d`         `scipy.fft.ifft`
-========================  ==============================
+`columns_back_2d`         `scipy.fft.ifft`, `maskreg.core.ncc.plain_ncc`
+========================  =========================================
 
 All three together are `maskreg.core.spectra.cross`. Frequencies stay in the order in which a transform leaves
 them: who multiplies does not care, and the way back takes them so.
@@ -18,12 +18,12 @@ import numpy as np
 
 from maskreg.core.compiled import inlined, kernel
 from maskreg.core.eight import SPLAT, WIDE
+from maskreg.core.ncc_kernels import lags_2d
 from maskreg.core.wide import GROUP
 from maskreg.core.wide_steps import (
     dif,
     dit,
     fetch,
-    moved,
     packed_swapped,
     product_swapped,
     side_by_side,
@@ -34,21 +34,53 @@ from maskreg.core.wide_steps import (
 
 
 @inlined
-def _half_forth(kind, source, s, apart, to, t, length, radix, twiddles, w):  # type: ignore[no-untyped-def]
-    """Do the first stage of a transform of `length` vectors of which the first half is not zero.
+def _first_forth(kind, source, s, apart, to, t, length, radix, taken, twiddles, w):  # type: ignore[no-untyped-def]
+    """Do the first stage of a transform of `length` vectors of which so many parts of `radix` are not zero.
 
-    They are `apart` from each other. The radix is even.
+    They are `apart` from each other.
     """
     m = length // radix
     far = m * apart
     for j in range(m):
         i, o, f = s + j * apart, t + j, w + j * (radix - 1)
-        if radix == 8:
+        if radix == 8 and taken == 4:
             dif(8, 4, kind, source, i, far, to, o, m, twiddles, f)
-        elif radix == 4:
+        elif radix == 8 and taken == 5:
+            dif(8, 5, kind, source, i, far, to, o, m, twiddles, f)
+        elif radix == 8 and taken == 6:
+            dif(8, 6, kind, source, i, far, to, o, m, twiddles, f)
+        elif radix == 8 and taken == 7:
+            dif(8, 7, kind, source, i, far, to, o, m, twiddles, f)
+        elif radix == 8 and taken == 8:
+            dif(8, 8, kind, source, i, far, to, o, m, twiddles, f)
+        elif radix == 7 and taken == 4:
+            dif(7, 4, kind, source, i, far, to, o, m, twiddles, f)
+        elif radix == 7 and taken == 5:
+            dif(7, 5, kind, source, i, far, to, o, m, twiddles, f)
+        elif radix == 7 and taken == 6:
+            dif(7, 6, kind, source, i, far, to, o, m, twiddles, f)
+        elif radix == 7 and taken == 7:
+            dif(7, 7, kind, source, i, far, to, o, m, twiddles, f)
+        elif radix == 5 and taken == 3:
+            dif(5, 3, kind, source, i, far, to, o, m, twiddles, f)
+        elif radix == 5 and taken == 4:
+            dif(5, 4, kind, source, i, far, to, o, m, twiddles, f)
+        elif radix == 5 and taken == 5:
+            dif(5, 5, kind, source, i, far, to, o, m, twiddles, f)
+        elif radix == 4 and taken == 2:
             dif(4, 2, kind, source, i, far, to, o, m, twiddles, f)
-        else:
+        elif radix == 4 and taken == 3:
+            dif(4, 3, kind, source, i, far, to, o, m, twiddles, f)
+        elif radix == 4 and taken == 4:
+            dif(4, 4, kind, source, i, far, to, o, m, twiddles, f)
+        elif radix == 3 and taken == 2:
+            dif(3, 2, kind, source, i, far, to, o, m, twiddles, f)
+        elif radix == 3 and taken == 3:
+            dif(3, 3, kind, source, i, far, to, o, m, twiddles, f)
+        elif radix == 2 and taken == 1:
             dif(2, 1, kind, source, i, far, to, o, m, twiddles, f)
+        else:
+            dif(2, 2, kind, source, i, far, to, o, m, twiddles, f)
 
 
 @inlined
@@ -66,6 +98,8 @@ def _forth(kind, buffer, first, begin, end, length, radix, twiddles, w):  # type
                 dif(2, 2, kind, buffer, i, m, buffer, i, m, twiddles, f)
             elif radix == 3:
                 dif(3, 3, kind, buffer, i, m, buffer, i, m, twiddles, f)
+            elif radix == 7:
+                dif(7, 7, kind, buffer, i, m, buffer, i, m, twiddles, f)
             else:
                 dif(5, 5, kind, buffer, i, m, buffer, i, m, twiddles, f)
 
@@ -86,6 +120,8 @@ def _back(kind, past_cache, source, s, to, t, spread, begin, end, length, radix,
                 dit(2, kind, past_cache, source, i, m, to, o, far, twiddles, f)
             elif radix == 3:
                 dit(3, kind, past_cache, source, i, m, to, o, far, twiddles, f)
+            elif radix == 7:
+                dit(7, kind, past_cache, source, i, m, to, o, far, twiddles, f)
             else:
                 dit(5, kind, past_cache, source, i, m, to, o, far, twiddles, f)
 
@@ -98,7 +134,7 @@ def _part(count, radix):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def columns_forth_2d(pixels, squared, first, end, half, places, radices, starts, twiddles, out):  # type: ignore[no-untyped-def]
+def columns_forth_2d(pixels, squared, first, end, taken, places, radices, starts, twiddles, out):  # type: ignore[no-untyped-def]
     """Fill columns of `out` with twice the transform of an image, or of its square, along the first axis.
 
     Parameters
@@ -107,8 +143,8 @@ def columns_forth_2d(pixels, squared, first, end, half, places, radices, starts,
     squared : bool
     first, end : int
         Pairs of vectors of columns.
-    half : bool
-        Whether all but the first half of the rows of a transform are zero.
+    taken : int
+        All but so many parts of the first radix are zero, of the rows of a transform.
     places : (n,) ndarray of int
         Where each frequency is left.
     radices, starts : ndarray of int
@@ -119,7 +155,7 @@ def columns_forth_2d(pixels, squared, first, end, half, places, radices, starts,
     """
     n, (rows, cols), vectors = places.size, pixels.shape, out.shape[1]
     numbers, zero = pixels.reshape(-1), np.zeros(1, pixels.dtype)[0]
-    used, sub = (n // 2, n // radices[0]) if half else (n, n)
+    sub = n // radices[0]
     buffer = np.empty(n * 16, pixels.dtype)
     flat = out.reshape(-1)
     for k in range(first, end):
@@ -134,13 +170,12 @@ def columns_forth_2d(pixels, squared, first, end, half, places, radices, starts,
                 for j in range(16):
                     x = numbers[at + j] if 16 * k + j < cols else zero
                     buffer[16 * i + j] = x * x if squared else x
-        buffer[16 * rows : 16 * used] = 0
-        if half:
-            _half_forth(SPLAT, buffer, 0, 1, buffer, 0, n, radices[0], twiddles, starts[0])
+        buffer[16 * rows : 16 * taken * sub] = 0
+        _first_forth(SPLAT, buffer, 0, 1, buffer, 0, n, radices[0], taken, twiddles, starts[0])
         # what is left of one after the other, so that it stays in the nearest cache
         for begin in range(0, n, sub):
             length = sub
-            for stage in range(1 if half else 0, radices.size):
+            for stage in range(1, radices.size):
                 _forth(SPLAT, buffer, 0, begin, begin + sub, length, radices[stage], twiddles, starts[stage])
                 length //= radices[stage]
         for f in range(n // 2 + 1):
@@ -160,7 +195,7 @@ def rows_forth_and_back_2d(fields, vectors, pairs, first, end, radices, starts, 
     fields : (images,) ndarray of int
         Addresses of what `columns_forth_2d` fills, and
     vectors : (images,) ndarray of int
-        the number of its columns, in vectors: as many as a row has, or half as many.
+        the number of its columns, in vectors: as many as a row has, or some parts of the first radix.
     pairs : (sums, 4) ndarray of int
         Which images: the first times the conjugate of the second, less such a product of the others, if these
         are not negative.
@@ -181,24 +216,19 @@ def rows_forth_and_back_2d(fields, vectors, pairs, first, end, radices, starts, 
     for k in range(first, end):
         for field in range(fields.size):
             at, wide = field * room, vectors[field]
-            half, here = wide < count, k // GROUP * GROUP * wide + k % GROUP
-            if half:
-                _half_forth(
-                    WIDE, fields[field], here, GROUP, buffer, at, count, radices[0], twiddles, starts[0]
-                )
-            else:
-                for i in range(count):
-                    moved(fields[field], here + i * GROUP, buffer, at + i)
+            here, taken = k // GROUP * GROUP * wide + k % GROUP, wide // (count // radices[0])
+            _first_forth(
+                WIDE, fields[field], here, GROUP, buffer, at, count, radices[0], taken, twiddles, starts[0]
+            )
             ahead = (k + 1) // GROUP * GROUP * wide + (k + 1) % GROUP
             for i in range(wide if k + 1 < rows else 0):
                 fetch(fields[field], 16 * (ahead + i * GROUP), twiddles)
-            part = sub if half else room
-            for begin in range(0, room, part):
-                stop, length = min(begin + part, count), count // radices[0] if half else count
-                for stage in range(1 if half else 0, radices.size):
+            for begin in range(0, room, sub):
+                stop, length = min(begin + sub, count), count // radices[0]
+                for stage in range(1, radices.size):
                     _forth(WIDE, buffer, at, begin, stop, length, radices[stage], twiddles, starts[stage])
                     length //= radices[stage]
-                for i in range(begin, begin + part, 8):
+                for i in range(begin, begin + sub, 8):
                     within(True, buffer, at + i)
         for pair in range(sums):
             a, b = pairs[pair, 0] * room, pairs[pair, 1] * room
@@ -225,61 +255,127 @@ def rows_forth_and_back_2d(fields, vectors, pairs, first, end, radices, starts, 
     wait_for_stores()
 
 
+@inlined
+def _sixteen(source, s, scale, to, t):  # type: ignore[no-untyped-def]
+    """Store sixteen columns, of which the first eight come last, scaled."""
+    for j in range(8):
+        to[t + j] = source[s + j] * scale
+    for j in range(8):
+        to[t + 8 + j] = source[s - 8 + j] * scale
+
+
 @kernel
-def columns_back_2d(spectra, first, end, places, radices, starts, twiddles, row, column, width, scale, out):  # type: ignore[no-untyped-def]
-    """Fill columns of `out` with sums at lags, from what `rows_forth_and_back_2d` left.
+def columns_back_2d(  # type: ignore[no-untyped-def]
+    spectra,
+    bands,
+    places,
+    radices,
+    starts,
+    twiddles,
+    spans,
+    width,
+    out,
+    of,
+    n,
+    a,
+    aa,
+    limits,
+    column,
+    ncc,
+    root,
+):
+    """Fill `out` with sums at lags, from what `rows_forth_and_back_2d` left, or `ncc` with what they make.
+
+    One kernel does both, so that a sum has the same bytes, whether it is kept or met once.
 
     Parameters
     ----------
     spectra : (vectors, sums, n // 2 + 1, 2, 8) ndarray
-    first, end : int
-        Pairs of vectors of columns.
+    bands : (any,) ndarray of int
+        Which pairs of vectors of columns.
     places, radices, starts, twiddles : ndarray
         As in `columns_forth_2d`.
-    row, column : int
-        Row and column of the first lag, not negative.
+    spans : (int, int, int, int)
+        First lag and the one after the last, of rows and of columns.
     width : int
         Length of the transforms of rows: columns beyond it begin again.
-    scale : float
-        By what all is multiplied.
-    out : (sums, rows, cols) ndarray
+    out : (sums, rows, columns) ndarray
+        Or an empty one. Then the others are
+    of : (6,) ndarray of int
+        which of these sums each of the six of `maskreg.core.ncc_kernels.ncc_2d` is; -1 for those known:
+    n, a, aa : (rows, columns) ndarray
+    limits, column, ncc, root
+        As there.
+
+    Returns
+    -------
+    bool
+        As there.
     """
-    n, (sums, rows, cols) = places.size, out.shape
-    vectors, half = spectra.shape[0], spectra.shape[2]
-    flat = spectra.reshape(-1)
-    buffer = np.empty(n * 16, spectra.dtype)
-    sub = n // radices[0]
-    for band in range(first, end):
-        begin_column = (16 * band - column) % width
+    length, (vectors, sums, half) = places.size, spectra.shape[:3]
+    flat, buffer = spectra.reshape(-1), np.empty(sums * places.size * 16, spectra.dtype)
+    flat_out, to, to_root = out.reshape(-1), ncc.reshape(-1), root.reshape(-1)
+    last, spare = np.zeros(48, spectra.dtype), np.zeros(16, spectra.dtype)
+    six = (
+        n.reshape(-1) if of[0] < 0 else buffer, a.reshape(-1) if of[1] < 0 else buffer,
+        aa.reshape(-1) if of[2] < 0 else buffer, buffer, buffer, buffer,
+    )  # fmt: skip
+    first, end, left, right = spans
+    rows, cols, sub = end - first, right - left, length // radices[0]
+    # of each image's transform twice is there
+    scales = np.where(of < 0, 1.0, 1 / (4 * length * width)).astype(spectra.dtype)
+    along, down = np.where(of < 0, 8, -8), np.where(of < 0, cols, 16)
+    row, few = first % length, 0
+    for band in bands:
+        one, two = 2 * band, min(2 * band + 1, vectors - 1)
         for k in range(sums):
-            one, two = 2 * band, min(2 * band + 1, vectors - 1)
+            base = k * length
             for f in range(half):
                 packed_swapped(
                     flat, (one * sums + k) * half + f, (two * sums + k) * half + f,
-                    buffer, places[f], places[(n - f) % n], twiddles,
+                    buffer, base + places[f], base + places[(length - f) % length], twiddles,
                 )  # fmt: skip
             # parts, one after the other, and then the first stage of all
             for part in range(radices[0] + 1):
                 whole = part == radices[0]
-                begin, stop, length = (0, n, sub) if whole else (part * sub, part * sub + sub, 1)
+                begin, stop, of_stage = (0, length, sub) if whole else (part * sub, part * sub + sub, 1)
                 for stage in range(0 if whole else radices.size - 1, -1 if whole else 0, -1):
-                    length *= radices[stage]
+                    of_stage *= radices[stage]
                     _back(
-                        SPLAT, False, buffer, 0, buffer, 0, 1, begin, stop, length, radices[stage],
+                        SPLAT, False, buffer, base, buffer, base, 1, begin, stop, of_stage, radices[stage],
                         twiddles, starts[stage],
                     )  # fmt: skip
-            for i in range(rows):
-                at = row + i
-                at = at - n if at >= n else at
-                to = out[k, i]
-                if two > one and begin_column + 16 <= min(cols, width):
-                    at *= 16
-                    for j in range(8):
-                        to[begin_column + j] = buffer[at + 8 + j] * scale
-                    for j in range(8):
-                        to[begin_column + 8 + j] = buffer[at + j] * scale
-                else:
-                    for j in range(16 if two > one else 8):
-                        there = (begin_column + j) % width
-                        if there < cols:
-                            to[there] = buffer[16 * at + (8 + j) % 16] * scale
+        for piece in range(8):
+            copy, second, again = piece // 4, piece // 2 % 2, piece % 2
+            lag = 8 * one - width * copy  # columns of lags begin again, and so do rows
+            joined = two > one and left <= lag and lag + 16 <= right
+            lag += 8 * second
+            low, high = max(left, lag), min(right, lag + (16 if joined else 8))
+            above = min(rows, length - row) if again else 0
+            some = rows - above if again else min(rows, length - row)
+            if (second and (joined or two == one)) or low >= high or some == 0:
+                continue
+            # the first eight columns are the imaginary parts
+            start = 16 * (0 if again else row) + (0 if second else 8) + low - lag
+            if out.size:
+                for k in range(sums):
+                    for i in range(some):
+                        there, here = (
+                            (k * rows + above + i) * cols + low - left,
+                            16 * (k * length + i) + start,
+                        )
+                        if joined:
+                            _sixteen(buffer, here, scales[3], flat_out, there)
+                        else:
+                            for j in range(high - low):
+                                flat_out[there + j] = buffer[here + j] * scales[3]
+                continue
+            at = np.where(of < 0, above * cols + low - left, 16 * length * of + start)
+            few |= lags_2d(
+                six, (at[0], at[1], at[2], at[3], at[4], at[5]),
+                (along[0], along[1], along[2], along[3], along[4], along[5]),
+                (down[0], down[1], down[2], down[3], down[4], down[5]),
+                scales, limits, some, high - low,
+                to, above * ncc.shape[1] + column + low - left, ncc.shape[1], to_root, last, spare,
+            )  # fmt: skip
+    return few != 0

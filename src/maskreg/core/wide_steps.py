@@ -186,20 +186,6 @@ def side_by_side(_, pixels, first, second, squared, to, t):  # type: ignore[no-u
 
 
 @intrinsic
-def moved(_, source, s, to, t):  # type: ignore[no-untyped-def]
-    """Store the vectors of one index at another."""
-    signature = types.void(source, types.int64, to, types.int64)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        source, s, target, t = arguments
-        source = Memory(context, builder, signature.args[0], source, to)
-        Memory(context, builder, signature.args[2], target, to).store(t, source.load(s))
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
-@intrinsic
 def fetch(_, source, index, numbers):  # type: ignore[no-untyped-def]
     """Let sixteen numbers, of the type of others, come into the cache meanwhile, from an index on."""
     signature = types.void(source, types.int64, numbers)
