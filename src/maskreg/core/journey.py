@@ -27,7 +27,7 @@ from maskreg.core.search import LevelMap
 from maskreg.core.search_kernels import greatest_part_2d
 from maskreg.core.told import DROWNED, told_place
 from maskreg.core.whole_pixel import whole_pixel, worse_than_whole_pixel
-from maskreg.core.without_lone import may_be_lone, without_lone
+from maskreg.core.without_lone import Clean, may_be_held, may_be_lone, without_lone
 from maskreg.geometry import nearest_lag, overlap_slices
 from maskreg.registration import Registration, Rival, Status
 
@@ -47,7 +47,8 @@ ELSEWHERE = 1 / 21
 """A match of few electrons that is elsewhere with a greater probability (odds 20 to 1) is not ok."""
 
 MOST_CLEANED = 3
-"""So many times pixels that stand out are left out; without the brightest, others may."""
+"""So many times pixels that stand out are left out; without the brightest, others may. Once where many do:
+what stands out then is part of something larger, which may be a spot that has not moved."""
 
 FIRST_ALIKE = 6
 """So many places that are alike, the likeliest, are compared first; more if the best leaves a doubt."""
@@ -69,12 +70,12 @@ class GreatestPart(NamedTuple):
 
 def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
     """Return the registration of a moving image; both images have valid pixels of some variance."""
-    found, number = _registered_in_its_room(masked, moving), 0
-    for _ in range(MOST_CLEANED):
-        clean = without_lone(masked, moving, found.shift) if found.ok and moving.pointed else None
-        if clean is None:
+    found, number, times = _registered_in_its_room(masked, moving), 0, 0
+    while (clean := _clean(masked, moving, found)) is not None:
+        if times == (MOST_CLEANED if moving.pointed else 1):
+            found = Registration.failed(Status.WEAK, moving.mask.ndim, "others do; mask them")
             break
-        masked, moving, number = clean.masked, clean.moving, number + clean.number
+        masked, moving, number, times = clean.masked, clean.moving, number + clean.number, times + 1
         if masked.side.image.flat or moving.flat:
             found = Registration.failed(Status.WEAK, moving.mask.ndim, "nothing else differs")
         else:
@@ -83,6 +84,13 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
         return found
     said = f"without {number} pixels that stand out, as hot or dead ones do"
     return replace(found, detail=f"{said}: {found.detail}" if found.detail else said)
+
+
+def _clean(masked: MaskedSide, moving: Prepared, found: Registration) -> Clean | None:
+    """Return both images without the pixels that stand out, if these may have made what was found."""
+    if not found.ok or not (moving.pointed or may_be_held(masked, moving, found)):
+        return None
+    return without_lone(masked, moving, found.shift)
 
 
 def _registered_in_its_room(masked: MaskedSide, moving: Prepared) -> Registration:

@@ -107,6 +107,12 @@ class Prepared:
         if self._terms is not None:
             self.__dict__.pop("pixels", None)
 
+    def values(self, places: tuple[NDArray[np.intp], ...] | tuple[slice, ...]) -> NDArray[np.float32]:
+        """Return the `pixels` at some places, without making all of them; anything where ignored."""
+        if "pixels" in self.__dict__:
+            return np.asarray(self.pixels[places])
+        return np.asarray(self.detector.stabilised(self.raw[places]) - self.mean, np.float32)
+
     @cached_property
     def packed(self) -> tuple[NDArray[np.int16], NDArray[np.float64], NDArray[np.float64]] | None:
         """Counts as `pixels`, of two axes, as 16-bit numbers: half the bytes for each frame to wait for.

@@ -21,7 +21,7 @@ from maskreg.core.fine import CommonPixels, have_pattern
 from maskreg.core.gains import noise_gains, promised
 from maskreg.core.holes import Holes, find_holes
 from maskreg.core.kriging import kriged
-from maskreg.core.lone import less, pointed, stand_out
+from maskreg.core.lone import least_of_lone, less, pointed, stand_out
 from maskreg.core.made import Made
 from maskreg.core.memory import give_back_free_memory
 from maskreg.core.noise import NoiseCurve, counting_curve, noise_curve, sample
@@ -143,7 +143,15 @@ class ReferenceSide:
     @cached_property
     def lone(self) -> NDArray[np.intp]:
         """The places of the pixels that stand out by themselves, (n, ndim)."""
-        return stand_out(self.image.level(1), self.noise_of_pixels)
+        return self.lone_of(self.image)
+
+    def lone_of(self, image: Prepared) -> NDArray[np.intp]:
+        """Return those of an image of the same detector."""
+        return stand_out(image.level(1), self.noise_of_pixels, self._least_of_lone)
+
+    @cached_property
+    def _least_of_lone(self) -> float:
+        return least_of_lone(self.image)
 
     def pointed(self, place: tuple[int, ...], times: int) -> bool:
         """Return whether one pixel may make most of a block of level 2 of `times` pixels per axis."""
@@ -304,15 +312,15 @@ class ReferenceSide:
 
     def least_score(self, plan: Plan, b: int) -> float:
         """Return the score of a frame in which what level `b` does not see is only partly explained."""
-        return 1 - (self.noise_of_pixels + UNEXPLAINED * self._hidden(plan, b)) / self._variance
+        return 1 - (self.noise_of_pixels + UNEXPLAINED * self._hidden(plan, b)) / self.variance
 
     def _hidden(self, plan: Plan, b: int) -> float:
         """Return the variance of the structure that level `b` does not see."""
         return sum(self.band(a).structure for a in plan.bins if a < b)
 
     @cached_property
-    def _variance(self) -> float:
-        """That of single pixels, noise included."""
+    def variance(self) -> float:
+        """That of single pixels, noise included, stabilised units."""
         packed = self.image.packed
         if packed is None:
             return float(self.image.pixels[self.image.mask].var(dtype=np.float64))

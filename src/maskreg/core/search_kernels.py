@@ -12,6 +12,7 @@ kernel                        plain twin
 `common_sums_2d`              `maskreg.core.windows.plain_window_sums`, radius 0
 `greatest_part_2d`            `maskreg.core.journey.plain_greatest_part`
 `most_of_block_2d`            `maskreg.core.lone.plain_most_of_block`
+`off_most_2d`                 `maskreg.core.lone.plain_off_most`
 ============================  ==========================================
 """
 
@@ -605,3 +606,33 @@ def most_of_block_2d(pixels, top, left, times):  # type: ignore[no-untyped-def]
     if total == 0:
         return 0.0
     return ((most if total > 0 else least) - total / block.size) / total
+
+
+@kernel
+def off_most_2d(pixels, mask, line, most_with):  # type: ignore[no-untyped-def]
+    """Return which valid pixels are above, or below, all but so many (at most 3) neighbours, by a line."""
+    height, width = mask.shape
+    out = np.zeros((height, width), np.bool_)
+    line = np.float32(line)
+    for i in range(height):
+        for j in range(width):
+            if not mask[i, j]:
+                continue
+            value = pixels[i, j]
+            if 0 < i < height - 1 and 0 < j < width - 1:
+                # most differ from none of the four nearest
+                up, down, left, right = pixels[i - 1, j], pixels[i + 1, j], pixels[i, j - 1], pixels[i, j + 1]
+                least, most = min(min(up, down), min(left, right)), max(max(up, down), max(left, right))
+                near = value - least <= line and most - value <= line
+                if near and mask[i - 1, j] and mask[i + 1, j] and mask[i, j - 1] and mask[i, j + 1]:
+                    continue
+            above, below, known = 0, 0, 0
+            for k in range(max(i - 1, 0), min(i + 2, height)):
+                for m in range(max(j - 1, 0), min(j + 2, width)):
+                    if (k != i or m != j) and mask[k, m]:
+                        known += 1
+                        off = value - pixels[k, m]
+                        above += off > line
+                        below += off < -line
+            out[i, j] = max(above, below) >= known - most_with
+    return out

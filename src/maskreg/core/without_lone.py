@@ -5,7 +5,8 @@ the pattern moves. A handful of hot pixels that meet themselves, at no shift, ca
 that has moved; one that meets a bright spot can, at any shift. Some that all meet at another shift have
 moved: they are the pattern's.
 
-Most frames are not asked: that some pixels make much of a match shows already at the level that found it.
+Most frames are not asked: that some pixels make much of a match shows already at the level that found it. Of
+many hot pixels none makes much: at no shift those are asked that stand out in the reference.
 """
 
 from __future__ import annotations
@@ -16,17 +17,31 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.lone import less, pointed, stand_out
+from maskreg.core.lone import groups, less, pointed
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage, MaskPyramid
 from maskreg.core.reference import MaskedSide
 from maskreg.geometry import nearest_lag
+from maskreg.registration import Registration
 
 PART = 1 / 50
 """Of the covariance; less of it, made by pixels that stand out, decides nothing."""
 
 MOVED = 3
-"""So many that meet at some shift have moved; fewer may meet by chance, for there are many shifts."""
+"""So many, apart from each other, that meet at some shift have moved; fewer may meet by chance, for there are
+many shifts."""
+
+SPREAD = 0.25
+"""Where a spot as sharp as a pixel lies between four, each shows so much of it."""
+
+STAY = 0.5
+"""Hot pixels stay hot: so many of those of the reference, at least, are in moving; electrons do not."""
+
+HELD = 1
+"""They hold an image where they are, to so many pixels: the pattern may still pull at it."""
+
+ASKED = 0.5
+"""Half of what matters is asked: the variance of moving is taken for the reference's."""
 
 
 class Clean(NamedTuple):
@@ -67,6 +82,32 @@ def may_be_lone(
     return pointed(moving.level(2), there, times) or side.pointed(reference, times)
 
 
+def may_be_held(masked: MaskedSide, moving: Prepared, found: Registration) -> bool:
+    """Whether pixels of the reference that stand out, however many, may hold an image where they are.
+
+    Or, if where they are they match by more than the images do, carry it to what they meet.
+
+    Parameters
+    ----------
+    masked : MaskedSide
+    moving : Prepared
+    found : Registration
+        Of these.
+    """
+    side, held = masked.side, max(map(abs, nearest_lag(found.shift))) <= HELD
+    if not held and side.band(1).structure < ASKED * found.score * side.variance:
+        return False
+    places = side.lone
+    inside = np.asarray((places < moving.mask.shape).all(axis=1))
+    inside[inside] = moving.mask[tuple(places[inside].T)]
+    at = tuple(places[inside].T)
+    own, other = side.image.level(1).pixels[at], moving.values(at)
+    if not len(own) or np.count_nonzero(other / own > STAY) < STAY * len(own):
+        return False
+    n = found.overlap * masked.greatest_overlap
+    return float((own * other).sum()) > ASKED * (PART if held else 1) * found.score * n * side.variance
+
+
 def without_lone(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> Clean | None:
     """Return both images without the pixels that stand out, if these make much of the match; else None.
 
@@ -78,11 +119,14 @@ def without_lone(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64
         Where they match, px.
     """
     lag, side = nearest_lag(shift), masked.side
-    own, other = side.lone, stand_out(moving.level(1), side.noise_of_pixels)
+    own, other = side.lone, side.lone_of(moving)
     if any(lag):
         back = tuple(-s for s in lag)
-        met = _meet(own, other, lag, moving.mask.shape), _meet(other, own, back, side.image.mask.shape)
-        if np.count_nonzero(met[0]) >= MOVED:
+        images = side.image.level(1), moving.level(1)
+        met = _met(images[0], own, images[1], lag), _met(images[1], other, images[0], back)
+        if max(map(abs, lag)) <= HELD:
+            met = met[0] & ~_stay(images[0], own, images[1]), met[1] & ~_stay(images[1], other, images[0])
+        if groups(own[met[0]], side.image.mask.shape) >= MOVED:
             own, other = own[~met[0]], other[~met[1]]
     if not (len(own) or len(other)) or not _matter(masked, moving, lag, own, other):
         return None
@@ -93,19 +137,28 @@ def without_lone(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64
     return Clean(clean, left, len(own) + len(other))
 
 
-def _meet(
-    places: NDArray[np.intp], others: NDArray[np.intp], lag: tuple[int, ...], shape: tuple[int, ...]
+def _met(
+    image: LevelImage, places: NDArray[np.intp], other: LevelImage, lag: tuple[int, ...]
 ) -> NDArray[np.bool_]:
-    """Return on which places one of the others, of an image of this shape, lands at a lag, to a pixel."""
-    # by a map: of many pixels so many may stand out that their pairs would not fit into memory
-    near = np.zeros([n + 2 for n in shape], bool)
-    for step in itertools.product((0, 1, 2), repeat=len(shape)):
-        near[tuple((others + step).T)] = True
-    back = places - np.array(lag) + 1
-    inside = ((back >= 0) & (back < near.shape)).all(axis=1)
-    met = np.zeros(len(places), bool)
-    met[inside] = near[tuple(back[inside].T)]
-    return met
+    """Return which places of an image show in another one at a lag as well, to a pixel.
+
+    Between pixels a sharp spot is spread over those around it.
+    """
+    steps = np.array(list(itertools.product((-1, 0, 1), repeat=len(lag))))
+    there = places[:, None] - np.array(lag) + steps
+    inside = ((there >= 0) & (there < other.mask.shape)).all(axis=2)
+    there[~inside] = 0
+    values = np.where(inside, other.pixels[tuple(np.moveaxis(there, 2, 0))], np.float32(0))
+    own = image.pixels[tuple(places.T)]
+    return np.asarray((values * np.sign(own)[:, None]).max(axis=1) > SPREAD * np.abs(own))
+
+
+def _stay(image: LevelImage, places: NDArray[np.intp], other: LevelImage) -> NDArray[np.bool_]:
+    """Return which places of an image show as much in another one, at no shift."""
+    stay = np.asarray((places < other.mask.shape).all(axis=1))
+    at = tuple(places[stay].T)
+    stay[stay] = other.pixels[at] / image.pixels[at] > STAY
+    return stay
 
 
 def _matter(
