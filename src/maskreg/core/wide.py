@@ -20,7 +20,7 @@ LINE = 64
 GROUP = 8
 """So many rows of frequencies of an image lie together."""
 
-COST = {2: 0.6, 3: 0.75, 4: 0.75, 5: 0.95, 7: 1.25, 8: 1.0}
+COST = {2: 0.5, 3: 0.75, 4: 0.75, 5: 0.95, 7: 1.25, 8: 1.0}
 """About how long a stage takes, by its radix,"""
 
 PASSES = 2.0
@@ -130,24 +130,22 @@ def stages_of_rows(length: int, dtype: Any) -> Stages:
 
 
 def _radices(length: int) -> list[int]:
-    """Return the factors of a length: sevens, then eights, of which a half may be zero; as few as may be.
+    """Return the factors of a length: as few as may be. A factor beyond 7 is left out.
 
-    A factor beyond 7 is left out.
+    Sevens come first, or else an even number: of the first one, parts may be zero. An eight comes last, if
+    there is another one to begin with.
     """
     twos = (length & -length).bit_length() - 1
-    odd, found = length >> twos, []
-    while odd % 7 == 0:
-        found.append(7)
-        odd //= 7
-    while twos > 4 or twos == 3:
-        found.append(8)
-        twos -= 3
-    found += {0: [], 1: [2], 2: [4], 4: [4, 4]}[twos]
-    for factor in (5, 3):
-        while odd % factor == 0:
+    found = []
+    for factor in (7, 5, 3):
+        while length % factor == 0:
             found.append(factor)
-            odd //= factor
-    return found
+            length //= factor
+    sevens, rest = [x for x in found if x == 7], [x for x in found if x < 7]
+    eights, left = [8] * (twos // 3), [2 ** (twos % 3)] * (twos % 3 > 0)
+    if eights and (sevens or left or len(eights) > 1):
+        return [*sevens, *eights[1:], *left, *rest, 8]
+    return [*sevens, *eights, *left, *rest]
 
 
 def _factors(length: int, radices: list[int]) -> list[NDArray[np.complex128]]:

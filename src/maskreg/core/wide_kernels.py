@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from maskreg.core.compiled import inlined, kernel
-from maskreg.core.eight import SPLAT, WIDE
+from maskreg.core.eight import NONE, SPLAT, WIDE
 from maskreg.core.ncc_kernels import lags_2d
 from maskreg.core.wide import GROUP
 from maskreg.core.wide_steps import (
@@ -25,7 +25,7 @@ from maskreg.core.wide_steps import (
     dit,
     fetch,
     packed_swapped,
-    product_swapped,
+    products_within,
     side_by_side,
     unpacked,
     wait_for_stores,
@@ -176,8 +176,12 @@ def columns_forth_2d(pixels, squared, first, end, taken, places, radices, starts
         for begin in range(0, n, sub):
             length = sub
             for stage in range(1, radices.size):
-                _forth(SPLAT, buffer, 0, begin, begin + sub, length, radices[stage], twiddles, starts[stage])
-                length //= radices[stage]
+                radix, start = radices[stage], starts[stage]
+                if stage == radices.size - 1:  # its factors are 1
+                    _forth(NONE, buffer, 0, begin, begin + sub, length, radix, twiddles, start)
+                else:
+                    _forth(SPLAT, buffer, 0, begin, begin + sub, length, radix, twiddles, start)
+                length //= radix
         for f in range(n // 2 + 1):
             to = (f // GROUP * vectors + 2 * k) * GROUP + f % GROUP
             # of an odd number of vectors the last one has no other: it takes the place of its zeros
@@ -213,6 +217,10 @@ def rows_forth_and_back_2d(fields, vectors, pairs, first, end, radices, starts, 
     flat = out.reshape(-1)
     work = fields.size * room
     sub = _part(count, radices[0])
+    eight = (
+        radices.size > 1 and radices[-1] == 8
+    )  # the last stage is done together with what is within vectors
+    stages = radices.size - 1 if eight else radices.size
     for k in range(first, end):
         for field in range(fields.size):
             at, wide = field * room, vectors[field]
@@ -225,24 +233,57 @@ def rows_forth_and_back_2d(fields, vectors, pairs, first, end, radices, starts, 
                 fetch(fields[field], 16 * (ahead + i * GROUP), twiddles)
             for begin in range(0, room, sub):
                 stop, length = min(begin + sub, count), count // radices[0]
-                for stage in range(1, radices.size):
+                for stage in range(1, stages):
                     _forth(WIDE, buffer, at, begin, stop, length, radices[stage], twiddles, starts[stage])
                     length //= radices[stage]
-                for i in range(begin, begin + sub, 8):
-                    within(True, buffer, at + i)
+                for i in range(at + begin, at + begin + sub, 8):
+                    if eight:
+                        within(True, buffer, i, twiddles, starts[-1])
+                    else:
+                        within(False, buffer, i, twiddles, starts[-1])
         for pair in range(sums):
             a, b = pairs[pair, 0] * room, pairs[pair, 1] * room
             c, d = pairs[pair, 2] * room, pairs[pair, 3] * room
             for begin in range(0, room, sub):
-                for i in range(begin, begin + sub):
-                    if c < 0:
-                        product_swapped(1, buffer, a + i, b + i, 0, 0, buffer, work + i)
+                for i in range(begin, begin + sub, 8):
+                    if c < 0 and eight:
+                        products_within(
+                            1, True, buffer, a + i, b + i, 0, 0, buffer, work + i, twiddles, starts[-1]
+                        )
+                    elif c < 0:
+                        products_within(
+                            1, False, buffer, a + i, b + i, 0, 0, buffer, work + i, twiddles, starts[-1]
+                        )
+                    elif eight:
+                        products_within(
+                            2,
+                            True,
+                            buffer,
+                            a + i,
+                            b + i,
+                            c + i,
+                            d + i,
+                            buffer,
+                            work + i,
+                            twiddles,
+                            starts[-1],
+                        )
                     else:
-                        product_swapped(2, buffer, a + i, b + i, c + i, d + i, buffer, work + i)
-                for i in range(work + begin, work + begin + sub, 8):
-                    within(False, buffer, i)
-                stop, length = min(begin + sub, count), 1
-                for stage in range(radices.size - 1, 0, -1):
+                        products_within(
+                            2,
+                            False,
+                            buffer,
+                            a + i,
+                            b + i,
+                            c + i,
+                            d + i,
+                            buffer,
+                            work + i,
+                            twiddles,
+                            starts[-1],
+                        )
+                stop, length = min(begin + sub, count), 8 if eight else 1
+                for stage in range(stages - 1, 0, -1):
                     length *= radices[stage]
                     _back(
                         WIDE, False, buffer, work, buffer, work, 1, begin, stop, length, radices[stage],
@@ -341,10 +382,16 @@ def columns_back_2d(  # type: ignore[no-untyped-def]
                 begin, stop, of_stage = (0, length, sub) if whole else (part * sub, part * sub + sub, 1)
                 for stage in range(0 if whole else radices.size - 1, -1 if whole else 0, -1):
                     of_stage *= radices[stage]
-                    _back(
-                        SPLAT, False, buffer, base, buffer, base, 1, begin, stop, of_stage, radices[stage],
-                        twiddles, starts[stage],
-                    )  # fmt: skip
+                    if stage == radices.size - 1:  # its factors are 1
+                        _back(
+                            NONE, False, buffer, base, buffer, base, 1, begin, stop, of_stage, radices[stage],
+                            twiddles, starts[stage],
+                        )  # fmt: skip
+                    else:
+                        _back(
+                            SPLAT, False, buffer, base, buffer, base, 1, begin, stop, of_stage,
+                            radices[stage], twiddles, starts[stage],
+                        )  # fmt: skip
         for piece in range(8):
             copy, second, again = piece // 4, piece // 2 % 2, piece % 2
             lag = 8 * one - width * copy  # columns of lags begin again, and so do rows

@@ -14,7 +14,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from maskreg.core.butterfly import Complex, butterfly
-from maskreg.core.eight import INT, NONE, Memory, Vector, steps
+from maskreg.core.eight import INT, NONE, WIDE, Memory, Vector, steps
 from maskreg.core.wide import LANES, LINE
 
 
@@ -80,23 +80,30 @@ def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
     return rows
 
 
+def _turned(builder: Any, z: list[Complex]) -> list[Complex]:
+    """Return eight vectors turned about: real and imaginary parts each by themselves."""
+    parts = [_transposed(builder, [x.value for x in part]) for part in zip(*z, strict=True)]
+    return [Complex(*(Vector(builder, x) for x in both)) for both in zip(*parts, strict=True)]
+
+
 @intrinsic(prefer_literal=True)
-def within(_, first, buffer, at):  # type: ignore[no-untyped-def]
-    """Transform eight vectors, each by itself, in place: first turned about, or turned back thereafter."""
-    before = bool(first.literal_value)
-    signature = types.void(first, buffer, types.int64)
+def within(_, last_stage, buffer, at, twiddles, w):  # type: ignore[no-untyped-def]
+    """Transform eight vectors, each by itself, in place, turned about before.
+
+    If so told, do the last stage of a transform first, of which the radix is 8.
+    """
+    eight = bool(last_stage.literal_value)
+    signature = types.void(last_stage, buffer, types.int64, twiddles, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, start, at = arguments
+        _, start, at, table, w = arguments
         memory = Memory(context, builder, signature.args[1], start, buffer)
+        table = Memory(context, builder, signature.args[3], table, twiddles)
         places = steps(builder, at, INT(1), LANES)
-
-        def turned(z: list[Complex]) -> list[Complex]:
-            parts = [_transposed(builder, [x.value for x in part]) for part in zip(*z, strict=True)]
-            return [Complex(*(Vector(builder, x) for x in both)) for both in zip(*parts, strict=True)]
-
         z = [memory.load(i) for i in places]
-        for i, y in zip(places, butterfly(turned(z)) if before else turned(butterfly(z)), strict=True):
+        if eight:
+            z = [y.times(table.twiddle(w, q, WIDE)) if q else y for q, y in enumerate(butterfly(z))]
+        for i, y in zip(places, butterfly(_turned(builder, z)), strict=True):
             memory.store(i, y)
         return context.get_dummy_value()
 
@@ -149,20 +156,31 @@ def _product(a: Complex, b: Complex) -> Complex:
 
 
 @intrinsic(prefer_literal=True)
-def product_swapped(_, pairs, source, a, b, c, d, to, t):  # type: ignore[no-untyped-def]
-    """Store a conj(b), or of two pairs that less c conj(d), with real and imaginary parts swapped."""
-    two = pairs.literal_value == 2
+def products_within(_, pairs, last_stage, source, a, b, c, d, to, t, twiddles, w):  # type: ignore[no-untyped-def]
+    """Undo what `within` does, of eight products a conj(b), or of such less c conj(d), and store that.
+
+    With real and imaginary parts swapped.
+    """
+    two, eight = pairs.literal_value == 2, bool(last_stage.literal_value)
     at = types.int64
-    signature = types.void(pairs, source, at, at, at, at, to, at)
+    signature = types.void(pairs, last_stage, source, at, at, at, at, to, at, twiddles, at)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, start, *places, to, t = arguments
-        memory = Memory(context, builder, signature.args[1], start, source)
-        z = _product(memory.load(places[0]), memory.load(places[1]))
-        if two:
-            z = z - _product(memory.load(places[2]), memory.load(places[3]))
-        to = Memory(context, builder, signature.args[6], to, source)
-        to.store(t, Complex(z.im, z.re))
+        _, _, start, *first, to, t, table, w = arguments
+        memory = Memory(context, builder, signature.args[2], start, source)
+        z = []
+        for places in zip(*(steps(builder, i, INT(1), LANES) for i in first), strict=True):
+            x = _product(memory.load(places[0]), memory.load(places[1]))
+            if two:
+                x = x - _product(memory.load(places[2]), memory.load(places[3]))
+            z.append(Complex(x.im, x.re))
+        z = _turned(builder, butterfly(z))
+        to = Memory(context, builder, signature.args[7], to, source)
+        table = Memory(context, builder, signature.args[9], table, source)
+        if eight:
+            z = butterfly([x.times(table.twiddle(w, q, WIDE)) if q else x for q, x in enumerate(z)])
+        for i, y in zip(steps(builder, t, INT(1), LANES), z, strict=True):
+            to.store(i, y)
         return context.get_dummy_value()
 
     return signature, generate
