@@ -104,10 +104,17 @@ class Transform:
         return math.prod(self.filled) * self.dtype.itemsize
 
     def kept(self, kept: Kept, name: str) -> Transform | NDArray[Any]:
-        """Return what is kept under a name, computed if need be, or this, if there is no room to keep it."""
-        if not kept.takes(name, self.nbytes):
+        """Return what is kept under a name, computed if need be, or this, if there is no room to keep it.
+
+        Of two axes rows are transformed, too.
+        """
+        wide = is_wide(self.window)
+        shape = _shape_of_rows(self.window) if wide else self.filled
+        if not kept.takes(name, math.prod(shape) * self.dtype.itemsize):
             return self
-        return kept.get(name, (self.window, self.dtype), lambda: transforms([self])[0])
+        return kept.get(
+            name, (self.window, self.dtype), lambda: _rows(self) if wide else transforms([self])[0]
+        )
 
 
 class Workspace:
@@ -327,31 +334,57 @@ def lag_sums_2d(
     kept: Kept | None = None,
 ) -> LagSums:
     """Return what `lag_sums` does, of two axes, to be had some columns at a time; there may be room kept."""
-    from maskreg.core.wide_kernels import rows_forth_and_back_2d
-
     height, width = window
     dtype = np.dtype(dtype)
-    rows, stages = height // 2 + 1, stages_of_rows(width, dtype)
-    shape = width // LANES, len(pairs), rows, 2, LANES
+    shape = width // LANES, len(pairs), height // 2 + 1, 2, LANES
     used = _used(images, pairs)
     fresh = [image.nbytes for image in used.values() if isinstance(image, Transform)]
     workspace = Workspace([math.prod(shape) * dtype.itemsize, *fresh], kept)
     out = workspace.array(shape, dtype)
     fields = transforms(list(used.values()), workspace)
-    addresses, vectors = (
-        np.array(x, np.int64) for x in zip(*((f.ctypes.data, f.shape[1]) for f in fields), strict=True)
-    )
     place = {which: k for k, which in enumerate(used)}
     of_pairs = np.array([[*(place[id(images[i])] for i in pair), -1, -1][:4] for pair in pairs], np.int64)
-    parts = _parts(rows, 2 * width * out.itemsize)
-
-    def transform_rows(k: int) -> None:
-        rows_forth_and_back_2d(
-            addresses, vectors, of_pairs, parts[k].start, parts[k].stop, *stages.tables, out
-        )
-
-    in_parallel(transform_rows, len(parts))
+    _along_rows(fields, [None] * len(fields), of_pairs, out)
     return LagSums(out, window, spans, stages_of_columns(height, dtype), workspace)
+
+
+def _along_rows(
+    fields: Sequence[NDArray[Any]],
+    rows_of: Sequence[NDArray[Any] | None],
+    pairs: NDArray[np.int64],
+    out: NDArray[Any],
+) -> None:
+    """Do what `maskreg.core.wide_kernels.rows_forth_and_back_2d` does; fields may be rows that are kept."""
+    from maskreg.core.wide_kernels import rows_forth_and_back_2d
+
+    count, _, rows, *_ = out.shape
+    addresses = np.array([field.ctypes.data for field in fields])
+    vectors = np.array(
+        [0 if field.ndim == len(_shape_of_rows((1, 1))) else field.shape[1] for field in fields]
+    )
+    to = np.array([0 if left is None else left.ctypes.data for left in rows_of])
+    tables = stages_of_rows(count * LANES, out.dtype).tables
+    parts = _parts(rows, 2 * LANES * count * out.itemsize)
+
+    def some(k: int) -> None:
+        rows_forth_and_back_2d(addresses, vectors, to, pairs, parts[k].start, parts[k].stop, *tables, out)
+
+    in_parallel(some, len(parts))
+
+
+def _shape_of_rows(window: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape of rows that are kept."""
+    height, width = window
+    return height // 2 + 1, -(-width // LANES**2) * LANES, 2, LANES
+
+
+def _rows(image: Transform) -> NDArray[Any]:
+    """Return the transform along both axes, as it is kept."""
+    height, width = image.window
+    found = aligned(_shape_of_rows(image.window), image.dtype)
+    nothing = np.empty((width // LANES, 0, height // 2 + 1, 2, LANES), image.dtype)
+    _along_rows(transforms([image]), [found], np.empty((0, 4), np.int64), nothing)
+    return found
 
 
 def _used(

@@ -24,6 +24,7 @@ from maskreg.core.wide_steps import (
     dif,
     dit,
     fetch,
+    moved,
     packed_swapped,
     products_within,
     side_by_side,
@@ -191,7 +192,7 @@ def columns_forth_2d(pixels, squared, first, end, taken, places, radices, starts
 
 
 @kernel
-def rows_forth_and_back_2d(fields, vectors, pairs, first, end, radices, starts, twiddles, out):  # type: ignore[no-untyped-def]
+def rows_forth_and_back_2d(fields, vectors, rows_of, pairs, first, end, radices, starts, twiddles, out):  # type: ignore[no-untyped-def]
     """Transform rows of images, multiply pairs of them, and transform these back; all in the cache.
 
     Parameters
@@ -200,6 +201,10 @@ def rows_forth_and_back_2d(fields, vectors, pairs, first, end, radices, starts, 
         Addresses of what `columns_forth_2d` fills, and
     vectors : (images,) ndarray of int
         the number of its columns, in vectors: as many as a row has, or some parts of the first radix.
+        0 for those whose rows are transformed: then the address of these,
+    rows_of : (images,) ndarray of int
+        and the address where transformed rows are to be left; 0 where not.
+        Rows are (rows, vectors, 2, 8), where the number of vectors is rounded up to the next multiple of 8.
     pairs : (sums, 4) ndarray of int
         Which images: the first times the conjugate of the second, less such a product of the others, if these
         are not negative.
@@ -216,6 +221,8 @@ def rows_forth_and_back_2d(fields, vectors, pairs, first, end, radices, starts, 
     buffer = np.zeros((fields.size + 1) * room * 16, twiddles.dtype)
     flat = out.reshape(-1)
     work = fields.size * room
+    size = 16 * twiddles.itemsize
+    sources = np.empty(fields.size, np.int64)
     sub = _part(count, radices[0])
     eight = (
         radices.size > 1 and radices[-1] == 8
@@ -224,6 +231,10 @@ def rows_forth_and_back_2d(fields, vectors, pairs, first, end, radices, starts, 
     for k in range(first, end):
         for field in range(fields.size):
             at, wide = field * room, vectors[field]
+            if wide == 0:
+                sources[field] = fields[field] + k * room * size
+                continue
+            sources[field] = buffer.ctypes.data + at * size
             here, taken = k // GROUP * GROUP * wide + k % GROUP, wide // (count // radices[0])
             _first_forth(
                 WIDE, fields[field], here, GROUP, buffer, at, count, radices[0], taken, twiddles, starts[0]
@@ -241,47 +252,22 @@ def rows_forth_and_back_2d(fields, vectors, pairs, first, end, radices, starts, 
                         within(True, buffer, i, twiddles, starts[-1])
                     else:
                         within(False, buffer, i, twiddles, starts[-1])
+            for i in range(room if rows_of[field] else 0):
+                moved(buffer, at + i, rows_of[field], k * room + i, twiddles)
         for pair in range(sums):
-            a, b = pairs[pair, 0] * room, pairs[pair, 1] * room
-            c, d = pairs[pair, 2] * room, pairs[pair, 3] * room
+            one = pairs[pair, 2] < 0
+            a, b = sources[pairs[pair, 0]], sources[pairs[pair, 1]]
+            c, d = (a, b) if one else (sources[pairs[pair, 2]], sources[pairs[pair, 3]])
             for begin in range(0, room, sub):
                 for i in range(begin, begin + sub, 8):
-                    if c < 0 and eight:
-                        products_within(
-                            1, True, buffer, a + i, b + i, 0, 0, buffer, work + i, twiddles, starts[-1]
-                        )
-                    elif c < 0:
-                        products_within(
-                            1, False, buffer, a + i, b + i, 0, 0, buffer, work + i, twiddles, starts[-1]
-                        )
+                    if one and eight:
+                        products_within(1, True, a, b, c, d, i, buffer, work + i, twiddles, starts[-1])
+                    elif one:
+                        products_within(1, False, a, b, c, d, i, buffer, work + i, twiddles, starts[-1])
                     elif eight:
-                        products_within(
-                            2,
-                            True,
-                            buffer,
-                            a + i,
-                            b + i,
-                            c + i,
-                            d + i,
-                            buffer,
-                            work + i,
-                            twiddles,
-                            starts[-1],
-                        )
+                        products_within(2, True, a, b, c, d, i, buffer, work + i, twiddles, starts[-1])
                     else:
-                        products_within(
-                            2,
-                            False,
-                            buffer,
-                            a + i,
-                            b + i,
-                            c + i,
-                            d + i,
-                            buffer,
-                            work + i,
-                            twiddles,
-                            starts[-1],
-                        )
+                        products_within(2, False, a, b, c, d, i, buffer, work + i, twiddles, starts[-1])
                 stop, length = min(begin + sub, count), 8 if eight else 1
                 for stage in range(stages - 1, 0, -1):
                     length *= radices[stage]

@@ -156,27 +156,27 @@ def _product(a: Complex, b: Complex) -> Complex:
 
 
 @intrinsic(prefer_literal=True)
-def products_within(_, pairs, last_stage, source, a, b, c, d, to, t, twiddles, w):  # type: ignore[no-untyped-def]
+def products_within(_, pairs, last_stage, a, b, c, d, s, to, t, twiddles, w):  # type: ignore[no-untyped-def]
     """Undo what `within` does, of eight products a conj(b), or of such less c conj(d), and store that.
 
-    With real and imaginary parts swapped.
+    Of all four the address is given. With real and imaginary parts swapped.
     """
     two, eight = pairs.literal_value == 2, bool(last_stage.literal_value)
     at = types.int64
-    signature = types.void(pairs, last_stage, source, at, at, at, at, to, at, twiddles, at)
+    signature = types.void(pairs, last_stage, at, at, at, at, at, to, at, twiddles, at)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, _, start, *first, to, t, table, w = arguments
-        memory = Memory(context, builder, signature.args[2], start, source)
+        _, _, *four, s, to, t, table, w = arguments
+        a, b, c, d = (Memory(context, builder, at, x, twiddles) for x in four)
         z = []
-        for places in zip(*(steps(builder, i, INT(1), LANES) for i in first), strict=True):
-            x = _product(memory.load(places[0]), memory.load(places[1]))
+        for i in steps(builder, s, INT(1), LANES):
+            x = _product(a.load(i), b.load(i))
             if two:
-                x = x - _product(memory.load(places[2]), memory.load(places[3]))
+                x = x - _product(c.load(i), d.load(i))
             z.append(Complex(x.im, x.re))
         z = _turned(builder, butterfly(z))
-        to = Memory(context, builder, signature.args[7], to, source)
-        table = Memory(context, builder, signature.args[9], table, source)
+        to = Memory(context, builder, signature.args[7], to, twiddles)
+        table = Memory(context, builder, signature.args[9], table, twiddles)
         if eight:
             z = butterfly([x.times(table.twiddle(w, q, WIDE)) if q else x for q, x in enumerate(z)])
         for i, y in zip(steps(builder, t, INT(1), LANES), z, strict=True):
@@ -198,6 +198,20 @@ def side_by_side(_, pixels, first, second, squared, to, t):  # type: ignore[no-u
         x = [source.row(i) for i in (first, second)]
         to = Memory(context, builder, signature.args[4], to, pixels)
         to.store(t, Complex(*(v * v if square else v for v in x)))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def moved(_, source, s, to, t, numbers):  # type: ignore[no-untyped-def]
+    """Store the vectors of one index at another, of the type of some numbers."""
+    signature = types.void(source, types.int64, to, types.int64, numbers)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, s, target, t, _ = arguments
+        source = Memory(context, builder, signature.args[0], source, numbers)
+        Memory(context, builder, signature.args[2], target, numbers).store(t, source.load(s))
         return context.get_dummy_value()
 
     return signature, generate
