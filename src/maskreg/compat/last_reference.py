@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from maskreg.core.centred import CentredImage, exact_values
 from maskreg.core.kept import Kept
 
-MOST_KEPT = 2**27
-"""Bytes that are kept of a reference, and as many of it beside a mask of moving."""
+MOST_KEPT = 17 * 2**23
+"""Bytes that are kept of a reference, and as many of it beside a mask of moving.
 
-MOST_KEPT_OF_MASKS = 5 * 2**26
+As many as two sums of 2048 x 2048 pixels take at all lags of an overlap of 0.3 or more.
+"""
+
+MOST_KEPT_OF_MASKS = 19 * 2**24
 """Bytes that are kept of both masks, among them room to work in."""
 
 
