@@ -10,11 +10,13 @@ import math
 from dataclasses import replace
 from functools import cached_property
 from threading import RLock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.bands import NOISE_KNOWN, Band, band_of, seen_bands, visible_part
+from maskreg.core.bright import ceiling, clipped
 from maskreg.core.expansion import Lever, Rings, find_lever, find_rings
 from maskreg.core.few_electrons import Electrons, are_few
 from maskreg.core.fine import CommonPixels, have_pattern
@@ -104,6 +106,7 @@ class ReferenceSide:
         self._few: Made[int, bool] = Made()
         self._pointed: Made[tuple[tuple[int, ...], int], bool] = Made(MOST_KEPT)
         self._without: Made[bytes, ReferenceSide] = Made(MOST_WITHOUT)
+        self._clipped: Made[int, ReferenceSide] = Made()
         self.rooms = Rooms()
 
     @cached_property
@@ -162,8 +165,18 @@ class ReferenceSide:
         return self._without.get(places.tobytes(), lambda: self._less(places))
 
     def _less(self, places: NDArray[np.intp]) -> ReferenceSide:
-        masks = MaskPyramid(less(self.image.mask, places))
-        image = Prepared(self.image.raw, masks, self.image.detector, refined=True)
+        return self._like(self.image.raw, MaskPyramid(less(self.image.mask, places)))
+
+    def clipped(self, time: int) -> ReferenceSide:
+        """Return the side of the reference without the height of few bright pixels; this one if none is."""
+        return self._clipped.get(time, lambda: self._less_bright(ceiling(self.image, time)))
+
+    def _less_bright(self, limit: float | None) -> ReferenceSide:
+        return self if limit is None else self._like(clipped(self.image.raw, limit), self.image.masks)
+
+    def _like(self, raw: NDArray[Any], masks: MaskPyramid) -> ReferenceSide:
+        """Return the side of another reference of the same detector, which takes the same room."""
+        image = Prepared(raw, masks, self.image.detector, refined=True)
         made = ReferenceSide(image, self.options)
         made.rooms = self.rooms
         return made

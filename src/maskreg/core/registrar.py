@@ -9,6 +9,7 @@ import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
 from maskreg.core.ahead import prepare
+from maskreg.core.clipped import robust_registration
 from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.images import (
     as_counts,
@@ -18,7 +19,6 @@ from maskreg.core.images import (
     checked_pixels,
     every_pixel_counts,
 )
-from maskreg.core.journey import registration_of
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.reference import MaskedSide, ReferenceSide
@@ -123,7 +123,7 @@ class Registrar:
             return useless
         masked = self._masked_side(side, masks, threads)
         image = Prepared(pixels, masks, side.image.detector, side.image.mean, refined=masked.refines_pixels)
-        return _useless("moving", image) or registration_of(masked, image)
+        return _useless("moving", image) or robust_registration(masked, image)
 
     @property
     def looks(self) -> tuple[int, int]:

@@ -1,0 +1,47 @@
+"""The grey value that only the brightest few of an image's pixels exceed, if these hold much of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskreg.core.prepared import Prepared
+from maskreg.core.sample import sampled_rows
+from maskreg.core.scores import SPREAD_OF_MAD
+
+BRIGHT = ((10.0, 0.02), (5.0, 0.04))
+"""A pixel is bright so many spreads of the usual pixels above their median; if more than this part of the
+pixels are, the brightest of them. The first time, and where that tells too little, the second."""
+
+PART = 1 / 50
+"""Of the variance: less of it is not much."""
+
+
+def ceiling(image: Prepared, time: int) -> float | None:
+    """Return the value that few bright pixels exceed, of the pixels as they were given; else None.
+
+    Parameters
+    ----------
+    image : Prepared
+        Some pixels are valid.
+    time : int
+        Of `BRIGHT`.
+    """
+    far, few = BRIGHT[time]
+    rows = sampled_rows(image.mask)
+    values = image.raw[rows][image.mask[rows]].astype(np.float64)
+    middle = float(np.median(values))
+    spread = SPREAD_OF_MAD * float(np.median(np.abs(values - middle)))
+    if image.raw.dtype.kind != "f":
+        spread = max(spread, 1.0)  # of sparse counts most are zero
+    limit = max(middle + far * spread, float(np.quantile(values, 1 - few, method="higher")))
+    bright = image.mask & (image.raw > limit)
+    squares = np.square(image.level(1).pixels, dtype=np.float64)
+    return limit if float(squares[bright].sum()) > PART * float(squares.sum()) else None
+
+
+def clipped(raw: NDArray[Any], limit: float) -> NDArray[Any]:
+    """Return an image without what its pixels exceed a value by, in its own type."""
+    return np.asarray(np.minimum(raw, raw.dtype.type(limit)))

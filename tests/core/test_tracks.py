@@ -1,0 +1,129 @@
+"""Bright tracks, as cosmic rays and X-rays leave them: in each frame elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import maskreg.core.clipped as clipped_module
+from maskreg import Registrar, Registration, Status, register
+from maskreg.core.bright import BRIGHT, ceiling, clipped
+from maskreg.core.prepared import Prepared
+from maskreg.core.pyramid import MaskPyramid
+from maskreg.core.stabilise import Detector
+from maskreg.testing import Rings, Spots, Texture, beam_block
+
+SIDE = 192
+
+
+def with_tracks(rng, frame, number, height):
+    frame = frame.astype(np.float64)
+    for _ in range(number):
+        row, column = rng.uniform(0, SIDE, 2)
+        angle, along = rng.uniform(0, np.pi), np.arange(0, rng.uniform(5, 80), 0.5)
+        rows, columns = (
+            (row + along * np.sin(angle)).astype(int),
+            (column + along * np.cos(angle)).astype(int),
+        )
+        inside = (rows >= 0) & (rows < SIDE) & (columns >= 0) & (columns < SIDE)
+        frame[rows[inside], columns[inside]] += height
+    return frame.astype(np.uint16)
+
+
+def pair(seed, scene, dose, drift, number):
+    rng = np.random.default_rng(seed)
+    frames = [rng.poisson(dose * scene.render(by)) for by in ((0.0, 0.0), drift)]
+    height = 4 * np.quantile(frames[0], 0.999) + 20
+    return [with_tracks(rng, frame, number, height) for frame in frames]
+
+
+def test_tracks_that_meet_are_not_taken_for_a_match():
+    rng, right, ok = np.random.default_rng(5), 0, 0
+    scenes = [kind((SIDE, SIDE)) for kind in (Rings, Spots, Texture)]
+    masks = [None, beam_block((SIDE, SIDE))]
+    for seed in range(36):
+        drift = tuple(rng.uniform(-15, 15, 2))
+        dose = float(np.exp(rng.uniform(np.log(0.5), np.log(50))))
+        mask = masks[seed % 2]
+        reference, moving = pair(seed, scenes[seed % 3], dose, drift, 6)
+        found = register(reference, moving, mask, mask)
+        near = found.status.keeps_shift and np.abs(found.shift + drift).max() < 1
+        ok += found.ok
+        right += found.ok and near
+        assert near or not found.ok, (seed, drift, found)
+    assert right == ok >= 30
+
+
+@pytest.mark.parametrize("scene", [Rings, Texture])
+def test_a_small_overlap_is_enough_where_there_are_no_tracks(scene):
+    drift = (-95.3, 20.4)
+    reference, moving = pair(1, scene((SIDE, SIDE)), 30, drift, 0)
+    found = register(reference, moving)
+    assert found.ok
+    np.testing.assert_allclose(found.shift, -np.array(drift), atol=0.3)
+
+
+def answer(status, shift, overlap=0.3):
+    return Registration(np.array(shift), np.eye(2), 0.9, 20.0, overlap, None, status)
+
+
+HERE, THERE, ELSEWHERE = (answer(Status.OK, shift) for shift in ((90.0, 0.0), (-3.0, 2.0), (50.0, -70.0)))
+HERE_TOO, MUCH = answer(Status.OK, (90.3, 0.2)), answer(Status.OK, (4.0, 5.0), 0.9)
+WEAK = Registration.failed(Status.WEAK, 2)
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([MUCH], MUCH),
+        ([HERE, HERE_TOO], HERE),
+        ([HERE, MUCH], MUCH),
+        ([WEAK, MUCH], MUCH),
+        ([HERE, THERE, HERE_TOO], HERE),
+        ([HERE, WEAK, HERE_TOO], HERE),
+        ([WEAK, HERE, HERE_TOO], HERE),
+        ([WEAK, HERE, WEAK], WEAK),
+        ([HERE, WEAK, WEAK], "ambiguous"),
+        ([HERE, THERE, ELSEWHERE], "ambiguous"),
+    ],
+)
+def test_a_match_of_small_overlap_must_be_found_twice(answers, expected, monkeypatch):
+    left = iter(answers)
+    monkeypatch.setattr(clipped_module, "registration_of", lambda *_: next(left))
+    monkeypatch.setattr(clipped_module, "_clipped", lambda *given: given[:2])
+    found = clipped_module.robust_registration(None, None)
+    assert list(left) == []
+    if expected == "ambiguous":
+        assert found.status is Status.AMBIGUOUS
+        assert "few bright pixels" in found.reason
+        np.testing.assert_array_equal(found.shift, HERE.shift)
+    else:
+        assert found is expected
+
+
+def test_frames_of_much_overlap_are_not_asked(monkeypatch):
+    monkeypatch.setattr(clipped_module, "_clipped", None)  # not to be called
+    scene, rng = Spots((SIDE, SIDE)), np.random.default_rng(3)
+    registrar = Registrar(rng.poisson(30 * scene.render((0.0, 0.0))))
+    assert registrar(rng.poisson(30 * scene.render((3.0, -4.0)))).ok
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
+@pytest.mark.parametrize("time", range(len(BRIGHT)))
+def test_clipping_keeps_the_type_and_all_that_is_not_bright(dtype, time):
+    rng = np.random.default_rng(4)
+    raw = rng.poisson(20, (SIDE, SIDE)).astype(dtype)
+    raw[50, 20:80] = 250
+    image = Prepared(raw, MaskPyramid(np.ones(raw.shape, bool)), Detector(counts=True), refined=True)
+    limit = ceiling(image, time)
+    assert 30 < limit < 250
+    found = clipped(raw, limit)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found[raw <= limit], raw[raw <= limit])
+    assert found.max() <= limit
+
+
+def test_without_bright_pixels_there_is_nothing_to_clip():
+    raw = np.random.default_rng(5).poisson(20, (SIDE, SIDE)).astype(np.uint16)
+    image = Prepared(raw, MaskPyramid(np.ones(raw.shape, bool)), Detector(counts=True), refined=True)
+    assert ceiling(image, 0) is None
