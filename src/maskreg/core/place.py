@@ -215,11 +215,10 @@ def _refilled(masked: MaskedSide, moving: Prepared, known: Place) -> tuple[Place
     if np.linalg.norm(pull, 2) > MOST_PULL:
         return known, unmoved
     tolerance = FINAL_STEP * masked.side.forecast(b).sigma
+    first = masked.filled(moving, b, holes)
     for _ in range(MOST_REFILLS):
-        before = moving.refilled.get(b, moving.filled[b])
-        moving.refilled[b] = shown.refilled(
-            moving.level(b), moving.filled[b], holes.places, known.shift / b, known.gain
-        )
+        before = moving.refilled.get(b, first)
+        moving.refilled[b] = shown.refilled(moving.level(b), first, holes.places, known.shift / b, known.gain)
         again = _stage(masked, moving, b, gaussian, known, tolerance, FINAL_STEP)
         if again is None or again.contradicted:  # what was filled in before belongs to what is known
             moving.refilled[b] = before

@@ -540,8 +540,10 @@ class MaskedSide:
         holes = self.holes(b)
         if holes is None:
             return moving.continued(b, self._surround(b))
-        if b in moving.refilled:
-            return moving.refilled[b]
+        return moving.refilled[b] if b in moving.refilled else self.filled(moving, b, holes)
+
+    def filled(self, moving: Prepared, b: int, holes: Holes) -> NDArray[np.float32]:
+        """Return the pixels of moving at level `b` with its scattered ignored ones filled from its own."""
         if b not in moving.filled:
             moving.as_it_was()
             moving.filled[b] = holes(moving.level(b).pixels)
