@@ -122,6 +122,20 @@ def test_each_pair_has_the_same_bytes_whatever_else_is_asked_for() -> None:
         assert lag_sums.lag_sums(kept, [pair], window, spans, np.float64)[0].tobytes() == values.tobytes()
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("window", [(96, 160), (112, 168), (96, 144), (80, 512)])
+def test_rows_that_are_kept_give_the_same_bytes(window: tuple[int, int], dtype: Any) -> None:
+    spans = [(-39, 40), (-69, 70)]
+    every = images([(40, 70), (40, 70)], window, dtype)
+    pairs: list[lag_sums.Pair] = [(0, 1), (1, 0), (0, 1, 2, 2)]
+    expected = lag_sums.lag_sums(every, pairs, window, spans, dtype)
+    kept = Kept(2**24)
+    for count in (1, 2, 3):
+        some = [one.kept(kept, str(k)) if k < count else one for k, one in enumerate(every)]
+        assert sum(isinstance(one, np.ndarray) for one in some) == count
+        assert lag_sums.lag_sums(some, pairs, window, spans, dtype).tobytes() == expected.tobytes()
+
+
 def test_parts_are_equal_and_shared_evenly_by_two_threads() -> None:
     for count, nbytes in ((1, 8), (217, 7000), (1025, 2**15), (3, 2**30)):
         parts = lag_sums._parts(count, nbytes)
