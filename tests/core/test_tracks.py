@@ -69,6 +69,8 @@ def answer(status, shift, overlap=0.3):
 
 HERE, THERE, ELSEWHERE = (answer(Status.OK, shift) for shift in ((90.0, 0.0), (-3.0, 2.0), (50.0, -70.0)))
 HERE_TOO, MUCH = answer(Status.OK, (90.3, 0.2)), answer(Status.OK, (4.0, 5.0), 0.9)
+DOUBTFUL = answer(Status.AMBIGUOUS, (89.8, -0.1))
+FAIR, FAIR_DOUBT = answer(Status.OK, (60.0, 0.0), 0.6), answer(Status.AMBIGUOUS, (60.2, 0.1), 0.6)
 WEAK = Registration.failed(Status.WEAK, 2)
 
 
@@ -85,6 +87,10 @@ WEAK = Registration.failed(Status.WEAK, 2)
         ([WEAK, HERE, WEAK], WEAK),
         ([HERE, WEAK, WEAK], "ambiguous"),
         ([HERE, THERE, ELSEWHERE], "ambiguous"),
+        ([HERE, DOUBTFUL, WEAK], "ambiguous"),
+        ([FAIR, FAIR_DOUBT], FAIR),
+        ([WEAK, FAIR_DOUBT, FAIR], FAIR),
+        ([DOUBTFUL, DOUBTFUL, WEAK], DOUBTFUL),
     ],
 )
 def test_a_match_of_small_overlap_must_be_found_twice(answers, expected, monkeypatch):

@@ -21,6 +21,9 @@ from maskreg.registration import Registration, Status
 LARGE_OVERLAP = 0.8
 """A match of more overlap is not asked: tracks that meet there are contradicted by all the others."""
 
+FAIR_OVERLAP = 0.5
+"""Of a match of so much, the second time may leave a doubt."""
+
 NEAR = 2.0
 """Places that differ by less, px, are the same."""
 
@@ -47,7 +50,7 @@ def robust_registration(masked: MaskedSide, moving: Prepared) -> Registration:
         found = registration_of(*pair)
         again = [one for one in known if _same(one, found)]
         if again or _large(found):
-            return again[0] if again else found
+            return next(one for one in (*again, found) if one.ok)
         known.append(found)
     if not first.ok:
         return first
@@ -62,7 +65,12 @@ def _large(found: Registration) -> bool:
 
 
 def _same(one: Registration, other: Registration) -> bool:
-    return one.ok and other.ok and float(np.abs(one.shift - other.shift).max()) < NEAR
+    """Whether two say the same: both surely, or one of fair overlap, for clipped a rival may come near."""
+    if not (one.status.keeps_shift and other.status.keeps_shift):
+        return False
+    sure = [found for found in (one, other) if found.ok]
+    near = float(np.abs(one.shift - other.shift).max()) < NEAR
+    return near and (len(sure) == 2 or any(found.overlap >= FAIR_OVERLAP for found in sure))
 
 
 def _clipped(masked: MaskedSide, moving: Prepared, time: int) -> tuple[MaskedSide, Prepared] | None:

@@ -51,6 +51,9 @@ REFILL_STEP = 0.05
 MOST_PULL = 0.75
 """What is filled in may pull the place by at most this part of the way."""
 
+MORE_THAN_NOISE = 1.1
+"""A residual of more than so much noise holds something else: tracks of cosmic rays, or a changed scene."""
+
 NEXT = 0.15
 """A place one period from another is known to so many level pixels."""
 
@@ -77,8 +80,8 @@ class Place:
         is as far known there as what was searched.
     gaussian : float or None
         Of the last stage's low-pass, level pixels.
-    gain : float
-        Of moving into reference, as the last stage found it.
+    gain, noise : float
+        Of moving into reference, and the residual's variance over that of noise, as the last stage found.
     doubted : bool
         Whether noise hides along which directions the images tell the shift.
     fixed : bool
@@ -96,6 +99,7 @@ class Place:
     blind: NDArray[np.float64]
     gaussian: float | None = None
     gain: float = 1.0
+    noise: float = 1.0
     doubted: bool = False
     fixed: bool = False
     contradicted: bool = False
@@ -179,11 +183,12 @@ def judged(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
     """Return a place that the last stage has refined with the covariance that the residual shows."""
     if masked.holes(known.bin) is None:
         known, changed = _with_seen_noise(masked, moving, known)
+        changed = changed or known.noise > MORE_THAN_NOISE
         found = _without_expansion(masked, moving, known)
         return _with_what_is_left(masked, moving, known) if changed and found is known else found
     known, freed = _refilled(masked, moving, known)
     known, changed = _with_seen_noise(masked, moving, known)
-    if changed:
+    if changed or known.noise > MORE_THAN_NOISE:
         known = _with_what_is_left(masked, moving, known)
     return _without_expansion(masked, moving, replace(known, covariance=freed @ known.covariance @ freed.T))
 
@@ -346,7 +351,7 @@ def _stage(
     if blind.size:
         covariance = covariance + _along_blind(masked, known, blind)
         blind = blind if known.blind.size or not known.refined else nowhere(len(shift))
-    return Place(b * found.shift, covariance, b, True, blind, gaussian, found.gain)
+    return Place(b * found.shift, covariance, b, True, blind, gaussian, found.gain, found.noise)
 
 
 def _reach(open_px: float, b: int) -> float:

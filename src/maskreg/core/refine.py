@@ -119,12 +119,15 @@ class Refinement:
     converged : bool
     gain : float
         Of moving into reference.
+    noise : float
+        Variance of the noise that the residual shows, over what is known of it.
     """
 
     shift: NDArray[np.float64]
     covariance: NDArray[np.float64]
     converged: bool
     gain: float
+    noise: float
 
 
 def refine(
@@ -162,7 +165,7 @@ def refine(
     covariance = _covariance(template, normal, found.scale)
     # what is left of the iteration must be small against what the noise leaves open
     settled = found.left < SMALL_STEP * math.sqrt(sum(covariance.diagonal().tolist())) + tolerance
-    return Refinement(found.shift, covariance, bool(settled), found.gain)
+    return Refinement(found.shift, covariance, bool(settled), found.gain, found.scale)
 
 
 class Steps(NamedTuple):
