@@ -314,6 +314,23 @@ def test_a_frame_does_not_remember_the_one_before():
         registrar(b.astype(float))
 
 
+@pytest.mark.parametrize("called", [False, True])
+@pytest.mark.parametrize("static", [False, True])
+def test_arrays_that_the_caller_fills_anew_change_no_answer(called, static):
+    a, b, mask = pair("texture")
+    _, other, _ = pair("texture", seed=6, drift=(-4.0, 2.0))
+    narrow = mask & (np.arange(mask.shape[1]) < 100)
+    expected = [bits(register(a, moving, mask, own)) for moving, own in ((b, mask), (other, narrow))]
+    frame, own, of_reference, moving_mask = a.copy(), mask.copy(), mask.copy(), mask.copy()
+    registrar = Registrar(frame, of_reference, moving_mask if static else None)
+    found = []
+    for moving, valid in ((b, mask), (other, narrow)) if called else ((other, narrow),):
+        of_reference[:] = moving_mask[:] = False
+        frame[:], own[:] = moving, valid  # as a program does that reads each frame into the same memory
+        found.append(bits(registrar(frame, own)))
+    assert found == expected[-len(found) :]
+
+
 def test_static_and_own_mask_are_combined():
     a, b, mask = pair("rings")
     extra = np.random.default_rng(10).random(mask.shape) < 0.99

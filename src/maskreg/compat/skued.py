@@ -112,7 +112,7 @@ def itrack_peak(
     for image in images:
         pixels = np.asanyarray(image)[part]
         if registrar is None:
-            registrar = Registrar(pixels.copy())
+            registrar = Registrar(pixels)
             yield np.zeros(2)
             continue
         answer = registrar(pixels)

@@ -33,7 +33,8 @@ tell_of_compilation()
 class Registrar:
     """Registers moving images to one reference.
 
-    What depends on the reference and on the static masks only is computed once. Thread-safe.
+    What depends on the reference and on the static masks only is computed once. Copies of these are kept: the
+    arrays may be filled anew. Thread-safe.
 
     Parameters
     ----------
@@ -73,8 +74,10 @@ class Registrar:
         smoothing: float | str = "auto",
     ) -> None:
         self.options = Options(max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing)
-        pixels, self._mask = checked_image("reference", reference, reference_mask)
-        self._pixels = as_counts(pixels, self._mask)
+        pixels, mask = checked_image("reference", reference, reference_mask)
+        # copies, as of all masks that are kept: the caller may read the next frame into the same memory
+        self._mask = mask.copy()
+        self._pixels = as_counts(pixels, self._mask).copy()
         self.options.limits(self._pixels.ndim)  # says now, not at the first frame, if they do not fit
         static = None if moving_mask is None else _static_mask(moving_mask, self._pixels.ndim)
         self._masks = _KnownMasks(static)
@@ -192,7 +195,7 @@ class _KnownMasks:
         """
         with self._lock:
             if self._static is None:
-                self._static = MaskPyramid(mask)
+                self._static = MaskPyramid(mask.copy())
             static = self._static.mask
             if self._given:
                 if static.shape != mask.shape:
@@ -204,7 +207,7 @@ class _KnownMasks:
             for known in (self._static, self._last):
                 if known is not None and np.array_equal(known.mask, mask):
                     return known
-            self._last = MaskPyramid(mask)
+            self._last = MaskPyramid(mask.copy())
             return self._last
 
     def like(self, mask: NDArray[np.bool_]) -> MaskPyramid | None:
@@ -222,4 +225,4 @@ def _static_mask(mask: ArrayLike, ndim: int) -> NDArray[np.bool_]:
         raise InputError(
             f"moving_mask has shape {valid.shape}; it must have {ndim} axes, as the reference has"
         )
-    return np.require(valid, requirements=["C", "W"])
+    return valid.copy(order="C")
