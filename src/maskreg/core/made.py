@@ -35,10 +35,9 @@ class Made(Generic[K, T]):
         with self._locks.setdefault(key, Lock()):
             if key in self._values:
                 return self._values[key]
-            value = make()
             if self._most is not None and len(self) >= self._most:
-                self.clear()
-            self._values[key] = value
+                self.clear()  # first, so that there is room for the next one
+            value = self._values[key] = make()
             self._locks.pop(key, None)  # who waits has it; nobody else will need it
             return value
 

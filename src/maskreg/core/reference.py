@@ -7,6 +7,8 @@ part when it is first needed and keep it, once for all threads, which wait for t
 from __future__ import annotations
 
 import math
+import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from threading import RLock
@@ -78,14 +80,30 @@ WORTH_FINER = 0.01
 MOST_KEPT = 512
 """So many normal matrices and blocks are kept,"""
 
-MOST_WITHOUT = 2
-"""and sides of the reference without pixels that stand out."""
+OTHERS_PIXELS = 2**23
+"""and other sides of the reference, without hot or bright pixels, of so many pixels; one in any case."""
 
 
 class ReferenceSide:
-    """What depends on the reference only."""
+    """What depends on the reference only.
 
-    def __init__(self, image: Prepared, options: Options) -> None:
+    Parameters
+    ----------
+    image : Prepared
+    options : Options
+    original : ReferenceSide, optional
+        The one that this one is made of,
+    changes : tuple, optional
+        and how; default is that it is no other's.
+    """
+
+    def __init__(
+        self,
+        image: Prepared,
+        options: Options,
+        original: ReferenceSide | None = None,
+        changes: tuple[bytes | float, ...] = (),
+    ) -> None:
         self.image = image
         self.options = options
         self._lock = RLock()
@@ -105,9 +123,14 @@ class ReferenceSide:
         self._fallback: tuple[int, ...] | None = None
         self._few: Made[int, bool] = Made()
         self._pointed: Made[tuple[tuple[int, ...], int], bool] = Made(MOST_KEPT)
-        self._without: Made[bytes, ReferenceSide] = Made(MOST_WITHOUT)
-        self._clipped: Made[int, ReferenceSide] = Made()
-        self.rooms = Rooms()
+        self._ceilings: Made[int, float | None] = Made()
+        self._changes = changes
+        # the original keeps all others: who kept it in turn would never be freed with it
+        self._original = weakref.ref(original or self)
+        self._others: Made[tuple[bytes | float, ...], ReferenceSide] = Made(
+            max(1, OTHERS_PIXELS // image.mask.size)
+        )
+        self.rooms: Rooms = original.rooms if original else Rooms()
 
     @cached_property
     def _noise_of_pixels(self) -> tuple[NoiseCurve, float]:
@@ -162,24 +185,28 @@ class ReferenceSide:
 
     def without(self, places: NDArray[np.intp]) -> ReferenceSide:
         """Return the side of a reference that lacks some pixels."""
-        return self._without.get(places.tobytes(), lambda: self._less(places))
-
-    def _less(self, places: NDArray[np.intp]) -> ReferenceSide:
-        return self._like(self.image.raw, MaskPyramid(less(self.image.mask, places)))
+        image = self.image
+        return self._other(places.tobytes(), lambda: (image.raw, MaskPyramid(less(image.mask, places))))
 
     def clipped(self, time: int) -> ReferenceSide:
         """Return the side of the reference without the height of few bright pixels; this one if none is."""
-        return self._clipped.get(time, lambda: self._less_bright(ceiling(self.image, time)))
+        limit = self._ceilings.get(time, lambda: ceiling(self.image, time))
+        return self if limit is None else self._other(limit, lambda: self._less_bright(limit))
 
-    def _less_bright(self, limit: float | None) -> ReferenceSide:
-        return self if limit is None else self._like(clipped(self.image.raw, limit), self.image.masks)
+    def _less_bright(self, limit: float) -> tuple[NDArray[Any], MaskPyramid]:
+        return clipped(self.image.raw, limit), self.image.masks
 
-    def _like(self, raw: NDArray[Any], masks: MaskPyramid) -> ReferenceSide:
+    def _other(
+        self, change: bytes | float, make: Callable[[], tuple[NDArray[Any], MaskPyramid]]
+    ) -> ReferenceSide:
         """Return the side of another reference of the same detector, which takes the same room."""
-        image = Prepared(raw, masks, self.image.detector, refined=True)
-        made = ReferenceSide(image, self.options)
-        made.rooms = self.rooms
-        return made
+        original, changes = self._original() or self, (*self._changes, change)
+
+        def other() -> ReferenceSide:
+            image = Prepared(*make(), self.image.detector, refined=True)
+            return ReferenceSide(image, self.options, original, changes)
+
+        return original._others.get(changes, other)
 
     def holes(self, b: int) -> Holes | None:
         """Return what fills the ignored pixels of level `b`; None where they are few, or areas."""
