@@ -107,6 +107,20 @@ def test_a_match_of_small_overlap_must_be_found_twice(answers, expected, monkeyp
         assert found is expected
 
 
+def test_what_is_found_once_and_not_again_is_doubtful_even_if_nothing_more_can_be_clipped(monkeypatch):
+    left = iter([HERE, THERE])
+    monkeypatch.setattr(clipped_module, "registration_of", lambda *_: next(left))
+    monkeypatch.setattr(clipped_module, "_clipped", lambda masked, moving, time: None if time else (1, 2))
+    found = clipped_module.robust_registration(None, None)
+    assert found.status is Status.AMBIGUOUS
+
+
+def test_where_nothing_can_be_clipped_a_match_is_what_it_was(monkeypatch):
+    monkeypatch.setattr(clipped_module, "registration_of", lambda *_: HERE)
+    monkeypatch.setattr(clipped_module, "_clipped", lambda *_: None)
+    assert clipped_module.robust_registration(None, None) is HERE
+
+
 def test_frames_of_much_overlap_are_not_asked(monkeypatch):
     monkeypatch.setattr(clipped_module, "_clipped", None)  # not to be called
     scene, rng = Spots((SIDE, SIDE)), np.random.default_rng(3)
@@ -127,6 +141,15 @@ def test_clipping_keeps_the_type_and_all_that_is_not_bright(dtype, time):
     assert found.dtype == dtype
     np.testing.assert_array_equal(found[raw <= limit], raw[raw <= limit])
     assert found.max() <= limit
+
+
+@pytest.mark.parametrize("mean", [None, -60.0, 40.0])
+def test_what_is_bright_does_not_depend_on_what_is_taken_off(mean):
+    raw = np.random.default_rng(6).poisson(20, (SIDE, SIDE)).astype(np.uint16)
+    raw[50, 20:80] = 600
+    masks = MaskPyramid(beam_block(raw.shape))
+    own, other = (Prepared(raw, masks, Detector(counts=True), off, refined=True) for off in (None, mean))
+    assert ceiling(other, 0) == ceiling(own, 0) is not None
 
 
 def test_without_bright_pixels_there_is_nothing_to_clip():

@@ -37,9 +37,11 @@ def ceiling(image: Prepared, time: int) -> float | None:
     if image.raw.dtype.kind != "f":
         spread = max(spread, 1.0)  # of sparse counts most are zero
     limit = max(middle + far * spread, float(np.quantile(values, 1 - few, method="higher")))
-    bright = image.mask & (image.raw > limit)
-    squares = np.square(image.level(1).pixels, dtype=np.float64)
-    return limit if float(squares[bright].sum()) > PART * float(squares.sum()) else None
+    # of moving, what is off is the reference's mean
+    pixels = image.level(1).pixels[image.mask]
+    squares = np.square(pixels - pixels.mean(dtype=np.float64).astype(np.float32))
+    bright = squares[image.raw[image.mask] > limit].sum(dtype=np.float64)
+    return limit if float(bright) > PART * float(squares.sum(dtype=np.float64)) else None
 
 
 def clipped(raw: NDArray[Any], limit: float) -> NDArray[Any]:

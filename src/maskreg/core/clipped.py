@@ -46,13 +46,13 @@ def robust_registration(masked: MaskedSide, moving: Prepared) -> Registration:
     for time in range(len(BRIGHT)):
         pair = _clipped(masked, moving, time)
         if pair is None:
-            return first
+            break
         found = registration_of(*pair)
         again = [one for one in known if _same(one, found)]
         if again or _large(found):
             return next(one for one in (*again, found) if one.ok)
         known.append(found)
-    if not first.ok:
+    if not first.ok or len(known) == 1:
         return first
     detail = (
         "few bright pixels, as tracks of cosmic rays are, make the match: clipped, another is found or none"
