@@ -87,6 +87,28 @@ def test_another_period_leaves_structure_unexplained_and_a_dimmer_frame_does_not
     assert not explained(masked, moving, -np.array(drift) + 2 * np.rint(PERIOD))
 
 
+def test_a_frame_dimmer_than_all_of_its_reference_is_not_taken_for_all_noise():
+    shape, drift = (700, 700), (-27.83526481, -10.9808516)
+    scene, mask = Spots(shape, seed=158, width=2.627491681990443), beam_block(shape)
+    rng = np.random.default_rng(794641296)
+    reference, moving = (
+        rng.poisson(part * 8.820931852239426 * scene.render(d)).astype(np.uint16)
+        for part, d in ((1.0, (0.0, 0.0)), (0.25, drift))
+    )
+    masked, prepared = sides(reference, mask)
+    image = prepared(moving)
+    noise = image.detector.noise_table
+    expected = np.interp(
+        image.detector.stabilised(0.25 * 8.820931852239426 * scene.render(drift)), *noise
+    )  # of faint counts it is less than 1
+    told = masked.side.noise_curve.mean_of_blocks(image.level(8))
+    assert expected[mask].mean() < 0.75
+    np.testing.assert_allclose(told, expected[mask].mean(), atol=0.12)
+    found = register(reference, moving, mask, mask)
+    assert found.ok
+    np.testing.assert_allclose(found.shift, -np.array(drift), atol=0.3)
+
+
 def test_of_the_periods_the_right_one_is_first_and_the_others_are_beaten():
     shape = (256, 256)
     scene, drift = Spots(shape), (-4.2, 3.3)

@@ -164,7 +164,7 @@ def noise_curve(image: Prepared, sample: Sample) -> NoiseCurve:
     else:
         shown = NoiseCurve(near.brightness[shows], near.variance[shows])
         if (far.number[shows] >= FEWEST).all() and (far.variance <= WHITE * near.variance)[shows].all():
-            return shown
+            return shown if counting is None else _darker(shown, counting)
     return shown if counting is None else _lesser(shown, counting)
 
 
@@ -174,6 +174,19 @@ def counting_curve(image: Prepared) -> NoiseCurve | None:
         return None
     means, variances = image.detector.noise_table
     return NoiseCurve(means - image.mean, variances)
+
+
+def _darker(shown: NoiseCurve, counting: NoiseCurve) -> NoiseCurve:
+    """Return a curve continued to what is darker than all that it was shown, in proportion to counting noise.
+
+    As frames are that are dimmer than the reference: faint counts are less noisy.
+    """
+    below = counting.brightness < shown.brightness[0]
+    scale = shown.variance[0] / np.interp(shown.brightness[0], counting.brightness, counting.variance)
+    return NoiseCurve(
+        np.concatenate([counting.brightness[below], shown.brightness]),
+        np.concatenate([scale * counting.variance[below], shown.variance]),
+    )
 
 
 def _lesser(one: NoiseCurve, other: NoiseCurve) -> NoiseCurve:
