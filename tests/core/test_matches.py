@@ -39,14 +39,10 @@ def test_the_compiled_comparison_equals_its_plain_twin(shape, moving_shape, one,
     assert (found is None) == (expected is None)
     for fast, plain in zip(found or (), expected or (), strict=True):
         assert fast.n == plain.n
-        np.testing.assert_array_equal(fast.off, plain.off)
-        np.testing.assert_array_equal(fast.around.n, plain.around.n)
+        assert fast.off == plain.off
         for name in ("r", "rr", "u", "ru"):
             np.testing.assert_allclose(getattr(fast, name), getattr(plain, name), rtol=1e-4)
-        for name in ("a", "aa", "b", "bb", "ab"):
-            np.testing.assert_allclose(
-                getattr(fast.around, name), getattr(plain.around, name), rtol=1e-5, atol=1e-4
-            )
+        np.testing.assert_allclose(fast.around, plain.around, rtol=1e-5, atol=1e-4)
 
 
 def test_one_place_matches_itself_on_all_of_its_pixels():

@@ -7,6 +7,7 @@ the pixel, on one set.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ from maskreg.core.refine import moments, shifted_mask, where_taps_are_inside
 from maskreg.core.runs import Region
 from maskreg.core.search import LevelMap
 from maskreg.core.template import Template
-from maskreg.core.windows import WindowSums, window_sums
+from maskreg.core.windows import CommonSums, window_sums
 from maskreg.geometry import nearest_lag
 
 AMBIGUOUS = float(np.log(20.0))
@@ -105,9 +106,9 @@ class Match:
         Number of pixels, sums of reference and its square.
     u, ru : float
         Sums of moving between its pixels, at the shift, and of its product with reference.
-    around : WindowSums
-        At the lag nearest to the shift and its neighbours.
-    off : (ndim,) ndarray
+    around : list of CommonSums
+        At the lag nearest to the shift and its neighbours, 3^ndim in all, the last axis fastest.
+    off : list of float
         The shift less that lag.
     """
 
@@ -116,8 +117,8 @@ class Match:
     rr: float
     u: float
     ru: float
-    around: WindowSums
-    off: NDArray[np.float64]
+    around: list[CommonSums]
+    off: list[float]
 
 
 def matches(
@@ -152,10 +153,9 @@ def matches(
 
 
 def _match(n: int, r: float, rr: float, sums: NDArray[np.float64], off: NDArray[np.float64]) -> Match:
-    u, ru = sums[:2].tolist()
-    b, bb, ab = sums[2:].reshape(3, 3, 3)
-    full = np.ones((3, 3))
-    return Match(n, r, rr, u, ru, WindowSums(n * full, r * full, rr * full, b, bb, ab), off)
+    u, ru, *around = sums.tolist()
+    each = zip(around[:9], around[9:18], around[18:], strict=True)
+    return Match(n, r, rr, u, ru, [CommonSums(n, r, rr, *sums) for sums in each], off.tolist())
 
 
 def plain_matches(
@@ -177,10 +177,11 @@ def plain_matches(
         # the common pixels on the grid of moving
         there = Region(shifted_mask(common, tuple(-s for s in lag), usable.shape))
         between = moments(template, moving, there, shift, lag)
-        around = window_sums(template.pixels, common, moving, usable, lag, 1)
-        found.append(
-            Match(between.n, between.r, between.rr, between.u, between.ru, around, shift - np.array(lag))
-        )
+        sums = window_sums(template.pixels, common, moving, usable, lag, 1)
+        parts = (sums.n, sums.a, sums.aa, sums.b, sums.bb, sums.ab)
+        around = [CommonSums(*map(float, each)) for each in zip(*(p.flat for p in parts), strict=True)]
+        off = (shift - np.array(lag)).tolist()
+        found.append(Match(between.n, between.r, between.rr, between.u, between.ru, around, off))
     return found
 
 
@@ -242,33 +243,50 @@ def _unexplained(match: Match) -> float:
     energies = (match.rr / n - (match.r / n) ** 2) * _variance_at(match.around, match.off)
     if covariance <= 0 or energies <= 0:
         return 1.0
-    return float(max(1 - covariance**2 / energies, LEAST_UNEXPLAINED))
+    return max(1 - covariance**2 / energies, LEAST_UNEXPLAINED)
 
 
-def _misplaced(around: WindowSums, covariance: NDArray[np.float64]) -> float:
+def _misplaced(around: list[CommonSums], covariance: NDArray[np.float64]) -> float:
     """Return what a place so uncertain, level pixels, may leave unexplained by being off.
 
     Between whole lags that grows at most as straight lines do: those of white pixels, interpolated.
     """
-    squared = np.nan_to_num(around.ncc) ** 2
-    ndim = squared.ndim
-    out = UNEVEN
-    for axis, sigma in enumerate(np.sqrt(np.diagonal(covariance))):
-        before, here, after = (
-            float(squared[tuple(k if a == axis else 1 for a in range(ndim))]) for k in range(3)
-        )
-        out += CHANCE_SPREADS * float(sigma) * max(0.0, here - (before + after) / 2)
+    out, middle = UNEVEN, len(around) // 2
+    here = _shared(around[middle])
+    for variance, step in zip(covariance.diagonal().tolist(), _strides(len(covariance)), strict=True):
+        beside = (_shared(around[middle - step]) + _shared(around[middle + step])) / 2
+        out += CHANCE_SPREADS * math.sqrt(variance) * max(0.0, here - beside)
     return out
 
 
-def _variance_at(around: WindowSums, offset: NDArray[np.float64]) -> float:
+def _shared(sums: CommonSums) -> float:
+    """Return r^2; 0 without variance."""
+    ncc = sums.ncc
+    return 0.0 if math.isnan(ncc) else ncc**2
+
+
+def _strides(ndim: int) -> list[int]:
+    """Return by how many elements neighbours along each axis are apart in a flat window of three lags."""
+    return [3**axis for axis in reversed(range(ndim))]
+
+
+def _variance_at(around: list[CommonSums], off: list[float]) -> float:
     """Return the variance of moving on the common pixels, between whole lags by linear interpolation.
 
     The pixels of a lattice that a fixed set cuts out vary with the lag, and so does their variance.
     """
-    n = np.maximum(around.n, 1)
-    values = around.bb / n - (around.b / n) ** 2
-    for part in offset:
-        step = 1 if part >= 0 else -1
-        values = (1 - abs(part)) * values[1] + abs(part) * values[1 + step]
-    return float(values)
+    weights = {len(around) // 2: 1.0}
+    for part, step in zip(off, _strides(len(off)), strict=True):
+        there = step if part >= 0 else -step
+        weights = {
+            k + move: weight * share
+            for k, weight in weights.items()
+            for move, share in ((0, 1 - abs(part)), (there, abs(part)))
+        }
+    return sum(weight * _variance(around[k]) for k, weight in weights.items())
+
+
+def _variance(sums: CommonSums) -> float:
+    """Return the variance of moving."""
+    n = max(sums.n, 1.0)
+    return sums.bb / n - (sums.b / n) ** 2
