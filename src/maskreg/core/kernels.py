@@ -42,11 +42,14 @@ def _masked_row(reference, mask, safe, a, w):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _window_sums(reference, reference_mask, moving, safe, sy, sx, radius):  # type: ignore[no-untyped-def]
+def _window_sums(  # type: ignore[no-untyped-def]
+    reference, reference_mask, moving, safe, sy, sx, radius, near, rows_of_band, every
+):
     """Return n and the sums of a and a^2 of `window_sums_2d`, and those of b, b^2 and a b of every lag.
 
-    A band of rows at a time, so that it stays in the cache. In it a lag is one distance along all rows
-    laid end to end, with `radius` pixels of no weight to either side of each: long loops.
+    Of lags within `near` of the centre only, and of `rows_of_band` out of `every` rows. Such a band of rows
+    at a time, so that it stays in the cache. In it a lag is one distance along all rows laid end to end, with
+    `radius` pixels of no weight to either side of each: long loops.
     """
     height, width = reference.shape
     rows, columns = moving.shape
@@ -62,11 +65,11 @@ def _window_sums(reference, reference_mask, moving, safe, sy, sx, radius):  # ty
     n = 0.0
     total = 0.0
     square = 0.0
-    w = np.zeros((BAND, stride), np.float32)
-    a = np.zeros((BAND, stride), np.float32)
-    b = np.zeros((BAND + 2 * radius) * stride, np.float32)
-    for start in range(y0, y1 if length else y0, BAND):
-        band = min(BAND, y1 - start)
+    w = np.zeros((rows_of_band, stride), np.float32)
+    a = np.zeros((rows_of_band, stride), np.float32)
+    b = np.zeros((rows_of_band + 2 * radius) * stride, np.float32)
+    for start in range(y0, y1 if length else y0, every):
+        band = min(rows_of_band, y1 - start)
         for i in range(band):
             y = start + i
             count, t, q = _masked_row(
@@ -82,8 +85,8 @@ def _window_sums(reference, reference_mask, moving, safe, sy, sx, radius):  # ty
         # after the last pixel of weight nothing is to be summed
         size = band * stride - 2 * radius
         a_flat, w_flat = a.reshape(-1)[:size], w.reshape(-1)[:size]
-        for dy in range(side):
-            for dx in range(side):
+        for dy in range(radius - near, radius + near + 1):
+            for dx in range(radius - near, radius + near + 1):
                 first = (side - 1 - dy) * stride + side - 1 - dx
                 shifted = b[first : first + size]
                 s = np.float32(0)
@@ -103,7 +106,9 @@ def _window_sums(reference, reference_mask, moving, safe, sy, sx, radius):  # ty
 @kernel
 def window_sums_2d(reference, reference_mask, moving, safe, sy, sx, radius):  # type: ignore[no-untyped-def]
     """Return the sums of `maskreg.core.windows.WindowSums` over the fixed set around lag (sy, sx)."""
-    n, total, square, sums = _window_sums(reference, reference_mask, moving, safe, sy, sx, radius)
+    n, total, square, sums = _window_sums(
+        reference, reference_mask, moving, safe, sy, sx, radius, radius, BAND, BAND
+    )
     full = np.ones((2 * radius + 1, 2 * radius + 1))
     return n * full, total * full, square * full, sums[0].copy(), sums[1].copy(), sums[2].copy()
 

@@ -13,14 +13,26 @@ import numpy as np
 
 from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.compiled import inlined, kernel
-from maskreg.core.kernels import _window_sums
+from maskreg.core.kernels import BAND, _window_sums
 
 tell_of_compilation()
+
+WIDE = 3
+"""Of a window that reaches so many lags to each side,"""
+
+FEW_ROWS = 2
+"""so many rows are looked at first"""
+
+EVERY = 8
+"""of this number, and decide"""
+
+SURE = 3.0
+"""where lags are apart by so many times what chance makes between two of a noisy structure."""
 
 
 @inlined
 def _window_scores(n, a, aa, sums, floor, scores):  # type: ignore[no-untyped-def]
-    """Fill the likelihood of each lag of a window, NaN where it is forbidden."""
+    """Fill the likelihood of each lag of a window, NaN where it is forbidden or was not summed."""
     energy = aa - a * a / n
     for i in range(scores.shape[0]):
         for j in range(scores.shape[1]):
@@ -31,6 +43,50 @@ def _window_scores(n, a, aa, sums, floor, scores):  # type: ignore[no-untyped-de
                 r = min((ab - a * b / n) / np.sqrt(energy * other), 1.0)
                 if r > 0:
                     scores[i, j] = -0.5 * (n - 2) * np.log(max(1 - r * r, floor))
+
+
+@inlined
+def _likeliest(scores, y, x):  # type: ignore[no-untyped-def]
+    """Return the likelihood of the best lag of a window around lag (y, x), and its row and column.
+
+    Of equal ones, that of the smallest shift; row -1 without any.
+    """
+    radius = scores.shape[0] // 2
+    best, shortest, row, column = -np.inf, 0, -1, -1
+    for i in range(scores.shape[0]):
+        for j in range(scores.shape[1]):
+            shift = (y + i - radius) ** 2 + (x + j - radius) ** 2
+            if scores[i, j] > best or (scores[i, j] == best and shift < shortest):
+                best, shortest, row, column = scores[i, j], shift, i, j
+    return best, row, column
+
+
+@inlined
+def _stands_out(scores, row, column, margin):  # type: ignore[no-untyped-def]
+    """Whether no lag but those next to one is within a margin of it."""
+    for i in range(scores.shape[0]):
+        for j in range(scores.shape[1]):
+            if max(abs(i - row), abs(j - column)) > 1 and scores[i, j] > scores[row, column] - margin:
+                return False
+    return True
+
+
+@inlined
+def _few_rows_say(reference, mask, moving, safe, y, x, radius, fewest, floor, scores):  # type: ignore[no-untyped-def]
+    """Return the likelihood, row and column of a window's best lag, and of which lags all rows must decide.
+
+    Of those within so many of the centre: of all, where none stands out in a few rows; of none, where one
+    does that is not next to the centre.
+    """
+    n, a, aa, sums = _window_sums(reference, mask, moving, safe, y, x, radius, radius, FEW_ROWS, EVERY)
+    if n <= fewest:
+        return 0.0, 0, 0, radius
+    _window_scores(n, a, aa, sums, floor, scores)
+    best, row, column = _likeliest(scores, y, x)
+    if row < 0 or not _stands_out(scores, row, column, SURE * np.sqrt(n)):
+        return best, row, column, radius
+    off = max(abs(row - radius), abs(column - radius))
+    return best, row, column, off + 1 if off < 2 else 0
 
 
 @inlined
@@ -61,18 +117,21 @@ def settle_2d(  # type: ignore[no-untyped-def]
             if seen_y[k] == y and seen_x[k] == x:
                 return True, y, x, False, vertex
         seen_y[move], seen_x[move] = y, x
-        n, a, aa, sums = _window_sums(reference, reference_mask, moving, safe, y, x, radius)
-        if n <= fewest:
-            return False, y, x, False, vertex
-        _window_scores(n, a, aa, sums, floor, scores)
-        best, shortest, row, column = -np.inf, 0, -1, -1
-        for i in range(side):
-            for j in range(side):
-                shift = (y + i - radius) ** 2 + (x + j - radius) ** 2
-                if scores[i, j] > best or (scores[i, j] == best and shift < shortest):
-                    best, shortest, row, column = scores[i, j], shift, i, j
-        if row < 0:
-            return True, y, x, False, vertex
+        best, row, column, near = 0.0, 0, 0, radius
+        if radius >= WIDE:
+            best, row, column, near = _few_rows_say(
+                reference, reference_mask, moving, safe, y, x, radius, fewest, floor, scores
+            )
+        if near:
+            n, a, aa, sums = _window_sums(
+                reference, reference_mask, moving, safe, y, x, radius, near, BAND, BAND
+            )
+            if n <= fewest:
+                return False, y, x, False, vertex
+            _window_scores(n, a, aa, sums, floor, scores)
+            best, row, column = _likeliest(scores, y, x)
+            if row < 0:
+                return True, y, x, False, vertex
         middle = scores[radius, radius]
         if row == radius and column == radius:
             vertex[0] = _vertex_of(scores[radius - 1, radius], middle, scores[radius + 1, radius])
