@@ -177,7 +177,7 @@ def settling_pair(shift, shape=(60, 64), seed=3):
 def test_settling_climbs_to_the_place_from_anywhere_near(shift, off, radius):
     reference, moving = settling_pair(shift)
     start = tuple(s + o for s, o in zip(shift, off, strict=True))
-    lag, vertex = settle(reference, moving, start, eroded(moving.mask, radius), radius)
+    lag, vertex, _ = settle(reference, moving, start, eroded(moving.mask, radius), radius)
     assert lag == shift
     assert vertex is not None
     assert np.abs(vertex).max() <= 0.5
@@ -186,6 +186,6 @@ def test_settling_climbs_to_the_place_from_anywhere_near(shift, off, radius):
 def test_settling_where_nothing_meets_stays_where_it_is():
     reference, moving = settling_pair((0, 0))
     for start in [(70, 0), (-80, 90)]:
-        lag, vertex = settle(reference, moving, start, eroded(moving.mask, 2), 2)
+        lag, vertex, _ = settle(reference, moving, start, eroded(moving.mask, 2), 2)
         assert lag == start
         assert vertex is None

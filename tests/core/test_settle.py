@@ -30,7 +30,7 @@ def views(seed, shift, part, noise, shape=(24, 28), moving_shape=(27, 25)):
 
 def assert_twins_agree(reference, moving, start, radius, scattered=False, reach=np.inf):
     safe = eroded(moving.mask, radius)
-    (lag, vertex), (expected, plain) = (
+    (lag, vertex, likelihood), (expected, plain, same) = (
         f(reference, moving, start, safe, radius, reach=reach, scattered=scattered)
         for f in (settle, plain_settle)
     )
@@ -38,6 +38,7 @@ def assert_twins_agree(reference, moving, start, radius, scattered=False, reach=
     assert (vertex is None) == (plain is None)
     if vertex is not None:
         np.testing.assert_allclose(vertex, plain, atol=1e-4)
+    np.testing.assert_allclose(likelihood, same, rtol=1e-4, atol=1e-6)
     return vertex
 
 
@@ -63,7 +64,7 @@ def test_a_climb_that_leaves_its_reach_stays_where_it_began():
     safe = eroded(moving.mask, 1)
     for climb in (settle, plain_settle):
         assert climb(reference, moving, (5, -3), safe, 1, reach=3)[0] == (2, -3)
-        lag, vertex = climb(reference, moving, (5, -3), safe, 1, reach=2)
+        lag, vertex, _ = climb(reference, moving, (5, -3), safe, 1, reach=2)
         assert lag == (5, -3)
         assert vertex is None
 

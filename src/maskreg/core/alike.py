@@ -7,16 +7,23 @@ which costs little; only what that leaves open is looked at below the pixel.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from maskreg.core.compare import AMBIGUOUS, likelihood_gap, resolved
+from maskreg.core.compare import AMBIGUOUS, least_gap, likelihood_gap, resolved
 from maskreg.core.likelihood import likelihood
 from maskreg.core.peak import Candidate
-from maskreg.core.place import Place, place
+from maskreg.core.place import Beginning, Place, beginning, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.geometry import nearest_lag
+
+HOPELESS = 10 * AMBIGUOUS
+"""A place that begins so far below another one, whatever refinement may gain, is not refined."""
+
+AHEAD = 1.2
+"""A contender that begins with so many times the likelihood a pixel of the first one is the favourite."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class BestTwo:
         By how much the log-likelihood of the first exceeds that of the second; not negative.
     winner, rival : Place
         The first and the second, as they were compared.
-    beaten : list of Place
+    beaten : list of Place or Beginning
         Those surely worse than the first, whatever finer levels say.
     """
 
@@ -39,7 +46,7 @@ class BestTwo:
     gap: float
     winner: Place
     rival: Place
-    beaten: list[Place]
+    beaten: list[Place | Beginning]
 
     @property
     def settled(self) -> bool:
@@ -61,31 +68,95 @@ def best_two(
     look : bool
         A first look found them, by far.
     """
-    placed = [place(masked, moving, c.bin, c.shift, coarse=True, look=look) for c in contenders]
-    sure: set[tuple[int, int]] = set()
+    return _Race(masked, moving, contenders, look).best_two()
 
-    def gap(one: int, other: int) -> float:
-        found = likelihood_gap(masked, moving, _level(placed[one], placed[other]), placed[one], placed[other])
-        told = found is None or _told_apart(placed[one], placed[other])
-        if found is None:
-            found = _on_pixels_of_their_own(masked, moving, contenders[one], contenders[other])
-        if told and abs(found) >= AMBIGUOUS:
-            sure.update([(one, other), (other, one)])
-        return found
 
-    best, gaps = 0, dict[int, float]()
-    for other in range(1, len(contenders)):
-        gaps[other] = gap(best, other)
-        if gaps[other] < 0:
-            best, gaps = other, {best: -gaps[other]}
-    for other in range(len(contenders)):
-        if other != best and other not in gaps:
-            gaps[other] = gap(best, other)
-    second = min(gaps, key=lambda other: gaps[other])
-    beaten = [placed[other] for other in gaps if gaps[other] > 0 and (best, other) in sure]
-    return BestTwo(
-        contenders[best], contenders[second], max(0.0, gaps[second]), placed[best], placed[second], beaten
-    )
+class _Lead(NamedTuple):
+    """By how much one place is likelier than another."""
+
+    gap: float
+    sure: bool
+    """Whether finer levels would not say otherwise."""
+    exact: bool
+    """Whether the other one was refined; else the gap is at least that."""
+
+
+class _Race:
+    """The comparison of places with the best of them, each refined if it needs that."""
+
+    def __init__(self, masked: MaskedSide, moving: Prepared, contenders: list[Candidate], look: bool) -> None:
+        self.masked, self.moving, self.contenders, self.look = masked, moving, contenders, look
+        self.begun = [beginning(masked, moving, c.bin, c.shift, look=look) for c in contenders]
+        self.places: dict[int, Place] = {}
+
+    def best_two(self) -> BestTwo:
+        """Return the best two."""
+        best, leads = self.favourite(), dict[int, _Lead]()
+        for other in self.others(best):
+            leads[other] = lead = self.lead(best, other)
+            if lead.gap < 0:
+                best, leads = other, {best: lead._replace(gap=-lead.gap)}
+        for other in self.others(best):
+            if other not in leads:
+                leads[other] = self.lead(best, other)
+        second = min(leads, key=lambda other: leads[other].gap)
+        while not leads[second].exact:
+            leads[second] = self.exact_lead(best, second)
+            second = min(leads, key=lambda other: leads[other].gap)
+        beaten = [self.known(other) for other, lead in leads.items() if lead.gap > 0 and lead.sure]
+        return BestTwo(
+            self.contenders[best],
+            self.contenders[second],
+            max(0.0, leads[second].gap),
+            self.place(best),
+            self.place(second),
+            beaten,
+        )
+
+    def favourite(self) -> int:
+        """Return the first of the contenders, unless another one begins far better."""
+        likelihoods = [0.0 if begun is None else begun.likelihood for begun in self.begun]
+        best = max(range(len(likelihoods)), key=likelihoods.__getitem__)
+        return best if likelihoods[best] > AHEAD * likelihoods[0] else 0
+
+    def others(self, best: int) -> list[int]:
+        return [k for k in range(len(self.contenders)) if k != best]
+
+    def place(self, k: int) -> Place:
+        """Return a refined place, as far as its level refines it."""
+        if k not in self.places:
+            c = self.contenders[k]
+            self.places[k] = place(
+                self.masked, self.moving, c.bin, c.shift, coarse=True, look=self.look, begin=self.begun[k]
+            )
+        return self.places[k]
+
+    def known(self, k: int) -> Place | Beginning:
+        """Return what is known of a place."""
+        begun = self.begun[k]
+        return self.place(k) if k in self.places or begun is None else begun
+
+    def lead(self, best: int, other: int) -> _Lead:
+        """Return by how much the best place is likelier than another one, refined if that is open."""
+        ahead, begun = self.place(best), self.begun[other]
+        if other in self.places or begun is None or not ahead.refined:
+            return self.exact_lead(best, other)
+        if resolved(ahead.shift - begun.shift, begun.bin):
+            gap = least_gap(self.masked, self.moving, ahead, begun)
+            if gap is not None and gap >= HOPELESS:
+                return _Lead(gap, sure=True, exact=False)
+        return self.exact_lead(best, other)
+
+    def exact_lead(self, best: int, other: int) -> _Lead:
+        """Return by how much one place is likelier than another one, both refined."""
+        one, two = self.place(best), self.place(other)
+        gap = likelihood_gap(self.masked, self.moving, max(one.bin, two.bin), one, two)
+        told = gap is None or _told_apart(one, two)
+        if gap is None:
+            gap = _on_pixels_of_their_own(
+                self.masked, self.moving, self.contenders[best], self.contenders[other]
+            )
+        return _Lead(gap, sure=told and abs(gap) >= AMBIGUOUS, exact=True)
 
 
 def _on_pixels_of_their_own(masked: MaskedSide, moving: Prepared, one: Candidate, other: Candidate) -> float:
@@ -106,10 +177,6 @@ def _likelihood(masked: MaskedSide, moving: Prepared, found: Candidate) -> float
     return max(0.0, float(likelihood(sums.ncc, sums.n)))
 
 
-def _level(one: Place, other: Place) -> int:
-    return max(one.bin, other.bin)
-
-
 def _told_apart(one: Place, other: Place) -> bool:
     """Whether two places are known well enough, and far enough from one another, for their level to tell."""
-    return one.refined and other.refined and resolved(one.shift - other.shift, _level(one, other))
+    return one.refined and other.refined and resolved(one.shift - other.shift, max(one.bin, other.bin))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.compare import AMBIGUOUS, likelihood_gap, resolved
-from maskreg.core.place import Place, another, judged
+from maskreg.core.place import Beginning, Place, another, judged
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.geometry import nearest_lag
@@ -27,7 +27,7 @@ def among_periods(
     moving: Prepared,
     place: Place,
     rival: Rival | None,
-    beaten: Sequence[Place] = (),
+    beaten: Sequence[Place | Beginning] = (),
 ) -> tuple[Place, Rival | None]:
     """Return the likeliest of a refined place and those a period away, one after the other, and its rival.
 
@@ -41,7 +41,7 @@ def among_periods(
         That the last stage has refined.
     rival : Rival or None
         What is known already to be second best.
-    beaten : sequence of Place
+    beaten : sequence of Place or Beginning
         Known to be worse: not compared again.
     """
     if not place.refined:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.compare_kernels import matches_2d
 from maskreg.core.likelihood import LEAST_UNEXPLAINED
-from maskreg.core.place import Place
+from maskreg.core.place import Beginning, Place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.core.refine import moments, shifted_mask, where_taps_are_inside
@@ -39,6 +39,9 @@ UNEVEN_HEIGHT = 0.07
 
 UNEVEN = 0.02
 """Matches that differ by less than this part are equal: interpolation may make as much."""
+
+OPEN = 0.5
+"""The vertex of a parabola is known to this part of a pixel: about as wide as the parabola is."""
 
 COMMON_PART = 0.5
 """The common set must keep this part of either place's own."""
@@ -77,23 +80,67 @@ def likelihood_gap(
     float or None
         None where the two places have too few pixels in common.
     """
-    template, usable = masked.side.template(b), masked.usable(b).mask
-    shifts = np.stack([place.shift / b for place in (one, other)])
-    try:
-        found = matches(template, masked.interpolable(moving, b), usable, shifts)
-    finally:
-        moving.as_it_was()
+    found = _both(masked, moving, b, one.shift, other.shift)
     if found is None:
         return None
     misplaced = max(
         _misplaced(match.around, place.covariance / b**2)
         for match, place in zip(found, (one, other), strict=True)
     )
-    left = [min(1.0, max(_unexplained(match), misplaced)) for match in found]
-    n = found[0].n
-    gap = 0.5 * (n - 2) * float(np.log(left[1] / left[0]))
-    sure = abs(gap) - CHANCE_SPREADS * _chance_gap(n, min(left))
-    return float(np.copysign(sure, gap)) if sure > 0 else 0.0
+    first, second = (min(1.0, max(_unexplained(match), misplaced)) for match in found)
+    return _sure_gap(found[0].n, first, second)
+
+
+def least_gap(
+    masked: MaskedSide,
+    moving: Prepared,
+    one: Place,
+    other: Beginning,
+) -> float | None:
+    """Return by how much the log-likelihood of place `one` exceeds that of any at the beginning of another.
+
+    At least: the place that refinement would lead to may match better than where it begins.
+
+    Parameters
+    ----------
+    masked : MaskedSide
+    moving : Prepared
+    one : Place
+        Refined.
+    other : Beginning
+        At its level they are compared.
+
+    Returns
+    -------
+    float or None
+        None where the two places have too few pixels in common.
+    """
+    b = other.bin
+    found = _both(masked, moving, b, one.shift, other.shift)
+    if found is None:
+        return None
+    first = max(_unexplained(found[0]), _misplaced(found[0].around, one.covariance / b**2))
+    open_ = np.eye(len(other.shift)) * (OPEN / CHANCE_SPREADS) ** 2
+    second = _unexplained(found[1]) - _misplaced(found[1].around, open_)
+    return _sure_gap(found[0].n, min(1.0, first), max(second, LEAST_UNEXPLAINED))
+
+
+def _both(
+    masked: MaskedSide, moving: Prepared, b: int, one: NDArray[np.float64], other: NDArray[np.float64]
+) -> list[Match] | None:
+    """Return how well two shifts match at level `b`, on common pixels; None if these are too few."""
+    template, usable = masked.side.template(b), masked.usable(b).mask
+    try:
+        return matches(template, masked.interpolable(moving, b), usable, np.stack([one / b, other / b]))
+    finally:
+        moving.as_it_was()
+
+
+def _sure_gap(n: float, first: float, second: float) -> float:
+    """Return how much likelier one place is, for what either leaves unexplained; 0 if it may be chance."""
+    gap = 0.5 * (n - 2) * math.log(second / first)
+    sure = abs(gap) - CHANCE_SPREADS * _chance_gap(n, min(first, second))
+    return math.copysign(sure, gap) if sure > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -227,8 +274,8 @@ def _chance_gap(n: float, unexplained: float) -> float:
     exactly, c = 1 - r^2 / (1 + r).
     """
     squared = 1 - unexplained
-    c = 1 - squared / (1 + np.sqrt(squared))
-    return float(np.sqrt(n * (1 - c**2)))
+    c = 1 - squared / (1 + math.sqrt(squared))
+    return math.sqrt(n * (1 - c**2))
 
 
 def _unexplained(match: Match) -> float:

@@ -22,7 +22,7 @@ from maskreg.core.refill import Shown
 from maskreg.core.refine import refine
 from maskreg.core.residual import Residual
 from maskreg.core.seen_errors import SHARED_NOISE, WIDE_BOX, seen_covariance
-from maskreg.core.settle import settle
+from maskreg.core.settle import Settled, settle
 from maskreg.core.shared_noise import scaled, seen_noise
 from maskreg.core.sharp import edges_matter, off_edges
 from maskreg.geometry import nearest_lag
@@ -111,6 +111,37 @@ class Place:
         return 3 * math.sqrt(max(self.covariance.diagonal().tolist()))
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """Where the refinement of a place begins: at a peak of a window, not refined.
+
+    Attributes
+    ----------
+    shift : (ndim,) ndarray of float64
+        The vertex, px.
+    bin : int
+        The level.
+    likelihood : float
+        Of the peak, a pixel, on the pixels of the window.
+    """
+
+    shift: NDArray[np.float64]
+    bin: int
+    likelihood: float
+
+
+def beginning(
+    masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float64], *, look: bool = False
+) -> Beginning | None:
+    """Return where `place` begins to refine; None where it meets no peak."""
+    level, gaussian = masked.stages(b, look=look)[0]
+    open_px = _found_by(masked, b, shift, look).open_px
+    found = _settle(masked, moving, level, gaussian, shift, open_px)
+    if found.vertex is None:
+        return None
+    return Beginning(level * (np.array(found.lag) + found.vertex), level, found.likelihood)
+
+
 def place(
     masked: MaskedSide,
     moving: Prepared,
@@ -120,6 +151,7 @@ def place(
     coarse: bool = False,
     look: bool = False,
     known: Place | None = None,
+    begin: Beginning | None = None,
 ) -> Place:
     """Return the place below the pixel of a shift that level `b` found.
 
@@ -137,9 +169,11 @@ def place(
         A first look found it, by far: what is refined first may be as coarse.
     known : Place, optional
         The same, `coarse`: only finer stages follow.
+    begin : Beginning, optional
+        What `beginning` says of it.
     """
     try:
-        return _placed(masked, moving, b, shift, coarse, look, known)
+        return _placed(masked, moving, b, shift, coarse, look, known, begin)
     finally:
         moving.as_it_was()
 
@@ -152,13 +186,12 @@ def _placed(
     coarse: bool,
     look: bool,
     before: Place | None,
+    begin: Beginning | None,
 ) -> Place:
     """Return what `place` does; of the last level refined, ignored pixels are still continued then."""
-    ndim = len(shift)
-    begin = masked.plan.refined_from(b, look=look)
-    known = Place(shift, np.eye(ndim) * float(b) ** 2, begin, False, nowhere(ndim))
+    known = _found_by(masked, b, shift, look)
     moving.refilled.clear()
-    ordered = [stage for stage in masked.stages(b, look=look) if not coarse or stage[0] >= begin]
+    ordered = [stage for stage in masked.stages(b, look=look) if not coarse or stage[0] >= known.bin]
     if before is not None and before.refined:
         known, done = before, ordered.index((before.bin, before.gaussian)) + 1
         ordered = ordered[min(done, len(ordered) - 1) :]  # the last one once more, to the end
@@ -169,7 +202,9 @@ def _placed(
             continue
         tolerance = FINAL_STEP * masked.side.forecast(level).sigma if last else PASSING_STEP
         part = FINAL_STEP if last else 0.0
-        known = _stage(masked, moving, level, gaussian, known, tolerance, part) or known
+        start = None if begin is None or known.refined else begin.shift
+        known = _stage(masked, moving, level, gaussian, known, tolerance, part, start) or known
+        begin = None
     for wider in () if coarse else (NARROWING, NARROWING**2):
         # less exact than forecast to be best, but noise may have misled the forecast
         if not known.refined:
@@ -177,6 +212,13 @@ def _placed(
             gaussian = wider * masked.side.forecast(level).low_pass.width
             known = _stage(masked, moving, level, gaussian, known, PASSING_STEP) or known
     return known if coarse or not known.refined else judged(masked, moving, known)
+
+
+def _found_by(masked: MaskedSide, b: int, shift: NDArray[np.float64], look: bool) -> Place:
+    """Return what is known of a place that level `b` has found."""
+    ndim = len(shift)
+    begin = masked.plan.refined_from(b, look=look)
+    return Place(shift, np.eye(ndim) * float(b) ** 2, begin, False, nowhere(ndim))
 
 
 def judged(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
@@ -326,14 +368,16 @@ def _stage(
     known: Place,
     tolerance: float,
     part: float = 0.0,
+    start: NDArray[np.float64] | None = None,
 ) -> Place | None:
-    """Settle and refine at one stage; None where it has nothing to say."""
+    """Settle, unless where to `start` is known, and refine at one stage; None where it has nothing to say."""
     open_px = known.open_px
-    shift = (
-        known.shift
-        if known.refined and open_px < b / 2
-        else _settled(masked, moving, b, gaussian, known.shift, open_px)
-    )
+    if start is not None:
+        shift = start
+    elif known.refined and open_px < b / 2:
+        shift = known.shift
+    else:
+        shift = _settled(masked, moving, b, gaussian, known.shift, open_px)
     normal = masked.normal(b, gaussian, nearest_lag(shift / b))
     if normal is None:
         return None
@@ -383,18 +427,30 @@ def _settled(
     shift: NDArray[np.float64],
     open_px: float,
 ) -> NDArray[np.float64]:
-    """Return a better start for a stage, for a shift known to `open_px`, if there is one.
+    """Return a better start for a stage, for a shift known to `open_px`, if there is one."""
+    lag, vertex, _ = _settle(masked, moving, b, gaussian, shift, open_px)
+    if vertex is not None:
+        return np.asarray(b * (np.array(lag) + vertex))
+    return shift if lag == nearest_lag(shift / b) else np.asarray(b * np.array(lag, np.float64))
+
+
+def _settle(
+    masked: MaskedSide,
+    moving: Prepared,
+    b: int,
+    gaussian: float | None,
+    shift: NDArray[np.float64],
+    open_px: float,
+) -> Settled:
+    """Return where a climb ends that begins at a shift known to `open_px`.
 
     The low-passed reference is what moving is compared with: where noise drowns pixels, theirs would hide
     the place.
     """
     radius = min(max(math.ceil(open_px / b), 1), WIDEST_WINDOW)
-    before = nearest_lag(shift / b)
     template = masked.side.template(b, gaussian)
     moving.as_it_was()
     images = LevelImage(template.smooth, template.mask), moving.level(b)
     reach, scattered = _reach(open_px, b) / b, masked.scattered(b)
-    lag, vertex = settle(*images, before, masked.safe(b, radius), radius, reach=reach, scattered=scattered)
-    if vertex is not None:
-        return np.asarray(b * (np.array(lag) + vertex))
-    return shift if lag == before else np.asarray(b * np.array(lag, np.float64))
+    safe = masked.safe(b, radius)
+    return settle(*images, nearest_lag(shift / b), safe, radius, reach=reach, scattered=scattered)

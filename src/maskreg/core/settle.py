@@ -9,6 +9,7 @@ it: among K lags of pure noise the best beats the centre by about log K.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,25 @@ WORTH = 2.0
 """A move must win this much log-likelihood beyond what the best of so many lags wins by chance."""
 
 
+class Settled(NamedTuple):
+    """Where a climb has ended.
+
+    Attributes
+    ----------
+    lag : tuple of int
+        The settled lag.
+    vertex : ndarray of float64 or None
+        Sub-lag offset of a parabola's vertex, within half a lag per axis; None where noise hides the
+        peak (the settled lag is not the best of its window) or nothing can be compared.
+    likelihood : float
+        Of the lag, a pixel, on the fixed set; 0 without a peak.
+    """
+
+    lag: tuple[int, ...]
+    vertex: NDArray[np.float64] | None
+    likelihood: float = 0.0
+
+
 def settle(
     reference: LevelImage,
     moving: LevelImage,
@@ -35,7 +55,7 @@ def settle(
     *,
     reach: float = math.inf,
     scattered: bool = False,
-) -> tuple[tuple[int, ...], NDArray[np.float64] | None]:
+) -> Settled:
     """Climb from `lag` to the best lag on one fixed set of pixels.
 
     Parameters
@@ -56,21 +76,17 @@ def settle(
 
     Returns
     -------
-    lag : tuple of int
-        The settled lag.
-    vertex : ndarray of float64 or None
-        Sub-lag offset of a parabola's vertex, within half a lag per axis; None where noise hides the
-        peak (the settled lag is not the best of its window) or nothing can be compared.
+    Settled
     """
     if len(lag) != 2 or scattered:
         return plain_settle(reference, moving, lag, safe, radius, reach=reach, scattered=scattered)
-    told, *found, peak, vertex = settle_2d(
+    told, *found, peak, vertex, a_pixel = settle_2d(
         reference.pixels, reference.mask, moving.pixels, safe, *lag, radius, reach,
         FEWEST_PIXELS, LEAST_UNEXPLAINED, WORTH, MOST_MOVES,
     )  # fmt: skip
     if not told:  # each lag on its own pixels, then
         return plain_settle(reference, moving, lag, safe, radius, reach=reach)
-    return tuple(found), vertex if peak else None
+    return Settled(tuple(found), vertex if peak else None, a_pixel)
 
 
 def plain_settle(
@@ -82,24 +98,24 @@ def plain_settle(
     *,
     reach: float = math.inf,
     scattered: bool = False,
-) -> tuple[tuple[int, ...], NDArray[np.float64] | None]:
+) -> Settled:
     """Do what `settle` does, for any number of axes, and where there is no fixed set."""
     start, centre = lag, (radius,) * len(lag)
     seen: set[tuple[int, ...]] = set()
     while lag not in seen and len(seen) < MOST_MOVES:
         seen.add(lag)
-        scores = window_likelihood(reference, moving, lag, safe, radius, scattered=scattered)
+        scores, n = window_likelihood(reference, moving, lag, safe, radius, scattered=scattered)
         best = _best(scores, lag, radius)
         if best is None:
-            return lag, None
+            return Settled(lag, None)
         if best == centre:
-            return lag, _vertex(scores, radius)
+            return Settled(lag, _vertex(scores, radius), float(scores[centre] / n[centre]))
         if np.isfinite(scores[centre]) and scores[best] - scores[centre] < np.log(scores.size) + WORTH:
-            return lag, None
+            return Settled(lag, None)
         lag = tuple(s + i - radius for s, i in zip(lag, best, strict=True))
         if max(abs(s - o) for s, o in zip(lag, start, strict=True)) > reach:
-            return start, None
-    return lag, None
+            return Settled(start, None)
+    return Settled(lag, None)
 
 
 def window_likelihood(
@@ -110,13 +126,13 @@ def window_likelihood(
     radius: int,
     *,
     scattered: bool = False,
-) -> NDArray[np.float64]:
-    """Return the log-likelihood of each lag of a window, NaN if forbidden; as in `settle`."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the log-likelihood of each lag of a window, NaN if forbidden, and its pixels; as in `settle`."""
     ncc, n = _on_fixed_set(reference, moving, lag, safe, radius)
     if scattered or n.flat[0] <= FEWEST_PIXELS:
         ncc, n = _on_own_sets(reference, moving, lag, radius)
     values = likelihood(ncc, n, LEAST_UNEXPLAINED)
-    return np.where(np.isfinite(values), values, np.nan)
+    return np.where(np.isfinite(values), values, np.nan), n
 
 
 def _on_fixed_set(

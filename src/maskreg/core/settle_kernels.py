@@ -102,8 +102,9 @@ def _vertex_of(left, middle, right):  # type: ignore[no-untyped-def]
 def settle_2d(  # type: ignore[no-untyped-def]
     reference, reference_mask, moving, safe, y, x, radius, reach, fewest, floor, worth, most
 ):
-    """Return whether a fixed set of pixels tells, the settled lag, whether it is a peak, and its vertex.
+    """Return whether a fixed set of pixels tells, and what `maskreg.core.settle.Settled` holds.
 
+    That is the lag, its row and column, whether it is a peak, the vertex and the likelihood a pixel.
     A climb that leaves `reach` ends where it began. The last four arguments are constants: fewest pixels, eps
     of the likelihood, what a move must be worth, and how many moves are made at most.
     """
@@ -115,9 +116,9 @@ def settle_2d(  # type: ignore[no-untyped-def]
     for move in range(most):
         for k in range(move):
             if seen_y[k] == y and seen_x[k] == x:
-                return True, y, x, False, vertex
+                return True, y, x, False, vertex, 0.0
         seen_y[move], seen_x[move] = y, x
-        best, row, column, near = 0.0, 0, 0, radius
+        n, best, row, column, near = 0.0, 0.0, 0, 0, radius
         if radius >= WIDE:
             best, row, column, near = _few_rows_say(
                 reference, reference_mask, moving, safe, y, x, radius, fewest, floor, scores
@@ -127,20 +128,20 @@ def settle_2d(  # type: ignore[no-untyped-def]
                 reference, reference_mask, moving, safe, y, x, radius, near, BAND, BAND
             )
             if n <= fewest:
-                return False, y, x, False, vertex
+                return False, y, x, False, vertex, 0.0
             _window_scores(n, a, aa, sums, floor, scores)
             best, row, column = _likeliest(scores, y, x)
             if row < 0:
-                return True, y, x, False, vertex
+                return True, y, x, False, vertex, 0.0
         middle = scores[radius, radius]
         if row == radius and column == radius:
             vertex[0] = _vertex_of(scores[radius - 1, radius], middle, scores[radius + 1, radius])
             vertex[1] = _vertex_of(scores[radius, radius - 1], middle, scores[radius, radius + 1])
-            return True, y, x, True, vertex
+            return True, y, x, True, vertex, middle / n
         # a comparison with NaN is false
         if best - middle < np.log(side * side) + worth:
-            return True, y, x, False, vertex
+            return True, y, x, False, vertex, 0.0
         y, x = y + row - radius, x + column - radius
         if max(abs(y - start_y), abs(x - start_x)) > reach:
-            return True, start_y, start_x, False, vertex
-    return True, y, x, False, vertex
+            return True, start_y, start_x, False, vertex, 0.0
+    return True, y, x, False, vertex, 0.0

@@ -63,9 +63,9 @@ def whole_pixel(masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.
     ndim = len(shift)
     for finer in _down_from(b):
         compared, window = _compared(masked, moving, finer), _window(masked, finer)
-        lag, _ = settle(*compared, nearest_lag(shift / finer), **window)
+        lag = settle(*compared, nearest_lag(shift / finer), **window).lag
         shift = finer * np.array(lag, np.float64)
-    scores = np.nan_to_num(window_likelihood(*compared, lag, **window))
+    scores = np.nan_to_num(window_likelihood(*compared, lag, **window)[0])
     inner = (slice(1, -1),) * ndim
     best = scores[inner].max()
     if scores[(RADIUS,) * ndim] != best:
