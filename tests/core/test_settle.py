@@ -28,10 +28,10 @@ def views(seed, shift, part, noise, shape=(24, 28), moving_shape=(27, 25)):
     return images
 
 
-def assert_twins_agree(reference, moving, start, radius, scattered=False, reach=np.inf):
+def assert_twins_agree(reference, moving, start, radius, scattered=False, reach=np.inf, few=False):
     safe = eroded(moving.mask, radius)
     (lag, vertex, likelihood), (expected, plain, same) = (
-        f(reference, moving, start, safe, radius, reach=reach, scattered=scattered)
+        f(reference, moving, start, safe, radius, reach=reach, scattered=scattered, few=few)
         for f in (settle, plain_settle)
     )
     assert lag == expected
@@ -57,6 +57,7 @@ def test_the_compiled_climb_equals_its_plain_twin(seed, shift, off, part, noise,
     start = tuple(s + o for s, o in zip(shift, off, strict=True))
     assert_twins_agree(reference, moving, start, radius, reach=reach)
     assert_twins_agree(reference, moving, start, radius, scattered=True, reach=reach)
+    assert_twins_agree(reference, moving, start, radius, reach=reach, few=True)
 
 
 def test_a_climb_that_leaves_its_reach_stays_where_it_began():

@@ -100,9 +100,8 @@ class _Race:
             if other not in leads:
                 leads[other] = self.lead(best, other)
         second = min(leads, key=lambda other: leads[other].gap)
-        while not leads[second].exact:
+        if not leads[second].exact:
             leads[second] = self.exact_lead(best, second)
-            second = min(leads, key=lambda other: leads[other].gap)
         beaten = [self.known(other) for other, lead in leads.items() if lead.gap > 0 and lead.sure]
         return BestTwo(
             self.contenders[best],
@@ -126,9 +125,7 @@ class _Race:
         """Return a refined place, as far as its level refines it."""
         if k not in self.places:
             c = self.contenders[k]
-            self.places[k] = place(
-                self.masked, self.moving, c.bin, c.shift, coarse=True, look=self.look, begin=self.begun[k]
-            )
+            self.places[k] = place(self.masked, self.moving, c.bin, c.shift, coarse=True, look=self.look)
         return self.places[k]
 
     def known(self, k: int) -> Place | Beginning:

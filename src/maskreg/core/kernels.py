@@ -68,10 +68,14 @@ def _window_sums(  # type: ignore[no-untyped-def]
     w = np.zeros((rows_of_band, stride), np.float32)
     a = np.zeros((rows_of_band, stride), np.float32)
     b = np.zeros((rows_of_band + 2 * radius) * stride, np.float32)
-    for start in range(y0, y1 if length else y0, every):
-        band = min(rows_of_band, y1 - start)
+    # bands begin at multiples of `every`, wherever the images meet
+    for start in range(y0 - y0 % every, y1 if length else 0, every):
+        top = max(start, y0)
+        band = min(start + rows_of_band, y1) - top
+        if band <= 0:
+            continue
         for i in range(band):
-            y = start + i
+            y = top + i
             count, t, q = _masked_row(
                 reference[y, x0:x1], reference_mask[y, x0:x1], safe[y - sy, x0 - sx : x1 - sx], a[i], w[i]
             )
@@ -80,7 +84,7 @@ def _window_sums(  # type: ignore[no-untyped-def]
             square += q
         for i in range(band + 2 * radius):
             b[i * stride : (i + 1) * stride] = moving[
-                start - sy - radius + i, x0 - sx - radius : x1 - sx + radius
+                top - sy - radius + i, x0 - sx - radius : x1 - sx + radius
             ]
         # after the last pixel of weight nothing is to be summed
         size = band * stride - 2 * radius

@@ -113,7 +113,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Beginning:
-    """Where the refinement of a place begins: at a peak of a window, not refined.
+    """About where the refinement of a place begins: at a peak that a few rows show, not refined.
 
     Attributes
     ----------
@@ -122,7 +122,7 @@ class Beginning:
     bin : int
         The level.
     likelihood : float
-        Of the peak, a pixel, on the pixels of the window.
+        Of the peak, a pixel of these rows.
     """
 
     shift: NDArray[np.float64]
@@ -133,13 +133,13 @@ class Beginning:
 def beginning(
     masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float64], *, look: bool = False
 ) -> Beginning | None:
-    """Return where `place` begins to refine; None where it meets no peak."""
-    level, gaussian = masked.stages(b, look=look)[0]
-    open_px = _found_by(masked, b, shift, look).open_px
-    found = _settle(masked, moving, level, gaussian, shift, open_px)
+    """Return about where `place` begins to refine; None where a few rows show no peak."""
+    known = _found_by(masked, b, shift, look)
+    # without a wider low-pass: the peak is where refinement ends, not where it begins
+    found = _settle(masked, moving, known.bin, None, shift, known.open_px, few=True)
     if found.vertex is None:
         return None
-    return Beginning(level * (np.array(found.lag) + found.vertex), level, found.likelihood)
+    return Beginning(known.bin * (np.array(found.lag) + found.vertex), known.bin, found.likelihood)
 
 
 def place(
@@ -151,7 +151,6 @@ def place(
     coarse: bool = False,
     look: bool = False,
     known: Place | None = None,
-    begin: Beginning | None = None,
 ) -> Place:
     """Return the place below the pixel of a shift that level `b` found.
 
@@ -169,11 +168,9 @@ def place(
         A first look found it, by far: what is refined first may be as coarse.
     known : Place, optional
         The same, `coarse`: only finer stages follow.
-    begin : Beginning, optional
-        What `beginning` says of it.
     """
     try:
-        return _placed(masked, moving, b, shift, coarse, look, known, begin)
+        return _placed(masked, moving, b, shift, coarse, look, known)
     finally:
         moving.as_it_was()
 
@@ -186,7 +183,6 @@ def _placed(
     coarse: bool,
     look: bool,
     before: Place | None,
-    begin: Beginning | None,
 ) -> Place:
     """Return what `place` does; of the last level refined, ignored pixels are still continued then."""
     known = _found_by(masked, b, shift, look)
@@ -202,9 +198,7 @@ def _placed(
             continue
         tolerance = FINAL_STEP * masked.side.forecast(level).sigma if last else PASSING_STEP
         part = FINAL_STEP if last else 0.0
-        start = None if begin is None or known.refined else begin.shift
-        known = _stage(masked, moving, level, gaussian, known, tolerance, part, start) or known
-        begin = None
+        known = _stage(masked, moving, level, gaussian, known, tolerance, part) or known
     for wider in () if coarse else (NARROWING, NARROWING**2):
         # less exact than forecast to be best, but noise may have misled the forecast
         if not known.refined:
@@ -368,16 +362,14 @@ def _stage(
     known: Place,
     tolerance: float,
     part: float = 0.0,
-    start: NDArray[np.float64] | None = None,
 ) -> Place | None:
-    """Settle, unless where to `start` is known, and refine at one stage; None where it has nothing to say."""
+    """Settle and refine at one stage; None where it has nothing to say."""
     open_px = known.open_px
-    if start is not None:
-        shift = start
-    elif known.refined and open_px < b / 2:
-        shift = known.shift
-    else:
-        shift = _settled(masked, moving, b, gaussian, known.shift, open_px)
+    shift = (
+        known.shift
+        if known.refined and open_px < b / 2
+        else _settled(masked, moving, b, gaussian, known.shift, open_px)
+    )
     normal = masked.normal(b, gaussian, nearest_lag(shift / b))
     if normal is None:
         return None
@@ -441,6 +433,8 @@ def _settle(
     gaussian: float | None,
     shift: NDArray[np.float64],
     open_px: float,
+    *,
+    few: bool = False,
 ) -> Settled:
     """Return where a climb ends that begins at a shift known to `open_px`.
 
@@ -451,6 +445,7 @@ def _settle(
     template = masked.side.template(b, gaussian)
     moving.as_it_was()
     images = LevelImage(template.smooth, template.mask), moving.level(b)
-    reach, scattered = _reach(open_px, b) / b, masked.scattered(b)
-    safe = masked.safe(b, radius)
-    return settle(*images, nearest_lag(shift / b), safe, radius, reach=reach, scattered=scattered)
+    return settle(
+        *images, nearest_lag(shift / b), masked.safe(b, radius), radius,
+        reach=_reach(open_px, b) / b, scattered=masked.scattered(b), few=few,
+    )  # fmt: skip

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood
 from maskreg.core.pyramid import LevelImage
-from maskreg.core.settle_kernels import settle_2d
+from maskreg.core.settle_kernels import EVERY, FEW_ROWS, settle_2d
 from maskreg.core.windows import window_sums
 from maskreg.geometry import smallest_first
 
@@ -55,6 +55,7 @@ def settle(
     *,
     reach: float = math.inf,
     scattered: bool = False,
+    few: bool = False,
 ) -> Settled:
     """Climb from `lag` to the best lag on one fixed set of pixels.
 
@@ -73,6 +74,8 @@ def settle(
         the lag stays where it is.
     scattered : bool
         Hardly any pixel has a valid neighbourhood: no fixed set, each lag keeps its own.
+    few : bool
+        A few rows of the reference are enough; not of volumes, nor where pixels are scattered.
 
     Returns
     -------
@@ -81,11 +84,11 @@ def settle(
     if len(lag) != 2 or scattered:
         return plain_settle(reference, moving, lag, safe, radius, reach=reach, scattered=scattered)
     told, *found, peak, vertex, a_pixel = settle_2d(
-        reference.pixels, reference.mask, moving.pixels, safe, *lag, radius, reach,
+        reference.pixels, reference.mask, moving.pixels, safe, *lag, radius, reach, few,
         FEWEST_PIXELS, LEAST_UNEXPLAINED, WORTH, MOST_MOVES,
     )  # fmt: skip
     if not told:  # each lag on its own pixels, then
-        return plain_settle(reference, moving, lag, safe, radius, reach=reach)
+        return plain_settle(reference, moving, lag, safe, radius, reach=reach, few=few)
     return Settled(tuple(found), vertex if peak else None, a_pixel)
 
 
@@ -98,8 +101,12 @@ def plain_settle(
     *,
     reach: float = math.inf,
     scattered: bool = False,
+    few: bool = False,
 ) -> Settled:
     """Do what `settle` does, for any number of axes, and where there is no fixed set."""
+    if few and len(lag) == 2 and not scattered:
+        taken = np.arange(len(reference.mask)) % EVERY < FEW_ROWS
+        reference = LevelImage(reference.pixels, reference.mask & taken[:, None])
     start, centre = lag, (radius,) * len(lag)
     seen: set[tuple[int, ...]] = set()
     while lag not in seen and len(seen) < MOST_MOVES:

@@ -100,13 +100,13 @@ def _vertex_of(left, middle, right):  # type: ignore[no-untyped-def]
 
 @kernel
 def settle_2d(  # type: ignore[no-untyped-def]
-    reference, reference_mask, moving, safe, y, x, radius, reach, fewest, floor, worth, most
+    reference, reference_mask, moving, safe, y, x, radius, reach, few, fewest, floor, worth, most
 ):
     """Return whether a fixed set of pixels tells, and what `maskreg.core.settle.Settled` holds.
 
     That is the lag, its row and column, whether it is a peak, the vertex and the likelihood a pixel.
-    A climb that leaves `reach` ends where it began. The last four arguments are constants: fewest pixels, eps
-    of the likelihood, what a move must be worth, and how many moves are made at most.
+    A climb that leaves `reach` ends where it began. A few rows say all if `few`. The last four arguments are
+    constants: fewest pixels, eps of the likelihood, what a move must be worth, the most moves that are made.
     """
     start_y, start_x = y, x
     side = 2 * radius + 1
@@ -119,14 +119,15 @@ def settle_2d(  # type: ignore[no-untyped-def]
                 return True, y, x, False, vertex, 0.0
         seen_y[move], seen_x[move] = y, x
         n, best, row, column, near = 0.0, 0.0, 0, 0, radius
-        if radius >= WIDE:
+        if radius >= WIDE and not few:
             best, row, column, near = _few_rows_say(
                 reference, reference_mask, moving, safe, y, x, radius, fewest, floor, scores
             )
         if near:
             n, a, aa, sums = _window_sums(
-                reference, reference_mask, moving, safe, y, x, radius, near, BAND, BAND
-            )
+                reference, reference_mask, moving, safe, y, x, radius, near,
+                FEW_ROWS if few else BAND, EVERY if few else BAND,
+            )  # fmt: skip
             if n <= fewest:
                 return False, y, x, False, vertex, 0.0
             _window_scores(n, a, aa, sums, floor, scores)
