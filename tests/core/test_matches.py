@@ -29,13 +29,25 @@ def images(rng, shape, moving_shape, part):
 
 
 @settings(derandomize=True, deadline=None, max_examples=120)
-@given(sides, sides, shifts, shifts, st.sampled_from([0.9, 1.0]), st.booleans(), st.integers(0, 2**32 - 1))
-def test_the_compiled_comparison_equals_its_plain_twin(shape, moving_shape, one, other, part, strict, seed):
+@given(
+    sides,
+    sides,
+    shifts,
+    shifts,
+    st.sampled_from([0.9, 1.0]),
+    st.booleans(),
+    st.integers(1, 4),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_compiled_comparison_equals_its_plain_twin(
+    shape, moving_shape, one, other, part, strict, every, seed
+):
     template, moving, moving_mask = images(np.random.default_rng(seed), shape, moving_shape, part)
     moving, usable = (
         (moving, eroded(moving_mask, 3)) if strict else (filled(moving, moving_mask), moving_mask)
     )
-    found, expected = (f(template, moving, usable, np.array([one, other])) for f in (matches, plain_matches))
+    shifts = np.array([one, other])
+    found, expected = (f(template, moving, usable, shifts, every) for f in (matches, plain_matches))
     assert (found is None) == (expected is None)
     for fast, plain in zip(found or (), expected or (), strict=True):
         assert fast.n == plain.n

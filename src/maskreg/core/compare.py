@@ -40,6 +40,9 @@ UNEVEN_HEIGHT = 0.07
 UNEVEN = 0.02
 """Matches that differ by less than this part are equal: interpolation may make as much."""
 
+FEW_ROWS = 4
+"""One in so many rows tells what is hopeless."""
+
 OPEN = 0.5
 """The vertex of a parabola is known to this part of a pixel: about as wide as the parabola is."""
 
@@ -99,7 +102,8 @@ def least_gap(
 ) -> float | None:
     """Return by how much the log-likelihood of place `one` exceeds that of any at the beginning of another.
 
-    At least: the place that refinement would lead to may match better than where it begins.
+    At least: the place that refinement would lead to may match better than where it begins. Few rows tell,
+    and only what these are worth.
 
     Parameters
     ----------
@@ -116,7 +120,7 @@ def least_gap(
         None where the two places have too few pixels in common.
     """
     b = other.bin
-    found = _both(masked, moving, b, one.shift, other.shift)
+    found = _both(masked, moving, b, one.shift, other.shift, FEW_ROWS)
     if found is None:
         return None
     first = max(_unexplained(found[0]), _misplaced(found[0].around, one.covariance / b**2))
@@ -126,12 +130,17 @@ def least_gap(
 
 
 def _both(
-    masked: MaskedSide, moving: Prepared, b: int, one: NDArray[np.float64], other: NDArray[np.float64]
+    masked: MaskedSide,
+    moving: Prepared,
+    b: int,
+    one: NDArray[np.float64],
+    other: NDArray[np.float64],
+    every: int = 1,
 ) -> list[Match] | None:
     """Return how well two shifts match at level `b`, on common pixels; None if these are too few."""
-    template, usable = masked.side.template(b), masked.usable(b).mask
+    template, usable, shifts = masked.side.template(b), masked.usable(b).mask, np.stack([one / b, other / b])
     try:
-        return matches(template, masked.interpolable(moving, b), usable, np.stack([one / b, other / b]))
+        return matches(template, masked.interpolable(moving, b), usable, shifts, every)
     finally:
         moving.as_it_was()
 
@@ -173,6 +182,7 @@ def matches(
     moving: NDArray[np.float32],
     usable: NDArray[np.bool_],
     shifts: NDArray[np.float64],
+    every: int = 1,
 ) -> list[Match] | None:
     """Return how well two places match on the pixels that are valid at both; None if these are too few.
 
@@ -185,11 +195,13 @@ def matches(
         Where moving may be interpolated.
     shifts : (2, ndim) ndarray of float64
         Level pixels.
+    every : int
+        Of one in so many rows of the reference.
     """
     if moving.ndim != 2:
-        return plain_matches(template, moving, usable, shifts)
+        return plain_matches(template, moving, usable, shifts, every)
     lags = np.rint(shifts).astype(np.int64)
-    numbers, own, of_place = matches_2d(template.pixels, template.mask, moving, usable, shifts, lags)
+    numbers, own, of_place = matches_2d(template.pixels, template.mask, moving, usable, shifts, lags, every)
     one, other, n = numbers.tolist()
     if _too_few(n, one, other):
         return None
@@ -210,10 +222,13 @@ def plain_matches(
     moving: NDArray[np.float32],
     usable: NDArray[np.bool_],
     shifts: NDArray[np.float64],
+    every: int = 1,
 ) -> list[Match] | None:
     """Return what `matches` does, for any number of axes."""
     near = [nearest_lag(shift) for shift in shifts]
-    own = [template.mask & shifted_mask(usable, lag, template.mask.shape) for lag in near]
+    valid = template.mask.copy()
+    valid[np.arange(len(valid)) % every > 0] = False
+    own = [valid & shifted_mask(usable, lag, valid.shape) for lag in near]
     common = own[0] & own[1]
     for shift in shifts:
         common &= where_taps_are_inside(shift, common.shape, moving.shape)

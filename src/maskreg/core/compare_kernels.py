@@ -19,14 +19,14 @@ tell_of_compilation()
 
 
 @inlined
-def _number_common(mask, usable, sy, sx):  # type: ignore[no-untyped-def]
-    """Return the number of pixels that are valid in the reference and usable at lag (sy, sx)."""
+def _number_common(mask, usable, sy, sx, every):  # type: ignore[no-untyped-def]
+    """Return the number of pixels valid in the reference and usable at lag (sy, sx), of one in so many rows."""
     height, width = mask.shape
     rows, columns = usable.shape
     y0, y1 = max(0, sy), min(height, rows + sy)
     x0, x1 = max(0, sx), min(width, columns + sx)
     number = np.int64(0)
-    for i in range(y0, y1 if x1 > x0 else y0):
+    for i in range(y0 + -y0 % every, y1 if x1 > x0 else 0, every):
         m, u = mask[i, x0:x1], usable[i - sy, x0 - sx : x1 - sx]
         row = np.int32(0)
         for j in range(m.size):
@@ -86,7 +86,7 @@ def _add_around(row, common, reference, b, bb, ab):  # type: ignore[no-untyped-d
 
 
 @kernel
-def matches_2d(reference, mask, moving, usable, shifts, lags):  # type: ignore[no-untyped-def]
+def matches_2d(reference, mask, moving, usable, shifts, lags, every):  # type: ignore[no-untyped-def]
     """Return what `maskreg.core.compare.plain_matches` does, of two shifts and their nearest lags.
 
     As three arrays: the numbers of pixels valid at either place and at both, the sums of r and r^2, and for
@@ -106,12 +106,12 @@ def matches_2d(reference, mask, moving, usable, shifts, lags):  # type: ignore[n
         x0, x1 = max(x0, -first[p, 1]), min(x1, columns - first[p, 1] - 5)
     numbers = np.zeros(3, np.int64)
     for p in range(2):
-        numbers[p] = _number_common(mask, usable, lags[p, 0], lags[p, 1])
+        numbers[p] = _number_common(mask, usable, lags[p, 0], lags[p, 1], every)
     length = max(0, x1 - x0)
     common, values = np.zeros(length, np.float32), np.zeros(length, np.float32)
     column = np.zeros(length + 5, np.float32)
     own, of_place = np.zeros(2), np.zeros((2, 29))
-    for i in range(y0, y1 if length else y0):
+    for i in range(y0 + -y0 % every, y1 if length else 0, every):
         m, r = mask[i, x0:x1], reference[i, x0:x1]
         one = usable[i - lags[0, 0], x0 - lags[0, 1] : x1 - lags[0, 1]]
         other = usable[i - lags[1, 0], x0 - lags[1, 1] : x1 - lags[1, 1]]
