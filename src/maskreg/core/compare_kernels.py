@@ -20,7 +20,7 @@ tell_of_compilation()
 
 @inlined
 def _number_common(mask, usable, sy, sx, every):  # type: ignore[no-untyped-def]
-    """Return the number of pixels valid in the reference and usable at lag (sy, sx), of one in so many rows."""
+    """Return the number of pixels of some rows valid in the reference and usable at lag (sy, sx)."""
     height, width = mask.shape
     rows, columns = usable.shape
     y0, y1 = max(0, sy), min(height, rows + sy)
