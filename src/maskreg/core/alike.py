@@ -11,16 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from maskreg.core.compare import AMBIGUOUS, least_gap, likelihood_gap, resolved
+from maskreg.core.compare import AMBIGUOUS, hopeless_gap, likelihood_gap, resolved
 from maskreg.core.likelihood import likelihood
 from maskreg.core.peak import Candidate
 from maskreg.core.place import Beginning, Place, beginning, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.geometry import nearest_lag
-
-HOPELESS = 10 * AMBIGUOUS
-"""A place that begins so far below another one, whatever refinement may gain, is not refined."""
 
 AHEAD = 1.2
 """A contender that begins with so many times the likelihood a pixel of the first one is the favourite."""
@@ -136,11 +133,9 @@ class _Race:
     def lead(self, best: int, other: int) -> _Lead:
         """Return by how much the best place is likelier than another one, refined if that is open."""
         ahead, begun = self.place(best), self.begun[other]
-        if other in self.places or begun is None or not ahead.refined:
-            return self.exact_lead(best, other)
-        if resolved(ahead.shift - begun.shift, begun.bin):
-            gap = least_gap(self.masked, self.moving, ahead, begun)
-            if gap is not None and gap >= HOPELESS:
+        if other not in self.places and begun is not None:
+            gap = hopeless_gap(self.masked, self.moving, ahead, begun)
+            if gap is not None:
                 return _Lead(gap, sure=True, exact=False)
         return self.exact_lead(best, other)
 

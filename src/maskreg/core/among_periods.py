@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.compare import AMBIGUOUS, likelihood_gap, resolved
+from maskreg.core.compare import AMBIGUOUS, hopeless_gap, likelihood_gap, resolved
 from maskreg.core.place import Beginning, Place, another, judged
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
@@ -47,24 +47,47 @@ def among_periods(
     if not place.refined:
         return place, rival
     b, best, second, least = place.bin, place, None, math.inf
+    far, at_least = None, math.inf
     lost = {nearest_lag(worse.shift / b) for worse in beaten}
     left = _around(masked, best)
     while left:
         lag, step = left.pop(0)
-        found = None if _near(lag, lost) else _compared(masked, moving, best, step)
+        if _near(lag, lost):
+            continue
         lost.add(lag)
+        bound = _hopeless(masked, moving, best, step)
+        if bound is not None:
+            far, at_least = min((far, at_least), (step, bound), key=lambda pair: pair[1])
+            continue
+        found = _compared(masked, moving, best, step)
         if found is None:
             continue
         other, gap = found
         if gap < 0:
             lost.add(nearest_lag(best.shift / b))
             best, other, gap, least = other, best, -gap, math.inf
-            left = _around(masked, best)
+            far, at_least, left = None, math.inf, _around(masked, best)
         if gap < least:
             second, least = other, gap
+    known = least if rival is None or best is not place else min(least, rival.gap)
+    if far is not None and at_least < known:  # of these, only the rival is worth what that costs
+        found = _compared(masked, moving, best, far)
+        second, least = found if found is not None and found[1] < least else (second, least)
     if second is not None and (rival is None or best is not place or least < rival.gap):
         rival = Rival(nearest_lag(second.shift), least)
     return (place if best is place else judged(masked, moving, best)), rival
+
+
+def _hopeless(masked: MaskedSide, moving: Prepared, best: Place, step: NDArray[np.float64]) -> float | None:
+    """Return by how much `best` is at least likelier than the place a step away, if that is hopeless."""
+    b = 2 * best.bin if _told_above(masked, best) else best.bin
+    return hopeless_gap(masked, moving, best, Beginning(best.shift + step, b, 0.0))
+
+
+def _told_above(masked: MaskedSide, best: Place) -> bool:
+    """Whether the level above that of a place may tell periods, for a quarter of the cost."""
+    b = 2 * best.bin
+    return b <= masked.plan.start and masked.side.shows_nearly_all(masked.plan, b)
 
 
 def _compared(
@@ -72,10 +95,10 @@ def _compared(
 ) -> tuple[Place, float] | None:
     """Return the place a step away, if there is one, and how much likelier `best` is than that.
 
-    As they are at the level above if that tells it to be surely worse, for a quarter of the cost.
+    As they are at the level above if that tells it to be surely worse.
     """
-    b = 2 * best.bin
-    if b <= masked.plan.start and masked.side.shows_nearly_all(masked.plan, b):
+    if _told_above(masked, best):
+        b = 2 * best.bin
         found = _compared_at(masked, moving, replace(best, bin=b, gaussian=None), step)
         if found is not None and found[1] >= AMBIGUOUS and resolved(found[0].shift - best.shift, b):
             return found

@@ -28,6 +28,9 @@ from maskreg.geometry import nearest_lag
 AMBIGUOUS = float(np.log(20.0))
 """A place less than this below another one in log-likelihood (odds 20 to 1) is not beaten by it."""
 
+HOPELESS = 10 * AMBIGUOUS
+"""A place that begins so far below another one, whatever refinement may gain, is not refined."""
+
 RESOLVED = 4
 """A place is beaten if it is so many level pixels from the best: less may be a period not resolved there."""
 
@@ -94,39 +97,35 @@ def likelihood_gap(
     return _sure_gap(found[0].n, first, second)
 
 
-def least_gap(
-    masked: MaskedSide,
-    moving: Prepared,
-    one: Place,
-    other: Beginning,
-) -> float | None:
-    """Return by how much the log-likelihood of place `one` exceeds that of any at the beginning of another.
+def hopeless_gap(masked: MaskedSide, moving: Prepared, one: Place, other: Beginning) -> float | None:
+    """Return by how much place `one` is at least likelier than another one, if that need not be refined.
 
-    At least: the place that refinement would lead to may match better than where it begins. Few rows tell,
-    and only what these are worth.
+    None where it must be. The place that refinement would lead to may match better than where it begins, by
+    what it may be off; and few rows tell, and count for no more than they are.
 
     Parameters
     ----------
     masked : MaskedSide
     moving : Prepared
     one : Place
-        Refined.
     other : Beginning
-        At its level they are compared.
+        They are compared at its level.
 
     Returns
     -------
     float or None
-        None where the two places have too few pixels in common.
     """
     b = other.bin
+    if not (one.refined and resolved(one.shift - other.shift, b)):
+        return None
     found = _both(masked, moving, b, one.shift, other.shift, FEW_ROWS)
     if found is None:
         return None
     first = max(_unexplained(found[0]), _misplaced(found[0].around, one.covariance / b**2))
     open_ = np.eye(len(other.shift)) * (OPEN / CHANCE_SPREADS) ** 2
     second = _unexplained(found[1]) - _misplaced(found[1].around, open_)
-    return _sure_gap(found[0].n, min(1.0, first), max(second, LEAST_UNEXPLAINED))
+    gap = _sure_gap(found[0].n, min(1.0, first), max(second, LEAST_UNEXPLAINED))
+    return gap if gap >= HOPELESS else None
 
 
 def _both(
