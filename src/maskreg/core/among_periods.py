@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +47,9 @@ def among_periods(
     """
     if not place.refined:
         return place, rival
-    b, best, second, least = place.bin, place, None, math.inf
-    far, at_least = None, math.inf
+    b, best = place.bin, place
+    second, least = None, math.inf
+    hopeless: list[tuple[float, NDArray[np.float64]]] = []
     lost = {nearest_lag(worse.shift / b) for worse in beaten}
     left = _around(masked, best)
     while left:
@@ -55,9 +57,9 @@ def among_periods(
         if _near(lag, lost):
             continue
         lost.add(lag)
-        bound = _hopeless(masked, moving, best, step)
-        if bound is not None:
-            far, at_least = min((far, at_least), (step, bound), key=lambda pair: pair[1])
+        at_least = _hopeless(masked, moving, best, step)
+        if at_least is not None:
+            hopeless.append((at_least, step))
             continue
         found = _compared(masked, moving, best, step)
         if found is None:
@@ -66,14 +68,18 @@ def among_periods(
         if gap < 0:
             lost.add(nearest_lag(best.shift / b))
             best, other, gap, least = other, best, -gap, math.inf
-            far, at_least, left = None, math.inf, _around(masked, best)
+            hopeless, left = [], _around(masked, best)
         if gap < least:
             second, least = other, gap
-    known = least if rival is None or best is not place else min(least, rival.gap)
-    if far is not None and at_least < known:  # of these, only the rival is worth what that costs
-        found = _compared(masked, moving, best, far)
-        second, least = found if found is not None and found[1] < least else (second, least)
-    if second is not None and (rival is None or best is not place or least < rival.gap):
+    if best is not place:
+        rival = None
+    known = least if rival is None else min(least, rival.gap)
+    # of the hopeless ones the best alone is worth what its gap costs, if it may be the rival
+    for bound, step in sorted(hopeless, key=itemgetter(0))[:1]:
+        found = _compared(masked, moving, best, step) if bound < known else None
+        if found is not None and found[1] < least:
+            second, least = found
+    if second is not None and (rival is None or least < rival.gap):
         rival = Rival(nearest_lag(second.shift), least)
     return (place if best is place else judged(masked, moving, best)), rival
 
