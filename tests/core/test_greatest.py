@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import warnings
-from functools import partial
 
 import numpy as np
 import pytest
@@ -24,6 +23,7 @@ from maskreg.core import (
     race_kernels,
 )
 from maskreg.core.centred import CentredImage, exact_values
+from maskreg.core.deviations import Deviations
 from maskreg.core.enough_overlap import enough_overlap
 from maskreg.core.greatest import greatest_ncc_lag
 from maskreg.core.in_parallel import in_parallel
@@ -445,7 +445,7 @@ def test_squares_of_lags_close_together_are_wrong_by_less_than_is_said(first: tu
         race_kernels.squares_near_2d(a.unit, b.mask, fours, out)
         for (k, j), value in np.ndenumerate(out):
             here, there = overlap_slices(a.mask.shape, b.mask.shape, (int(fours[k, 0]), int(fours[k, 1] + j)))
-            truth = np.square(a.unit_double[here])[b.mask[there]].sum()
+            truth = np.square(a.unit_deviations.array(float)[here])[b.mask[there]].sum()
             assert abs(value - truth) <= likeliest.SUMMED / 4
 
 
@@ -639,7 +639,7 @@ def test_sums_by_transforms_are_wrong_by_less_than_is_said() -> None:
         window, spans = tuple(2 * n for n in shape), [(-n + 1, n) for n in shape]
         got = []
         for t in (np.dtype(np.float64), np.dtype(np.float32)):
-            images = [lag_sums.Transform(partial(z.astype, t), shape, window, t) for z in (x, y)]
+            images = [lag_sums.Transform(Deviations(z, np.ones(shape, bool)), window, t) for z in (x, y)]
             got.append(lag_sums.lag_sums(images, [(0, 1)], window, spans, t))
         exact, single = got
         wrong = np.abs(exact - single).max() / np.linalg.norm(x) / np.linalg.norm(y)

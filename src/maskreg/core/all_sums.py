@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.centred import CentredImage
+from maskreg.core.deviations import Deviations
 from maskreg.core.enough_overlap import error_of_overlap
 from maskreg.core.kept import Kept
 from maskreg.core.lag_sums import SINGLE, Pair, Transform, lag_sums, lag_sums_2d, rounding, window_of_lags
@@ -152,22 +152,16 @@ class AllSums:
         used = {image for pair in pairs for image in pair}
         a, b = self.reference, self.moving
 
-        def of(image: CentredImage, *, squared: bool = False) -> Transform:
-            make = partial(image.scaled, self.dtype)
-            return Transform(make, image.mask.shape, self.window, self.dtype, squared)
-
-        def of_mask(image: CentredImage) -> Transform:
-            return Transform(
-                partial(image.mask.astype, self.dtype), image.mask.shape, self.window, self.dtype
-            )
+        def of(pixels: Deviations, *, squared: bool = False) -> Transform:
+            return Transform(pixels, self.window, self.dtype, squared)
 
         images: list[Transform | NDArray[Any]] = [
-            first := of(a),
-            of(a, squared=True),
-            mask := of_mask(a),
-            of(b),
-            of(b, squared=True),
-            of_mask(b),
+            first := of(a.unit_deviations),
+            of(a.unit_deviations, squared=True),
+            mask := of(a.ones),
+            of(b.unit_deviations),
+            of(b.unit_deviations, squared=True),
+            of(b.ones),
         ]
         if A in used:
             images[A] = first.kept(a.kept, "transform")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.deviations import Deviations
 from maskreg.core.kept import Kept
 from maskreg.core.once import once
 
@@ -62,27 +63,19 @@ class CentredImage:
 
     @once
     def unit(self) -> NDArray[np.float32]:
-        """The deviations in single precision, zero where ignored, scaled so that their squares sum to 1."""
-        return self._unit(np.float32)
+        """`unit_deviations` in single precision."""
+        return self.unit_deviations.array(np.float32)
 
-    @once
-    def unit_double(self) -> NDArray[np.float64]:
-        """`unit` in double precision."""
-        return self._unit(np.float64)
-
-    def _unit(self, dtype: Any) -> NDArray[Any]:
-        from maskreg.core.bound_kernels import unit_deviations
-
+    @property
+    def unit_deviations(self) -> Deviations:
+        """The deviations, scaled so that their squares sum to 1."""
         factor = 1 / math.sqrt(self.energy) if self.energy > 0 else 0.0
-        out = np.empty(self.mask.shape, dtype)
-        unit_deviations(
-            self.values.reshape(-1), self.mask.reshape(-1), self.scale, self.mean, factor, out.reshape(-1)
-        )
-        return out
+        return Deviations(self.values, self.mask, self.scale, self.mean, factor)
 
-    def scaled(self, dtype: Any) -> NDArray[Any]:
-        """Return `unit` or `unit_double`."""
-        return self.unit if dtype == np.float32 else self.unit_double
+    @property
+    def ones(self) -> Deviations:
+        """The mask: 1 where valid."""
+        return Deviations(self.values, self.mask, scale=0, mean=-1)
 
     @once
     def square_norm(self) -> float:

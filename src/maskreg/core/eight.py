@@ -56,6 +56,19 @@ class Vector:
     def __and__(self, other: Vector) -> Vector:
         return Vector(self.builder, self.builder.and_(self.value, other.value))
 
+    def not_zero(self) -> Vector:
+        """Return where whole numbers are not zero."""
+        nothing = ir.Constant(self.value.type, [0] * LANES)
+        return Vector(self.builder, self.builder.icmp_unsigned("!=", self.value, nothing))
+
+    def of_type(self, number: Any) -> Vector:
+        """Return them as numbers of single or double precision."""
+        kind = ir.VectorType(number, LANES)
+        if self.value.type == kind:
+            return self
+        convert = self.builder.fpext if number == ir.DoubleType() else self.builder.fptrunc
+        return Vector(self.builder, convert(self.value, kind))
+
     def chosen(self, yes: Vector, no: Vector) -> Vector:
         """Return one of two numbers where this is true, the other where it is not."""
         return Vector(self.builder, self.builder.select(self.value, yes.value, no.value))

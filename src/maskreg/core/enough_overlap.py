@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,9 +57,9 @@ def _enough_overlap(reference: CentredImage, moving: CentredImage, least: float)
     shape = [end - first for first, end in spans]
     window = window_of_lags(reference.mask.shape, moving.mask.shape, spans)
     single = np.dtype(np.float32)
-    images = [Transform(partial(reference.mask.astype, single), reference.mask.shape, window, single)] * 2
+    images = [Transform(reference.ones, window, single)] * 2
     if moving.mask is not reference.mask:
-        images[1] = Transform(partial(moving.mask.astype, single), moving.mask.shape, window, single)
+        images[1] = Transform(moving.ones, window, single)
     n = lag_sums(images, [(0, 1)], window, spans, single)[0]
     np.rint(n, out=n)
     error = error_of_overlap(reference, moving, window)

@@ -181,10 +181,8 @@ def _products(
     spans = [(f, f + blocks.size * n) for f, n in zip(blocks.first, blocks.possible.shape, strict=True)]
     # the blocks at the ends may hold lags at which the images do not touch: there the window is larger
     window, single = window_of_lags(reference.mask.shape, moving.mask.shape, spans), np.dtype(np.float32)
-    a = Transform(lambda: reference.unit, reference.mask.shape, window, single).kept(
-        reference.kept, "transform for blocks"
-    )
-    b = Transform(lambda: moving.unit, moving.mask.shape, window, single)
+    a = Transform(reference.unit_deviations, window, single).kept(reference.kept, "transform for blocks")
+    b = Transform(moving.unit_deviations, window, single)
     return lag_sums([a, b], [(0, 1)], window, spans, single)[0], rounding(window)
 
 

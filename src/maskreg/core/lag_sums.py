@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +22,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from maskreg.core.deviations import Deviations
 from maskreg.core.in_parallel import in_parallel
 from maskreg.core.kept import Kept
 from maskreg.core.plan import window_length
@@ -65,19 +67,15 @@ class Transform:
 
     Attributes
     ----------
-    make : callable
-        Returns the image.
-    shape : tuple of int
-        Of the image.
+    pixels : Deviations
     window : tuple of int
         Lengths; of two axes those of `window_of_lags`.
     dtype : dtype
-        Of the image: float32 or float64.
+        Of the transform: float32 or float64.
     squared : bool
     """
 
-    make: Callable[[], NDArray[Any]]
-    shape: tuple[int, ...]
+    pixels: Deviations
     window: tuple[int, ...]
     dtype: np.dtype[Any]
     squared: bool = False
@@ -92,7 +90,7 @@ class Transform:
         part = width // LANES // int(stages.radices[0])
         return (
             -(-(height // 2 + 1) // GROUP),
-            part * stages.taken(-(-self.shape[1] // LANES)),
+            part * stages.taken(-(-self.pixels.mask.shape[1] // LANES)),
             GROUP,
             2,
             LANES,
@@ -155,39 +153,41 @@ def transforms(
 ) -> list[NDArray[Any]]:
     """Return the transforms, those that are there already as they are."""
     found: list[Any] = list(wanted)
-    fresh = [(k, image) for k, image in enumerate(wanted) if isinstance(image, Transform)]
     jobs: list[Callable[[], None]] = []
     workspace = workspace or Workspace()
-    for k, image in fresh:
+    for k, image in enumerate(wanted):
+        if not isinstance(image, Transform):
+            continue
         if is_wide(image.window):
             found[k] = workspace.array(image.filled, image.dtype)
-
-    def begin(j: int) -> None:
-        k, image = fresh[j]
-        if is_wide(image.window):
-            jobs.extend(_along_columns(image, found[k]))
+            jobs += _along_columns(image, found[k])
         else:
-            pixels = image.make()
-            found[k] = transform(pixels * pixels if image.squared else pixels, image.window)
-
-    in_parallel(begin, len(fresh))
+            jobs.append(partial(_whole, image, found, k))
     in_parallel(lambda j: jobs[j](), len(jobs))
     return found
+
+
+def _whole(image: Transform, found: list[Any], k: int) -> None:
+    """Leave the transform along all axes at a place of a list."""
+    pixels = image.pixels.array(image.dtype)
+    found[k] = transform(pixels * pixels if image.squared else pixels, image.window)
 
 
 def _along_columns(image: Transform, out: NDArray[Any]) -> list[Callable[[], None]]:
     """Return what is to be done to fill `out` with the transform along the first axis."""
     from maskreg.core.wide_kernels import columns_forth_2d
 
-    pixels = image.make()
+    values, mask, *numbers = image.pixels
+    valid, linear = mask.view(np.uint8), np.array(numbers, float)
     height = image.window[0]
     stages = stages_of_columns(height, image.dtype)
-    taken = stages.taken(pixels.shape[0])
+    taken = stages.taken(mask.shape[0])
 
     def work(bands: slice) -> Callable[[], None]:
         return lambda: columns_forth_2d(
-            pixels, image.squared, bands.start, bands.stop, taken, stages.places, *stages.tables, out
-        )
+            values, valid, linear, image.squared, bands.start, bands.stop, taken, stages.places,
+            *stages.tables, out,
+        )  # fmt: skip
 
     pairs = -(-out.shape[1] // 2)
     return [work(bands) for bands in _parts(pairs, 2 * LANES * height * out.itemsize)]
@@ -279,6 +279,14 @@ class LagSums:
         return any(faint)
 
     @property
+    def wanted(self) -> NDArray[np.bool_]:
+        """Which vectors hold a lag, or are beside one that does: the others are never read."""
+        wanted = np.zeros(self.window[1] // LANES, bool)
+        for half in range(2):
+            wanted[np.minimum(2 * self._bands + half, wanted.size - 1)] = True
+        return wanted
+
+    @property
     def _bands(self) -> NDArray[np.int64]:
         """Which of the bands of 16 columns hold a lag: they begin again after the last one."""
         width, (left, right) = self.window[1], self.spans[1]
@@ -344,14 +352,16 @@ def lag_sums_2d(
     fields = transforms(list(used.values()), workspace)
     place = {which: k for k, which in enumerate(used)}
     of_pairs = np.array([[*(place[id(images[i])] for i in pair), -1, -1][:4] for pair in pairs], np.int64)
-    _along_rows(fields, [None] * len(fields), of_pairs, out)
-    return LagSums(out, window, spans, stages_of_columns(height, dtype), workspace)
+    sums = LagSums(out, window, spans, stages_of_columns(height, dtype), workspace)
+    _along_rows(fields, [None] * len(fields), of_pairs, sums.wanted, out)
+    return sums
 
 
 def _along_rows(
     fields: Sequence[NDArray[Any]],
     rows_of: Sequence[NDArray[Any] | None],
     pairs: NDArray[np.int64],
+    wanted: NDArray[np.bool_],
     out: NDArray[Any],
 ) -> None:
     """Do what `maskreg.core.wide_kernels.rows_forth_and_back_2d` does; fields may be rows that are kept."""
@@ -366,10 +376,11 @@ def _along_rows(
     tables = stages_of_rows(count * LANES, out.dtype).tables
     parts = _parts(rows, 2 * LANES * count * out.itemsize)
 
-    def some(k: int) -> None:
-        rows_forth_and_back_2d(addresses, vectors, to, pairs, parts[k].start, parts[k].stop, *tables, out)
+    def work(k: int) -> None:
+        some = parts[k]
+        rows_forth_and_back_2d(addresses, vectors, to, pairs, some.start, some.stop, wanted, *tables, out)
 
-    in_parallel(some, len(parts))
+    in_parallel(work, len(parts))
 
 
 def _shape_of_rows(window: Sequence[int]) -> tuple[int, ...]:
@@ -383,7 +394,7 @@ def _rows(image: Transform) -> NDArray[Any]:
     height, width = image.window
     found = aligned(_shape_of_rows(image.window), image.dtype)
     nothing = np.empty((width // LANES, 0, height // 2 + 1, 2, LANES), image.dtype)
-    _along_rows(transforms([image]), [found], np.empty((0, 4), np.int64), nothing)
+    _along_rows(transforms([image]), [found], np.empty((0, 4), np.int64), np.empty(0, bool), nothing)
     return found
 
 

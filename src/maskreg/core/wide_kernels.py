@@ -23,6 +23,7 @@ from maskreg.core.wide import GROUP
 from maskreg.core.wide_steps import (
     dif,
     dit,
+    dit_past_cache,
     fetch,
     moved,
     packed_swapped,
@@ -106,25 +107,45 @@ def _forth(kind, buffer, first, begin, end, length, radix, twiddles, w):  # type
 
 
 @inlined
-def _back(kind, past_cache, source, s, to, t, spread, begin, end, length, radix, twiddles, w):  # type: ignore[no-untyped-def]
-    """Undo a stage; of what is stored, neighbours are `spread` apart."""
+def _back(kind, buffer, first, begin, end, length, radix, twiddles, w):  # type: ignore[no-untyped-def]
+    """Undo a stage, in place."""
+    m = length // radix
+    for block in range(first + begin, first + end, length):
+        for j in range(m):
+            i, f = block + j, w + j * (radix - 1)
+            if radix == 8:
+                dit(8, kind, buffer, i, m, buffer, i, m, twiddles, f)
+            elif radix == 4:
+                dit(4, kind, buffer, i, m, buffer, i, m, twiddles, f)
+            elif radix == 2:
+                dit(2, kind, buffer, i, m, buffer, i, m, twiddles, f)
+            elif radix == 3:
+                dit(3, kind, buffer, i, m, buffer, i, m, twiddles, f)
+            elif radix == 7:
+                dit(7, kind, buffer, i, m, buffer, i, m, twiddles, f)
+            else:
+                dit(5, kind, buffer, i, m, buffer, i, m, twiddles, f)
+
+
+@inlined
+def _last_back(source, s, to, t, spread, wanted, length, radix, twiddles, w):  # type: ignore[no-untyped-def]
+    """Undo the first stage, of rows, past the cache; neighbours are left `spread` apart, those wanted."""
     m = length // radix
     far = m * spread
-    for block in range(begin, end, length):
-        for j in range(m):
-            i, o, f = s + block + j, t + (block + j) * spread, w + j * (radix - 1)
-            if radix == 8:
-                dit(8, kind, past_cache, source, i, m, to, o, far, twiddles, f)
-            elif radix == 4:
-                dit(4, kind, past_cache, source, i, m, to, o, far, twiddles, f)
-            elif radix == 2:
-                dit(2, kind, past_cache, source, i, m, to, o, far, twiddles, f)
-            elif radix == 3:
-                dit(3, kind, past_cache, source, i, m, to, o, far, twiddles, f)
-            elif radix == 7:
-                dit(7, kind, past_cache, source, i, m, to, o, far, twiddles, f)
-            else:
-                dit(5, kind, past_cache, source, i, m, to, o, far, twiddles, f)
+    for j in range(m):
+        i, o, f = s + j, t + j * spread, w + j * (radix - 1)
+        if radix == 8:
+            dit_past_cache(8, source, i, m, to, o, far, wanted, j, twiddles, f)
+        elif radix == 4:
+            dit_past_cache(4, source, i, m, to, o, far, wanted, j, twiddles, f)
+        elif radix == 2:
+            dit_past_cache(2, source, i, m, to, o, far, wanted, j, twiddles, f)
+        elif radix == 3:
+            dit_past_cache(3, source, i, m, to, o, far, wanted, j, twiddles, f)
+        elif radix == 7:
+            dit_past_cache(7, source, i, m, to, o, far, wanted, j, twiddles, f)
+        else:
+            dit_past_cache(5, source, i, m, to, o, far, wanted, j, twiddles, f)
 
 
 @inlined
@@ -135,12 +156,16 @@ def _part(count, radix):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def columns_forth_2d(pixels, squared, first, end, taken, places, radices, starts, twiddles, out):  # type: ignore[no-untyped-def]
+def columns_forth_2d(  # type: ignore[no-untyped-def]
+    values, mask, linear, squared, first, end, taken, places, radices, starts, twiddles, out
+):
     """Fill columns of `out` with twice the transform of an image, or of its square, along the first axis.
 
     Parameters
     ----------
-    pixels : (rows, cols) ndarray of float32 or float64
+    values, mask, linear
+        Of `maskreg.core.deviations.Deviations`: two (rows, cols) ndarrays, the mask of uint8, and an array of
+        the three numbers.
     squared : bool
     first, end : int
         Pairs of vectors of columns.
@@ -151,26 +176,30 @@ def columns_forth_2d(pixels, squared, first, end, taken, places, radices, starts
     radices, starts : ndarray of int
         Of each stage, and where its factors begin.
     twiddles : ndarray
-        Of the type of the pixels.
+        Of the type of `out`.
     out : (groups, vectors, GROUP, 2, 8) ndarray
     """
-    n, (rows, cols), vectors = places.size, pixels.shape, out.shape[1]
-    numbers, zero = pixels.reshape(-1), np.zeros(1, pixels.dtype)[0]
+    n, (rows, cols), vectors = places.size, values.shape, out.shape[1]
+    numbers, valid, zero = values.reshape(-1), mask.reshape(-1), np.zeros(1, out.dtype)[0]
+    scale, mean, factor = linear
     sub = n // radices[0]
-    buffer = np.empty(n * 16, pixels.dtype)
+    buffer = np.empty(n * 16, out.dtype)
     flat = out.reshape(-1)
     for k in range(first, end):
         for i in range(rows):
             at = i * cols + 16 * k
             if 16 * k + 16 <= cols:
                 if squared:
-                    side_by_side(numbers, at, at + 8, True, buffer, i)
+                    side_by_side(numbers, valid, at, linear, True, buffer, i)
                 else:
-                    side_by_side(numbers, at, at + 8, False, buffer, i)
+                    side_by_side(numbers, valid, at, linear, False, buffer, i)
             else:
                 for j in range(16):
-                    x = numbers[at + j] if 16 * k + j < cols else zero
-                    buffer[16 * i + j] = x * x if squared else x
+                    buffer[16 * i + j] = zero
+                    if 16 * k + j < cols and valid[at + j]:
+                        buffer[16 * i + j] = (numbers[at + j] * scale - mean) * factor
+                    if squared:
+                        buffer[16 * i + j] *= buffer[16 * i + j]
         buffer[16 * rows : 16 * taken * sub] = 0
         _first_forth(SPLAT, buffer, 0, 1, buffer, 0, n, radices[0], taken, twiddles, starts[0])
         # what is left of one after the other, so that it stays in the nearest cache
@@ -192,7 +221,9 @@ def columns_forth_2d(pixels, squared, first, end, taken, places, radices, starts
 
 
 @kernel
-def rows_forth_and_back_2d(fields, vectors, rows_of, pairs, first, end, radices, starts, twiddles, out):  # type: ignore[no-untyped-def]
+def rows_forth_and_back_2d(  # type: ignore[no-untyped-def]
+    fields, vectors, rows_of, pairs, first, end, wanted, radices, starts, twiddles, out
+):
     """Transform rows of images, multiply pairs of them, and transform these back; all in the cache.
 
     Parameters
@@ -210,6 +241,8 @@ def rows_forth_and_back_2d(fields, vectors, rows_of, pairs, first, end, radices,
         are not negative.
     first, end : int
         Rows of frequencies.
+    wanted : (vectors,) ndarray of bool
+        Which vectors of `out` are filled.
     radices, starts, twiddles : ndarray
         As there, of rows.
     out : (vectors, sums, rows, 2, 8) ndarray
@@ -271,12 +304,9 @@ def rows_forth_and_back_2d(fields, vectors, rows_of, pairs, first, end, radices,
                 stop, length = min(begin + sub, count), 8 if eight else 1
                 for stage in range(stages - 1, 0, -1):
                     length *= radices[stage]
-                    _back(
-                        WIDE, False, buffer, work, buffer, work, 1, begin, stop, length, radices[stage],
-                        twiddles, starts[stage],
-                    )  # fmt: skip
-            _back(
-                WIDE, True, buffer, work, flat, pair * rows + k, rows * sums, 0, count, count, radices[0],
+                    _back(WIDE, buffer, work, begin, stop, length, radices[stage], twiddles, starts[stage])
+            _last_back(
+                buffer, work, flat, pair * rows + k, rows * sums, wanted, count, radices[0],
                 twiddles, starts[0],
             )  # fmt: skip
     wait_for_stores()
@@ -370,13 +400,12 @@ def columns_back_2d(  # type: ignore[no-untyped-def]
                     of_stage *= radices[stage]
                     if stage == radices.size - 1:  # its factors are 1
                         _back(
-                            NONE, False, buffer, base, buffer, base, 1, begin, stop, of_stage, radices[stage],
-                            twiddles, starts[stage],
-                        )  # fmt: skip
+                            NONE, buffer, base, begin, stop, of_stage, radices[stage], twiddles, starts[stage]
+                        )
                     else:
                         _back(
-                            SPLAT, False, buffer, base, buffer, base, 1, begin, stop, of_stage,
-                            radices[stage], twiddles, starts[stage],
+                            SPLAT, buffer, base, begin, stop, of_stage, radices[stage], twiddles,
+                            starts[stage],
                         )  # fmt: skip
         for piece in range(8):
             copy, second, again = piece // 4, piece // 2 % 2, piece % 2

@@ -40,25 +40,54 @@ def dif(_, radix, taken, kind, source, s, s_stride, to, t, t_stride, twiddles, w
     return signature, generate
 
 
+def _multiplied(builder: Any, source: Memory, s: Any, s_stride: Any, n: int, kind: int, twiddle: Any) -> Any:
+    """Return the transform of n vectors that are multiplied before."""
+    z = [source.load(i) for i in steps(builder, s, s_stride, n)]
+    return butterfly([x if q == 0 or kind == NONE else x.times(twiddle(q)) for q, x in enumerate(z)])
+
+
 @intrinsic(prefer_literal=True)
-def dit(_, radix, kind, past_cache, source, s, s_stride, to, t, t_stride, twiddles, w):  # type: ignore[no-untyped-def]
+def dit(_, radix, kind, source, s, s_stride, to, t, t_stride, twiddles, w):  # type: ignore[no-untyped-def]
     """Multiply `radix` vectors from s on, transform them, and store them from t on."""
-    n, factors, past = radix.literal_value, kind.literal_value, bool(past_cache.literal_value)
+    n, factors = radix.literal_value, kind.literal_value
     at = types.int64
-    signature = types.void(radix, kind, past_cache, source, at, at, to, at, at, twiddles, at)
+    signature = types.void(radix, kind, source, at, at, to, at, at, twiddles, at)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         *_, source, s, s_stride, to, t, t_stride, table, w = arguments
         kinds = signature.args
-        source = Memory(context, builder, kinds[3], source, twiddles)
-        to = Memory(context, builder, kinds[6], to, twiddles)
+        source = Memory(context, builder, kinds[2], source, twiddles)
+        to = Memory(context, builder, kinds[5], to, twiddles)
+        table = Memory(context, builder, kinds[8], table, twiddles)
+        y = _multiplied(builder, source, s, s_stride, n, factors, lambda q: table.twiddle(w, q, factors))
+        for i, z in zip(steps(builder, t, t_stride, n), y, strict=True):
+            to.store(i, z)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic(prefer_literal=True)
+def dit_past_cache(_, radix, source, s, m, to, t, far, wanted, j, twiddles, w):  # type: ignore[no-untyped-def]
+    """Do what `dit` does, past the cache, with a factor for each lane; store what is wanted alone.
+
+    Of the vectors, m apart, the first is the j-th; `wanted` is not 0 where one is to be stored.
+    """
+    n, at = radix.literal_value, types.int64
+    signature = types.void(radix, source, at, at, to, at, at, wanted, at, twiddles, at)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _, source, s, m, to, t, far, wanted, j, table, w = arguments
+        kinds = signature.args
+        source = Memory(context, builder, kinds[1], source, twiddles)
+        to = Memory(context, builder, kinds[4], to, twiddles)
         table = Memory(context, builder, kinds[9], table, twiddles)
-        x = []
-        for q, i in enumerate(steps(builder, s, s_stride, n)):
-            z = source.load(i)
-            x.append(z if q == 0 or factors == NONE else z.times(table.twiddle(w, q, factors)))
-        for i, z in zip(steps(builder, t, t_stride, n), butterfly(x), strict=True):
-            to.store(i, z, past_cache=past)
+        flags = cgutils.create_struct_proxy(kinds[7])(context, builder, wanted).data
+        y = _multiplied(builder, source, s, m, n, WIDE, lambda q: table.twiddle(w, q, WIDE))
+        for i, k, z in zip(steps(builder, t, far, n), steps(builder, j, m, n), y, strict=True):
+            flag = builder.load(builder.gep(flags, [k], inbounds=True))
+            with builder.if_then(builder.icmp_unsigned("!=", flag, flag.type(0)), likely=True):
+                to.store(i, z, past_cache=True)
         return context.get_dummy_value()
 
     return signature, generate
@@ -187,17 +216,29 @@ def products_within(_, pairs, last_stage, a, b, c, d, s, to, t, twiddles, w):  #
 
 
 @intrinsic(prefer_literal=True)
-def side_by_side(_, pixels, first, second, squared, to, t):  # type: ignore[no-untyped-def]
-    """Store eight pixels, or their squares, as real parts, and eight others as imaginary ones."""
+def side_by_side(_, values, mask, at, linear, squared, to, t):  # type: ignore[no-untyped-def]
+    """Store eight deviations, or their squares, as real parts, and the next eight as imaginary ones.
+
+    Of values from an index on, as `columns_forth_2d` has them.
+    """
     square = bool(squared.literal_value)
-    signature = types.void(pixels, types.int64, types.int64, squared, to, types.int64)
+    signature = types.void(values, mask, types.int64, linear, squared, to, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        start, first, second, _, to, t = arguments
-        source = Memory(context, builder, signature.args[0], start, pixels)
-        x = [source.row(i) for i in (first, second)]
-        to = Memory(context, builder, signature.args[4], to, pixels)
-        to.store(t, Complex(*(v * v if square else v for v in x)))
+        start, valid, at, numbers, _, to, t = arguments
+        kinds = signature.args
+        source, flags, numbers = (
+            Memory(context, builder, kind, x, kind)
+            for kind, x in ((kinds[0], start), (kinds[1], valid), (kinds[3], numbers))
+        )
+        scale, mean, factor = (numbers.in_all_lanes(INT(k)) for k in range(3))
+        parts = []
+        for i in steps(builder, at, INT(LANES), 2):
+            x = (source.row(i).of_type(numbers.number) * scale - mean) * factor
+            x = flags.row(i).not_zero().chosen(x, x.constant(0.0))
+            x = x.of_type(context.get_value_type(kinds[5].dtype))
+            parts.append(x * x if square else x)
+        Memory(context, builder, kinds[5], to, kinds[5]).store(t, Complex(*parts))
         return context.get_dummy_value()
 
     return signature, generate
