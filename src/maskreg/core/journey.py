@@ -15,6 +15,7 @@ from maskreg.core.broad import broad_likelihood
 from maskreg.core.compare import AMBIGUOUS, height_doubt, likelihood_gap, matched_gap
 from maskreg.core.explained import explained
 from maskreg.core.few_electrons import are_few, longer
+from maskreg.core.held import PATTERN, is_held, moved_under
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.memory import give_back_free_memory
 from maskreg.core.peak import Candidate, Choice, choose, most_significant
@@ -80,10 +81,23 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
             found = Registration.failed(Status.WEAK, moving.mask.ndim, "nothing else differs")
         else:
             found = _registered_in_its_room(masked, moving)
+    found = _unless_held(masked, moving, found)
     if found.ok or not number:
         return found
     said = f"without {number} pixels that stand out, as hot or dead ones do"
     return replace(found, detail=f"{said}: {found.detail}" if found.detail else said)
+
+
+def _unless_held(masked: MaskedSide, moving: Prepared, found: Registration) -> Registration:
+    """Return a registration as it is, unless what stands still holds it while the scene has moved."""
+    if not found.ok or not moving.patterned or not is_held(found.shift):
+        return found
+    elsewhere = moved_under(masked.side.image, moving, found.shift, masked.side.noise_of_pixels)
+    if elsewhere is None:
+        return found
+    where = ", ".join(f"{s:+d}" for s in elsewhere)
+    detail = f"what stands still on the detector holds it; the scene has moved, by ({where}) px"
+    return replace(found, rival=Rival(elsewhere, 0.0), status=Status.AMBIGUOUS, detail=detail)
 
 
 def _clean(masked: MaskedSide, moving: Prepared, found: Registration) -> Clean | None:
@@ -305,6 +319,7 @@ def _judged(
     side, ndim = masked.side, moving.mask.ndim
     winner, rival = decide(masked, moving, levels, choice, look=look)
     shift, covariance = winner.shift, winner.covariance
+    moving.patterned = winner.beside > PATTERN
     level = most_significant(levels, shift)
     # along what the pattern does not tell, noise moves a place off its peak
     significance = level.near(shift, AROUND if winner.blind.size else 0)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.expansion import without_expansion
+from maskreg.core.held import is_held
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.reference import NARROWING, MaskedSide
@@ -90,6 +91,8 @@ class Place:
         Whether a finer stage went elsewhere: coarse and fine structure move otherwise, or it went astray.
     unexplained : bool
         Whether it is one of places that are alike and the images do not share all structure there.
+    beside : float
+        What neighbours share of the residual, over white noise of its size; infinite where nobody asked.
     """
 
     shift: NDArray[np.float64]
@@ -104,6 +107,7 @@ class Place:
     fixed: bool = False
     contradicted: bool = False
     unexplained: bool = False
+    beside: float = math.inf
 
     @cached_property
     def open_px(self) -> float:
@@ -286,24 +290,27 @@ def _with_seen_noise(masked: MaskedSide, moving: Prepared, known: Place) -> tupl
         return known, False
     usable = masked.usable(b).mask
     counts = masked.side.image.detector.counts
-    if masked.holes(b) is not None or not counts:
-        pixels = masked.interpolable(moving, b)
-        shown = seen_covariance(normal, Residual(template, pixels, usable, shift, lag, known.gain))
-        if counts:
-            covariance = b**2 * shown.exceeding(known.covariance / b**2)
-            return replace(known, covariance=covariance), _longer(covariance, known.covariance)
+    white = counts and masked.holes(b) is None
+    block = masked.side.block(b, gaussian) if white or is_held(known.shift) else None
+    if white and block is None:
+        return known, False
+    residual = Residual(template, masked.interpolable(moving, b), usable, shift, lag, known.gain)
+    seen = None if block is None else seen_noise(block, residual)
+    if white:
+        if seen is None:
+            return known, False
+        covariance = scaled(known.covariance, normal, seen.components)
+        known = replace(known, covariance=covariance, beside=seen.beside)
+        return known, float(seen.components.max()) > SHARED_NOISE
+    shown = seen_covariance(normal, residual)
+    if counts:
+        covariance = b**2 * shown.exceeding(known.covariance / b**2)
+    else:
         open_ = normal.blind @ normal.blind.T
         covariance = b**2 * shown.expected + open_ @ known.covariance @ open_
-        return replace(known, covariance=covariance), _longer(covariance, known.covariance)
-    block = masked.side.block(b, gaussian)
-    if block is None:
-        return known, False
-    pixels = masked.interpolable(moving, b)
-    seen = seen_noise(block, Residual(template, pixels, usable, shift, lag, known.gain))
-    if seen is None:
-        return known, False
-    covariance = scaled(known.covariance, normal, seen)
-    return replace(known, covariance=covariance), float(seen.max()) > SHARED_NOISE
+    beside = known.beside if seen is None else seen.beside
+    longer = _longer(covariance, known.covariance)
+    return replace(known, covariance=covariance, beside=beside), longer
 
 
 def _longer(covariance: NDArray[np.float64], known: NDArray[np.float64]) -> bool:

@@ -58,6 +58,8 @@ class Prepared:
         Its place among the few frames that may take much memory at once.
     pointed : bool
         Whether few pixels may have made its match.
+    patterned : bool
+        Whether what its match leaves may be more than noise.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Prepared:
         self.detector = detector
         self.room: Room | None = None
         self.pointed = False
+        self.patterned = True
         self.filled: dict[int, NDArray[np.float32]] = {}
         self.refilled: dict[int, NDArray[np.float32]] = {}
         self._continued: tuple[int, Continued] | None = None

@@ -153,11 +153,11 @@ def seen_noise_2d(  # type: ignore[no-untyped-def]
     pairs = np.zeros((2 * reach + 1, 2 * reach + 1))
     _lagged_products(values, stride, reach, products)
     _lagged_counts(common, stride, reach, pairs)
-    seen = np.full(2, np.nan)
+    seen = np.full(len(weights), np.nan)
     middle = products[reach, reach] / max(pairs[reach, reach], 1.0)
     if middle > 0:
         kept = (taps_y**2).sum() * (taps_x**2).sum()
-        for axis in range(2):
+        for axis in range(len(weights)):
             total = (weights[axis] * products / np.maximum(pairs, 1.0)).sum() / middle
             seen[axis] = max(total * (1 + kept) / 2, 0.0)
     return n, products, pairs, seen

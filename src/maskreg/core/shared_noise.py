@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
@@ -31,6 +32,9 @@ SIDE = {1: 2**14, 2: 128, 3: 24}
 REACH = 5
 """Noise is shared over at most so many pixels along each axis."""
 
+BESIDE = 2
+"""A pattern is shared by all pixels that are so near along each axis, and by more."""
+
 FEWEST = 1000
 """Of fewer pixels nothing is read off."""
 
@@ -46,8 +50,9 @@ class Block:
     ----------
     slices : tuple of slice
         Of the template.
-    weights : (ndim, ...) ndarray of float64
-        Gamma(k) / Gamma(0) of each component of G, for k from -REACH to REACH along each axis.
+    weights : (ndim + 1, ...) ndarray of float64
+        Gamma(k) / Gamma(0) of each component of G, for k from -REACH to REACH along each axis; then one as
+        far as `BESIDE`.
     """
 
     slices: tuple[slice, ...]
@@ -73,17 +78,33 @@ def find_block(template: Template) -> Block | None:
     middle = products.reshape(len(shape), -1)[:, products[0].size // 2]
     if not (middle > 0).all():
         return None
-    return Block(block, products / middle.reshape((-1,) + (1,) * len(shape)))
+    weights = products / middle.reshape((-1,) + (1,) * len(shape))
+    beside = np.pad(np.ones((2 * BESIDE + 1,) * len(shape)), REACH - BESIDE)
+    return Block(block, np.concatenate([weights, beside[None]]))
 
 
-def seen_noise(block: Block, residual: Residual) -> NDArray[np.float64] | None:
-    """Return the variance that each component of G sees, over that of white noise of the residual's size.
+class SeenNoise(NamedTuple):
+    """What noise is seen in a residual, over white noise of its size.
 
-    None where too few pixels of the block are common.
+    Attributes
+    ----------
+    components : (ndim,) ndarray of float64
+        By each component of G.
+    beside : float
+        By the sum over the pixels that are no further than `BESIDE` along each axis: a pattern is much there.
     """
+
+    components: NDArray[np.float64]
+    beside: float
+
+
+def seen_noise(block: Block, residual: Residual) -> SeenNoise | None:
+    """Return what noise is seen in a block of a residual; None where too few of its pixels are common."""
     look = compiled_seen_noise if residual.moving.ndim == 2 else plain_seen_noise
     n, _, _, seen = look(block, residual)
-    return None if n < FEWEST or np.isnan(seen).any() else np.maximum(seen, LEAST_SEEN)
+    if n < FEWEST or np.isnan(seen).any():
+        return None
+    return SeenNoise(np.maximum(seen[:-1], LEAST_SEEN), float(seen[-1]))
 
 
 Seen = tuple[int, NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
@@ -108,7 +129,7 @@ def plain_seen_noise(block: Block, residual: Residual) -> Seen:
     shared = products / np.maximum(pairs, 1)
     middle = float(shared[(REACH,) * shared.ndim])
     if not middle > 0:
-        return n, products, pairs, np.full(shared.ndim, np.nan)
+        return n, products, pairs, np.full(len(block.weights), np.nan)
     axes = tuple(range(1, shared.ndim + 1))
     found = (block.weights * shared).sum(axis=axes) / middle
     # white noise as well: interpolation takes of moving's what G hardly sees
