@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,10 +17,10 @@ from maskreg.core.all_sums import AllSums, N
 from maskreg.core.centred import CentredImage
 from maskreg.core.enough_overlap import allowed_by_shape
 from maskreg.core.greatest import greatest_ncc_lag
-from maskreg.core.memory import keep_freed_memory
+from maskreg.core.in_parallel import in_parallel
+from maskreg.core.memory import GREATEST, keep_freed_memory
 from maskreg.cores import available_cores
 from maskreg.errors import InputError, InputTypeError
-from maskreg.geometry import lag_axis
 
 keep_freed_memory()
 
@@ -59,13 +60,13 @@ def masked_shift(
     with _on_cores(SMALLEST_THREADED, reference, moving):
         a, b = checked_pair(names, (reference, moving), (reference_mask, moving_mask))
         if max(reference.size, moving.size) > SMALLEST_SEARCHED:
-            lag = greatest_ncc_lag(a, b, overlap_ratio, FAINT * np.finfo(dtype).eps)
-            if lag is not None:
-                return np.array(lag) + between_centres, ""
+            proven = greatest_ncc_lag(a, b, overlap_ratio, FAINT * np.finfo(dtype).eps)
+            if proven is not None:
+                return np.array(proven) + between_centres, ""
         values = ncc_map(a, b, dtype, overlap_ratio)
     found = np.argwhere(values == values.max())
-    first = [lag_axis(p, q)[0] for p, q in zip(a.mask.shape, b.mask.shape, strict=True)]
-    return found.mean(axis=0) + first + between_centres, _remark(values.max(), len(found))
+    lag = found.mean(axis=0) + [first for first, _ in _spans(a.mask.shape, b.mask.shape)]
+    return lag + between_centres, _remark(values.max(), len(found))
 
 
 def _remark(greatest: float, equal: int) -> str:
@@ -91,9 +92,28 @@ def masked_ncc(
     *,
     same: bool = False,
 ) -> NDArray[Any]:
-    """Return what `ncc_map` does, of images whose means are not off yet."""
+    """Return what `ncc_map` does, of images whose means are not off yet.
+
+    `same` leaves only the middle lags, as many as the shape of the first image.
+    """
+    spans = _spans(*(mask.shape for mask in masks), same=same)
+    shape = [end - first for first, end in spans]
+    # memory that the allocator keeps holds anything; to fill it takes as long as to take the means off
+    used = math.prod(shape) * np.dtype(dtype).itemsize < GREATEST
+    out = np.empty(shape, dtype) if used else np.zeros(shape, dtype)
+    pair: list[CentredImage] = []
+
+    def begin(part: int) -> None:
+        if part == 0:
+            pair.extend(checked_pair(names, pixels, masks))
+        elif used:
+            out.fill(0)
+
     with _on_cores(SMALLEST_THREADED_MAP, *pixels):
-        return ncc_map(*checked_pair(names, pixels, masks), dtype, overlap_ratio, same=same)
+        in_parallel(begin, 2)
+        a, b = pair
+        _fill_map(a, b, spans, overlap_ratio, out)
+    return out
 
 
 @contextmanager
@@ -104,30 +124,47 @@ def _on_cores(smallest: int, *images: NDArray[Any]) -> Iterator[None]:
         yield
 
 
-def ncc_map(
-    a: CentredImage, b: CentredImage, dtype: Any, overlap_ratio: float, *, same: bool = False
-) -> NDArray[Any]:
-    """Return the masked NCC at every lag, 0.0 where rejected or without variance.
+def ncc_map(a: CentredImage, b: CentredImage, dtype: Any, overlap_ratio: float) -> NDArray[Any]:
+    """Return the masked NCC at every lag, 0.0 where rejected or without variance."""
+    spans = _spans(a.mask.shape, b.mask.shape)
+    out = np.zeros([end - first for first, end in spans], dtype)
+    _fill_map(a, b, spans, overlap_ratio, out)
+    return out
 
-    `same` leaves only the middle ones, as many as the shape of `a`.
-    """
+
+def _spans(
+    reference: tuple[int, ...], moving: tuple[int, ...], *, same: bool = False
+) -> list[tuple[int, int]]:
+    """Return all lags of two shapes, or the middle ones, as many as the first shape has."""
     spans = []
-    for p, q in zip(a.mask.shape, b.mask.shape, strict=True):
+    for p, q in zip(reference, moving, strict=True):
         first = 1 - q + (q - 1) // 2 if same else 1 - q
         spans.append((first, first + p if same else p))
-    every = AllSums(a, b, np.dtype(dtype), spans)
+    return spans
+
+
+def _fill_map(
+    a: CentredImage,
+    b: CentredImage,
+    spans: list[tuple[int, int]],
+    overlap_ratio: float,
+    out: NDArray[Any],
+) -> None:
+    """Fill `out`, zeros before, with what `ncc_map` says, at some lags."""
+    every = AllSums(a, b, out.dtype, spans)
     sums = replace(every, spans=_may_be_enough(every, overlap_ratio))
     overlap = sums.at_lags([N])[N]
     sums = replace(sums, overlap=overlap)
-    enough = overlap_ratio * np.rint(overlap.max(initial=0))
-    out = every.zeros()
+    greatest = b.kept_of_masks.get(
+        "greatest overlap", (out.dtype, sums.spans), lambda: np.rint(overlap.max(initial=0))
+    )
+    flat = out.reshape(-1, every.shape[-1])
     rows, column = every.place_of(sums)
-    if _fill(sums, enough, column, out[rows], np.empty((0, 0), every.dtype)):
+    if _fill(sums, overlap_ratio * float(greatest), column, flat[rows], np.empty((0, 0), out.dtype)):
         # what is faint depends on the greatest root of any lag
-        root = every.zeros()
-        _fill(every, -1, 0, np.empty_like(out), root)
-        out[root <= FAINT * np.finfo(every.dtype).eps * root.max()] = 0
-    return out.reshape(every.shape)
+        root = np.zeros_like(flat)
+        _fill(every, -1, 0, np.empty_like(flat), root)
+        flat[root <= FAINT * np.finfo(out.dtype).eps * root.max()] = 0
 
 
 def _may_be_enough(sums: AllSums, overlap_ratio: float) -> list[tuple[int, int]]:

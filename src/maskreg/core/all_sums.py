@@ -75,10 +75,6 @@ class AllSums:
         """Return an array for a value of each lag: all axes but the last are laid end to end."""
         return np.empty((math.prod(self.shape[:-1]), self.shape[-1]), self.dtype)
 
-    def zeros(self) -> NDArray[Any]:
-        """Return one that holds zeros."""
-        return np.zeros((math.prod(self.shape[:-1]), self.shape[-1]), self.dtype)
-
     def narrowed(self, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         """Return the lags that these have in common with others, along the first axis and the last.
 
