@@ -156,3 +156,21 @@ def test_without_bright_pixels_there_is_nothing_to_clip():
     raw = np.random.default_rng(5).poisson(20, (SIDE, SIDE)).astype(np.uint16)
     image = Prepared(raw, MaskPyramid(np.ones(raw.shape, bool)), Detector(counts=True), refined=True)
     assert ceiling(image, 0) is None
+
+
+def test_the_spots_of_a_crystal_are_no_tracks():
+    shape = (SIDE, SIDE)
+    rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
+    still = np.exp(-(rows**2 + columns**2) / 0.05)  # a bright background that stays: clipped spots leave it
+    ok = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        drift, scene = tuple(rng.uniform(-80, 80, 2)), Spots(shape, seed=seed)
+        reference, moving = (
+            rng.poisson(30 * (scene.render(by) + still)).astype(np.uint16) for by in ((0.0, 0.0), drift)
+        )
+        found = register(reference, moving)
+        assert found.status.keeps_shift
+        assert np.abs(found.shift + drift).max() < 1, (seed, drift, found)
+        ok += found.ok
+    assert ok >= 8

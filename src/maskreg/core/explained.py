@@ -28,11 +28,11 @@ MISMATCH = 0.05
 
 def explained(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> bool:
     """Return whether the images share nearly all structure at the whole pixel nearest to a shift, px."""
-    return 1 - _structure_shared(masked, moving, shift) <= MISMATCH
+    return 1 - structure_shared(masked, moving, shift) <= MISMATCH
 
 
-def _structure_shared(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> float:
-    """Return rho; 0 where either image shows noise alone."""
+def structure_shared(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> float:
+    """Return rho at the whole pixel nearest to a shift, px; 0 where either image shows noise alone."""
     sums = moving.sums_with(masked.side.image, nearest_lag(shift))
     n, b = max(sums.n, 1.0), next((b for b in masked.plan.bins if b >= BLOCK), masked.plan.bins[-1])
     noise = masked.side.noise_of_blocks(b), masked.side.noise_curve.mean_of_blocks(moving.level(b))
