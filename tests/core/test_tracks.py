@@ -74,6 +74,13 @@ FAIR, FAIR_DOUBT = answer(Status.OK, (60.0, 0.0), 0.6), answer(Status.AMBIGUOUS,
 WEAK = Registration.failed(Status.WEAK, 2)
 
 
+def only_tracks(monkeypatch, answers, shared=0.5, borne_out=0.5):
+    """Images of which a first match explains but a part, and less if clipped."""
+    monkeypatch.setattr(clipped_module, "registration_of", lambda *_: next(answers))
+    monkeypatch.setattr(clipped_module, "structure_shared", lambda *_: shared)
+    monkeypatch.setattr(clipped_module, "_ncc", lambda _, __, found: borne_out if found is HERE else 1.0)
+
+
 @pytest.mark.parametrize(
     ("answers", "expected"),
     [
@@ -95,7 +102,7 @@ WEAK = Registration.failed(Status.WEAK, 2)
 )
 def test_a_match_of_small_overlap_must_be_found_twice(answers, expected, monkeypatch):
     left = iter(answers)
-    monkeypatch.setattr(clipped_module, "registration_of", lambda *_: next(left))
+    only_tracks(monkeypatch, left)
     monkeypatch.setattr(clipped_module, "_clipped", lambda *given: given[:2])
     found = clipped_module.robust_registration(None, None)
     assert list(left) == []
@@ -107,16 +114,37 @@ def test_a_match_of_small_overlap_must_be_found_twice(answers, expected, monkeyp
         assert found is expected
 
 
+@pytest.mark.parametrize(("borne_out", "believed"), [(0.65, True), (0.75, False)])
+def test_a_match_that_clipped_images_bear_out_is_not_given_up_for_another(borne_out, believed, monkeypatch):
+    only_tracks(monkeypatch, iter([HERE, MUCH]), borne_out=borne_out)
+    monkeypatch.setattr(clipped_module, "_clipped", lambda *given: given[:2])
+    found = clipped_module.robust_registration(None, None)
+    if believed:
+        assert found is MUCH
+    else:
+        assert found.status is Status.AMBIGUOUS
+        np.testing.assert_array_equal(found.shift, HERE.shift)
+        np.testing.assert_array_equal(found.rival.shift, MUCH.shift)
+
+
+@pytest.mark.parametrize(("shared", "overlap", "asked"), [(0.92, 0.3, 0), (0.88, 0.3, 1), (0.92, 0.2, 1)])
+def test_images_that_share_their_structure_have_no_tracks(shared, overlap, asked, monkeypatch):
+    calls, first = [], answer(Status.OK, (90.0, 0.0), overlap)
+    only_tracks(monkeypatch, iter([first]), shared=shared)
+    monkeypatch.setattr(clipped_module, "_clipped", lambda *_: calls.append(1))
+    assert clipped_module.robust_registration(None, None) is first
+    assert len(calls) == asked
+
+
 def test_what_is_found_once_and_not_again_is_doubtful_even_if_nothing_more_can_be_clipped(monkeypatch):
-    left = iter([HERE, THERE])
-    monkeypatch.setattr(clipped_module, "registration_of", lambda *_: next(left))
+    only_tracks(monkeypatch, iter([HERE, THERE]))
     monkeypatch.setattr(clipped_module, "_clipped", lambda masked, moving, time: None if time else (1, 2))
     found = clipped_module.robust_registration(None, None)
     assert found.status is Status.AMBIGUOUS
 
 
 def test_where_nothing_can_be_clipped_a_match_is_what_it_was(monkeypatch):
-    monkeypatch.setattr(clipped_module, "registration_of", lambda *_: HERE)
+    only_tracks(monkeypatch, iter([HERE]))
     monkeypatch.setattr(clipped_module, "_clipped", lambda *_: None)
     assert clipped_module.robust_registration(None, None) is HERE
 

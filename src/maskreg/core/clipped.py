@@ -89,10 +89,13 @@ def _borne_out(first: Registration, other: Registration, masked: MaskedSide, mov
     """Whether clipped images bear out a first sure match elsewhere than the other."""
     if not first.ok or _distance(first, other) < NEAR:
         return False
-    there, here = (
-        moving.sums_with(masked.side.image, nearest_lag(found.shift)).ncc for found in (first, other)
-    )
+    there, here = (_ncc(masked, moving, found) for found in (first, other))
     return there >= STILL * here
+
+
+def _ncc(masked: MaskedSide, moving: Prepared, found: Registration) -> float:
+    """Return masked NCC at the whole pixel nearest to a registration."""
+    return moving.sums_with(masked.side.image, nearest_lag(found.shift)).ncc
 
 
 def _doubted(first: Registration, other: Registration) -> Registration:
