@@ -42,6 +42,12 @@ def test_a_length_is_a_multiple_of_eight_with_small_factors_and_no_more_than_the
         assert length == 1
 
 
+@pytest.mark.parametrize("limit", [0, 3, 183, 366, 511])
+def test_a_window_is_no_longer_than_no_lag_needs_that_meets_another(limit: int) -> None:
+    window = lag_sums.window_of_lags((512, 512), (512, 500), [(-limit, limit + 1)] * 2)
+    assert window == (wide_length(min(512 + limit, 1023)), wide_length(min(512 + limit, 1011)))
+
+
 def test_every_frequency_is_left_in_a_place_of_its_own() -> None:
     for length in range(16, 2100, 8):
         if wide_length(length) != length:

@@ -34,8 +34,9 @@ def in_parallel(work: Callable[[int], object], parts: int) -> None:
     try:
         take()
     finally:
-        wait(others)
-    for other in others:
+        begun = [other for other in others if not other.cancel()]  # who has not begun finds nothing left
+        wait(begun)
+    for other in begun:
         other.result()
 
 

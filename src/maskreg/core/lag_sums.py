@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from maskreg.core.deviations import Deviations
 from maskreg.core.in_parallel import in_parallel
 from maskreg.core.kept import Kept
-from maskreg.core.plan import window_length
+from maskreg.core.plan import least_length, window_length
 from maskreg.core.spectra import transform
 from maskreg.core.wide import (
     GROUP,
@@ -205,11 +205,13 @@ def window_of_lags(
     reference: tuple[int, ...], moving: tuple[int, ...], spans: Sequence[tuple[int, int]]
 ) -> tuple[int, ...]:
     """Return the lengths of transforms in which no lag of the spans meets another's copy, of two shapes."""
+    wide = is_wide(reference)
+    length = least_length if wide else window_length
     lengths = [
-        max(window_length(p, q, max(-first, end - 1)), end - first)
+        max(length(p, q, max(-first, end - 1)), end - first)
         for p, q, (first, end) in zip(reference, moving, spans, strict=True)
     ]
-    return tuple(map(wide_length, lengths) if is_wide(lengths) else lengths)
+    return tuple(map(wide_length, lengths) if wide else lengths)
 
 
 @dataclass(frozen=True)

@@ -204,14 +204,19 @@ class Plan:
 
 
 def window_length(reference: int, moving: int, limit: int | None) -> int:
-    """Return a fast transform length in which lags up to `limit` (None: all) do not wrap round.
+    """Return a fast transform length in which lags up to `limit` (None: all) do not wrap round."""
+    return int(next_fast_len(least_length(reference, moving, limit), True))
+
+
+def least_length(reference: int, moving: int, limit: int | None) -> int:
+    """Return the least length of a transform in which lags up to `limit` (None: all) do not wrap round.
 
     Lag s is met again at s + length and s - length; lags reach from -(moving - 1) to reference - 1.
     """
     needed = reference + moving - 1
     if limit is not None:
         needed = min(needed, max(reference, moving) + limit)
-    return int(next_fast_len(needed, True))
+    return needed
 
 
 def make_plan(
