@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import maskreg.core.clipped as clipped_module
-from maskreg import Registrar, Registration, Status, register
+from maskreg import Registrar, Registration, Rival, Status, register
 from maskreg.core.bright import BRIGHT, ceiling, clipped
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
@@ -70,6 +72,7 @@ def answer(status, shift, overlap=0.3):
 HERE, THERE, ELSEWHERE = (answer(Status.OK, shift) for shift in ((90.0, 0.0), (-3.0, 2.0), (50.0, -70.0)))
 HERE_TOO, MUCH = answer(Status.OK, (90.3, 0.2)), answer(Status.OK, (4.0, 5.0), 0.9)
 DOUBTFUL = answer(Status.AMBIGUOUS, (89.8, -0.1))
+UNDECIDED = replace(DOUBTFUL, rival=Rival((4, 5), 0.5))
 FAIR, FAIR_DOUBT = answer(Status.OK, (60.0, 0.0), 0.6), answer(Status.AMBIGUOUS, (60.2, 0.1), 0.6)
 WEAK = Registration.failed(Status.WEAK, 2)
 
@@ -78,7 +81,7 @@ def only_tracks(monkeypatch, answers, shared=0.5, borne_out=0.5):
     """Images of which a first match explains but a part, and less if clipped."""
     monkeypatch.setattr(clipped_module, "registration_of", lambda *_: next(answers))
     monkeypatch.setattr(clipped_module, "structure_shared", lambda *_: shared)
-    monkeypatch.setattr(clipped_module, "_ncc", lambda _, __, found: borne_out if found is HERE else 1.0)
+    monkeypatch.setattr(clipped_module, "_ncc", lambda _, __, found: 1.0 if found is MUCH else borne_out)
 
 
 @pytest.mark.parametrize(
@@ -114,16 +117,19 @@ def test_a_match_of_small_overlap_must_be_found_twice(answers, expected, monkeyp
         assert found is expected
 
 
+@pytest.mark.parametrize("sure", [True, False])
 @pytest.mark.parametrize(("borne_out", "believed"), [(0.65, True), (0.75, False)])
-def test_a_match_that_clipped_images_bear_out_is_not_given_up_for_another(borne_out, believed, monkeypatch):
-    only_tracks(monkeypatch, iter([HERE, MUCH]), borne_out=borne_out)
+def test_a_match_that_clipped_images_bear_out_is_not_given_up_for_another(
+    borne_out, believed, sure, monkeypatch
+):
+    only_tracks(monkeypatch, iter([HERE if sure else UNDECIDED, MUCH]), borne_out=borne_out)
     monkeypatch.setattr(clipped_module, "_clipped", lambda *given: given[:2])
     found = clipped_module.robust_registration(None, None)
     if believed:
         assert found is MUCH
     else:
         assert found.status is Status.AMBIGUOUS
-        np.testing.assert_array_equal(found.shift, HERE.shift)
+        np.testing.assert_array_equal(found.shift, (HERE if sure else UNDECIDED).shift)
         np.testing.assert_array_equal(found.rival.shift, MUCH.shift)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskreg.core.bright import BRIGHT, ceiling, clipped
 from maskreg.core.explained import structure_shared
@@ -79,15 +80,17 @@ def _large(found: Registration) -> bool:
 
 
 def _shares_bright_pixels(masked: MaskedSide, moving: Prepared, found: Registration) -> bool:
-    """Whether a sure match explains the bright pixels of both images, which tracks would not be."""
-    if not (found.ok and found.overlap >= TOLD_FROM):
+    """Whether a match explains the bright pixels of both images, which tracks would not be."""
+    if not (found.status.keeps_shift and found.overlap >= TOLD_FROM):
         return False
     return structure_shared(masked, moving, found.shift) >= SHARED
 
 
 def _borne_out(first: Registration, other: Registration, masked: MaskedSide, moving: Prepared) -> bool:
-    """Whether clipped images bear out a first sure match elsewhere than the other."""
-    if not first.ok or _distance(first, other) < NEAR:
+    """Whether clipped images bear out a first match elsewhere that was sure, or had the other for a rival."""
+    if not first.status.keeps_shift or _distance(first.shift, other.shift) < NEAR:
+        return False
+    if not first.ok and (first.rival is None or _distance(np.array(first.rival.shift), other.shift) >= NEAR):
         return False
     there, here = (_ncc(masked, moving, found) for found in (first, other))
     return there >= STILL * here
@@ -106,8 +109,8 @@ def _doubted(first: Registration, other: Registration) -> Registration:
     return replace(first, rival=Rival(where, 0.0), status=Status.AMBIGUOUS, detail=detail)
 
 
-def _distance(one: Registration, other: Registration) -> float:
-    return float(np.abs(one.shift - other.shift).max())
+def _distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    return float(np.abs(one - other).max())
 
 
 def _same(one: Registration, other: Registration) -> bool:
@@ -115,7 +118,7 @@ def _same(one: Registration, other: Registration) -> bool:
     if not (one.status.keeps_shift and other.status.keeps_shift):
         return False
     sure = [found for found in (one, other) if found.ok]
-    return _distance(one, other) < NEAR and (
+    return _distance(one.shift, other.shift) < NEAR and (
         len(sure) == 2 or any(found.overlap >= FAIR_OVERLAP for found in sure)
     )
 
