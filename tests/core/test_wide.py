@@ -151,6 +151,21 @@ def test_rows_that_are_kept_give_the_same_bytes(window: tuple[int, int], dtype: 
         assert lag_sums.lag_sums(some, pairs, window, spans, dtype).tobytes() == expected.tobytes()
 
 
+@pytest.mark.parametrize(("shape", "other", "window", "spans"), SHAPES)
+def test_what_is_not_stored_is_not_read(monkeypatch: pytest.MonkeyPatch, shape, other, window, spans) -> None:
+    every = images([shape, other], window, np.float64)
+    expected = lag_sums.lag_sums(every, [(0, 1)], window, spans, np.float64)
+    array = Workspace.array
+
+    def spoiled(workspace: Workspace, size: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+        out = array(workspace, size, dtype)
+        out.fill(np.nan)
+        return out
+
+    monkeypatch.setattr(Workspace, "array", spoiled)
+    assert lag_sums.lag_sums(every, [(0, 1)], window, spans, np.float64).tobytes() == expected.tobytes()
+
+
 def test_parts_are_equal_and_shared_evenly_by_two_threads() -> None:
     for count, nbytes in ((1, 8), (217, 7000), (1025, 2**15), (3, 2**30)):
         parts = lag_sums._parts(count, nbytes)
