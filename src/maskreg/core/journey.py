@@ -13,6 +13,7 @@ from maskreg.core.alike import best_two
 from maskreg.core.among_periods import among_periods
 from maskreg.core.broad import broad_likelihood
 from maskreg.core.compare import AMBIGUOUS, height_doubt, likelihood_gap, matched_gap
+from maskreg.core.contested import better_in_detail
 from maskreg.core.explained import explained
 from maskreg.core.few_electrons import are_few, longer
 from maskreg.core.held import PATTERN, is_held, moved_under
@@ -149,7 +150,23 @@ def _registered(masked: MaskedSide, moving: Prepared, room: Room) -> Registratio
         if not _add_finer(masked, moving, room, levels):
             break
         found, chosen_place = _searched(masked, moving, levels)
-    return found
+    return found if chosen_place is None else _unless_contested(masked, levels, found, chosen_place)
+
+
+def _unless_contested(
+    masked: MaskedSide, levels: list[LevelMap], found: Registration, winner: Place
+) -> Registration:
+    """Return a registration as it is, unless its place leaves structure unexplained that is elsewhere."""
+    if not (found.ok and winner.unexplained):
+        return found
+    fine = [level for level in levels if masked.side.shows_nearly_all(masked.plan, level.bin)]
+    elsewhere = better_in_detail(fine, winner.shift)
+    if elsewhere is None:
+        return found
+    lag = nearest_lag(elsewhere)
+    where = ", ".join(f"{s:+d}" for s in lag)
+    detail = f"broad and fine structure moved otherwise: the fine one by ({where}) px"
+    return replace(found, rival=Rival(lag, 0.0), status=Status.AMBIGUOUS, detail=detail)
 
 
 def _may_miss(masked: MaskedSide, levels: list[LevelMap]) -> bool:
