@@ -20,7 +20,7 @@ from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.reference import NARROWING, MaskedSide
 from maskreg.core.refill import Shown
-from maskreg.core.refine import refine
+from maskreg.core.refine import as_moving_shows, refine
 from maskreg.core.residual import Residual
 from maskreg.core.seen_errors import SHARED_NOISE, WIDE_BOX, seen_covariance
 from maskreg.core.settle import Settled, settle
@@ -54,6 +54,9 @@ MOST_PULL = 0.75
 
 MORE_THAN_NOISE = 1.1
 """A residual of more than so much noise holds something else: tracks of cosmic rays, or a changed scene."""
+
+SLOPES_TELL = 0.25
+"""The noise of moving is in its slopes, too: they tell the Jacobian to about what sigma is, level pixels."""
 
 NEXT = 0.15
 """A place one period from another is known to so many level pixels."""
@@ -328,9 +331,14 @@ def _with_what_is_left(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
     normal = masked.normal(b, gaussian, lag)
     if normal is None or normal.blind.size:
         return known
-    template, pixels = masked.side.template(b, gaussian), masked.interpolable(moving, b)
-    residual = Residual(template, pixels, masked.usable(b).mask, shift, lag, known.gain)
-    shown = seen_covariance(normal, residual, WIDE_BOX)
+    template, pixels, usable = (
+        masked.side.template(b, gaussian),
+        masked.interpolable(moving, b),
+        masked.usable(b),
+    )
+    if math.sqrt(float(np.trace(known.covariance))) < SLOPES_TELL * b:
+        normal = as_moving_shows(template, normal, pixels, usable, shift, lag, known.gain)
+    shown = seen_covariance(normal, Residual(template, pixels, usable.mask, shift, lag, known.gain), WIDE_BOX)
     return replace(known, covariance=b**2 * shown.exceeding(known.covariance / b**2))
 
 

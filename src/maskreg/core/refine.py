@@ -676,6 +676,24 @@ def _of_slopes(template: Template, sums: Moments, gain: float) -> tuple[NDArray[
     return (np.asarray(np.linalg.inv(slopes)), SLOPES_DOUBT / template.low_pass.width**2) if uphill else None
 
 
+def as_moving_shows(
+    template: Template,
+    normal: NormalMatrices,
+    moving: NDArray[np.float32],
+    usable: Region,
+    shift: NDArray[np.float64],
+    near: tuple[int, ...],
+    gain: float,
+) -> NormalMatrices:
+    """Return normal matrices with the Jacobian that the slopes of moving make at a refined shift, if any.
+
+    What only the reference holds, as tracks of cosmic rays, is steep as well, but tells no shift. Those of
+    volumes are returned as they are.
+    """
+    found = _of_slopes(template, moments(template, moving, usable, shift, near, slopes=True), gain)
+    return normal if found is None else replace(normal, inverse=found[0])
+
+
 def _shown(sums: Moments, gain: float, shift: NDArray[np.float64]) -> float:
     """Return the variance of the noise that the residual shows."""
     n = sums.n
