@@ -40,7 +40,7 @@ def nothing_collected():
 @pytest.mark.parametrize("tracks", [False, True])
 def test_a_reference_is_freed_with_its_last_user(tracks, nothing_collected):
     side = a_side(tracks=tracks)
-    others = side.clipped(0), side.clipped(1).without(places(3))
+    others = side.clipped(side.ceiling(0)), side.clipped(side.ceiling(1)).without(places(3))
     known = [weakref.ref(one) for one in (side, *others)]
     del side, others
     assert [one() for one in known] == [None] * 3
@@ -48,8 +48,8 @@ def test_a_reference_is_freed_with_its_last_user(tracks, nothing_collected):
 
 def test_another_side_is_made_once_whoever_asks():
     side = a_side(tracks=True)
-    clipped, without = side.clipped(0), side.without(places(3))
-    assert side.clipped(0) is clipped is not side
+    clipped, without = side.clipped(side.ceiling(0)), side.without(places(3))
+    assert side.clipped(side.ceiling(0)) is clipped is not side
     assert side.without(places(3)) is without is not side.without(places(4))
     assert clipped.without(places(3)) is clipped.without(places(3)) is not without
 
@@ -59,7 +59,7 @@ def test_so_many_are_kept_of_a_whole_family(monkeypatch):
     side = a_side(tracks=True)
     made = []
     for k in range(5):
-        for of in (side, side.clipped(0), side.without(places(40))):
+        for of in (side, side.clipped(side.ceiling(0)), side.without(places(40))):
             made.append(weakref.ref(of.without(places(k))))
         del of
     gc.collect()
@@ -68,4 +68,4 @@ def test_so_many_are_kept_of_a_whole_family(monkeypatch):
 
 def test_without_bright_pixels_a_side_is_its_own():
     side = a_side(tracks=False)
-    assert side.clipped(0) is side.clipped(1) is side
+    assert side.clipped(side.ceiling(0)) is side.clipped(side.ceiling(1)) is side

@@ -12,7 +12,9 @@ from maskreg import Registrar, Registration, Rival, Status, register
 from maskreg.core.bright import BRIGHT, ceiling, clipped
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
+from maskreg.core.reference import MaskedSide, ReferenceSide
 from maskreg.core.stabilise import Detector
+from maskreg.options import Options
 from maskreg.testing import Rings, Spots, Texture, beam_block
 
 SIDE = 192
@@ -104,11 +106,8 @@ def only_tracks(monkeypatch, answers, shared=0.5, borne_out=0.5):
     ],
 )
 def test_a_match_of_small_overlap_must_be_found_twice(answers, expected, monkeypatch):
-    left = iter(answers)
-    only_tracks(monkeypatch, left)
-    monkeypatch.setattr(clipped_module, "_clipped", lambda *given: given[:2])
-    found = clipped_module.robust_registration(None, None)
-    assert list(left) == []
+    found, left = judged(answers, [True] * 2, monkeypatch)
+    assert left == 0
     if expected == "ambiguous":
         assert found.status is Status.AMBIGUOUS
         assert "few bright pixels" in found.reason
@@ -122,9 +121,8 @@ def test_a_match_of_small_overlap_must_be_found_twice(answers, expected, monkeyp
 def test_a_match_that_clipped_images_bear_out_is_not_given_up_for_another(
     borne_out, believed, sure, monkeypatch
 ):
-    only_tracks(monkeypatch, iter([HERE if sure else UNDECIDED, MUCH]), borne_out=borne_out)
-    monkeypatch.setattr(clipped_module, "_clipped", lambda *given: given[:2])
-    found = clipped_module.robust_registration(None, None)
+    first = HERE if sure else UNDECIDED
+    found, _ = judged([first, MUCH], [True], monkeypatch, borne_out=borne_out)
     if believed:
         assert found is MUCH
     else:
@@ -137,22 +135,64 @@ def test_a_match_that_clipped_images_bear_out_is_not_given_up_for_another(
 def test_images_that_share_their_structure_have_no_tracks(shared, overlap, asked, monkeypatch):
     calls, first = [], answer(Status.OK, (90.0, 0.0), overlap)
     only_tracks(monkeypatch, iter([first]), shared=shared)
-    monkeypatch.setattr(clipped_module, "_clipped", lambda *_: calls.append(1))
+    monkeypatch.setattr(clipped_module, "_clipped", lambda *_: calls.append(1) or iter(()))
     assert clipped_module.robust_registration(None, None) is first
     assert len(calls) == asked
 
 
-def test_what_is_found_once_and_not_again_is_doubtful_even_if_nothing_more_can_be_clipped(monkeypatch):
-    only_tracks(monkeypatch, iter([HERE, THERE]))
-    monkeypatch.setattr(clipped_module, "_clipped", lambda masked, moving, time: None if time else (1, 2))
-    found = clipped_module.robust_registration(None, None)
-    assert found.status is Status.AMBIGUOUS
+def judged(answers, wholly, monkeypatch, **given):
+    """Return what is said of pairs that are answered so, and how many answers were not asked for."""
+    left = iter(answers)
+    pairs = [clipped_module.Clipped(None, None, every) for every in wholly]
+    only_tracks(monkeypatch, left, **given)
+    monkeypatch.setattr(clipped_module, "_clipped", lambda *_: iter(pairs))
+    return clipped_module.robust_registration(None, None), len(list(left))
+
+
+@pytest.mark.parametrize(
+    ("answers", "wholly", "expected"),
+    [
+        ([HERE, HERE_TOO, HERE_TOO], [False, True], HERE),
+        ([HERE, HERE_TOO, HERE_TOO, HERE], [False, False, False], HERE),
+        ([HERE, HERE_TOO, THERE, HERE], [False, False, True], HERE),
+        ([HERE, HERE_TOO, WEAK, ELSEWHERE], [False, False, True], "ambiguous"),
+        ([HERE, HERE_TOO, MUCH], [False, True], MUCH),
+        ([HERE, MUCH], [False, True], MUCH),
+    ],
+)
+def test_found_again_while_tracks_are_left_it_is_asked_once_more(answers, wholly, expected, monkeypatch):
+    found, left = judged(answers, wholly, monkeypatch)
+    assert left == 0
+    assert found is expected if expected != "ambiguous" else found.status is Status.AMBIGUOUS
+
+
+def test_what_is_contradicted_is_doubtful_even_if_nothing_more_can_be_clipped(monkeypatch):
+    assert judged([HERE, THERE], [True], monkeypatch)[0].status is Status.AMBIGUOUS
 
 
 def test_where_nothing_can_be_clipped_a_match_is_what_it_was(monkeypatch):
-    only_tracks(monkeypatch, iter([HERE]))
-    monkeypatch.setattr(clipped_module, "_clipped", lambda *_: None)
-    assert clipped_module.robust_registration(None, None) is HERE
+    assert judged([HERE], [], monkeypatch)[0] is HERE
+
+
+@pytest.mark.parametrize("part", [0.01, 0.03, 0.08])
+def test_images_are_clipped_until_no_track_is_left_and_never_twice_the_same(part):
+    rng = np.random.default_rng(7)
+    raw = rng.poisson(20, (SIDE, SIDE)).astype(np.uint16)
+    raw.flat[: round(part * raw.size)] += 500
+    masks = MaskPyramid(np.ones(raw.shape, bool))
+    images = [Prepared(raw, masks, Detector(counts=True), refined=True) for _ in range(2)]
+    masked = MaskedSide(ReferenceSide(images[0], Options()), masks)
+    greatest = [
+        (int(pair.masked.side.image.raw.max()), int(pair.moving.raw.max()), pair.wholly)
+        for pair in clipped_module._clipped(masked, images[1])
+    ]
+    assert len(greatest) == len(set(greatest))
+    assert [wholly for *_, wholly in greatest] == {
+        0.01: [True, True, True],
+        0.03: [False, True, True],
+        0.08: [False, False, True],
+    }[part]
+    assert greatest[-1][0] < 60
 
 
 def test_frames_of_much_overlap_are_not_asked(monkeypatch):
@@ -170,11 +210,11 @@ def test_clipping_keeps_the_type_and_all_that_is_not_bright(dtype, time):
     raw[50, 20:80] = 250
     image = Prepared(raw, MaskPyramid(np.ones(raw.shape, bool)), Detector(counts=True), refined=True)
     limit = ceiling(image, time)
-    assert 30 < limit < 250
+    assert 30 < limit.value < 250
     found = clipped(raw, limit)
     assert found.dtype == dtype
-    np.testing.assert_array_equal(found[raw <= limit], raw[raw <= limit])
-    assert found.max() <= limit
+    np.testing.assert_array_equal(found[raw <= limit.value], raw[raw <= limit.value])
+    assert found.max() <= limit.value
 
 
 @pytest.mark.parametrize("mean", [None, -60.0, 40.0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +11,23 @@ from maskreg.core.prepared import Prepared
 from maskreg.core.sample import sampled_rows
 from maskreg.core.scores import SPREAD_OF_MAD
 
-BRIGHT = ((10.0, 0.02), (5.0, 0.04))
+BRIGHT = ((10.0, 0.02), (5.0, 0.04), (3.0, 0.12))
 """A pixel is bright so many spreads of the usual pixels above their median; if more than this part of the
-pixels are, the brightest of them. The first time, and where that tells too little, the second."""
+pixels are, the brightest of them. The first time, and where that tells too little, the others."""
 
 PART = 1 / 50
 """Of the variance: less of it is not much."""
 
 
-def ceiling(image: Prepared, time: int) -> float | None:
+class Ceiling(NamedTuple):
+    """The grey value that few bright pixels exceed."""
+
+    value: float
+    every: bool
+    """Whether all bright pixels exceed it; else there are more, and what is left of them is bright."""
+
+
+def ceiling(image: Prepared, time: int) -> Ceiling | None:
     """Return the value that few bright pixels exceed, of the pixels as they were given; else None.
 
     Parameters
@@ -36,14 +44,16 @@ def ceiling(image: Prepared, time: int) -> float | None:
     spread = SPREAD_OF_MAD * float(np.median(np.abs(values - middle)))
     if image.raw.dtype.kind != "f":
         spread = max(spread, 1.0)  # of sparse counts most are zero
-    limit = max(middle + far * spread, float(np.quantile(values, 1 - few, method="higher")))
+    bright = middle + far * spread
+    limit = max(bright, float(np.quantile(values, 1 - few, method="higher")))
     # of moving, what is off is the reference's mean
     pixels = image.level(1).pixels[image.mask]
     squares = np.square(pixels - pixels.mean(dtype=np.float64).astype(np.float32))
-    bright = squares[image.raw[image.mask] > limit].sum(dtype=np.float64)
-    return limit if float(bright) > PART * float(squares.sum(dtype=np.float64)) else None
+    part = squares[image.raw[image.mask] > limit].sum(dtype=np.float64)
+    much = float(part) > PART * float(squares.sum(dtype=np.float64))
+    return Ceiling(limit, limit == bright) if much else None
 
 
-def clipped(raw: NDArray[Any], limit: float) -> NDArray[Any]:
+def clipped(raw: NDArray[Any], limit: Ceiling) -> NDArray[Any]:
     """Return an image without what its pixels exceed a value by, in its own type."""
-    return np.asarray(np.minimum(raw, raw.dtype.type(limit)))
+    return np.asarray(np.minimum(raw, raw.dtype.type(limit.value)))

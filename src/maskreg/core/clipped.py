@@ -9,12 +9,14 @@ structure: the spots of a crystal are bright, too, but in both.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.bright import BRIGHT, ceiling, clipped
+from maskreg.core.bright import BRIGHT, Ceiling, ceiling, clipped
 from maskreg.core.explained import structure_shared
 from maskreg.core.journey import registration_of
 from maskreg.core.prepared import Prepared
@@ -41,6 +43,15 @@ STILL = 0.7
 """A first match is borne out where clipped images correlate by this part of what they do where they match."""
 
 
+class Clipped(NamedTuple):
+    """Both images without the height of their brightest pixels."""
+
+    masked: MaskedSide
+    moving: Prepared
+    wholly: bool
+    """Whether no bright pixel was left: else what is found again may be of these."""
+
+
 def robust_registration(masked: MaskedSide, moving: Prepared) -> Registration:
     """Return the registration of a moving image that tracks have not made.
 
@@ -56,17 +67,16 @@ def robust_registration(masked: MaskedSide, moving: Prepared) -> Registration:
     first = registration_of(masked, moving)
     if _large(first) or _shares_bright_pixels(masked, moving, first):
         return first
-    known = [first]
-    for time in range(len(BRIGHT)):
-        pair = _clipped(masked, moving, time)
-        if pair is None:
+    known, told = [first], None
+    for pair in _clipped(masked, moving):
+        found = registration_of(pair.masked, pair.moving)
+        told = _told(first, [one for one in known if _same(one, found)], found, pair)
+        if told is not None and (pair.wholly or _large(found)):
             break
-        found = registration_of(*pair)
-        again = [one for one in known if _same(one, found)]
-        if again or _large(found):
-            believed = next(one for one in (*again, found) if one.ok)
-            return _doubted(first, believed) if _borne_out(first, believed, *pair) else believed
         known.append(found)
+        del pair  # what is kept of it takes memory
+    if told is not None:
+        return told
     if not first.ok or len(known) == 1:
         return first
     detail = (
@@ -84,6 +94,16 @@ def _shares_bright_pixels(masked: MaskedSide, moving: Prepared, found: Registrat
     if not (found.status.keeps_shift and found.overlap >= TOLD_FROM):
         return False
     return structure_shared(masked, moving, found.shift) >= SHARED
+
+
+def _told(
+    first: Registration, again: list[Registration], found: Registration, pair: Clipped
+) -> Registration | None:
+    """Return what is said of a match that clipped images show again, or at large overlap; of others None."""
+    if not (again or _large(found)):
+        return None
+    believed = next(one for one in (*again, found) if one.ok)
+    return _doubted(first, believed) if _borne_out(first, believed, pair.masked, pair.moving) else believed
 
 
 def _borne_out(first: Registration, other: Registration, masked: MaskedSide, moving: Prepared) -> bool:
@@ -123,13 +143,31 @@ def _same(one: Registration, other: Registration) -> bool:
     )
 
 
-def _clipped(masked: MaskedSide, moving: Prepared, time: int) -> tuple[MaskedSide, Prepared] | None:
-    """Return both images clipped; None if neither has anything to be clipped, or nothing else."""
-    side, limit = masked.side.clipped(time), ceiling(moving, time)
-    if (limit is None and side is masked.side) or side.image.flat:
+def _clipped(masked: MaskedSide, moving: Prepared) -> Iterator[Clipped]:
+    """Return both images clipped, each time more; none if neither has anything to be clipped, or else."""
+    before = None
+    for time in range(len(BRIGHT)):
+        ceilings = masked.side.ceiling(time), ceiling(moving, time)
+        if ceilings == before:  # the same images would be matched again
+            continue
+        pair = _below(masked, moving, *ceilings)
+        if pair is None:
+            return
+        yield pair
+        del pair
+        before = ceilings
+
+
+def _below(
+    masked: MaskedSide, moving: Prepared, own: Ceiling | None, other: Ceiling | None
+) -> Clipped | None:
+    """Return both images clipped; None if neither is to be, or nothing is left."""
+    side = masked.side.clipped(own)
+    if (own is None and other is None) or side.image.flat:
         return None
-    clean = MaskedSide(side, moving.masks)
-    raw = moving.raw if limit is None else clipped(moving.raw, limit)
+    clean = masked if own is None else MaskedSide(side, moving.masks)
+    raw = moving.raw if other is None else clipped(moving.raw, other)
     detector, mean = side.image.detector, side.image.mean
     left = Prepared(raw, moving.masks, detector, mean, refined=clean.refines_pixels)
-    return None if left.flat else (clean, left)
+    wholly = all(limit is None or limit.every for limit in (own, other))
+    return None if left.flat else Clipped(clean, left, wholly)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.bands import NOISE_KNOWN, Band, band_of, seen_bands, visible_part
-from maskreg.core.bright import ceiling, clipped
+from maskreg.core.bright import Ceiling, ceiling, clipped
 from maskreg.core.expansion import Lever, Rings, find_lever, find_rings
 from maskreg.core.few_electrons import Electrons, are_few
 from maskreg.core.fine import CommonPixels, have_pattern
@@ -102,7 +102,7 @@ class ReferenceSide:
         image: Prepared,
         options: Options,
         original: ReferenceSide | None = None,
-        changes: tuple[bytes | float, ...] = (),
+        changes: tuple[bytes | Ceiling, ...] = (),
     ) -> None:
         self.image = image
         self.options = options
@@ -123,11 +123,11 @@ class ReferenceSide:
         self._fallback: tuple[int, ...] | None = None
         self._few: Made[int, bool] = Made()
         self._pointed: Made[tuple[tuple[int, ...], int], bool] = Made(MOST_KEPT)
-        self._ceilings: Made[int, float | None] = Made()
+        self._ceilings: Made[int, Ceiling | None] = Made()
         self._changes = changes
         # the original keeps all others: who kept it in turn would never be freed with it
         self._original = weakref.ref(original or self)
-        self._others: Made[tuple[bytes | float, ...], ReferenceSide] = Made(
+        self._others: Made[tuple[bytes | Ceiling, ...], ReferenceSide] = Made(
             max(1, OTHERS_PIXELS // image.mask.size)
         )
         self.rooms: Rooms = original.rooms if original else Rooms()
@@ -188,16 +188,19 @@ class ReferenceSide:
         image = self.image
         return self._other(places.tobytes(), lambda: (image.raw, MaskPyramid(less(image.mask, places))))
 
-    def clipped(self, time: int) -> ReferenceSide:
+    def ceiling(self, time: int) -> Ceiling | None:
+        """Return the value that few bright pixels of the reference exceed, if these hold much of it."""
+        return self._ceilings.get(time, lambda: ceiling(self.image, time))
+
+    def clipped(self, limit: Ceiling | None) -> ReferenceSide:
         """Return the side of the reference without the height of few bright pixels; this one if none is."""
-        limit = self._ceilings.get(time, lambda: ceiling(self.image, time))
         return self if limit is None else self._other(limit, lambda: self._less_bright(limit))
 
-    def _less_bright(self, limit: float) -> tuple[NDArray[Any], MaskPyramid]:
+    def _less_bright(self, limit: Ceiling) -> tuple[NDArray[Any], MaskPyramid]:
         return clipped(self.image.raw, limit), self.image.masks
 
     def _other(
-        self, change: bytes | float, make: Callable[[], tuple[NDArray[Any], MaskPyramid]]
+        self, change: bytes | Ceiling, make: Callable[[], tuple[NDArray[Any], MaskPyramid]]
     ) -> ReferenceSide:
         """Return the side of another reference of the same detector, which takes the same room."""
         original, changes = self._original() or self, (*self._changes, change)
