@@ -164,7 +164,7 @@ def noise_curve(image: Prepared, sample: Sample) -> NoiseCurve:
     else:
         shown = NoiseCurve(near.brightness[shows], near.variance[shows])
         if (far.number[shows] >= FEWEST).all() and (far.variance <= WHITE * near.variance)[shows].all():
-            return shown if counting is None else _darker(shown, counting)
+            return shown if counting is None else _darker(shown, counting, _darkest(sample))
     return shown if counting is None else _lesser(shown, counting)
 
 
@@ -176,17 +176,23 @@ def counting_curve(image: Prepared) -> NoiseCurve | None:
     return NoiseCurve(means - image.mean, variances)
 
 
-def _darker(shown: NoiseCurve, counting: NoiseCurve) -> NoiseCurve:
+def _darker(shown: NoiseCurve, counting: NoiseCurve, darkest: float) -> NoiseCurve:
     """Return a curve continued to what is darker than all that it was shown, in proportion to counting noise.
 
     As frames are that are dimmer than the reference: faint counts are less noisy.
     """
-    below = counting.brightness < shown.brightness[0]
-    scale = shown.variance[0] / np.interp(shown.brightness[0], counting.brightness, counting.variance)
+    darkest = min(darkest, float(shown.brightness[0]))
+    below = counting.brightness < darkest
+    scale = shown.variance[0] / np.interp(darkest, counting.brightness, counting.variance)
     return NoiseCurve(
-        np.concatenate([counting.brightness[below], shown.brightness]),
-        np.concatenate([scale * counting.variance[below], shown.variance]),
+        np.concatenate([counting.brightness[below], [darkest], shown.brightness]),
+        np.concatenate([scale * counting.variance[below], shown.variance[:1], shown.variance]),
     )
+
+
+def _darkest(sample: Sample) -> float:
+    """Return the least local brightness of a sample's valid pixels, of which there are some."""
+    return float(sample.local[sample.mask[sample.rows]].min())
 
 
 def _lesser(one: NoiseCurve, other: NoiseCurve) -> NoiseCurve:
