@@ -70,6 +70,11 @@ class Rival:
     gap: float
     """By how much the winner's log-likelihood exceeds the rival's."""
 
+    @property
+    def shift_text(self) -> str:
+        """The shift for people, an axis after the other, px: ``+3, -12``."""
+        return ", ".join(f"{step:+d}" for step in self.shift)
+
 
 @dataclass(frozen=True, eq=False)
 class Registration:
@@ -157,6 +162,5 @@ class Registration:
             ("overlap", f"{self.overlap:.2f}"),
         ]
         if self.rival is not None:
-            where = ", ".join(f"{step:+d}" for step in self.rival.shift)
-            rows.append(("rival", f"({where}) px, log-likelihood {self.rival.gap:.1f} below"))
+            rows.append(("rival", f"({self.rival.shift_text}) px, log-likelihood {self.rival.gap:.1f} below"))
         return table_html(f"Registration: {self.status.label}", rows)

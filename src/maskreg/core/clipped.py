@@ -123,10 +123,9 @@ def _ncc(masked: MaskedSide, moving: Prepared, found: Registration) -> float:
 
 def _doubted(first: Registration, other: Registration) -> Registration:
     """Return a first match of two that contradict each other."""
-    where = nearest_lag(other.shift)
-    told = ", ".join(f"{s:+d}" for s in where)
-    detail = f"without the height of the brightest pixels it is ({told}) px"
-    return replace(first, rival=Rival(where, 0.0), status=Status.AMBIGUOUS, detail=detail)
+    rival = Rival(nearest_lag(other.shift), 0.0)
+    detail = f"without the height of the brightest pixels it is ({rival.shift_text}) px"
+    return replace(first, rival=rival, status=Status.AMBIGUOUS, detail=detail)
 
 
 def _distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

@@ -96,9 +96,9 @@ def _unless_held(masked: MaskedSide, moving: Prepared, found: Registration) -> R
     elsewhere = moved_under(masked.side.image, moving, found.shift, masked.side.noise_of_pixels)
     if elsewhere is None:
         return found
-    where = ", ".join(f"{s:+d}" for s in elsewhere)
-    detail = f"what stands still on the detector holds it; the scene has moved, by ({where}) px"
-    return replace(found, rival=Rival(elsewhere, 0.0), status=Status.AMBIGUOUS, detail=detail)
+    rival = Rival(elsewhere, 0.0)
+    detail = f"what stands still on the detector holds it; the scene has moved, by ({rival.shift_text}) px"
+    return replace(found, rival=rival, status=Status.AMBIGUOUS, detail=detail)
 
 
 def _clean(masked: MaskedSide, moving: Prepared, found: Registration) -> Clean | None:
@@ -163,10 +163,9 @@ def _unless_contested(
     elsewhere = better_in_detail(fine, winner.shift)
     if elsewhere is None:
         return found
-    lag = nearest_lag(elsewhere)
-    where = ", ".join(f"{s:+d}" for s in lag)
-    detail = f"broad and fine structure moved otherwise: the fine one by ({where}) px"
-    return replace(found, rival=Rival(lag, 0.0), status=Status.AMBIGUOUS, detail=detail)
+    rival = Rival(nearest_lag(elsewhere), 0.0)
+    detail = f"broad and fine structure moved otherwise: the fine one by ({rival.shift_text}) px"
+    return replace(found, rival=rival, status=Status.AMBIGUOUS, detail=detail)
 
 
 def _may_miss(masked: MaskedSide, levels: list[LevelMap]) -> bool:
@@ -182,9 +181,8 @@ def _of_few_electrons(masked: MaskedSide, moving: Prepared, found: Registration)
     other = masked.electrons()(moving, found.shift)
     found = replace(found, covariance=longer(found.covariance, other.covariance))
     if other.chance > ELSEWHERE:
-        where = ", ".join(f"{s:+d}" for s in other.lag)
-        detail = f"few electrons meet: {100 * other.chance:.0f} % that it is elsewhere, as at ({where}) px"
-        rival = Rival(other.lag, other.gap)
+        rival, chance = Rival(other.lag, other.gap), 100 * other.chance
+        detail = f"few electrons meet: {chance:.0f} % that it is elsewhere, as at ({rival.shift_text}) px"
         return replace(found, rival=rival, status=Status.AMBIGUOUS, detail=detail)
     open_ = _open(found.covariance)
     return found if open_ is None else replace(found, status=Status.AMBIGUOUS, detail=open_)
@@ -448,10 +446,10 @@ def judge(
     if limits is not None and (np.abs(winner.shift) > np.array(limits) + 0.5).any():
         return Status.AT_LIMIT, f"max_shift {', '.join(f'{m:g}' for m in limits)} px"
     if rival is not None and rival.gap < AMBIGUOUS:
-        where = ", ".join(f"{s:+d}" for s in rival.shift)
+        odds = f"odds {np.exp(rival.gap):.1f} to 1"
         return (
             Status.AMBIGUOUS,
-            f"the other is ({where}) px, odds {np.exp(rival.gap):.1f} to 1; max_shift limits the search",
+            f"the other is ({rival.shift_text}) px, {odds}; max_shift limits the search",
         )
     return Status.OK, ""
 
