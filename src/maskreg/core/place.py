@@ -143,10 +143,10 @@ def beginning(
     """Return about where `place` begins to refine; None where a few rows show no peak."""
     known = _found_by(masked, b, shift, look)
     # without a wider low-pass: the peak is where refinement ends, not where it begins
-    found = _settle(masked, moving, known.bin, None, shift, known.open_px, few=True)
+    found = _settled(masked, moving, known.bin, None, known, few=True)
     if found.vertex is None:
         return None
-    return Beginning(known.bin * (np.array(found.lag) + found.vertex), known.bin, found.likelihood)
+    return Beginning(known.bin * found.start(shift / known.bin), known.bin, found.likelihood)
 
 
 def place(
@@ -383,7 +383,7 @@ def _stage(
     shift = (
         known.shift
         if known.refined and open_px < b / 2
-        else _settled(masked, moving, b, gaussian, known.shift, open_px)
+        else b * _settled(masked, moving, b, gaussian, known).start(known.shift / b)
     )
     normal = masked.normal(b, gaussian, nearest_lag(shift / b))
     if normal is None:
@@ -427,40 +427,18 @@ def _along_blind(masked: MaskedSide, known: Place, blind: NDArray[np.float64]) -
 
 
 def _settled(
-    masked: MaskedSide,
-    moving: Prepared,
-    b: int,
-    gaussian: float | None,
-    shift: NDArray[np.float64],
-    open_px: float,
-) -> NDArray[np.float64]:
-    """Return a better start for a stage, for a shift known to `open_px`, if there is one."""
-    lag, vertex, _ = _settle(masked, moving, b, gaussian, shift, open_px)
-    if vertex is not None:
-        return np.asarray(b * (np.array(lag) + vertex))
-    return shift if lag == nearest_lag(shift / b) else np.asarray(b * np.array(lag, np.float64))
-
-
-def _settle(
-    masked: MaskedSide,
-    moving: Prepared,
-    b: int,
-    gaussian: float | None,
-    shift: NDArray[np.float64],
-    open_px: float,
-    *,
-    few: bool = False,
+    masked: MaskedSide, moving: Prepared, b: int, gaussian: float | None, known: Place, *, few: bool = False
 ) -> Settled:
-    """Return where a climb ends that begins at a shift known to `open_px`.
+    """Return where a climb ends that begins at what is known of a place.
 
     The low-passed reference is what moving is compared with: where noise drowns pixels, theirs would hide
     the place.
     """
-    radius = min(max(math.ceil(open_px / b), 1), WIDEST_WINDOW)
+    radius = min(max(math.ceil(known.open_px / b), 1), WIDEST_WINDOW)
     template = masked.side.template(b, gaussian)
     moving.as_it_was()
     images = LevelImage(template.smooth, template.mask), moving.level(b)
     return settle(
-        *images, nearest_lag(shift / b), masked.safe(b, radius), radius,
-        reach=_reach(open_px, b) / b, scattered=masked.scattered(b), few=few,
+        *images, nearest_lag(known.shift / b), masked.safe(b, radius), radius,
+        reach=_reach(known.open_px, b) / b, scattered=masked.scattered(b), few=few,
     )  # fmt: skip

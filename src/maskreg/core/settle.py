@@ -18,7 +18,7 @@ from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.settle_kernels import EVERY, FEW_ROWS, settle_2d
 from maskreg.core.windows import window_sums
-from maskreg.geometry import smallest_first
+from maskreg.geometry import nearest_lag, smallest_first
 
 MOST_MOVES = 32
 """A climb longer than this is no climb within one peak."""
@@ -44,6 +44,12 @@ class Settled(NamedTuple):
     lag: tuple[int, ...]
     vertex: NDArray[np.float64] | None
     likelihood: float = 0.0
+
+    def start(self, before: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where a refinement starts, level pixels: where the climb began if it tells no better."""
+        if self.vertex is not None:
+            return np.asarray(np.array(self.lag) + self.vertex)
+        return before if self.lag == nearest_lag(before) else np.array(self.lag, np.float64)
 
 
 def settle(
