@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.compare import AMBIGUOUS
+from maskreg.core.peak import AROUND
 from maskreg.core.search import LevelMap
-
-BESIDE = 4
-"""Lags nearer to a place than this are its own: refinement moves no place further."""
 
 
 def better_in_detail(levels: Sequence[LevelMap], shift: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -35,9 +33,9 @@ def better_in_detail(levels: Sequence[LevelMap], shift: NDArray[np.float64]) -> 
         if level.best is None:
             continue
         there = level.bin * np.array(level.lag(level.best), np.float64)
-        if np.abs(there - shift).max() <= BESIDE * level.bin:
+        if np.abs(there - shift).max() <= AROUND * level.bin:
             continue
-        ahead = (float(level.score[level.best]) ** 2 - max(0.0, level.near(shift, BESIDE)) ** 2) / 2
+        ahead = (float(level.score[level.best]) ** 2 - max(0.0, level.near(shift, AROUND)) ** 2) / 2
         if ahead > most:
             found, most = there, ahead
     return found

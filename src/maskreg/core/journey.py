@@ -19,7 +19,7 @@ from maskreg.core.few_electrons import are_few, longer
 from maskreg.core.held import PATTERN, is_held, moved_under
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.memory import give_back_free_memory
-from maskreg.core.peak import Candidate, Choice, choose, most_significant
+from maskreg.core.peak import AROUND, Candidate, Choice, choose, most_significant
 from maskreg.core.place import Place, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
@@ -35,9 +35,6 @@ from maskreg.registration import Registration, Rival, Status
 
 DECISIVE = 3.0
 """The first look is decisive where its significance is so many times the line."""
-
-AROUND = 4
-"""Refinement moves a place by fewer lags than this."""
 
 SURE = 3.0
 """A place this many spreads above the line needs no finer search."""

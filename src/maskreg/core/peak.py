@@ -26,6 +26,9 @@ MOST_ALIKE = 16
 VALLEY = 3.0
 """Two peaks are separate where the significance between them falls this far below the lesser."""
 
+AROUND = 4
+"""Refinement moves a place by fewer lags than this: what is no further is the same place."""
+
 ALIKE = 0.5
 """A rival of more than this part of the winner's significance is of the same structure."""
 
