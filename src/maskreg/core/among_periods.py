@@ -74,9 +74,9 @@ def among_periods(
     if best is not place:
         rival = None
     known = least if rival is None else min(least, rival.gap)
-    # of the hopeless ones the best alone is worth what its gap costs, if it may be the rival
-    for bound, step in sorted(hopeless, key=itemgetter(0))[:1]:
-        found = _compared(masked, moving, best, step) if bound < known else None
+    bound, step = min(hopeless, key=itemgetter(0), default=(math.inf, np.zeros(0)))
+    if bound < known:  # of the hopeless ones the best alone is worth what its gap costs: it may be the rival
+        found = _compared(masked, moving, best, step)
         if found is not None and found[1] < least:
             second, least = found
     if second is not None and (rival is None or least < rival.gap):
