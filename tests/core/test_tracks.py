@@ -79,11 +79,15 @@ FAIR, FAIR_DOUBT = answer(Status.OK, (60.0, 0.0), 0.6), answer(Status.AMBIGUOUS,
 WEAK = Registration.failed(Status.WEAK, 2)
 
 
-def only_tracks(monkeypatch, answers, shared=0.5, borne_out=0.5):
+def only_tracks(monkeypatch, answers, shared=0.5, borne_out=0.5, overlap=0.3):
     """Images of which a first match explains but a part, and less if clipped."""
     monkeypatch.setattr(clipped_module, "registration_of", lambda *_: next(answers))
     monkeypatch.setattr(clipped_module, "structure_shared", lambda *_: shared)
-    monkeypatch.setattr(clipped_module, "_ncc", lambda _, __, found: 1.0 if found is MUCH else borne_out)
+    monkeypatch.setattr(
+        clipped_module,
+        "_ncc_and_overlap",
+        lambda _, lag: (1.0 if lag == (4, 5) else borne_out, overlap),
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,7 +135,23 @@ def test_a_match_that_clipped_images_bear_out_is_not_given_up_for_another(
         np.testing.assert_array_equal(found.rival.shift, MUCH.shift)
 
 
-@pytest.mark.parametrize(("shared", "overlap", "asked"), [(0.92, 0.3, 0), (0.88, 0.3, 1), (0.92, 0.2, 1)])
+@pytest.mark.parametrize("rival", [THERE.shift, None])
+@pytest.mark.parametrize(
+    ("borne_out", "overlap", "believed"), [(0.8, 0.6, False), (0.8, 0.4, True), (0.6, 0.6, True)]
+)
+def test_a_doubt_between_other_places_stays_where_clipped_images_bear_out_one_of_fair_overlap(
+    borne_out, overlap, believed, rival, monkeypatch
+):
+    first = replace(DOUBTFUL, rival=None if rival is None else Rival(tuple(map(int, rival)), 0.5))
+    found, _ = judged([first, MUCH], [True], monkeypatch, borne_out=borne_out, overlap=overlap)
+    assert (found is MUCH) == believed
+    assert found.ok == believed
+
+
+@pytest.mark.parametrize(
+    ("shared", "overlap", "asked"),
+    [(0.92, 0.3, 0), (0.88, 0.3, 1), (0.92, 0.2, 1), (0.82, 0.55, 0), (0.82, 0.45, 1), (0.78, 0.55, 1)],
+)
 def test_images_that_share_their_structure_have_no_tracks(shared, overlap, asked, monkeypatch):
     calls, first = [], answer(Status.OK, (90.0, 0.0), overlap)
     only_tracks(monkeypatch, iter([first]), shared=shared)
@@ -248,6 +268,23 @@ def test_the_spots_of_a_crystal_are_no_tracks():
         assert np.abs(found.shift + drift).max() < 1, (seed, drift, found)
         ok += found.ok
     assert ok >= 8
+
+
+@pytest.mark.parametrize("seed", [31, 41, 44, 80, 92, 101])
+def test_a_lattice_that_drifts_over_a_bright_background_keeps_its_answer_unclipped(seed):
+    """Clipped, it is less of what an image shows, and the background, which stays, more."""
+    rows, columns = np.mgrid[:SIDE, :SIDE] / SIDE - 0.5
+    still = 3 * np.exp(-(rows**2 + columns**2) / 0.05)
+    rng = np.random.default_rng(seed)
+    drift = tuple(rng.uniform(-64, 64, 2))
+    dose, width = float(rng.choice([2, 5, 25])), float(rng.choice([1.2, 1.8, 2.9]))
+    scene = Spots((SIDE, SIDE), seed=seed, width=width)
+    reference, moving = (
+        rng.poisson(dose * (scene.render(by) + still)).astype(np.uint16) for by in ((0.0, 0.0), drift)
+    )
+    found = register(reference, moving)
+    assert found.ok
+    assert np.abs(found.shift + drift).max() < 1
 
 
 def test_sigma_covers_what_tracks_pull():

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from maskreg.core.bright import BRIGHT, Ceiling, ceiling, clipped
 from maskreg.core.explained import structure_shared
@@ -33,11 +33,12 @@ FAIR_OVERLAP = 0.5
 NEAR = 2.0
 """Places that differ by less, px, are the same."""
 
-SHARED = 0.9
-"""Images that share more of their structure have no tracks: matches that tracks made shared at most 0.82."""
+SHARED = ((0.25, 0.9), (0.5, 0.8))
+"""An overlap, and which part of its structure the images share if no tracks made the match.
 
-TOLD_FROM = 0.25
-"""Less overlap may hold nothing but two tracks that meet."""
+Less overlap may hold nothing but two tracks that meet. Of 2300 pairs with tracks, matches that these made and
+that were sure shared at most 0.64 of the structure at overlaps above 0.4.
+"""
 
 STILL = 0.7
 """A first match is borne out where clipped images correlate by this part of what they do where they match."""
@@ -91,9 +92,10 @@ def _large(found: Registration) -> bool:
 
 def _shares_bright_pixels(masked: MaskedSide, moving: Prepared, found: Registration) -> bool:
     """Whether a match explains the bright pixels of both images, which tracks would not be."""
-    if not (found.status.keeps_shift and found.overlap >= TOLD_FROM):
+    parts = [part for overlap, part in SHARED if found.overlap >= overlap]
+    if not (found.status.keeps_shift and parts):
         return False
-    return structure_shared(masked, moving, found.shift) >= SHARED
+    return structure_shared(masked, moving, found.shift) >= min(parts)
 
 
 def _told(
@@ -103,22 +105,28 @@ def _told(
     if not (again or _large(found)):
         return None
     believed = next(one for one in (*again, found) if one.ok)
-    return _doubted(first, believed) if _borne_out(first, believed, pair.masked, pair.moving) else believed
+    return _doubted(first, believed) if _borne_out(first, believed, pair) else believed
 
 
-def _borne_out(first: Registration, other: Registration, masked: MaskedSide, moving: Prepared) -> bool:
-    """Whether clipped images bear out a first match elsewhere that was sure, or had the other for a rival."""
-    if not first.status.keeps_shift or _distance(first.shift, other.shift) < NEAR:
+def _borne_out(first: Registration, other: Registration, pair: Clipped) -> bool:
+    """Whether clipped images bear out another place of the first match nearly as well as the one they show.
+
+    Its own if it was sure, or in doubt between these two; of other doubts a place of fair overlap.
+    """
+    if not first.status.keeps_shift:
         return False
-    if not first.ok and (first.rival is None or _distance(np.array(first.rival.shift), other.shift) >= NEAR):
-        return False
-    there, here = (_ncc(masked, moving, found) for found in (first, other))
-    return there >= STILL * here
+    rivals = [] if first.ok or first.rival is None else [first.rival.shift]
+    elsewhere = [lag for lag in (nearest_lag(first.shift), *rivals) if _far(lag, other.shift)]
+    between_these = first.ok or (bool(rivals) and not _far(rivals[0], other.shift))
+    least = 0.0 if between_these else FAIR_OVERLAP
+    here, _ = _ncc_and_overlap(pair, nearest_lag(other.shift))
+    found = [_ncc_and_overlap(pair, lag) for lag in elsewhere]
+    return any(ncc >= STILL * here and overlap >= least for ncc, overlap in found)
 
 
-def _ncc(masked: MaskedSide, moving: Prepared, found: Registration) -> float:
-    """Return masked NCC at the whole pixel nearest to a registration."""
-    return moving.sums_with(masked.side.image, nearest_lag(found.shift)).ncc
+def _ncc_and_overlap(pair: Clipped, lag: tuple[int, ...]) -> tuple[float, float]:
+    sums = pair.moving.sums_with(pair.masked.side.image, lag)
+    return sums.ncc, sums.n / pair.masked.greatest_overlap
 
 
 def _doubted(first: Registration, other: Registration) -> Registration:
@@ -128,8 +136,9 @@ def _doubted(first: Registration, other: Registration) -> Registration:
     return replace(first, rival=rival, status=Status.AMBIGUOUS, detail=detail)
 
 
-def _distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    return float(np.abs(one - other).max())
+def _far(one: ArrayLike, other: NDArray[np.float64]) -> bool:
+    """Whether two places, px, are not the same."""
+    return float(np.abs(np.asarray(one) - other).max()) >= NEAR
 
 
 def _same(one: Registration, other: Registration) -> bool:
@@ -137,7 +146,7 @@ def _same(one: Registration, other: Registration) -> bool:
     if not (one.status.keeps_shift and other.status.keeps_shift):
         return False
     sure = [found for found in (one, other) if found.ok]
-    return _distance(one.shift, other.shift) < NEAR and (
+    return not _far(one.shift, other.shift) and (
         len(sure) == 2 or any(found.overlap >= FAIR_OVERLAP for found in sure)
     )
 
