@@ -29,6 +29,11 @@ def in_a_new_process(code):
         (["pair", "a.tif"], 2, "the following arguments are required: B; see maskreg pair --help"),
         (["pair", "a", "b", "c"], 2, "one argument too many: 'c'; see maskreg pair --help"),
         (
+            ["pair", "a", "b", "--valid-moving", "m"],
+            2,
+            "there is no option --valid-moving; did you mean --moving-valid?",
+        ),
+        (
             ["pair", "a", "b", "--jsno"],
             2,
             "there is no option --jsno; did you mean --json?; see maskreg pair --help",

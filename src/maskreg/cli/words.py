@@ -118,9 +118,13 @@ def _plain(option: str) -> str:
 
 
 def _meant(word: str, known: Collection[str]) -> str | None:
-    """Return the one that begins as `word` does or that `word` begins with, else the most alike."""
+    """Return the one of the same parts, else one that begins as the other does, else the most alike."""
     from difflib import get_close_matches
 
+    parts = sorted(word.split("-"))
+    for name in known:
+        if sorted(name.split("-")) == parts:  # valid-moving for moving-valid
+            return name
     if len(word) > 2:
         begun = [name for name in known if name.startswith(word) or word.startswith(f"{name}-")]
         if begun:
