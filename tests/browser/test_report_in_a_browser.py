@@ -4,6 +4,7 @@ import pytest
 from browsing import NASTY, colours_by_plot
 
 PLOTS = 12
+PICTURES = 7
 
 
 @pytest.fixture
@@ -21,6 +22,19 @@ def test_all_plots_are_drawn_without_an_error_or_a_request(visit, report, width,
     assert errors == []
     assert requests == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("width", [1400, 1000, 390])
+def test_pixels_are_square_beside_a_colour_bar_too(visit, report, width):
+    sides = visit(report, width).page.evaluate(
+        """() => Array.from(Bokeh.index.roots)
+            .filter((view) => view.model.renderers?.[0]?.glyph.type == 'Image')
+            .map(({model: {x_range: x, y_range: y}, frame: {bbox}}) =>
+                [bbox.width / Math.abs(x.end - x.start), bbox.height / Math.abs(y.end - y.start)])"""
+    )
+    assert len(sides) == PICTURES
+    for across, down in sides:
+        assert across == pytest.approx(down, rel=0.02)
 
 
 def test_the_verdict_comes_first(visit, report):

@@ -16,6 +16,10 @@ MASK_RED = "#e3002b"
 
 BLINK_MS = 500
 
+# room around an image, px on the screen whatever its size, so that what is left for it can be told
+_LEFT, _RIGHT, _ABOVE_AND_BELOW = 5, 30, 30
+_LEFT_OF_AXIS, _RIGHT_OF_BAR, _ABOVE_AND_BELOW_AXIS = 62, 90, 69
+
 _SHOW = """
 const shown = cb_obj.active;
 clearInterval(window.maskreg_blinking);
@@ -35,7 +39,7 @@ def before_after_plots(pair: BeforeAfter) -> list[Any]:
     differences = [pair.before - pair.reference, pair.after - pair.reference]
     limit = symmetric_limit(differences)
     before, after = (
-        _with_scale(_picture(difference_panel(difference, limit), title), limit)
+        _with_scale(_picture(difference_panel(difference, limit), title, bar=True), limit)
         for difference, title in zip(
             differences, ("Before: frame minus reference", "After: frame minus reference"), strict=True
         )
@@ -69,7 +73,8 @@ def peak_plot(peak: PeakMap) -> Any:
 
     rows, cols = peak.ncc.shape
     mapper = LinearColorMapper(palette=Cividis256, nan_color="#00000000")
-    figure = _figure("Masked NCC around the place", (rows, cols), "column shift, px", "row shift, px")
+    labels = ("column shift, px", "row shift, px")
+    figure = _figure("Masked NCC around the place", (rows, cols), *labels, bar=True)
     top, left = peak.first[0] - 0.5, peak.first[1] - 0.5
     figure.x_range.update(start=left, end=left + cols)
     figure.y_range.update(start=top + rows, end=top)
@@ -98,7 +103,7 @@ def mean_plots(mean: Mean) -> list[Any]:
     first = _picture(brightness_panel(mean.mean, low, high), mean.title)
     rows, cols = mean.count.shape
     mapper = LinearColorMapper(palette=Cividis256, low=0, high=max(1.0, float(mean.count.max())))
-    second = _figure("Frames that are valid at each pixel", (rows, cols))
+    second = _figure("Frames that are valid at each pixel", (rows, cols), bar=True)
     second.x_range, second.y_range = first.x_range, first.y_range
     second.image([mean.count.astype(np.uint16)], **_extent(mean.count.shape), color_mapper=mapper)
     second.add_layout(_bar(ColorBar(color_mapper=mapper)), "right")
@@ -121,9 +126,9 @@ def _blinking(images: list[NDArray[np.uint8]], beside: Any) -> tuple[Any, Any]:
     return figure, buttons
 
 
-def _picture(panel: NDArray[np.uint8], title: str) -> Any:
-    """Return a figure of one image of palette indices, its pixels square."""
-    figure = plain(_figure(title, panel.shape))
+def _picture(panel: NDArray[np.uint8], title: str, *, bar: bool = False) -> Any:
+    """Return a figure of one image of palette indices."""
+    figure = plain(_figure(title, panel.shape, bar=bar))
     _draw(figure, panel)
     return figure
 
@@ -135,22 +140,33 @@ def _draw(figure: Any, panel: NDArray[np.uint8], *, visible: bool = True) -> Any
     return figure.image([panel], **_extent(panel.shape), color_mapper=mapper, visible=visible)
 
 
-def _figure(title: str, shape: tuple[int, int], x_label: str = "", y_label: str = "") -> Any:
+def _figure(
+    title: str, shape: tuple[int, int], x_label: str = "", y_label: str = "", *, bar: bool = False
+) -> Any:
+    """Return a figure for an image of a shape, whose pixels are square however wide the figure is drawn.
+
+    bokeh's own ways keep the shape of the whole figure; a colour bar beside the image (`bar`) would
+    squeeze it, and rings would look like ellipses. It is drawn in a container of the page's style.
+    """
     from bokeh.models import Range1d
     from bokeh.plotting import figure
 
     rows, cols = shape
+    tall = min(max(rows / cols, 0.4), 1.6)
+    left = _LEFT_OF_AXIS if y_label else _LEFT
+    right = _RIGHT_OF_BAR if bar else _RIGHT
+    above_and_below = _ABOVE_AND_BELOW_AXIS if x_label else _ABOVE_AND_BELOW
     made = figure(
         title=title,
-        width=400,
-        height=round(360 * min(max(rows / cols, 0.4), 1.6)) + 40,
-        sizing_mode="scale_width",
+        min_border_left=left,
+        min_border_right=right,
+        sizing_mode="stretch_width",
+        styles={"height": f"calc({tall:.5f} * (100cqw - {left + right}px) + {above_and_below}px)"},
         x_range=Range1d(-0.5, cols - 0.5),
         y_range=Range1d(rows - 0.5, -0.5),
         x_axis_label=x_label,
         y_axis_label=y_label,
         tools="pan,wheel_zoom,box_zoom,reset",
-        match_aspect=True,
     )
     made.grid.visible = False
     made.axis.visible = bool(x_label)
