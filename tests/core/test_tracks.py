@@ -85,8 +85,8 @@ def only_tracks(monkeypatch, answers, shared=0.5, borne_out=0.5, overlap=0.3):
     monkeypatch.setattr(clipped_module, "structure_shared", lambda *_: shared)
     monkeypatch.setattr(
         clipped_module,
-        "_ncc_and_overlap",
-        lambda _, lag: (1.0 if lag == (4, 5) else borne_out, overlap),
+        "score_and_overlap",
+        lambda _, __, shift: (1.0 if tuple(shift) == (4, 5) else borne_out, overlap),
     )
 
 

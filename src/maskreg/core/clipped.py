@@ -14,11 +14,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from maskreg.core.bright import BRIGHT, Ceiling, ceiling, clipped
 from maskreg.core.explained import structure_shared
-from maskreg.core.journey import registration_of
+from maskreg.core.journey import registration_of, score_and_overlap
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
 from maskreg.geometry import nearest_lag
@@ -115,18 +115,16 @@ def _borne_out(first: Registration, other: Registration, pair: Clipped) -> bool:
     """
     if not first.status.keeps_shift:
         return False
-    rivals = [] if first.ok or first.rival is None else [first.rival.shift]
-    elsewhere = [lag for lag in (nearest_lag(first.shift), *rivals) if _far(lag, other.shift)]
-    between_these = first.ok or (bool(rivals) and not _far(rivals[0], other.shift))
+    rivals = [] if first.ok or first.rival is None else [np.array(first.rival.shift, np.float64)]
+    between_these = first.ok or any(not _far(rival, other.shift) for rival in rivals)
     least = 0.0 if between_these else FAIR_OVERLAP
-    here, _ = _ncc_and_overlap(pair, nearest_lag(other.shift))
-    found = [_ncc_and_overlap(pair, lag) for lag in elsewhere]
-    return any(ncc >= STILL * here and overlap >= least for ncc, overlap in found)
-
-
-def _ncc_and_overlap(pair: Clipped, lag: tuple[int, ...]) -> tuple[float, float]:
-    sums = pair.moving.sums_with(pair.masked.side.image, lag)
-    return sums.ncc, sums.n / pair.masked.greatest_overlap
+    here, _ = score_and_overlap(pair.masked, pair.moving, other.shift)
+    elsewhere = [
+        score_and_overlap(pair.masked, pair.moving, place)
+        for place in (first.shift, *rivals)
+        if _far(place, other.shift)
+    ]
+    return any(score >= STILL * here and overlap >= least for score, overlap in elsewhere)
 
 
 def _doubted(first: Registration, other: Registration) -> Registration:
@@ -136,9 +134,9 @@ def _doubted(first: Registration, other: Registration) -> Registration:
     return replace(first, rival=rival, status=Status.AMBIGUOUS, detail=detail)
 
 
-def _far(one: ArrayLike, other: NDArray[np.float64]) -> bool:
+def _far(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     """Whether two places, px, are not the same."""
-    return float(np.abs(np.asarray(one) - other).max()) >= NEAR
+    return float(np.abs(one - other).max()) >= NEAR
 
 
 def _same(one: Registration, other: Registration) -> bool:

@@ -341,7 +341,7 @@ def _judged(
     if not status.keeps_shift:
         failed = Registration.failed(status, ndim, detail)
         return replace(failed, significance=significance, rival=rival), winner
-    score, overlap = _score(masked, moving, shift)
+    score, overlap = score_and_overlap(masked, moving, shift)
     if not side.options.subpixel:
         shift, covariance = np.rint(shift), covariance + np.eye(ndim) / 12
     # + 0.0 turns -0.0 into 0.0
@@ -514,7 +514,9 @@ def plain_greatest_part(reference: LevelImage, moving: LevelImage, lag: tuple[in
     return GreatestPart(max(0.0, float(products[best])) / total if total > 0 else np.inf, own, other)
 
 
-def _score(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> tuple[float, float]:
+def score_and_overlap(
+    masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]
+) -> tuple[float, float]:
     """Return masked NCC of the unsmoothed images at the nearest whole-pixel lag, and the overlap there."""
     sums = moving.sums_with(masked.side.image, nearest_lag(shift))
     return sums.ncc, min(1.0, sums.n / masked.greatest_overlap)
