@@ -107,7 +107,7 @@ def test_the_same_command_again_changes_nothing(maskreg, data, flags):
     table = (data / "run" / "shifts.csv").read_bytes()
     second = maskreg("align", data / "frames", *flags)
     assert second.out == first.out
-    assert "6 of 6 frames are done already" in second.err
+    assert "frames done already: 6 of 6" in second.err
     assert (data / "run" / "shifts.csv").read_bytes() == table
 
 
@@ -205,7 +205,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_bytes(maskreg, data
         assert err.endswith("maskreg: interrupted; what is done is kept, the same command goes on\n")
         assert "Traceback" not in err
 
-    assert f"{done} of 6 frames are done already" in maskreg(*command).err
+    assert f"frames done already: {done} of 6" in maskreg(*command).err
     stopped = (data / "run" / "shifts.csv").read_bytes()
     maskreg(*command, "--overwrite")
     assert (data / "run" / "shifts.csv").read_bytes() == stopped

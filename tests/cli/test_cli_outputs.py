@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +20,48 @@ from maskreg.series import find_mask as find_mask_module
 def run(maskreg, data):
     maskreg("align", data / "frames", "--valid", data / "valid_mask.tif", "-o", data / "run", "-q")
     return data / "run"
+
+
+@pytest.fixture
+def part(run):
+    """A run as it is left by a kill: two of six frames are not done, and there is no table."""
+    with closing(sqlite3.connect(run / "run.sqlite")) as record, record:
+        record.execute("DELETE FROM frames WHERE frame >= 4")
+    (run / "shifts.csv").unlink()
+    return run
+
+
+@pytest.mark.parametrize(("verb", "done"), [("apply", "aligned"), ("merge", "merged")])
+def test_what_is_made_of_a_run_that_was_stopped_says_of_how_many_and_what_goes_on(
+    maskreg, part, data, verb, done
+):
+    outcome = maskreg(verb, part, "-o", data / "out.h5")
+    assert outcome.code == 3
+    assert outcome.out == f"4 of 6 frames {done}: {data / 'out.h5'}\n"
+    warning = next(line for line in outcome.err.splitlines() if "warning" in line)
+    assert f"{part} is not complete (4 of 6 frames done)" in warning
+    going_on = warning.partition(f"this goes on, in {Path.cwd()}: maskreg ")[2]
+    assert maskreg(*shlex.split(going_on)).code == 0
+    outcome = maskreg(verb, part, "-o", data / "out.h5", "--overwrite")
+    assert (outcome.code, outcome.out) == (0, f"6 of 6 frames {done}: {data / 'out.h5'}\n")
+    assert "not complete" not in outcome.err
+
+
+def test_what_only_tells_of_a_run_that_was_stopped_says_so_too(maskreg, part):
+    says = f"{part} is not complete (4 of 6 frames done)"
+    for verb in ("export", "report"):
+        outcome = maskreg(verb, part)
+        assert (outcome.code, says in outcome.err) == (0, True)
+    assert says in (part / "report.html").read_text()
+    assert says in maskreg("info", part).out
+
+
+def test_a_command_that_started_anew_goes_on_without_doing_so(maskreg, part, data):
+    maskreg("align", data / "frames", "-o", part, "--overwrite", "-q")
+    (part / "shifts.csv").unlink()
+    err = maskreg("export", part).err
+    assert "(6 frames done so far)" in err
+    assert "--overwrite" not in err
 
 
 @pytest.mark.parametrize("suffix", [".zarr", ".h5", ".tif"])

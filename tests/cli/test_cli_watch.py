@@ -33,7 +33,7 @@ def test_it_ends_when_nothing_arrives_and_says_what_align_says(maskreg, data, fl
     table = (data / "run" / "shifts.csv").read_bytes()
     aligned = maskreg("align", data / "frames", *flags)
     assert aligned.out == outcome.out
-    assert "6 of 6 frames are done already" in aligned.err
+    assert "frames done already: 6 of 6" in aligned.err
     assert (data / "run" / "shifts.csv").read_bytes() == table
 
 

@@ -128,6 +128,7 @@ def test_a_run_interrupted_in_any_round_ends_in_the_same_bytes(tmp_path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         align_run(tmp_path / "stack.tif", tmp_path / "run", series.mask, reference="mean", workers=1)
     monkeypatch.undo()
+    assert read_run(tmp_path / "run")[0]["frames"] == 8  # whatever the round
     align_run(tmp_path / "stack.tif", tmp_path / "run", series.mask, reference="mean", workers=2)
     assert (tmp_path / "run" / "shifts.csv").read_bytes() == (tmp_path / "whole" / "shifts.csv").read_bytes()
     assert read_run(tmp_path / "run")[0]["reference"] == "mean"

@@ -4,6 +4,6 @@ DONE = 0
 FAILED = 1
 USAGE = 2
 FLAGGED = 3
-"""Done, but some frames are flagged."""
+"""Done, but some frames are flagged, or not registered yet."""
 INTERRUPTED = 130
 """Stopped by Ctrl-C or SIGTERM; what is done is kept."""

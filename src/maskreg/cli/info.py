@@ -65,12 +65,12 @@ def _shown(metadata: dict[str, Any]) -> str:
 
 
 def _of_run(folder: str) -> tuple[list[str], dict[str, Any]]:
-    from maskreg.series import read_run
+    from maskreg.series.run import read_run, unfinished
 
     settings, table = read_run(folder)
     counts = {status.label: count for status, count in table.counts().items()}
-    frames = max(settings["frames"], len(table))  # while a folder is watched nobody knows how many will come
-    lines = [f"a run of {frames} frames; done are {table.describe()}"]
+    lines = [f"a run of {settings['frames']} frames; done are {table.describe()}"]
+    lines += filter(None, [unfinished(folder, settings, table)])
     lines += [f"  {name}: {_told(value)}" for name, value in settings.items()]
     return lines, {"done": len(table), "counts": counts, "settings": settings}
 

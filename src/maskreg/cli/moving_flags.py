@@ -84,11 +84,11 @@ def running(args: Namespace) -> dict[str, Any]:
 
 
 def told(args: Namespace, alignment: Alignment, done: str) -> int:
-    """Print how many frames were used, `done` saying for what, and return the exit code."""
+    """Print how many frames of the series were used, `done` saying for what, and return the exit code."""
     from maskreg.apply.aligned import Moving
 
     moving = Moving(include=args.include)
     used = sum(moving.uses(row) for row in alignment.table())
-    summary = {"frames": len(alignment), "used": used, "output": args.output}
-    print(json.dumps(summary) if args.json else f"{used} of {len(alignment)} frames {done}: {args.output}")
-    return exits.DONE if used == len(alignment) else exits.FLAGGED
+    summary = {"frames": alignment.total, "used": used, "output": args.output}
+    print(json.dumps(summary) if args.json else f"{used} of {alignment.total} frames {done}: {args.output}")
+    return exits.DONE if used == alignment.total else exits.FLAGGED

@@ -47,6 +47,8 @@ class Alignment:
         True where pixels are valid, the same for all frames.
     by : Calibration, optional
         Dark and flat, taken off and divided out whenever frames are read.
+    total : int, optional
+        How many frames the series has, if not all of them are in the table.
     """
 
     def __init__(
@@ -55,14 +57,22 @@ class Alignment:
         frames: Any,
         mask: NDArray[np.bool_] | None = None,
         by: Calibration | None = None,
+        *,
+        total: int | None = None,
     ) -> None:
         self._table = table
         self._frames = frames
         self._mask = mask
         self._by = by
+        self._total = total
 
     def __len__(self) -> int:
         return len(self._table)
+
+    @property
+    def total(self) -> int:
+        """How many frames the series has: of a run that is not complete more than have a row."""
+        return len(self) if self._total is None else self._total
 
     @property
     def shifts(self) -> NDArray[np.float64]:

@@ -34,12 +34,12 @@ def register_what_is_missing(
 ) -> None:
     """Register the frames that a record does not hold yet, each safe when it is done."""
     total = len(source)
-    sources = [source_text(source.name(frame)) for frame in range(total)]
+    sources = sources_of(source)
     done = record.statuses()
     todo = what_is_missing(sources, done)
     record.number(sources)
     if done:
-        log.info("%d of %d frames are done already", total - len(todo), total)
+        log.info("frames done already: %d of %d", total - len(todo), total)
     if not todo:
         return
     # a table is that of the whole series, or it is not there
@@ -54,6 +54,11 @@ def register_what_is_missing(
     seconds = time.monotonic() - begin
     what = "frame" if len(todo) == 1 else "frames"
     log.info("%d %s in %.1f s (%.1f a second)", len(todo), what, seconds, len(todo) / seconds)
+
+
+def sources_of(source: FrameSource) -> list[str]:
+    """Return the names of all frames, as the table has them."""
+    return [source_text(source.name(frame)) for frame in range(len(source))]
 
 
 def _described(workers: Workers) -> str:

@@ -1,4 +1,4 @@
-"""The command that repeats a run, as one would type it."""
+"""The command that repeats a run, or goes on with it, as one would type it."""
 
 from __future__ import annotations
 
@@ -38,6 +38,14 @@ def command_to_repeat(
     if (reference is not None or mask is not None) and "--overwrite" not in command:
         command.append("--overwrite")
     return shlex.join(["maskreg", *command])
+
+
+def how_to_go_on(origin: Origin | None) -> str:
+    """Return what to do so that a run goes on, as the end of a sentence."""
+    if origin is None or not origin.command:
+        return "the same call goes on"
+    command = shlex.join(["maskreg", *(word for word in origin.command if word != "--overwrite")])
+    return f"this goes on, in {origin.folder}: {command}"
 
 
 _MASK_FLAGS = (

@@ -14,7 +14,7 @@ from maskreg.outputs import Record
 from maskreg.series.identity import identity
 from maskreg.series.mean import PLAN, ROUNDS, MeanRound
 from maskreg.series.prepared import Prepared
-from maskreg.series.recording import register_what_is_missing
+from maskreg.series.recording import register_what_is_missing, sources_of
 from maskreg.shifts import FrameRow
 from maskreg.stream import Workers
 
@@ -47,6 +47,7 @@ class Rounds:
         if len(record.statuses()) == len(self._series.source):
             return
         log.info(PLAN)
+        record.number(sources_of(self._series.source))  # so that the run tells how many frames it has to do
         self._do(ROUNDS, self._rows(ROUNDS - 1), record)
 
     def _rows(self, number: int) -> list[FrameRow]:

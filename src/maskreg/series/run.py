@@ -21,12 +21,13 @@ from maskreg.series.excluded import EXCLUDED, excluding, read_excluded, unknown
 from maskreg.series.first_look import LOOKED_AT
 from maskreg.series.frames import Described, opened
 from maskreg.series.identity import identity
-from maskreg.series.inputs import FramesOfRun, keep_inputs, kept_calibration, kept_mask
+from maskreg.series.inputs import FramesOfRun, keep_inputs, kept_calibration, kept_mask, kept_origin
 from maskreg.series.memory import MEMORY_MB, workers_within
 from maskreg.series.origin import Origin
 from maskreg.series.prepared import Prepared, prepare
 from maskreg.series.recording import TABLE, register_what_is_missing
 from maskreg.series.reference import ImageLike, ReferenceLike, is_mean
+from maskreg.series.repeat import how_to_go_on
 from maskreg.series.rounds import Rounds
 from maskreg.shifts import FrameRow, ShiftTable
 from maskreg.shifts.columns import REPAIRED_NAMES
@@ -133,9 +134,25 @@ def close_run(record: Record, folder: Path, frames: Any, series: Prepared, *, re
 
 
 def read_run(run: str | os.PathLike[str]) -> tuple[dict[str, Any], ShiftTable]:
-    """Return the settings and the table of a run folder as far as it is, also while it is written."""
+    """Return the settings and the table of a run folder as far as it is, also while it is written.
+
+    The setting ``frames`` is how many the series has; while a folder is watched nobody knows how many will
+    come, and it is how many are done.
+    """
     settings, entries = read_record(Path(run) / RECORD)
-    return settings, _table(entries, Path(run), repair=False)
+    table = _table(entries, Path(run), repair=False)
+    return settings | {"frames": max(settings["frames"], len(table))}, table
+
+
+def unfinished(run: str | os.PathLike[str], settings: dict[str, Any], table: ShiftTable) -> str:
+    """Return a line that says how much of a run is done and what goes on with it; empty if it is complete."""
+    folder, frames = Path(run), settings["frames"]
+    if len(table) == frames and (folder / TABLE).is_file():
+        return ""
+    done = f"{len(table)} of {frames} frames done" if len(table) < frames else f"{frames} frames done so far"
+    return (
+        f"{folder} is not complete ({done}); unless it is being written, {how_to_go_on(kept_origin(folder))}"
+    )
 
 
 def open_run(run: str | os.PathLike[str], frames: Any = None) -> Alignment:
@@ -144,7 +161,8 @@ def open_run(run: str | os.PathLike[str], frames: Any = None) -> Alignment:
     Parameters
     ----------
     run : path
-        The run folder; it may still be written, then what is done so far is there.
+        The run folder; it may still be written, or may have been interrupted: then what is done so far is
+        there, and a warning says how much that is.
     frames : optional
         Where the frames are, as `maskreg.align` takes them, if they are not where they were. They are
         found by their names, and only when they are needed.
@@ -156,8 +174,11 @@ def open_run(run: str | os.PathLike[str], frames: Any = None) -> Alignment:
     """
     folder = Path(run)
     settings, table = read_run(folder)
+    if line := unfinished(folder, settings, table):
+        log.warning("%s", line)
     by = kept_calibration(folder, settings["shape"])
-    return Alignment(table, FramesOfRun(folder, table, frames), kept_mask(folder), by)
+    named = FramesOfRun(folder, table, frames)
+    return Alignment(table, named, kept_mask(folder), by, total=settings["frames"])
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:

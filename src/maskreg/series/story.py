@@ -31,7 +31,7 @@ from maskreg.series.closing import jumps_of
 from maskreg.series.inputs import FramesOfRun, kept_calibration, kept_mask, kept_origin, kept_reference
 from maskreg.series.origin import Origin
 from maskreg.series.repeat import command_to_repeat
-from maskreg.series.run import read_run
+from maskreg.series.run import read_run, unfinished
 from maskreg.shifts import FrameRow, ShiftTable
 
 log = logging.getLogger(__name__)
@@ -73,13 +73,16 @@ def story_of(
     """
     settings, table = read_run(run)
     origin = kept_origin(Path(run))
+    if line := unfinished(run, settings, table):
+        log.warning("%s", line)
     told = Story(
         title=f"maskreg: {run_name(run)}",
-        total=int(settings.get("frames", len(table))),
+        total=settings["frames"],
         series=SeriesData.of(table),
         jumps=jumps_of(table),
         settings=settings | _versions() | _opened_from(origin),
         command=command_to_repeat(origin),
+        notes=[line] if line else [],
     )
     chosen = _chosen(table, frame)
     if merged is not None:
@@ -89,7 +92,7 @@ def story_of(
     try:
         return _with_pictures(told, Path(run), source, table, chosen)
     except MaskregError as error:
-        return _with(told, notes=[f"No pictures: {error}"])
+        return _with(told, notes=[*told.notes, f"No pictures: {error}"])
 
 
 def run_name(run: str | os.PathLike[str]) -> str:

@@ -233,7 +233,7 @@ class _Session:
         """Take note of what is in the record."""
         files, statuses = record.files(), record.statuses()
         if statuses:
-            log.info("%d frames are done already", len(statuses))
+            log.info("frames done already: %d", len(statuses))
         self._names = {file: _sources(file, state.frames) for file, state in files.items()}
         done: dict[str, Stamp | None] = {
             file: Stamp(state.size, state.mtime_ns) for file, state in files.items()
