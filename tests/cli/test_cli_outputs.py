@@ -130,7 +130,7 @@ def test_frames_that_moved_are_named(maskreg, run, data):
         (["apply", "RUN", "-o", "x.h5", "--dtype", "uint99"], 1, "dtype is 'uint99'; try float32"),
         (["merge", "RUN", "-o", "x.h5", "--by", "delay"], 1, "by is 'delay', which no frame"),
         (["merge", "nowhere", "-o", "x.h5"], 1, "nowhere is no run folder"),
-        (["export", "RUN", "-o", "x.xls"], 2, "a table is written as .csv or .json, not '.xls'"),
+        (["export", "RUN", "-o", "x.xls"], 2, "x.xls: a table is written as .csv or .json; name it so"),
     ],
 )
 def test_errors_are_one_line_and_leave_nothing(maskreg, run, data, arguments, code, message, monkeypatch):
@@ -152,6 +152,53 @@ def test_export_gives_the_table(maskreg, run, data):
     rows = json.loads((data / "t.json").read_text())
     assert rows == json.loads(maskreg("export", run, "--json").out)
     assert rows[0]["status"] == "reference"
+
+
+def test_a_table_that_is_there_is_replaced_only_on_request(maskreg, run, data):
+    for name in ("t.csv", "t.json"):
+        (data / name).write_text("mine")
+        outcome = maskreg("export", run, "-o", data / name)
+        assert outcome.code == 1
+        assert f"{data / name} exists; take another name, or --overwrite" in outcome.err
+        assert (data / name).read_text() == "mine"
+        assert maskreg("export", run, "-o", data / name, "--overwrite").code == 0
+        assert (data / name).read_text() != "mine"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["align", "frames", "-o", "frames"],
+        ["align", "frames", "-o", "frames/../frames/"],
+        ["align", "frames/*", "-o", "frames/run.h5"],
+        ["align", "**/*.tif", "-o", "new-run"],
+        ["align", "frames/SCAN", "frames", "-o", "frames/SCAN"],
+        ["watch", "frames", "-o", "frames"],
+        ["apply", "RUN", "-o", "frames/aligned.h5"],
+        ["merge", "RUN", "-o", "frames/merged.zarr", "--input", "frames"],
+        ["mask", "auto", "frames", "-o", "frames/valid.tif"],
+        ["mask", "auto", "frames/*.tif", "-o", "frames/valid.tif"],
+    ],
+)
+def test_nothing_is_written_where_it_would_be_a_frame_the_next_time(
+    maskreg, run, data, scan, arguments, monkeypatch
+):
+    monkeypatch.chdir(data)
+    before = set(data.rglob("*"))
+    given = [run if word == "RUN" else word.replace("SCAN", scan.names[1]) for word in arguments]
+    outcome = maskreg(*given, "-q")
+    assert outcome.code == 2
+    assert "would be among the frames (" in outcome.err
+    assert "name another place with -o" in outcome.err
+    assert set(data.rglob("*")) == before
+
+
+def test_beside_and_below_the_frames_is_room(maskreg, run, data, scan, monkeypatch):
+    monkeypatch.chdir(data / "frames")
+    assert maskreg("align", ".", "-o", "run", "--no-report").code == 0
+    assert maskreg("align", "*.tif", "-o", "run-2", "--no-report").code == 0
+    assert maskreg("align", *scan.names[:3], "-o", "run-3", "--no-report").code == 0
+    assert maskreg("apply", "run-3", "-o", "aligned.h5").code == 0
 
 
 def test_a_found_mask_says_valid_in_its_name(maskreg, data, monkeypatch):

@@ -65,6 +65,8 @@ def test_a_report_does_not_change_the_run(maskreg, run):
         (["report", "nowhere"], 1, "nowhere is no run folder"),
         (["report", "{run}", "--frame", "77"], 1, "frame is 77; the run has 6 frames"),
         (["report", "{run}", "-o", "{run}/no/such/look.html"], 1, "cannot write"),
+        (["report", "{run}", "-o", "look.pdf"], 2, "look.pdf: a report is written as .html or .htm"),
+        (["report", "{run}", "-o", "look"], 2, "look: a report is written as .html or .htm"),
         (["report", "{run}", "--farme", "3"], 2, "did you mean --frame?"),
         (["view", "nowhere"], 1, "nowhere"),
         (["view", "{run}", "--port", "many"], 2, "'many' is no port"),

@@ -127,5 +127,5 @@ def test_what_the_disk_has_no_room_for_is_refused_before_it_is_begun(tmp_path, s
 
 def test_another_suffix_says_which_there_are(tmp_path):
     told = Description((Layer("frames", np.dtype("f4")),), (9, 9), 1)
-    with pytest.raises(InputError, match=r"images are written as \.zarr, \.h5, .* not '\.jpg'"):
+    with pytest.raises(InputError, match=r"images are written as \.zarr, \.h5, .*; name it so"):
         open_stack(tmp_path / "out.jpg", told)

@@ -15,6 +15,7 @@ from maskreg.cli.dask_flags import add_dask_flags, cluster_of
 from maskreg.cli.mask_flags import add_mask_flags, mask_from
 from maskreg.cli.metadata_flags import add_metadata_flags
 from maskreg.cli.option_flags import add_option_flags, options_from
+from maskreg.cli.output_file import ensure_apart
 from maskreg.cli.report import REPORT, renew_report
 from maskreg.errors import MaskregError
 
@@ -87,8 +88,10 @@ def run(args: Namespace) -> int:
 
     from maskreg.frames import open_frames
     from maskreg.series import Origin, align_run
+    from maskreg.series.inputs import FOLDER, MASK, REFERENCE
     from maskreg.series.reference import image_for_mask
 
+    ensure_apart(args.output, args.input, f"{FOLDER}/{MASK}", f"{FOLDER}/{REFERENCE}")
     with (
         open_frames(args.input, pattern=args.pattern, metadata=args.metadata) as source,
         cluster_of(args) as client,

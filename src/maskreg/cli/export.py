@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from maskreg.cli import exits
-from maskreg.errors import UsageError
+from maskreg.cli.output_file import free, suffix_of
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -16,6 +15,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="TABLE", help="TABLE.csv or TABLE.json (default: CSV on stdout)"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace TABLE if it is there")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
 
 
@@ -25,9 +25,10 @@ def run(args: Namespace) -> int:
 
     from maskreg.series import open_run
 
-    suffix = Path(args.output).suffix.lower() if args.output else ""
-    if args.output and suffix not in (".csv", ".json"):
-        raise UsageError(f"{args.output}: a table is written as .csv or .json, not '{suffix}'")
+    suffix = ""
+    if args.output:
+        suffix = suffix_of(args.output, "a table", ".csv", ".json")
+        free(args.output, args.overwrite)
     alignment = open_run(args.run_folder)
     if suffix == ".csv":
         alignment.to_csv(args.output)

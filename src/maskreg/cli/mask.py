@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from maskreg.cli import exits, values
 from maskreg.cli.mask_flags import add_mask_flags, mask_from
-from maskreg.errors import RunError, UsageError
+from maskreg.cli.output_file import ensure_apart, free
+from maskreg.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +66,8 @@ def _auto(args: Namespace, source: FrameSource, given: NDArray[np.bool_] | None)
     from maskreg.masks import grow, save_mask
     from maskreg.series.find_mask import find_mask
 
-    output = _free(args.output or _proposed(args.input[0], "valid.tif"), args.overwrite)
+    output = free(args.output or _proposed(args.input[0], "valid.tif"), args.overwrite)
+    ensure_apart(output, args.input)
     found = find_mask(source, given=given, workers=args.workers)
     for warning in found.warnings:
         log.warning("%s", warning)
@@ -89,7 +91,7 @@ def _show(args: Namespace, source: FrameSource, given: NDArray[np.bool_] | None)
 
     if given is None:
         raise UsageError("mask show needs a mask: --valid FILE, --ignore FILE, --ignore-disk R,C,RADIUS ...")
-    output = _free(args.output or _proposed(args.input[0], "mask.png"), args.overwrite)
+    output = free(args.output or _proposed(args.input[0], "mask.png"), args.overwrite)
     name = source.name(args.frame) if 0 <= args.frame < len(source) else ""
     draw_mask_figure(source.read(args.frame), given, title=name, path=output)
     summary = {"output": str(output), "ignored": float(1 - given.mean())}
@@ -107,10 +109,3 @@ def _proposed(given: str, ending: str) -> Path:
     """Return a name in the working folder that says what it holds: ``frames_valid.tif``."""
     stem = Path(given.rstrip("/*?[]")).stem or "frames"
     return Path(f"{stem}_{ending}")
-
-
-def _free(path: str | Path, overwrite: bool) -> Path:
-    file = Path(path)
-    if file.exists() and not overwrite:
-        raise RunError(f"{file} exists; take another name, or --overwrite")
-    return file

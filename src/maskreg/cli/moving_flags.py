@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskreg.cli import exits, values
 from maskreg.cli.dask_flags import add_dask_flags
+from maskreg.cli.output_file import ensure_apart
 
 if TYPE_CHECKING:
     from maskreg.series import Alignment
@@ -68,9 +70,12 @@ def add_running_flags(parser: ArgumentParser) -> None:
 
 
 def opened_run(args: Namespace) -> Alignment:
-    """Return the alignment that is named."""
+    """Return the alignment that is named; the output must not be where its frames are."""
     from maskreg.series import open_run
+    from maskreg.series.inputs import kept_origin
 
+    origin = kept_origin(Path(args.run_folder))
+    ensure_apart(args.output, args.input or ([] if origin is None else origin.paths))
     return open_run(args.run_folder, args.input)
 
 

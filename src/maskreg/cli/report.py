@@ -11,6 +11,7 @@ from pathlib import Path
 
 from maskreg.cli import exits
 from maskreg.cli.moving_flags import add_input_flag
+from maskreg.cli.output_file import suffix_of
 from maskreg.errors import MaskregError
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ REPORT = "report.html"
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``report``."""
     parser.add_argument("folder", metavar="RUN", help="a run folder, finished or not")
-    parser.add_argument("-o", "--output", metavar="FILE", help=f"where to (default: RUN/{REPORT})")
+    parser.add_argument("-o", "--output", metavar="FILE", help=f"where to, FILE.html (default: RUN/{REPORT})")
     parser.add_argument(
         "--frame", type=int, metavar="N", help="show this frame before and after (default: the farthest off)"
     )
@@ -35,6 +36,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Write the report."""
+    if args.output is not None:
+        suffix_of(args.output, "a report", ".html", ".htm")
     path = write_report(
         Path(args.folder), args.output, frame=args.frame, frames=args.input, merged=args.merged
     )

@@ -16,6 +16,7 @@ from maskreg.cli.calibration_flags import add_calibration_flags
 from maskreg.cli.mask_flags import add_mask_flags, mask_from
 from maskreg.cli.metadata_flags import add_pattern_flag
 from maskreg.cli.option_flags import add_option_flags, options_from
+from maskreg.cli.output_file import ensure_apart
 from maskreg.cli.report import renew_report
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Watch a folder until nothing arrives any more, and print a summary."""
     options = options_from(args)
+    ensure_apart(args.output, [args.folder])
 
     from maskreg.series import Origin
     from maskreg.series.watch import watch_run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import glob
 import os
 import re
@@ -49,6 +50,19 @@ def find_files(paths: PathLike | Sequence[PathLike]) -> tuple[list[Location], Pa
     files = {file for some, _ in found for file in some}
     in_order = sorted(files, key=lambda file: (natural_key(file.path), file.inside))
     return in_order, Path(os.path.commonpath([root for _, root in found]))
+
+
+def means(text: str, path: Path) -> bool:
+    """Whether an argument means `path` too, or would if that were there: itself, or as one of its frames."""
+    name, inside = (text, "") if os.path.exists(text) else split_location(text)  # noqa: PTH110
+    given, path = Path(os.path.realpath(name)), Path(os.path.realpath(path))  # patterns stay as they are
+    if path == given or (_is_readable(Location(given, inside)) and given in path.parents):
+        return True
+    if given.is_dir():
+        return path.parent == given and reader_for(Location(path)) is not None
+    if "**" in given.parts:
+        return fnmatch.fnmatchcase(str(path), str(given))
+    return len(path.parts) == len(given.parts) and fnmatch.fnmatchcase(str(path), str(given))
 
 
 def is_path_like(value: Any) -> bool:

@@ -331,7 +331,7 @@ def open_stack(
     file = Path(path)
     suffix = file.suffix.lower()
     if suffix not in _WRITERS:
-        raise InputError(f"{file}: images are written as {', '.join(_WRITERS)}, not '{file.suffix}'")
+        raise InputError(f"{file}: images are written as {', '.join(_WRITERS)}; name it so")
     module, name = _WRITERS[suffix].split(":")
     writer: StackWriter = getattr(import_module(module), name)(file, description, overwrite=overwrite)
     return writer

@@ -49,7 +49,7 @@ def draw_mask_figure(frame: ArrayLike, mask: ArrayLike, *, title: str, path: str
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise InputError(f"{path}: the picture is a .png file, not '{path.suffix}'")
+        raise InputError(f"{path}: the picture is a .png file; name it so")
     image = _image("frame", frame)
     valid = _mask("mask", mask, image.shape)
     finite = np.isfinite(image)

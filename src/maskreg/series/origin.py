@@ -26,6 +26,11 @@ class Origin:
     folder: str
     command: list[str] = field(default_factory=list)
 
+    @property
+    def paths(self) -> list[str]:
+        """`input`, wherever one is now."""
+        return [str(Path(self.folder) / path) for path in self.input]
+
     @classmethod
     def here(cls, input: Sequence[str], command: Sequence[str] = ()) -> Origin:
         """Return the origin of a run that is started in the present folder."""
