@@ -45,12 +45,23 @@ class ClusterError(MaskregError):
 
 def not_written(path: str | os.PathLike[str], error: Exception) -> RunError:
     """Return what to raise when a file or a database could not be written."""
-    advice = "; make room and give the same command again" if _is_full(error) else ""
-    why = getattr(error, "strerror", None) or error
-    return RunError(f"cannot write {os.fspath(path)}: {why}{advice}")
+    # of an array that was written in part NumPy tells no more than how much of it
+    why = getattr(error, "strerror", None) or ("the disk is full" if _is_full(error) else error)
+    return RunError(f"cannot write {os.fspath(path)}: {why}{advice_on(error)}")
+
+
+def advice_on(error: Exception) -> str:
+    """Return what to try when a file or a database cannot be used; a full disk, or a lost one, is no end."""
+    if _is_full(error):
+        return "; make room and give the same command again"
+    if "disk I/O error" in str(error):
+        return "; is the disk full, or the share lost? Mend it and give the same command again"
+    if str(error).startswith(("unable to open database", "attempt to write a readonly")):
+        return "; may you read it, and write in its folder?"
+    return ""
 
 
 def _is_full(error: Exception) -> bool:
     """Return whether what writing raised means that there is no more room."""
-    # SQLite tells it in words; of an array that was written in part NumPy tells no more than how much of it
+    # SQLite and NumPy tell it in words
     return getattr(error, "errno", None) in _FULL or str(error).endswith(("disk is full", " written"))

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from maskreg.series import read_run
+from maskreg.errors import InputError
+from maskreg.masks import load_mask
+from maskreg.options import Options
+from maskreg.series import align_run, read_run
 from so_far import wait_until_done
 
 
@@ -58,9 +61,10 @@ def test_a_last_frame_without_light_is_no_mask(maskreg, data, flags, scan):
 
 
 def test_a_slip_that_registered_nothing_is_mended_in_the_same_folder(maskreg, data, flags):
-    slip = maskreg("align", data / "frames", *flags, "--max-shift", "5,5,5")
-    assert slip.code == 1
-    assert "max_shift has 3 numbers" in slip.err
+    mask, slip = load_mask(data / "valid_mask.tif"), Options(max_shift=(5, 5, 5))
+    with pytest.raises(InputError, match="max_shift has 3 numbers"):
+        align_run(data / "frames", data / "run", mask, options=slip)
+    assert (data / "run" / "run.sqlite").is_file()
     assert maskreg("align", data / "frames", *flags, "--max-shift", "40").code == 0
 
 
@@ -209,6 +213,27 @@ def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_bytes(maskreg, data
     stopped = (data / "run" / "shifts.csv").read_bytes()
     maskreg(*command, "--overwrite")
     assert (data / "run" / "shifts.csv").read_bytes() == stopped
+
+
+def test_who_interrupts_before_there_is_a_run_is_told_that_nothing_was_begun(
+    maskreg, data, flags, monkeypatch
+):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("maskreg.series.align_run", interrupted)
+    outcome = maskreg("align", data / "frames", *flags)
+    assert outcome.code == 130
+    assert outcome.err.endswith("maskreg: interrupted; nothing was begun yet\n")
+
+
+def test_a_record_that_cannot_be_opened_is_told_with_what_to_look_at(maskreg, data, flags):
+    (data / "run" / "run.sqlite").mkdir(parents=True)
+    outcome = maskreg("align", data / "frames", *flags, "-q")
+    assert outcome.code == 1
+    assert (
+        "run.sqlite: unable to open database file; may you read it, and write in its folder?" in outcome.err
+    )
 
 
 def test_a_reason_names_its_frame_once(maskreg, data, flags, scan):

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -34,3 +36,20 @@ def test_the_demo_never_writes_among_other_files(maskreg, tmp_path, there):
     outcome = maskreg("demo", "-o", tmp_path / "demo")
     assert outcome.code == 2
     assert "name another folder with -o" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("kilobytes", "what"), [(40, "demo: the disk is full"), (400, r"alignment\.png: File too large")]
+)
+def test_a_disk_without_room_is_told_with_the_place(tmp_path, kilobytes, what):
+    resource = pytest.importorskip("resource")
+    limits = (kilobytes * 1000, kilobytes * 1000)  # a frame has 131 kB, the picture more than 500
+    done = subprocess.run(
+        [sys.executable, "-m", "maskreg", "demo", "-o", tmp_path / "demo", "--size", "256", "-q"],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limits),
+    )
+    assert done.returncode == 1
+    assert re.search(rf"^maskreg: error: cannot write \S*{what}; make room and ", done.stderr)

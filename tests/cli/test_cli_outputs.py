@@ -129,6 +129,8 @@ def test_frames_that_moved_are_named(maskreg, run, data):
         (["apply", "RUN", "-o", "x.h5", "--order", "2"], 2, "invalid choice"),
         (["apply", "RUN", "-o", "x.h5", "--dtype", "uint99"], 1, "dtype is 'uint99'; try float32"),
         (["merge", "RUN", "-o", "x.h5", "--by", "delay"], 1, "by is 'delay', which no frame"),
+        (["merge", "RUN", "-o", "x.h5", "--by", "delay"], 1, "has: --pattern or --metadata (pattern=,"),
+        (["apply", "RUN", "-o", "x"], 1, "x: images are written as .zarr, .h5"),
         (["merge", "nowhere", "-o", "x.h5"], 1, "nowhere is no run folder"),
         (["export", "RUN", "-o", "x.xls"], 2, "x.xls: a table is written as .csv or .json; name it so"),
     ],

@@ -85,3 +85,26 @@ def test_a_mask_that_may_be_upside_down_is_a_warning(maskreg, pair, data):
     outcome = maskreg("pair", *pair, "--ignore", data / "valid_mask.tif")
     assert "maskreg: warning: " in outcome.err
     assert "may be upside down" in outcome.err
+
+
+def test_the_mask_of_one_image_can_be_grown(maskreg, pair, data):
+    outcome = maskreg("pair", *pair, "--reference-valid", data / "valid_mask.tif", "--grow", "2")
+    assert outcome.code == 0
+    assert outcome.err.count("no mask: every pixel counts") == 1
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".npy", ".h5", ".mrc", ".png"])
+def test_a_file_that_is_empty_is_called_so(maskreg, pair, tmp_path, suffix):
+    (tmp_path / f"empty{suffix}").touch()
+    err = maskreg("pair", pair[0], tmp_path / f"empty{suffix}", "-q").err
+    assert f"empty{suffix}: is no readable " in err
+    assert "it is empty" in err
+    assert "b''" not in err
+
+
+def test_a_mask_that_ignores_everything_is_named(maskreg, pair, tmp_path):
+    masks = {"all.npy": np.ones((192, 192), bool), "none.npy": np.zeros((192, 192), bool)}
+    for name, mask in masks.items():
+        np.save(tmp_path / name, mask)
+    err = maskreg("pair", *pair, "--valid", tmp_path / "all.npy", "--valid", tmp_path / "none.npy", "-q").err
+    assert f"{tmp_path / 'none.npy'}: this mask ignores every pixel; use --ignore instead of --valid" in err

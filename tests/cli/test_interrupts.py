@@ -19,7 +19,7 @@ def test_a_call_that_never_comes_back_to_python_is_ended():
     code = """
 import ctypes
 from maskreg.cli.interrupts import interruptible
-with interruptible("maskreg: interrupted; farewell"):
+with interruptible(lambda: "maskreg: interrupted; farewell"):
     print("busy", flush=True)
     libc = ctypes.CDLL(None)
     lock = ctypes.create_string_buffer(64)  # a pthread mutex, zeroed: taken twice it waits for ever
@@ -40,10 +40,10 @@ with interruptible("maskreg: interrupted; farewell"):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_what_notices_is_not_ended_and_everything_is_put_back(number):
     before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt), interruptible("farewell"):
+    with pytest.raises(KeyboardInterrupt), interruptible(lambda: "farewell"):
         os.kill(os.getpid(), number)
         time.sleep(5)
     time.sleep(0.05)
     assert signal.getsignal(number) is before
-    with interruptible("farewell"):
+    with interruptible(lambda: "farewell"):
         assert signal.getsignal(number) is not before

@@ -102,7 +102,9 @@ def test_where_nothing_moves_only_defects_are_found(valid):
 
 
 def test_too_few_frames_are_an_error(frames):
-    with pytest.raises(InputError, match="frames has 3 that can be read"):
+    with pytest.raises(
+        InputError, match="from 6 frames or more, of which the pattern drifts; here can be read: 3"
+    ):
         find_mask(frames[:3])
 
 

@@ -240,7 +240,11 @@ def grouped(aligned: AlignedFrames, by: str | None) -> list[tuple[Any, list[int]
             members.setdefault(value, []).append(position)
     if not members:
         known = dict.fromkeys(key for row in aligned.table for key in row.metadata)
-        has = f"there are {', '.join(known)}" if known else "its frames have no metadata"
+        has = (
+            f"there are {', '.join(known)}"
+            if known
+            else "--pattern or --metadata (pattern=, metadata=) of align tell them"
+        )
         raise InputError(f"by is {by!r}, which no frame of the series has: {has}")
     return sorted(members.items(), key=lambda item: _ascending(item[0]))
 

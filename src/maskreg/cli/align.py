@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from maskreg.cli import exits, values
 from maskreg.cli.calibration_flags import add_calibration_flags
 from maskreg.cli.dask_flags import add_dask_flags, cluster_of
-from maskreg.cli.mask_flags import add_mask_flags, mask_from
+from maskreg.cli.mask_flags import add_mask_flags, ensure_grown, mask_from
 from maskreg.cli.metadata_flags import add_metadata_flags
 from maskreg.cli.option_flags import add_option_flags, options_from
 from maskreg.cli.output_file import ensure_apart
@@ -63,7 +63,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="for registering frames, at most (default: 1000)",
     )
     how.add_argument("--no-progress", action="store_true", help="no progress bar")
-    parser.set_defaults(when_interrupted="what is done is kept, the same command goes on")
+    parser.set_defaults(when_interrupted="what is done is kept, the same command goes on", is_begun=is_begun)
 
 
 def add_run_flags(parser: ArgumentParser) -> _ArgumentGroup:
@@ -82,9 +82,15 @@ def add_run_flags(parser: ArgumentParser) -> _ArgumentGroup:
     return how
 
 
+def is_begun(args: Namespace) -> bool:
+    """Whether there is a run with something to go on with; asked when interrupted, so nothing is imported."""
+    return (Path(args.output) / "run.sqlite").is_file()
+
+
 def run(args: Namespace) -> int:
     """Align a series, or go on with it, and print a summary."""
     options = options_from(args)
+    ensure_grown(args)
 
     from maskreg.frames import open_frames
     from maskreg.series import Origin, align_run

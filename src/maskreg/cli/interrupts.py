@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -24,13 +24,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def interruptible(farewell: str) -> Iterator[None]:
+def interruptible(farewell: Callable[[], str]) -> Iterator[None]:
     """Let SIGTERM be like Ctrl-C (`KeyboardInterrupt`), and end the program if it is not noticed.
 
     Parameters
     ----------
-    farewell : str
-        What to tell the user when the program is ended without having noticed.
+    farewell : callable
+        Returns what to tell the user when the program is ended without having noticed.
     """
     if os.name != "posix" or threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may say what signals do
@@ -57,13 +57,13 @@ def interruptible(farewell: str) -> Iterator[None]:
         os.close(ringer)  # at which the thread ends
 
 
-def _watch(bell: int, noticed: threading.Event, farewell: str) -> None:
+def _watch(bell: int, noticed: threading.Event, farewell: Callable[[], str]) -> None:
     """Wait for a signal, and end the program unless the main thread notices it in time."""
     try:
         while told := os.read(bell, 1):
             if told[0] in SIGNALS and not noticed.wait(PATIENCE):
                 with suppress(OSError):
-                    os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"{farewell}\n".encode())
+                    os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"{farewell()}\n".encode())
                 os._exit(exits.INTERRUPTED)
     finally:
         os.close(bell)

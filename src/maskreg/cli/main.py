@@ -12,6 +12,8 @@ from maskreg.cli import exits
 from maskreg.cli.parser import parse
 from maskreg.errors import MaskregError, UsageError
 
+NOTHING_YET = "nothing was begun yet"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
@@ -33,12 +35,14 @@ def _run(args: Namespace) -> int:
     from maskreg.cli.interrupts import interruptible
     from maskreg.cli.messages import send_to_stderr
 
-    farewell = f"maskreg: interrupted; {args.when_interrupted}"
+    def farewell() -> str:
+        return f"maskreg: interrupted; {args.when_interrupted if args.is_begun(args) else NOTHING_YET}"
+
     with send_to_stderr(args.verbosity), interruptible(farewell):
         try:
             code: int = args.run(args)
         except KeyboardInterrupt:
-            print(farewell, file=sys.stderr)
+            print(farewell(), file=sys.stderr)
             raise
     sys.stdout.flush()  # a closed pipe must show here, not when the interpreter ends
     return code

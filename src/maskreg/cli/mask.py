@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskreg.cli import exits, values
-from maskreg.cli.mask_flags import add_mask_flags, mask_from
+from maskreg.cli.mask_flags import add_mask_flags, mask_from, names_mask
 from maskreg.cli.output_file import ensure_apart, free
 from maskreg.errors import UsageError
 
@@ -56,7 +56,7 @@ def run(args: Namespace) -> int:
     from maskreg.frames import open_frames
 
     with open_frames(args.input) as source:
-        given = mask_from(args, source.shape, lambda: source.read(0)) if _is_given(args) else None
+        given = mask_from(args, source.shape, lambda: source.read(0)) if names_mask(args) else None
         if args.action == "auto":
             return _auto(args, source, given)
         return _show(args, source, given)
@@ -97,12 +97,6 @@ def _show(args: Namespace, source: FrameSource, given: NDArray[np.bool_] | None)
     summary = {"output": str(output), "ignored": float(1 - given.mean())}
     print(json.dumps(summary) if args.json else f"{describe_mask(given)}\npicture: {output}")
     return exits.DONE
-
-
-def _is_given(args: Namespace) -> bool:
-    by_value = args.ignore_above is not None or args.ignore_below is not None
-    areas = (args.valid, args.ignore, args.ignore_rect, args.ignore_disk, args.ignore_polygon)
-    return by_value or any(areas)
 
 
 def _proposed(given: str, ending: str) -> Path:

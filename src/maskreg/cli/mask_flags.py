@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from maskreg.cli import values
-from maskreg.errors import InputError
+from maskreg.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +44,7 @@ def add_mask_flags(parser: ArgumentParser) -> _ArgumentGroup:
         help="pixels below N (of a series: in its reference)",
     )
     group.add_argument(
-        "--grow", type=values.number, default=0, metavar="PX", help="grow all that is ignored by so much"
+        "--grow", type=values.radius, default=0, metavar="PX", help="grow all that is ignored by so much"
     )
     return group
 
@@ -105,6 +105,15 @@ def names_common_mask(args: Namespace) -> bool:
 def names_mask(args: Namespace) -> bool:
     """Whether any mask was asked for."""
     return names_common_mask(args) or args.ignore_above is not None or args.ignore_below is not None
+
+
+def ensure_grown(args: Namespace, *more: Sequence[str]) -> None:
+    """Refuse ``--grow`` where there is no mask to grow, neither a common one nor one of `more`."""
+    if args.grow and not (names_mask(args) or any(more)):
+        raise UsageError(
+            f"--grow {args.grow:g} grows what a mask ignores, and there is no mask: "
+            "give --valid FILE, --ignore FILE, --ignore-disk R,C,RADIUS ..."
+        )
 
 
 def _shape(parse: str) -> Callable[[str], Any]:

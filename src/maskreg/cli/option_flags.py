@@ -42,6 +42,8 @@ def options_from(args: Namespace) -> Options:
     """Return the options that were asked for."""
     given = {field.name: getattr(args, field.name) for field in fields(Options) if hasattr(args, field.name)}
     try:
-        return Options(**given)
+        options = Options(**given)
+        options.limits(2)  # images of the command line have rows and columns
+        return options
     except InputError as error:
         raise UsageError(str(error)) from error

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from maskreg.cli import exits
-from maskreg.cli.mask_flags import add_mask_flags, mask_from, names_common_mask
+from maskreg.cli.mask_flags import add_mask_flags, ensure_grown, mask_from, names_common_mask
 from maskreg.cli.option_flags import add_option_flags, options_from
 from maskreg.errors import UsageError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from maskreg.registration import Registration
 
 SIDES = ("reference", "moving")
+KINDS = ("valid", "ignore")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -29,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_option_flags(parser)
     masks = add_mask_flags(parser)
     for side in SIDES:
-        for kind in ("valid", "ignore"):
+        for kind in KINDS:
             masks.add_argument(
                 f"--{side}-{kind}",
                 action="append",
@@ -43,6 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Register two images and print the answer."""
     options = options_from(args)
+    ensure_grown(args, *(getattr(args, f"{side}_{kind}") for side in SIDES for kind in KINDS))
 
     from maskreg.core.register import register
     from maskreg.series.reference import read_image

@@ -57,6 +57,7 @@ def parse(argv: Sequence[str]) -> Namespace:
         if name in argv:
             module = import_module(f"maskreg.cli.{name}")
             verb.set_defaults(run=module.run, parser=verb, when_interrupted="nothing was written")
+            verb.set_defaults(is_begun=lambda args: True)
             module.add_arguments(verb)
             _add_common(verb)
     args, unknown = parser.parse_known_args(argv)

@@ -49,6 +49,15 @@ def megabytes(text: str) -> float:
     return value
 
 
+def radius(text: str) -> float:
+    """Return a number of px, zero or more."""
+    wanted = "a number of px, zero or more"
+    value = number(text, wanted)
+    if not 0 <= value < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is not {wanted}")
+    return value
+
+
 def seconds(text: str) -> float:
     """Return a time in s, zero or more."""
     wanted = "a number of seconds, such as 30"

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from functools import partial
 
 from maskreg.cli import exits, values
-from maskreg.cli.mask_flags import add_mask_flags, mask_from, names_mask
+from maskreg.cli.mask_flags import add_mask_flags, ensure_grown, mask_from, names_mask
 from maskreg.cli.moving_flags import add_input_flag
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Serve the page until Ctrl-C."""
+    ensure_grown(args)
+
     from maskreg.report.style import require_bokeh
 
     require_bokeh()

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskreg.cli import exits, values
-from maskreg.cli.align import add_run_flags, as_dict, as_text
+from maskreg.cli.align import add_run_flags, as_dict, as_text, is_begun
 from maskreg.cli.calibration_flags import add_calibration_flags
-from maskreg.cli.mask_flags import add_mask_flags, mask_from
+from maskreg.cli.mask_flags import add_mask_flags, ensure_grown, mask_from
 from maskreg.cli.metadata_flags import add_pattern_flag
 from maskreg.cli.option_flags import add_option_flags, options_from
 from maskreg.cli.output_file import ensure_apart
@@ -62,12 +62,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_calibration_flags(parser)
     add_mask_flags(parser)
     add_run_flags(parser)
-    parser.set_defaults(when_interrupted="the table holds what is done, the same command goes on")
+    parser.set_defaults(
+        when_interrupted="the table holds what is done, the same command goes on", is_begun=is_begun
+    )
 
 
 def run(args: Namespace) -> int:
     """Watch a folder until nothing arrives any more, and print a summary."""
     options = options_from(args)
+    ensure_grown(args)
     ensure_apart(args.output, [args.folder])
 
     from maskreg.series import Origin

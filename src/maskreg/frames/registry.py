@@ -106,12 +106,20 @@ def open_file(location: Location, root: Path) -> FrameSource:
     except MaskregError:
         raise
     except Exception as error:  # a parser that is fed broken bytes may raise anything
-        raise FrameError(f"{name}: is no readable {reader.kind} file: {one_line(error)}") from error
+        why = "it is empty" if _is_empty(location.path) else one_line(error)
+        raise FrameError(f"{name}: is no readable {reader.kind} file: {why}") from error
     if not isinstance(source, FrameSource):
         raise FrameError(
             f"{name}: the reader {reader.target} gives no FrameSource but {type(source).__name__}"
         )
     return source
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.is_file() and not path.stat().st_size
+    except OSError:  # what is wrong is known already
+        return False
 
 
 def no_reader(location: Location) -> str:

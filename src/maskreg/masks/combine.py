@@ -77,7 +77,8 @@ def build_mask(
         return None
     mask = grown(mask, grow)
     if not mask.any():
-        raise InputError(f"the masks together (grow={grow}) ignore every pixel; is one of them upside down?")
+        with_grow = f" (grow={grow:g})" if grow else ""
+        raise InputError(f"the masks together{with_grow} ignore every pixel; is one of them upside down?")
     return mask
 
 
@@ -130,6 +131,8 @@ def _load(path: PathLike, shape: tuple[int, int], *, ignore: bool) -> NDArray[np
             f"{os.fspath(path)}: this mask has shape {mask.shape}, the frames have {tuple(shape)}; "
             "was it made for another detector mode?"
         )
+    if not mask.any():
+        raise InputError(f"{os.fspath(path)}: this mask ignores every pixel; {_OTHER_WAY}")
     return mask
 
 

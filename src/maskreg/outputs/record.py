@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from maskreg.errors import RunError, not_written
+from maskreg.errors import RunError, advice_on, not_written
 from maskreg.registration import Registration, Rival, Status
 
 FORMAT = 2
@@ -388,15 +388,6 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise RunError(f"{path}: {error}{_advice(str(error))}") from error
+        raise RunError(f"{path}: {error}{advice_on(error)}") from error
     except OSError as error:
         raise not_written(path, error) from error
-
-
-def _advice(problem: str) -> str:
-    """Return what to try; a disk that is full, or gone, is no end of a run."""
-    if "is full" in problem:
-        return "; make room and give the same command again"
-    if "disk I/O error" in problem:
-        return "; is the disk full, or the share lost? Mend it and give the same command again"
-    return ""

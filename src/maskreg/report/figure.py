@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maskreg.errors import InputError, MissingExtraError
+from maskreg.outputs import atomic_write_bytes
 from maskreg.report.colour import grey, palette
 from maskreg.report.panel import binned, brightness_panel, contrast, difference_panel, symmetric_limit
 
@@ -114,7 +115,8 @@ def draw_alignment_figure(
     panels = _panels(before, data, after, valid, aligned_valid)
     picture = _drawn(panels, title, _caption(panels, shift, uncertainty, unit), unit)
     path = Path(path)
-    picture.save(path, format="PNG", optimize=True)
+    with atomic_write_bytes(path) as stream:
+        picture.save(stream, format="PNG", optimize=True)
     return path
 
 

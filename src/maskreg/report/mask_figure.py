@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from maskreg.errors import InputError
+from maskreg.outputs import atomic_write_bytes
 from maskreg.report.colour import grey, palette
 from maskreg.report.figure import _image, _inset, _mask, _pillow, _write
 from maskreg.report.panel import binned, brightness_panel, contrast
@@ -70,5 +71,6 @@ def draw_mask_figure(frame: ArrayLike, mask: ArrayLike, *, title: str, path: str
         _inset(indices, (_TITLE + _HEADING, left), brightness_panel(panel, low, high))
     picture = pil_image.fromarray(indices)
     picture.putpalette(palette().tobytes())
-    picture.save(path, format="PNG", optimize=True)
+    with atomic_write_bytes(path) as stream:
+        picture.save(stream, format="PNG", optimize=True)
     return path

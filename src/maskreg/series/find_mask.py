@@ -212,7 +212,8 @@ def _sample(source: FrameSource) -> tuple[_Sample, list[int]]:
         indices.append(int(index))
     if len(images) < _LEAST_FRAMES:
         raise InputError(
-            f"frames has {len(images)} that can be read; a mask is found from {_LEAST_FRAMES} or more"
+            f"a mask is found from {_LEAST_FRAMES} frames or more, of which the pattern drifts; "
+            f"here can be read: {len(images)}"
         )
     frames = np.stack(images)
     counts = all(bool(frame.min() >= 0 and (frame == np.rint(frame)).all()) for frame in frames)

@@ -18,7 +18,7 @@ import tifffile
 from numpy.typing import NDArray
 from scipy.special import erf
 
-from maskreg.errors import InputError
+from maskreg.errors import InputError, not_written
 from maskreg.testing.block import distance_to_block
 from maskreg.testing.detector import Detector
 from maskreg.testing.powder import DEBYE_WALLER, reflections, ring_strengths, thermal_diffuse
@@ -162,14 +162,20 @@ class ChromiumScan:
             The frames, in the order in which they were taken.
         """
         folder = Path(folder)
-        (folder / "frames").mkdir(parents=True, exist_ok=True)
         paths = [folder / "frames" / name for name in self.names]
+        try:
+            self._write(folder, paths)
+        except OSError as error:
+            raise not_written(folder, error) from error
+        return paths
+
+    def _write(self, folder: Path, paths: list[Path]) -> None:
+        (folder / "frames").mkdir(parents=True, exist_ok=True)
         for path, frame in zip(paths, self.frames(), strict=True):
             tifffile.imwrite(path, frame)
         tifffile.imwrite(folder / "valid_mask.tif", self.mask.astype(np.uint8) * np.uint8(255))
         header = "\n".join(["row,col shift to APPLY to frame i to register with frame 0", *self.names])
         np.savetxt(folder / "truth_shifts.csv", self.shifts, fmt="%.4f", delimiter=",", header=header)
-        return paths
 
     def _rng(self, stream: int) -> np.random.Generator:
         """Return the generator of one stream: 0 for the layout, i + 1 for the noise of frame i."""
