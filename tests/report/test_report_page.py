@@ -113,6 +113,19 @@ def test_a_report_of_nothing_yet_is_a_report():
     assert "<script" not in page
 
 
+SERIES = ("Drift of the content", "Path of the drift")
+QUALITY = ("Score: masked NCC", "Overlap, of the greatest", "Uncertainty (1 sigma")
+
+
+@pytest.mark.parametrize(
+    ("count", "bad", "shown"),
+    [(3, (), SERIES + QUALITY), (3, (1, 2), SERIES), (1, (), ()), (1, (0,), SERIES)],
+)
+def test_a_plot_that_would_show_nothing_is_left_out(count, bad, shown):
+    page = report_page(Story("maskreg: few", count, SeriesData.of(rows(count, bad=bad))))
+    assert tuple(title for title in SERIES + QUALITY if title in page) == shown
+
+
 def test_the_verdict_is_one_line():
     series = SeriesData.of(rows(100, bad=[5, 6]))
     drift = np.hypot(*series.shift[series.ok].T).max()

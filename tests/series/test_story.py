@@ -59,6 +59,14 @@ def test_a_frame_can_be_chosen_and_must_have_a_shift(run):
         story_of(run, frame=99)
 
 
+def test_the_reference_alone_is_not_shown_before_and_after_unless_asked_for(folder, tmp_path):
+    align_run(folder / "f0.tif", tmp_path / "run")
+    story = story_of(tmp_path / "run")
+    assert (story.before_after, story.peak, story.mean) == (None, None, None)
+    assert story.unmasked is not None
+    assert story_of(tmp_path / "run", frame=0).before_after is not None
+
+
 @pytest.mark.parametrize("name", ["merged.h5", "merged.zarr", "merged.tif"])
 def test_mean_and_count_of_what_merge_wrote(run, tmp_path, name):
     (merged,) = open_run(run).merge()

@@ -6,6 +6,8 @@ import re
 from html import escape
 from typing import Any
 
+import numpy as np
+
 from maskreg.report.data import Story
 from maskreg.report.html import flagged_table, heading, settings_table, stylesheet
 from maskreg.report.picture_plots import before_after_plots, mask_plot, mean_plots, peak_plot
@@ -94,13 +96,7 @@ def _numbered(script: str, parts: dict[str, str]) -> tuple[str, dict[str, str]]:
 
 def _plots(story: Story) -> dict[str, Any]:
     """Return the plots by name; `_sections` says where they go."""
-    plots: dict[str, Any] = {}
-    if len(story.series):
-        sources = SeriesSources(story.series, story.jumps)
-        drift = drift_plot(sources, story.series.x_label)
-        plots |= {"drift": drift, "path": path_plot(sources)}
-        quality = quality_plots(sources, story.series.x_label, drift.x_range)
-        plots |= dict(zip(("score", "overlap", "sigma"), quality, strict=True))
+    plots = _series_plots(story)
     if story.before_after is not None:
         drawn = before_after_plots(story.before_after)
         plots |= dict(zip(("blink", "buttons", "before", "after"), drawn, strict=True))
@@ -111,6 +107,27 @@ def _plots(story: Story) -> dict[str, Any]:
     if story.mean is not None:
         plots |= dict(zip(("mean", "count"), mean_plots(story.mean), strict=True))
     return plots
+
+
+def _series_plots(story: Story) -> dict[str, Any]:
+    """Return the plots along the series that show something: the reference alone is no series."""
+    series = story.series
+    if series.reference.all():
+        return {}
+    sources = SeriesSources(series, story.jumps)
+    drift = drift_plot(sources, series.x_label)
+    quality = quality_plots(sources, series.x_label, drift.x_range)
+    shown = {
+        "score": series.score[~series.reference],
+        "overlap": series.overlap[~series.reference],
+        "sigma": series.sigma[series.ok & ~series.reference],
+    }
+    measured = {
+        name: plot
+        for (name, values), plot in zip(shown.items(), quality, strict=True)
+        if np.isfinite(values).any()
+    }
+    return {"drift": drift, "path": path_plot(sources), **measured}
 
 
 def _sections(story: Story, parts: dict[str, str]) -> str:

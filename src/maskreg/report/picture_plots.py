@@ -35,11 +35,14 @@ if (shown > 2) {
 
 def before_after_plots(pair: BeforeAfter) -> list[Any]:
     """Return the blinking picture, its buttons, and both differences on one symmetric scale."""
+    from bokeh.models import LinearColorMapper
+
     low, high = contrast([pair.reference, pair.before])
     differences = [pair.before - pair.reference, pair.after - pair.reference]
     limit = symmetric_limit(differences)
+    mapper = LinearColorMapper(palette=difference_colours(), low=-limit, high=limit)
     before, after = (
-        _with_scale(_picture(difference_panel(difference, limit), title, bar=True), limit)
+        _with_bar(_picture(difference_panel(difference, limit), title), mapper)
         for difference, title in zip(
             differences, ("Before: frame minus reference", "After: frame minus reference"), strict=True
         )
@@ -68,13 +71,13 @@ def mask_plot(unmasked: NDArray[np.float64], masked: NDArray[np.float64], title:
 
 def peak_plot(peak: PeakMap) -> Any:
     """Return the masked NCC around the chosen place, which is marked."""
-    from bokeh.models import ColorBar, HoverTool, LinearColorMapper
+    from bokeh.models import HoverTool, LinearColorMapper
     from bokeh.palettes import Cividis256
 
     rows, cols = peak.ncc.shape
     mapper = LinearColorMapper(palette=Cividis256, nan_color="#00000000")
     labels = ("column shift, px", "row shift, px")
-    figure = _figure("Masked NCC around the place", (rows, cols), *labels, bar=True)
+    figure = _figure("Masked NCC around the place", (rows, cols), *labels)
     top, left = peak.first[0] - 0.5, peak.first[1] - 0.5
     figure.x_range.update(start=left, end=left + cols)
     figure.y_range.update(start=top + rows, end=top)
@@ -90,24 +93,22 @@ def peak_plot(peak: PeakMap) -> Any:
             line_width=width,
         )
     figure.add_tools(HoverTool(renderers=[image], tooltips=[("shift", "$y{0}, $x{0} px"), ("NCC", "@image")]))
-    figure.add_layout(_bar(ColorBar(color_mapper=mapper)), "right")
-    return plain(figure)
+    return plain(_with_bar(figure, mapper))
 
 
 def mean_plots(mean: Mean) -> list[Any]:
     """Return masked mean and count map, moving together."""
-    from bokeh.models import ColorBar, LinearColorMapper
+    from bokeh.models import LinearColorMapper
     from bokeh.palettes import Cividis256
 
     low, high = contrast([mean.mean])
     first = _picture(brightness_panel(mean.mean, low, high), mean.title)
     rows, cols = mean.count.shape
     mapper = LinearColorMapper(palette=Cividis256, low=0, high=max(1.0, float(mean.count.max())))
-    second = _figure("Frames that are valid at each pixel", (rows, cols), bar=True)
+    second = _figure("Frames that are valid at each pixel", (rows, cols))
     second.x_range, second.y_range = first.x_range, first.y_range
     second.image([mean.count.astype(np.uint16)], **_extent(mean.count.shape), color_mapper=mapper)
-    second.add_layout(_bar(ColorBar(color_mapper=mapper)), "right")
-    return [first, plain(second)]
+    return [first, plain(_with_bar(second, mapper))]
 
 
 def _blinking(images: list[NDArray[np.uint8]], beside: Any) -> tuple[Any, Any]:
@@ -126,9 +127,9 @@ def _blinking(images: list[NDArray[np.uint8]], beside: Any) -> tuple[Any, Any]:
     return figure, buttons
 
 
-def _picture(panel: NDArray[np.uint8], title: str, *, bar: bool = False) -> Any:
+def _picture(panel: NDArray[np.uint8], title: str) -> Any:
     """Return a figure of one image of palette indices."""
-    figure = plain(_figure(title, panel.shape, bar=bar))
+    figure = plain(_figure(title, panel.shape))
     _draw(figure, panel)
     return figure
 
@@ -140,28 +141,16 @@ def _draw(figure: Any, panel: NDArray[np.uint8], *, visible: bool = True) -> Any
     return figure.image([panel], **_extent(panel.shape), color_mapper=mapper, visible=visible)
 
 
-def _figure(
-    title: str, shape: tuple[int, int], x_label: str = "", y_label: str = "", *, bar: bool = False
-) -> Any:
-    """Return a figure for an image of a shape, whose pixels are square however wide the figure is drawn.
-
-    bokeh's own ways keep the shape of the whole figure; a colour bar beside the image (`bar`) would
-    squeeze it, and rings would look like ellipses. It is drawn in a container of the page's style.
-    """
+def _figure(title: str, shape: tuple[int, int], x_label: str = "", y_label: str = "") -> Any:
+    """Return a figure for an image of a shape, drawn in a container of the page's style."""
     from bokeh.models import Range1d
     from bokeh.plotting import figure
 
     rows, cols = shape
-    tall = min(max(rows / cols, 0.4), 1.6)
-    left = _LEFT_OF_AXIS if y_label else _LEFT
-    right = _RIGHT_OF_BAR if bar else _RIGHT
-    above_and_below = _ABOVE_AND_BELOW_AXIS if x_label else _ABOVE_AND_BELOW
     made = figure(
         title=title,
-        min_border_left=left,
-        min_border_right=right,
+        min_border_left=_LEFT_OF_AXIS if y_label else _LEFT,
         sizing_mode="stretch_width",
-        styles={"height": f"calc({tall:.5f} * (100cqw - {left + right}px) + {above_and_below}px)"},
         x_range=Range1d(-0.5, cols - 0.5),
         y_range=Range1d(rows - 0.5, -0.5),
         x_axis_label=x_label,
@@ -170,7 +159,22 @@ def _figure(
     )
     made.grid.visible = False
     made.axis.visible = bool(x_label)
-    return made
+    return _with_square_pixels(made, _RIGHT)
+
+
+def _with_square_pixels(figure: Any, right: int) -> Any:
+    """Give the image of a figure `right` px of room, and square pixels however wide the figure is drawn.
+
+    bokeh's own ways keep the shape of the whole figure; a colour bar beside the image would squeeze
+    it, and rings would look like ellipses.
+    """
+    rows, cols = (abs(axis.end - axis.start) for axis in (figure.y_range, figure.x_range))
+    tall = min(max(rows / cols, 0.4), 1.6)
+    beside = figure.min_border_left + right
+    above_and_below = _ABOVE_AND_BELOW_AXIS if figure.axis[0].visible else _ABOVE_AND_BELOW
+    figure.min_border_right = right
+    figure.styles = {"height": f"calc({tall:.5f} * (100cqw - {beside}px) + {above_and_below}px)"}
+    return figure
 
 
 def _extent(shape: tuple[int, ...]) -> dict[str, float]:
@@ -178,18 +182,17 @@ def _extent(shape: tuple[int, ...]) -> dict[str, float]:
     return {"x": -0.5, "y": -0.5, "dw": shape[1], "dh": shape[0]}
 
 
-def _with_scale(figure: Any, limit: float) -> Any:
-    from bokeh.models import ColorBar, LinearColorMapper
+def _with_bar(figure: Any, mapper: Any) -> Any:
+    """Put the scale of colours beside the image of a figure."""
+    from bokeh.models import ColorBar
 
-    mapper = LinearColorMapper(palette=difference_colours(), low=-limit, high=limit)
-    figure.add_layout(_bar(ColorBar(color_mapper=mapper)), "right")
-    return figure
-
-
-def _bar(bar: Any) -> Any:
-    bar.width = 10
-    bar.padding = 4
-    bar.background_fill_alpha = 0
-    bar.major_label_text_color = INK
-    bar.major_label_text_font_size = "11px"
-    return bar
+    bar = ColorBar(
+        color_mapper=mapper,
+        width=10,
+        padding=4,
+        background_fill_alpha=0,
+        major_label_text_color=INK,
+        major_label_text_font_size="11px",
+    )
+    figure.add_layout(bar, "right")
+    return _with_square_pixels(figure, _RIGHT_OF_BAR)

@@ -25,6 +25,7 @@ from maskreg.frames.corrected import as_corrected
 from maskreg.geometry import nearest_lag
 from maskreg.masks import describe_mask
 from maskreg.outputs import sibling
+from maskreg.registration import Status
 from maskreg.report import BeforeAfter, Mean, PeakMap, SeriesData, Story
 from maskreg.report.panel import Binning
 from maskreg.series.closing import jumps_of
@@ -82,7 +83,7 @@ def story_of(
         jumps=jumps_of(table),
         settings=settings | _versions() | _opened_from(origin),
         command=command_to_repeat(origin),
-        notes=[line] if line else [],
+        notes=(line,) if line else (),
     )
     chosen = _chosen(table, frame)
     if merged is not None:
@@ -92,7 +93,7 @@ def story_of(
     try:
         return _with_pictures(told, Path(run), source, table, chosen)
     except MaskregError as error:
-        return _with(told, notes=[*told.notes, f"No pictures: {error}"])
+        return _with(told, notes=(*told.notes, f"No pictures: {error}"))
 
 
 def run_name(run: str | os.PathLike[str]) -> str:
@@ -132,7 +133,8 @@ def _chosen(table: ShiftTable, frame: int | None) -> FrameRow | None:
         if not row.registration.status.keeps_shift:
             raise InputError(f"frame {frame} has no shift to show: {row.registration.reason}")
         return row
-    ok = [row for row in table if row.registration.ok]
+    # before and after are the same of the reference itself
+    ok = [row for row in table if row.registration.ok and row.registration.status is not Status.REFERENCE]
     return max(ok, key=lambda row: float(np.hypot(*row.registration.shift)), default=None)
 
 
