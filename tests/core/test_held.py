@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maskreg import register
-from maskreg.core.held import is_held, moved_under
+from maskreg.core.held import Middle, is_held, moved_under
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.stabilise import Detector
@@ -29,9 +29,9 @@ def hot_pixels(rng, number, side, height):
     return out
 
 
-def prepared(image, mask=None):
+def middle(image, mask=None):
     mask = np.ones(image.shape, bool) if mask is None else mask
-    return Prepared(image, MaskPyramid(mask), Detector(image.dtype.kind == "u"))
+    return Middle(Prepared(image, MaskPyramid(mask), Detector(image.dtype.kind == "u")), 1.0)
 
 
 @pytest.mark.parametrize(("number", "side"), [(250, 1), (1500, 1), (40, 4), (60, 6)])
@@ -66,8 +66,8 @@ def test_a_scene_that_has_not_moved_stays_ok(scene, drift):
 def test_where_the_scene_has_gone_changes_its_sign_with_the_images(scene, dose):
     drift = (9.0, -14.0)
     stands = hot_pixels(np.random.default_rng(0), 300, 2, 400)
-    one, other = (prepared(frame) for frame in frames(3, scene(SHAPE), dose, drift, stands))
-    there, back = moved_under(one, other, np.zeros(2), 1.0), moved_under(other, one, np.zeros(2), 1.0)
+    one, other = (middle(frame) for frame in frames(3, scene(SHAPE), dose, drift, stands))
+    there, back = moved_under(one, other, np.zeros(2)), moved_under(other, one, np.zeros(2))
     np.testing.assert_allclose(there, -np.array(drift), atol=2)
     np.testing.assert_allclose(back, drift, atol=2)
 
@@ -88,8 +88,8 @@ def test_a_scene_that_changes_where_it_stands_has_not_moved(change):
             "is as it was": before,
         }[change]
         rng = np.random.default_rng(seed)
-        one, other = (prepared(rng.poisson(30 * s).astype(np.uint16)) for s in (before, after))
-        assert moved_under(one, other, np.zeros(2), 1.0) is None, seed
+        one, other = (middle(rng.poisson(30 * s).astype(np.uint16)) for s in (before, after))
+        assert moved_under(one, other, np.zeros(2)) is None, seed
 
 
 @pytest.mark.parametrize("shape", [(6000,), (40, 44, 48)])
@@ -98,8 +98,8 @@ def test_of_any_number_of_axes(shape):
     grains = rng.exponential(size=tuple(n + 20 for n in shape))
     scenes = [grains[tuple(slice(k, k + n) for n in shape)] for k in (0, 9)]
     stands = np.where(rng.random(shape) < 0.02, 500.0, 0.0)
-    one, other = (prepared(rng.poisson(20 * s + stands).astype(np.uint16)) for s in scenes)
-    assert moved_under(one, other, np.zeros(len(shape)), 1.0) == (9,) * len(shape)
+    one, other = (middle(rng.poisson(20 * s + stands).astype(np.uint16)) for s in scenes)
+    assert moved_under(one, other, np.zeros(len(shape))) == (9,) * len(shape)
 
 
 def test_ignored_pixels_say_nothing():
@@ -108,19 +108,19 @@ def test_ignored_pixels_say_nothing():
     said = []
     for under in (0, 60000):
         pair = frames(4, Texture(SHAPE), 10.0, (12.0, 7.0), stands)
-        one, other = (prepared(np.where(mask, frame, under).astype(np.uint16), mask) for frame in pair)
-        said.append(moved_under(one, other, np.zeros(2), 1.0))
+        one, other = (middle(np.where(mask, frame, under).astype(np.uint16), mask) for frame in pair)
+        said.append(moved_under(one, other, np.zeros(2)))
     assert said[0] == said[1] is not None
 
 
 def test_a_small_image_and_one_of_which_little_is_valid_say_nothing():
     rng = np.random.default_rng(3)
-    small = [prepared(rng.poisson(5, (20, 300)).astype(np.uint16)) for _ in range(2)]
-    assert moved_under(*small, np.zeros(2), 1.0) is None
+    small = [middle(rng.poisson(5, (20, 300)).astype(np.uint16)) for _ in range(2)]
+    assert moved_under(*small, np.zeros(2)) is None
     mask = np.zeros(SHAPE, bool)
     mask[:20] = True
-    one, other = (prepared(f, mask) for f in frames(5, Texture(SHAPE), 10.0, (8.0, 8.0), np.zeros(SHAPE)))
-    assert moved_under(one, other, np.zeros(2), 1.0) is None
+    one, other = (middle(f, mask) for f in frames(5, Texture(SHAPE), 10.0, (8.0, 8.0), np.zeros(SHAPE)))
+    assert moved_under(one, other, np.zeros(2)) is None
 
 
 @pytest.mark.parametrize(("shift", "held"), [((0.0, 0.0), True), ((-1.0, 0.9), True), ((0.0, 1.1), False)])

@@ -21,12 +21,15 @@ squares.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
 from maskreg.core.filters import gaussian
+from maskreg.core.made import Made
 from maskreg.core.prepared import Prepared
 from maskreg.core.scores import SPREAD_OF_MAD
 from maskreg.core.spectra import cross
@@ -67,8 +70,13 @@ TELL = 2**13
 PATTERN = 1.4
 """It is looked for where neighbours share so many times what they do of white noise: chance makes 1.15."""
 
-HELD = 1.0
-"""A match is held if it is at no more than so many px along each axis: the scene may still pull at it."""
+HELD, PULLED = 1.0, 3.0
+"""A match is held if it is at no more than so many px along each axis; further, to so many, if the scene has
+pulled at it."""
+
+LEAST_MOVED, NOISE_OFF = 0.02, 0.1
+"""What does not match is at least this part of what both hold beside noise, if a scene has moved: held ones
+leave 0.09 and more, bright crystals that have not moved less than 0.01. The noise may be off by so much."""
 
 SURE, LIKELY = 6.5, 3.0
 """Both together stand out by so many of what chance makes them scatter, each by itself by so many,"""
@@ -79,81 +87,171 @@ OF_ALL = 0.4
 LEAST_OF_C, MOST_OF_C = 1.0, 5.0
 """and V is so many times C."""
 
+MOST_KEPT = 16
+"""Windows of an image: other images may be smaller, and their middle elsewhere."""
 
-def is_held(shift: NDArray[np.float64]) -> bool:
+
+def is_held(shift: NDArray[np.float64], within: float = HELD) -> bool:
     """Whether a shift, px, is so near to none that what stands still may have made it."""
-    return bool(np.abs(shift).max() <= HELD)
+    return bool(np.abs(shift).max() <= within)
 
 
-def moved_under(
-    reference: Prepared, moving: Prepared, shift: NDArray[np.float64], noise: float
-) -> tuple[int, ...] | None:
+@dataclass(frozen=True, eq=False)
+class Area:
+    """The valid pixels of a part of a level, and what depends on them alone.
+
+    Attributes
+    ----------
+    valid : ndarray of bool
+    """
+
+    valid: NDArray[np.bool_]
+
+    @cached_property
+    def number(self) -> int:
+        """So many they are."""
+        return int(np.count_nonzero(self.valid))
+
+    @cached_property
+    def weight(self) -> NDArray[np.float32]:
+        """The part of a broad Gaussian about each pixel that is valid, or the least that counts."""
+        return np.maximum(gaussian(self.valid.astype(np.float32), BROAD, REACH), np.float32(LEAST_PART))
+
+    @cached_property
+    def pairs(self) -> NDArray[np.float32]:
+        """How many of them meet at each lag, at least 1."""
+        valid = scipy.fft.rfftn(self.valid.astype(np.float32))
+        return np.asarray(np.maximum(cross(valid, valid, self.valid.shape), 1))
+
+    def shared_with(self, other: Area) -> Area:
+        """Return what is valid in both: this one, where it is the same or inside."""
+        both = self.valid & other.valid
+        return self if np.array_equal(both, self.valid) else Area(both)
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A part of a level of an image.
+
+    Attributes
+    ----------
+    detail : ndarray of float32
+        Without the local mean, zero where ignored, few bright pixels clipped.
+    area : Area
+        Of the shape of `detail`.
+    """
+
+    detail: NDArray[np.float32]
+    area: Area
+
+
+class Middle:
+    """The middle of an image at each level; windows are made when they are first asked for, and kept.
+
+    Parameters
+    ----------
+    image : Prepared
+    noise : float
+        Variance of the noise of a pixel.
+    """
+
+    def __init__(self, image: Prepared, noise: float) -> None:
+        self.image = image
+        self.noise = noise
+        self._windows: Made[tuple[int, tuple[int, ...], tuple[int, ...]], Window] = Made(MOST_KEPT)
+
+    def window(
+        self, b: int, starts: tuple[int, ...], sides: tuple[int, ...], like: Window | None = None
+    ) -> Window:
+        """Return so many pixels of level `b` along each axis; another `like` it may have the same area."""
+        return self._windows.get((b, starts, sides), lambda: self._window(b, starts, sides, like))
+
+    def _window(self, b: int, starts: tuple[int, ...], sides: tuple[int, ...], like: Window | None) -> Window:
+        image, part = self.image, tuple(slice(k, k + n) for k, n in zip(starts, sides, strict=True))
+        values = image.values(part) if b == 1 else image.level(b).pixels[part]
+        area = Area(image.masks.level(b)[part])
+        if like is not None and np.array_equal(area.valid, like.area.valid):
+            area = like.area
+        if not area.number:
+            return Window(np.zeros(sides, np.float32), area)
+        clipped = _clipped(values, area.valid, math.sqrt(self.noise / b ** len(sides)))
+        detail = (clipped - gaussian(clipped, BROAD, REACH) / area.weight) * area.valid
+        return Window(np.asarray(detail, np.float32), area)
+
+
+def moved_under(reference: Middle, moving: Middle, shift: NDArray[np.float64]) -> tuple[int, ...] | None:
     """Return where a scene has surely moved to between images that match at hardly any shift; else None.
 
     Parameters
     ----------
-    reference, moving : Prepared
-        Of equal axes.
+    reference, moving : Middle
+        Of images of equal axes.
     shift : (ndim,) ndarray of float64
         Where they match, px.
-    noise : float
-        Variance of the noise of a pixel.
 
     Returns
     -------
     tuple of int or None
         The shift of the scene, px, to about a level pixel.
+
+    Notes
+    -----
+    Where a match has moved a scene with periods rightly, by a pixel or two, what stands still is left twice,
+    and may look like a scene that has moved further. Beyond `HELD` the images as they are must tell of the
+    same place: in their difference nothing is left of it.
     """
+    found = _moved_further(reference, moving, shift)
+    if found is None or is_held(shift):
+        return found
+    said = _moved_further(reference, moving, np.zeros_like(shift))
+    return said if said is not None and np.abs(said - shift - found).max() <= NEAR else None
+
+
+def _moved_further(reference: Middle, moving: Middle, shift: NDArray[np.float64]) -> tuple[int, ...] | None:
+    """Return how far a scene has moved between the reference and moving at a shift, px."""
+    shapes = list(zip(reference.image.mask.shape, moving.image.mask.shape, strict=True))
     for b in LEVELS:
-        windows = _windows(reference, moving, b)
-        if windows is None:
+        shape = [min(n, m) // b for n, m in shapes]
+        sides = tuple(min(n, SIDE[min(len(shape), 3)]) for n in shape)
+        if min(sides) < LEAST_SIDE:
             break
-        found = _moved(windows, shift / b, noise / b**reference.mask.ndim, NEAR // b)
+        starts = tuple((n - m) // 2 for n, m in zip(shape, sides, strict=True))
+        one = reference.window(b, starts, sides)
+        other = moving.window(b, starts, sides, one)
+        found = _moved(one, other, shift / b, reference.noise / b ** len(shape), NEAR // b)
         if found is not None:
             return tuple(b * s for s in found)
     return None
 
 
-Windows = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]
-"""Of the reference and of moving, and which pixels are valid in both."""
-
-
-def _windows(reference: Prepared, moving: Prepared, b: int) -> Windows | None:
-    """Return the windows of a level; None where it has too few pixels."""
-    shapes = zip(reference.mask.shape, moving.mask.shape, strict=True)
-    shape = [min(n, m) // b for n, m in shapes]
-    sides = [min(n, SIDE[min(len(shape), 3)]) for n in shape]
-    if min(sides) < LEAST_SIDE:
+def _moved(
+    one: Window, other: Window, shift: NDArray[np.float64], noise: float, near: int
+) -> tuple[int, ...] | None:
+    """Return what `_moved_further` does, in pixels of these windows."""
+    common, shape = one.area.shared_with(other.area), one.detail.shape
+    if common.number < COMMON * one.detail.size:
         return None
-    window = tuple(slice((n - m) // 2, (n - m) // 2 + m) for n, m in zip(shape, sides, strict=True))
-    one, other = (
-        image.values(window) if b == 1 else image.level(b).pixels[window] for image in (reference, moving)
-    )
-    return one, other, reference.masks.level(b)[window] & moving.masks.level(b)[window]
-
-
-def _moved(windows: Windows, shift: NDArray[np.float64], noise: float, near: int) -> tuple[int, ...] | None:
-    """Return what `moved_under` does, in pixels of these windows."""
-    common = windows[2]
-    number, shape = int(np.count_nonzero(common)), common.shape
-    if number < COMMON * common.size:
+    moved = _shifted(other.detail, shift)
+    difference = _clipped(one.detail - moved, common.valid, math.sqrt(2 * noise))
+    both = _energy(one.detail, common) + _energy(moved, common) - 2 * noise
+    if _energy(difference, common) - (2 - NOISE_OFF) * noise < LEAST_MOVED * both:
         return None
-    one, other = (_detail(field, common, math.sqrt(noise)) for field in windows[:2])
-    other = _shifted(other, shift) * common
-    difference, total = _clipped(one - other, common, math.sqrt(2 * noise)), one + other
-    r, r_squared, valid = (
-        scipy.fft.rfftn(field) for field in (difference, difference**2, common.astype(np.float32))
-    )
-    pairs, c = np.maximum(cross(valid, valid, shape), 1), cross(r, r, shape)
-    c_scatter = np.sqrt(np.maximum(cross(r_squared, r_squared, shape), ROUNDING * c.flat[0] ** 2))
-    beside = float(np.mean([c[step] / pairs[step] for step in _unit_steps(common.ndim)]))
-    there = (pairs > COMMON * number) & (-c > LIKELY * c_scatter) & (-c > OF_ALL * beside * pairs)
+    r, pairs = scipy.fft.rfftn(difference), common.pairs
+    c = cross(r, r, shape)
+    beside = float(np.mean([c[step] / pairs[step] for step in _unit_steps(len(shape))]))
+    there = (pairs > COMMON * common.number) & (-c > max(OF_ALL * beside, 0) * pairs)
     distances = [np.abs(_lags(n)) for n in shape]
     there[np.ix_(*(distance <= near for distance in distances))] = False
     for axis, (n, distance) in enumerate(zip(shape, distances, strict=True)):
         np.moveaxis(there, axis, 0)[distance > n // FAR] = False
     if not there.any():
         return None
+    r_squared = scipy.fft.rfftn(difference**2)
+    c_scatter = np.sqrt(np.maximum(cross(r_squared, r_squared, shape), ROUNDING * c.flat[0] ** 2))
+    there &= -c > LIKELY * c_scatter
+    if not there.any():
+        return None
+    total = (one.detail + moved) * common.valid
     m, m_squared = scipy.fft.rfftn(total), scipy.fft.rfftn(total**2)
     u, u_scatter = cross(r, m, shape), cross(r_squared, m_squared, shape)
     v, v_squared = u - _mirrored(u), u_scatter + _mirrored(u_scatter)
@@ -166,14 +264,9 @@ def _moved(windows: Windows, shift: NDArray[np.float64], noise: float, near: int
     return tuple(int(_lags(n)[k]) for n, k in zip(shape, best, strict=True))
 
 
-def _detail(field: NDArray[np.float32], common: NDArray[np.bool_], least: float) -> NDArray[np.float32]:
-    """Return a field without its local mean, zero where not common, few bright pixels clipped.
-
-    `least` is the smallest spread that is believed.
-    """
-    clipped = _clipped(field, common, least)
-    mean, part = (gaussian(values, BROAD, REACH) for values in (clipped, common.astype(np.float32)))
-    return np.asarray((clipped - mean / np.maximum(part, np.float32(LEAST_PART))) * common, np.float32)
+def _energy(field: NDArray[np.float32], area: Area) -> float:
+    """Return the mean square of the pixels of an area."""
+    return float(np.vdot(field, field * area.valid)) / area.number
 
 
 def _clipped(field: NDArray[np.float32], common: NDArray[np.bool_], least: float) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from maskreg.core.compare import AMBIGUOUS, height_doubt, likelihood_gap, matche
 from maskreg.core.contested import better_in_detail
 from maskreg.core.explained import explained
 from maskreg.core.few_electrons import are_few, longer
-from maskreg.core.held import PATTERN, is_held, moved_under
+from maskreg.core.held import PATTERN, PULLED, Middle, is_held, moved_under
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.memory import give_back_free_memory
 from maskreg.core.peak import AROUND, Candidate, Choice, choose, most_significant
@@ -88,9 +88,10 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
 
 def _unless_held(masked: MaskedSide, moving: Prepared, found: Registration) -> Registration:
     """Return a registration as it is, unless what stands still holds it while the scene has moved."""
-    if not found.ok or not moving.patterned or not is_held(found.shift):
+    if not found.ok or not moving.patterned or not is_held(found.shift, PULLED):
         return found
-    elsewhere = moved_under(masked.side.image, moving, found.shift, masked.side.noise_of_pixels)
+    middle = Middle(moving, masked.side.noise_of_pixels)
+    elsewhere = moved_under(masked.side.middle, middle, found.shift)
     if elsewhere is None:
         return found
     rival = Rival(elsewhere, 0.0)

@@ -23,6 +23,7 @@ from maskreg.core.expansion import Lever, Rings, find_lever, find_rings
 from maskreg.core.few_electrons import Electrons, are_few
 from maskreg.core.fine import CommonPixels, have_pattern
 from maskreg.core.gains import noise_gains, promised
+from maskreg.core.held import Middle
 from maskreg.core.holes import Holes, find_holes
 from maskreg.core.kriging import kriged
 from maskreg.core.lone import least_of_lone, less, pointed, stand_out
@@ -148,6 +149,11 @@ class ReferenceSide:
     def noise_curve(self) -> NoiseCurve:
         """How noisy a pixel is that is so bright."""
         return self._noise_of_pixels[0]
+
+    @cached_property
+    def middle(self) -> Middle:
+        """Where it is looked for a scene that has moved under what stands still."""
+        return Middle(self.image, self.noise_of_pixels)
 
     def noise_of_blocks(self, b: int) -> float:
         """Return the mean variance of the noise of single pixels, as bright as the blocks of level `b`."""
