@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskreg import register
-from maskreg.core.held import Middle, is_held, moved_under
+from maskreg import Status, register
+from maskreg.core.held import Area, Middle, is_held, moved_under
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.stabilise import Detector
@@ -126,3 +126,40 @@ def test_a_small_image_and_one_of_which_little_is_valid_say_nothing():
 @pytest.mark.parametrize(("shift", "held"), [((0.0, 0.0), True), ((-1.0, 0.9), True), ((0.0, 1.1), False)])
 def test_held_is_what_is_found_near_no_shift(shift, held):
     assert is_held(np.array(shift)) == held
+
+
+@pytest.mark.parametrize("seed", [21, 23])
+def test_what_stands_still_is_told_where_the_scene_has_pulled_by_more_than_a_pixel(seed):
+    rng, block = np.random.default_rng(seed), beam_block(SHAPE)
+    drift, dose = rng.uniform(8, 30, 2) * rng.choice([-1, 1], 2), 10 ** rng.uniform(0.3, 1.5)
+    pair = (rng.poisson(dose * Rings(SHAPE).render(by) * block) for by in ((0.0, 0.0), tuple(drift)))
+    found = register(*(one.astype(np.uint16) for one in pair))
+    assert found.status is Status.AMBIGUOUS
+    np.testing.assert_allclose(found.rival.shift, -drift, atol=3)
+
+
+@pytest.mark.parametrize("drift", [(2.3, -1.6), (-1.2, 2.7)])
+def test_a_lattice_that_a_match_has_moved_rightly_has_not_moved_further(drift):
+    for seed in range(4):
+        stands = hot_pixels(np.random.default_rng(seed), 40, 4, 60)
+        one, other = (middle(frame) for frame in frames(seed, Spots(SHAPE), 30.0, drift, stands))
+        assert moved_under(one, other, -np.array(drift)) is None, seed
+
+
+@pytest.mark.parametrize(("side", "seed"), [(384, 4), (512, 1), (512, 5)])
+def test_bright_crystals_that_have_hardly_moved_are_sure(side, seed):
+    rng, crystal = np.random.default_rng(seed), Spots((side, side), width=1.0)
+    drift = rng.uniform(-0.9, 0.9, 2)
+    pair = (rng.poisson(1000 * crystal.render(by)) for by in ((0.0, 0.0), tuple(drift)))
+    found = register(*(one.astype(np.uint16) for one in pair))
+    assert found.ok
+    np.testing.assert_allclose(found.shift, -drift, atol=0.02)
+
+
+def test_an_area_that_has_the_same_pixels_is_the_same():
+    rng = np.random.default_rng(6)
+    one, other = (Area(rng.random((40, 40)) < 0.7) for _ in range(2))
+    assert one.shared_with(Area(one.valid.copy())) is one
+    both = one.shared_with(other)
+    np.testing.assert_array_equal(both.valid, one.valid & other.valid)
+    assert both.pairs[3, 0] == np.sum(both.valid & np.roll(both.valid, 3, 0))
