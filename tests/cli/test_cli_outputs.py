@@ -60,7 +60,7 @@ def test_a_command_that_started_anew_goes_on_without_doing_so(maskreg, part, dat
     maskreg("align", data / "frames", "-o", part, "--overwrite", "-q")
     (part / "shifts.csv").unlink()
     err = maskreg("export", part).err
-    assert "(6 frames done so far)" in err
+    assert "(frames done so far: 6)" in err
     assert "--overwrite" not in err
 
 

@@ -175,7 +175,7 @@ def describe_left_out(left_out: dict[Status, int], total: int) -> str:
     """Return one line: how many of `total` frames are used, and what became of the others."""
     missing = sum(left_out.values())
     if not missing:
-        return f"all {total} frames are used"
+        return "the one frame is used" if total == 1 else f"all {total} frames are used"
     counts = ", ".join(f"{count} {status.label}" for status, count in left_out.items())
     return f"{total - missing} of {total} frames are used; left out are {counts}"
 

@@ -69,7 +69,8 @@ def _of_run(folder: str) -> tuple[list[str], dict[str, Any]]:
 
     settings, table = read_run(folder)
     counts = {status.label: count for status, count in table.counts().items()}
-    lines = [f"a run of {settings['frames']} frames; done are {table.describe()}"]
+    frames = "1 frame" if settings["frames"] == 1 else f"{settings['frames']} frames"
+    lines = [f"a run of {frames}; done are {table.describe()}"]
     lines += filter(None, [unfinished(folder, settings, table)])
     lines += [f"  {name}: {_told(value)}" for name, value in settings.items()]
     return lines, {"done": len(table), "counts": counts, "settings": settings}

@@ -30,7 +30,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="the folder that frames are written to")
     parser.add_argument("-o", "--output", required=True, metavar="RUN", help="the run folder")
     parser.add_argument(
-        "--reference", default="first", metavar="WHICH", help="first (by name; default), or an image file"
+        "--reference",
+        default="first",
+        metavar="WHICH",
+        help="first (by name, of those that can be read; default), or an image file",
     )
     when = parser.add_argument_group("when")
     when.add_argument(

@@ -149,7 +149,7 @@ def unfinished(run: str | os.PathLike[str], settings: dict[str, Any], table: Shi
     folder, frames = Path(run), settings["frames"]
     if len(table) == frames and (folder / TABLE).is_file():
         return ""
-    done = f"{len(table)} of {frames} frames done" if len(table) < frames else f"{frames} frames done so far"
+    done = f"{len(table)} of {frames} frames done" if len(table) < frames else f"frames done so far: {frames}"
     return (
         f"{folder} is not complete ({done}); unless it is being written, {how_to_go_on(kept_origin(folder))}"
     )

@@ -145,6 +145,31 @@ def test_a_frame_that_comes_before_the_reference_starts_anew(folder, tmp_path, c
     assert table(tmp_path) == whole(inbox, tmp_path)
 
 
+@pytest.mark.parametrize("when", ["at the start", "later"])
+def test_a_broken_frame_is_a_row_and_not_the_reference_however_early_its_name(
+    folder, tmp_path, monkeypatch, when
+):
+    if when == "at the start":
+        (folder / "a.tif").write_bytes(b"")
+    else:
+        register = run_module._Session._register
+
+        def register_and_break(*args):
+            register(*args)
+            if not (folder / "a.tif").exists():
+                (folder / "a.tif").write_bytes(b"")
+
+        monkeypatch.setattr(run_module._Session, "_register", register_and_break)
+    alignment = watch_run(folder, tmp_path / "run", **QUICK)
+    assert [status.label for status in alignment.status[:2]] == ["unreadable", "reference"]
+    assert alignment.ok[1:].all()
+    assert table(tmp_path) == whole(folder, tmp_path, reference=1)
+    assert len(watch_run(folder, tmp_path / "run", **QUICK)) == 9  # and goes on
+    monkeypatch.undo()
+    (folder / "a.tif").write_bytes((folder / "f0.tif").read_bytes())
+    assert watch_run(folder, tmp_path / "run", overwrite=True, **QUICK).status[0] is Status.REFERENCE
+
+
 def test_watch_and_align_go_on_with_runs_of_each_other(folder, mask, tmp_path, monkeypatch):
     late = {name: (folder / name).read_bytes() for name in ("f4.tif", "f6.tif")}
     expected = whole(folder, tmp_path, mask)

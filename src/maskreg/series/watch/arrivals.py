@@ -87,8 +87,8 @@ class Arrivals:
         return self._files[name].stamp
 
     def first(self) -> str | None:
-        """Return the file that comes first by order of the names, whether it may be read or not."""
-        return min(self._files, key=_order, default=None)
+        """Return the first, by order of the names, of the files that have not been read as they are now."""
+        return min(self._unread, key=_order, default=None)
 
     def _seen(self, name: str, stamp: Stamp, now: float) -> None:
         file = self._files.get(name)

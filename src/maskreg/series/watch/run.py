@@ -92,8 +92,8 @@ def watch_run(
     mask : (rows, cols) array of bool, or callable, optional
         True where pixels are valid; or a function that is given the reference and returns it.
     reference : 'first', path or array
-        'first' is the first frame by order of the names. When one arrives that comes before it,
-        or it is written anew, the run starts anew.
+        'first' is the first frame by order of the names that can be read. When one arrives that comes
+        before it, or it is written anew, the run starts anew.
     pattern : str, optional
         How file names tell metadata: ``{scan:d}_{delay:f}.tif``. Numbers only, and no time: the
         frames are in the order of their names.
@@ -170,18 +170,20 @@ class _Session:
     def wait_for_reference(self, reference: NDArray[Any] | None, prepared: Prepare) -> Prepared:
         """Return the series, ready to be registered, once a first frame is there and can be read."""
         problem: Exception = RunError(f"no frame arrived in {self._folder.path}")
+        broken: set[str] = set()  # they will be rows, but not the reference
         while True:
             self._look()
             first = self._arrivals.first()
             if first is not None and first in self._arrivals.ready():
-                self._leading = self._arrivals.ready()[:LOOKED_AT]
+                self._leading = in_order({*broken, *self._arrivals.ready()})[:LOOKED_AT]
                 self._arrivals.take(first)
                 self._first = first
                 try:
                     return self._looked(self._prepared(first, reference, prepared))
                 except FrameError as error:
                     problem = error
-                    log.warning("%s; waiting for it to be written anew", error)
+                    broken.add(first)
+                    log.warning("%s; it is not the reference unless it is written anew", error)
             if self._is_idle():
                 raise problem
 
@@ -207,8 +209,21 @@ class _Session:
 
     def _prepared(self, first: str, reference: NDArray[Any] | None, prepared: Prepare) -> Prepared:
         path, root = self._folder.path / first, self._folder.path
-        image = FolderFrames([Location(path)], root).load(0) if reference is None else reference
+        image = self._read(first) if reference is None else reference
         return prepared(ArrivedFrames([path], root, image.shape, self._pattern), image)
+
+    def _read(self, file: str) -> NDArray[Any]:
+        return FolderFrames([Location(self._folder.path / file)], self._folder.path).load(0)
+
+    def _is_reference(self, file: str) -> bool:
+        """Return whether a file that has arrived makes the reference another one."""
+        if not comes_before(file, self._first):
+            return file == self._first and file in self._names
+        try:
+            self._read(file)
+        except FrameError:  # a row like any other that cannot be read
+            return False
+        return True
 
     def _looked(self, series: Prepared) -> Prepared:
         """Return the series with the first look at the leading files, as `align` would take it."""
@@ -269,7 +284,7 @@ class _Session:
         names = self._arrivals.ready()[:BATCH]
         if series.reference.frame is not None:
             for name in names:
-                if comes_before(name, self._first) or (name == self._first and name in self._names):
+                if self._is_reference(name):
                     raise _BeginAnewError(f"{name}: the reference is another one now")
         return names
 
