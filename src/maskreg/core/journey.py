@@ -27,6 +27,7 @@ from maskreg.core.reference import MaskedSide, ReferenceSide
 from maskreg.core.room import Room
 from maskreg.core.search import LevelMap
 from maskreg.core.search_kernels import greatest_part_2d
+from maskreg.core.single_pixels import of_single_pixels, tells_beside
 from maskreg.core.told import DROWNED, told_place
 from maskreg.core.whole_pixel import whole_pixel, worse_than_whole_pixel
 from maskreg.core.without_lone import Clean, may_be_held, may_be_lone, without_lone
@@ -54,6 +55,8 @@ FIRST_ALIKE = 6
 
 DIGITS = range(1, 7)
 """So many decimal places of a significance and its line are told, the fewest by which they differ."""
+
+FIXED_PATTERN = "single pixels match at no shift, as the fixed pattern of a detector does"
 
 ONE_PIXEL = 0.8
 """A match of which one pixel makes this part is none: it says where one hot pixel meets another."""
@@ -88,7 +91,12 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
 
 def _unless_held(masked: MaskedSide, moving: Prepared, found: Registration) -> Registration:
     """Return a registration as it is, unless what stands still holds it while the scene has moved."""
-    if not found.ok or not moving.patterned or not is_held(found.shift, PULLED):
+    if not found.ok:
+        return found
+    if not moving.spread and of_single_pixels(masked.side.image, moving):
+        failed = Registration.failed(Status.WEAK, moving.mask.ndim, FIXED_PATTERN)
+        return replace(failed, significance=found.significance, rival=found.rival)
+    if not moving.patterned or not is_held(found.shift, PULLED):
         return found
     middle = Middle(moving, masked.side.noise_of_pixels)
     elsewhere = moved_under(masked.side.middle, middle, found.shift)
@@ -333,6 +341,7 @@ def _judged(
     winner, rival = decide(masked, moving, levels, choice, look=look)
     shift, covariance = winner.shift, winner.covariance
     moving.patterned = winner.beside > PATTERN
+    moving.spread = not is_held(shift) or any(tells_beside(level) for level in levels)
     level = most_significant(levels, shift)
     # along what the pattern does not tell, noise moves a place off its peak
     significance = level.near(shift, AROUND if winner.blind.size else 0)
@@ -431,7 +440,7 @@ def judge(
     if not winner.refined:
         return Status.WEAK, "noise hides where in a broad peak the place is"
     if winner.fixed:
-        return Status.WEAK, "single pixels match at no shift, as the fixed pattern of a detector does"
+        return Status.WEAK, FIXED_PATTERN
     if winner.blind.size:
         along = _told(winner.blind[:, 0])
         return Status.AMBIGUOUS, f"the pattern does not tell the shift along ({along}), as parallel lines do"

@@ -60,6 +60,8 @@ class Prepared:
         Whether few pixels may have made its match.
     patterned : bool
         Whether what its match leaves may be more than noise.
+    spread : bool
+        Whether its match is away from no shift, or surely more than one of single pixels.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Prepared:
         self.room: Room | None = None
         self.pointed = False
         self.patterned = True
+        self.spread = True
         self.filled: dict[int, NDArray[np.float32]] = {}
         self.refilled: dict[int, NDArray[np.float32]] = {}
         self._continued: tuple[int, Continued] | None = None
