@@ -30,6 +30,7 @@ def test_it_ends_when_nothing_arrives_and_says_what_align_says(maskreg, data, fl
     assert outcome.code == 0
     assert outcome.out.startswith("6 frames: 5 ok, 1 reference\n")
     assert outcome.err.count("% of the pixels are ignored") == 1
+    assert outcome.err.count("maskreg: frames done: ") == 1  # and not again for a minute
     table = (data / "run" / "shifts.csv").read_bytes()
     aligned = maskreg("align", data / "frames", *flags)
     assert aligned.out == outcome.out
@@ -71,6 +72,7 @@ def test_it_is_ended_with_its_table(maskreg, data, flags, kind):
         process.send_signal(signal.Signals[kind])
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
+    assert "maskreg: 6 frames: 5 ok, 1 reference\n" in err
     assert err.endswith("maskreg: interrupted; the table holds what is done, the same command goes on\n")
     table = (data / "run" / "shifts.csv").read_bytes()
     maskreg("align", data / "frames", *flags, "--overwrite")

@@ -48,6 +48,9 @@ log = logging.getLogger(__name__)
 BATCH = 64
 """Most files taken at once: between batches the folder is looked at and alarms are given."""
 
+TELL_SECONDS = 60.0
+"""At most so often a line says how far the watch is, s: a weekend is some thousand lines."""
+
 SETTLE = 2.0
 """How long a file must not have changed before it is read, s, unless it is known to be closed."""
 
@@ -162,6 +165,7 @@ class _Session:
         self._workers = workers
         self._arrivals = Arrivals(settle)
         self._last_work = time.monotonic()
+        self._last_told = float("-inf")
         self._first = ""  # the file that the reference comes from, if it is a frame of the series
         self._names: dict[str, list[str]] = {}  # the sources of every file that is in the record
         self._leading: list[str] = []  # files that hold the first frames, as far as they are known
@@ -203,7 +207,7 @@ class _Session:
             except KeyboardInterrupt:
                 if left := len(self._arrivals.ready()) + len(self._arrivals.settling()):
                     log.info("%d files have arrived and are not done", left)
-                self._close(record, series, repair=repair)
+                log.info("%s", self._close(record, series, repair=repair).table().describe())
                 raise
             return self._close(record, series, repair=repair)
 
@@ -314,6 +318,16 @@ class _Session:
         record.commit()
         self._last_work = time.monotonic()
         self._tell(self._alarms.rows(done, time.monotonic()))
+        self._tell_last(done)
+
+    def _tell_last(self, done: list[FrameRow]) -> None:
+        """Say how far the watch is and what became of the last frame, unless it was said a moment ago."""
+        if not done or time.monotonic() - self._last_told < TELL_SECONDS:
+            return
+        self._last_told = time.monotonic()
+        answer, frames = done[-1].registration, sum(map(len, self._names.values()))
+        shift = f", shift {answer.shift_text} px" if answer.status.keeps_shift else ""
+        log.info("frames done: %d; the last: %s, %s%s", frames, done[-1].source, answer.status.label, shift)
 
     def _keep(self, file: str, rows: list[FrameRow], stamp: Stamp, record: Record) -> None:
         """Put the rows of a file into the record, instead of those it may have had."""
