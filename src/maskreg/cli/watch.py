@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--reference",
         default="first",
         metavar="WHICH",
-        help="first (by name, of those that can be read; default), or an image file",
+        help="first (by name, of those that can be one; default), or an image file",
     )
     when = parser.add_argument_group("when")
     when.add_argument(

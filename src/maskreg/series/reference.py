@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.errors import FrameError, InputError, InputTypeError
+from maskreg.errors import FlatReferenceError, FrameError, InputError, InputTypeError
 from maskreg.frames import FrameSource, open_frames
 from maskreg.options import Options
 from maskreg.series.condition import frames_that_meet, is_condition, mean_of
@@ -156,7 +156,7 @@ def _check(reference: Reference, source: FrameSource, mask: NDArray[np.bool_] | 
     values = _valid_values(reference.image, mask)
     if values.size == 0 or values.min() == values.max():
         what = "has no valid pixels" if values.size == 0 else f"is flat: every valid pixel is {values[0]}"
-        raise InputError(f"{reference.name} {what}; {_advice(reference.frame, source)}")
+        raise FlatReferenceError(f"{reference.name} {what}; {_advice(reference.frame, source)}")
 
 
 def _valid_values(image: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArray[Any]:
@@ -169,7 +169,7 @@ def _valid_values(image: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArra
 
 def _advice(frame: int | None, source: FrameSource) -> str:
     """Return what to try instead."""
-    if frame is None:
+    if frame is None or len(source) == 1:
         return "try another image, or look at the mask"
     other = (frame + 1) % len(source)
     return f"try another frame, --reference {other} (reference={other}), or look at the mask"

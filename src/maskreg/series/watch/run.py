@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskreg.errors import FrameError, InputError, RunError
+from maskreg.errors import FlatReferenceError, FrameError, InputError, RunError
 from maskreg.frames import FrameSource
 from maskreg.frames.corrected import as_corrected
 from maskreg.frames.folder import FolderFrames
@@ -35,7 +35,7 @@ from maskreg.series.origin import Origin
 from maskreg.series.pipeline import register_frames
 from maskreg.series.prepared import Prepared, look_at, prepare
 from maskreg.series.recording import TABLE
-from maskreg.series.reference import ImageLike, ReferenceLike, is_mean, read_image
+from maskreg.series.reference import ImageLike, ReferenceLike, find_reference, is_mean, read_image
 from maskreg.series.run import close_run, made_folder, open_record
 from maskreg.series.watch.alarms import Alarm, Alarms
 from maskreg.series.watch.arrivals import Arrivals, Stamp, comes_before, in_order
@@ -95,7 +95,7 @@ def watch_run(
     mask : (rows, cols) array of bool, or callable, optional
         True where pixels are valid; or a function that is given the reference and returns it.
     reference : 'first', path or array
-        'first' is the first frame by order of the names that can be read. When one arrives that comes
+        'first' is the first frame by order of the names that can be one. When one arrives that comes
         before it, or it is written anew, the run starts anew.
     pattern : str, optional
         How file names tell metadata: ``{scan:d}_{delay:f}.tif``. Numbers only, and no time: the
@@ -172,7 +172,7 @@ class _Session:
         self._frames = 0  # how many frames were put into the record
 
     def wait_for_reference(self, reference: NDArray[Any] | None, prepared: Prepare) -> Prepared:
-        """Return the series, ready to be registered, once a first frame is there and can be read."""
+        """Return the series, ready to be registered, once a frame is there that can be the reference."""
         problem: Exception = RunError(f"no frame arrived in {self._folder.path}")
         broken: set[str] = set()  # they will be rows, but not the reference
         while True:
@@ -184,7 +184,7 @@ class _Session:
                 self._first = first
                 try:
                     return self._looked(self._prepared(first, reference, prepared))
-                except FrameError as error:
+                except (FrameError, FlatReferenceError) as error:
                     problem = error
                     broken.add(first)
                     log.warning("%s; it is not the reference unless it is written anew", error)
@@ -213,19 +213,18 @@ class _Session:
 
     def _prepared(self, first: str, reference: NDArray[Any] | None, prepared: Prepare) -> Prepared:
         path, root = self._folder.path / first, self._folder.path
-        image = self._read(first) if reference is None else reference
+        image = FolderFrames([Location(path)], root).load(0) if reference is None else reference
         return prepared(ArrivedFrames([path], root, image.shape, self._pattern), image)
 
-    def _read(self, file: str) -> NDArray[Any]:
-        return FolderFrames([Location(self._folder.path / file)], self._folder.path).load(0)
-
-    def _is_reference(self, file: str) -> bool:
+    def _is_reference(self, file: str, series: Prepared) -> bool:
         """Return whether a file that has arrived makes the reference another one."""
         if not comes_before(file, self._first):
             return file == self._first and file in self._names
+        path, root = self._folder.path / file, self._folder.path
+        arrived = ArrivedFrames([path], root, series.reference.image.shape)
         try:
-            self._read(file)
-        except FrameError:  # a row like any other that cannot be read
+            find_reference("first", as_corrected(arrived, series.by), series.mask)
+        except InputError:  # a row like any other that cannot be registered
             return False
         return True
 
@@ -288,7 +287,7 @@ class _Session:
         names = self._arrivals.ready()[:BATCH]
         if series.reference.frame is not None:
             for name in names:
-                if self._is_reference(name):
+                if self._is_reference(name, series):
                     raise _BeginAnewError(f"{name}: the reference is another one now")
         return names
 
