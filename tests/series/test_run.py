@@ -7,7 +7,7 @@ import tifffile
 from maskreg.errors import RunError
 from maskreg.options import Options
 from maskreg.registration import Status
-from maskreg.series import align, align_run, is_run, read_run
+from maskreg.series import align, align_run, is_run, open_run, read_run
 from maskreg.series import pipeline as pipeline_module
 
 
@@ -55,6 +55,19 @@ def test_an_interrupted_run_goes_on_and_ends_in_the_same_bytes(folder, mask, tmp
         assert not (tmp_path / "run" / "shifts.csv").exists()
     align_run(folder, tmp_path / "run", mask, workers=workers)
     assert (tmp_path / "run" / "shifts.csv").read_bytes() == (tmp_path / "whole" / "shifts.csv").read_bytes()
+
+
+def test_a_run_that_was_interrupted_says_so_when_it_is_opened(folder, tmp_path, interrupt_at, caplog):
+    interrupt_at(3)
+    with pytest.raises(KeyboardInterrupt):
+        align_run(folder, tmp_path / "run", workers=1)
+    part = open_run(tmp_path / "run")
+    assert (len(part), part.total) == (3, 8)
+    assert "is not complete (3 of 8 frames done); unless it is being written, the same call" in caplog.text
+    assert repr(part).endswith("; not done are 5)")
+    assert "Alignment of 3 of 8 frames" in part._repr_html_()
+    assert align_run(folder, tmp_path / "run").total == 8
+    assert "not done" not in repr(open_run(tmp_path / "run"))
 
 
 def test_a_complete_run_is_not_computed_again(folder, tmp_path, interrupt_at):

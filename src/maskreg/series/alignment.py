@@ -308,7 +308,8 @@ class Alignment:
         return AlignedFrames(as_corrected(source, self._by), self._table, self._mask, moving)
 
     def __repr__(self) -> str:
-        return f"Alignment({self._table.describe()})"
+        left = f"; not done are {self.total - len(self)}" if self.total > len(self) else ""
+        return f"Alignment({self._table.describe()}{left})"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the counts, how far it drifted, and the first flagged frames."""
@@ -324,7 +325,8 @@ class Alignment:
         ]
         if len(flagged) > FLAGGED_SHOWN:
             rows.append(("...", f"{len(flagged) - FLAGGED_SHOWN} more", "see table()"))
-        return table_html(f"Alignment of {len(self)} frames", rows)
+        done = f"{len(self)} of {self.total}" if self.total > len(self) else str(len(self))
+        return table_html(f"Alignment of {done} frames", rows)
 
 
 def _bar(total: int, wanted: bool) -> Any:
