@@ -73,6 +73,13 @@ def test_a_mask_is_saved_beside_the_record_under_a_plain_name(run):
         subject.save("../block", mask)
 
 
+def test_a_mask_is_not_saved_among_the_frames(data, monkeypatch):
+    monkeypatch.chdir(data / "frames")
+    with pytest.raises(InputError, match=r"block_valid\.tif would be among the frames; start the page from"):
+        open_subject(["."]).save("block", np.ones((128, 128), bool))
+    assert len(list((data / "frames").iterdir())) == 3
+
+
 def test_a_run_that_cannot_be_shown_says_why(run, data):
     (data / "frames").rename(data / "away")
     with pytest.raises(RunError, match="its frames cannot be found"):

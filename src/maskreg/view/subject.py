@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.errors import RunError
+from maskreg.errors import InputError, RunError
 from maskreg.frames import FrameSource, open_frames
 from maskreg.frames.corrected import CorrectedFrames, as_corrected
+from maskreg.frames.locate import means
 from maskreg.masks import save_mask
 from maskreg.masks.editing import mask_name
 from maskreg.options import Options
@@ -143,6 +144,8 @@ class Subject:
     def save(self, name: str, mask: NDArray[np.bool_]) -> Path:
         """Write a mask beside the record, or in the present folder when there is no run."""
         path = (self.run or Path.cwd()) / mask_name(name)
+        if self.origin is not None and any(means(text, path) for text in self.origin.paths):
+            raise InputError(f"{path} would be among the frames; start the page from another folder")
         save_mask(path, mask)
         return path
 
