@@ -161,6 +161,31 @@ def test_places_at_which_single_pixels_do_not_match_are_not_told_apart_by_eviden
     assert _on_pixels_of_their_own(masked, prepared(moving), one, other) == 0
 
 
+def chessboard(seed):
+    """Two frames of a crystal, their mask, and where they match: at another period far more pixels meet."""
+    shape, drift = (128, 128), (-10.6, -8.63)
+    rows, columns = np.indices(shape) // 2
+    scene, rng = Spots(shape, seed=9544, width=1.07), np.random.default_rng(seed)
+    frames = [rng.poisson(16 * scene.render(by)).astype(np.uint16) for by in ((0.0, 0.0), drift)]
+    return frames, beam_block(shape) & ((rows + columns) % 2 > 0), -np.array(drift)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_behind_a_chessboard_the_place_that_explains_the_images_wins_from_one_of_more_pixels(seed):
+    frames, mask, shift = chessboard(seed)
+    found = register(*frames, mask, mask)
+    assert found.ok
+    np.testing.assert_allclose(found.shift, shift, atol=0.3)
+
+
+def test_which_place_explains_the_images_does_not_depend_on_their_order():
+    (reference, moving), mask, shift = chessboard(0)
+    masked, prepared = sides(reference, mask)
+    places = [Candidate(np.array([24.0, 12.0]), 1, 2235.0), Candidate(np.rint(shift), 1, 1429.0)]
+    gaps = [_on_pixels_of_their_own(masked, prepared(moving), *pair) for pair in (places, places[::-1])]
+    assert gaps[0] == -gaps[1] < -100
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_a_peak_that_meets_another_in_a_corner_does_not_outweigh_all_of_them(seed):
     """Both places match, on hardly any pixel in common; the whole is where more of it is explained."""

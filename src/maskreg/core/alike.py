@@ -6,21 +6,27 @@ which costs little; only what that leaves open is looked at below the pixel.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from maskreg.core.compare import AMBIGUOUS, hopeless_gap, likelihood_gap, resolved
+from maskreg.core.explained import MISMATCH, structure_shared
 from maskreg.core.likelihood import likelihood
 from maskreg.core.peak import Candidate
 from maskreg.core.place import Beginning, Place, beginning, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
-from maskreg.geometry import nearest_lag
+from maskreg.core.windows import CommonSums
+from maskreg.geometry import nearest_lag, overlap_slices
 
 AHEAD = 1.2
 """A contender that begins with so many times the likelihood a pixel of the first one is the favourite."""
+
+MOST_MET = 0.5
+"""Where less than this part of the frames meets, chance may explain it all: one peak that meets another."""
 
 
 @dataclass(frozen=True)
@@ -155,16 +161,31 @@ def _on_pixels_of_their_own(masked: MaskedSide, moving: Prepared, one: Candidate
     """Return by how much one place is likelier than another one that has hardly any pixel in common with it.
 
     The evidence of the search decides, as far as the likelihood of the single pixels bears it out: the search
-    sees broad structure only, of few pixels at small overlaps.
+    sees broad structure only, of few pixels at small overlaps. But the likelihood of a wrong place grows with
+    its pixels as well, and of masks with a pattern few may meet at the right one: if that explains nearly all
+    structure over half of the frame, and the wrong one does not, it is the right one.
     """
     evidence = one.evidence - other.evidence
-    single = _likelihood(masked, moving, one) - _likelihood(masked, moving, other)
-    return float(np.sign(evidence)) * max(0.0, min(abs(evidence), float(np.sign(evidence)) * single))
+    sign = float(np.sign(evidence))
+    first, second = (one, other) if evidence >= 0 else (other, one)
+    sums = [moving.sums_with(masked.side.image, nearest_lag(c.shift)) for c in (first, second)]
+    if sums[1].ncc > sums[0].ncc and _meet(masked, second) >= MOST_MET:
+        left, right = (1 - structure_shared(masked, moving, c.shift) for c in (first, second))
+        if abs(right) <= MISMATCH < left and left > 2 * abs(right):
+            return (-sign or -1.0) * _likelihood(sums[1])
+    single = _likelihood(sums[0]) - _likelihood(sums[1])
+    return sign * max(0.0, min(abs(evidence), single))
 
 
-def _likelihood(masked: MaskedSide, moving: Prepared, found: Candidate) -> float:
+def _meet(masked: MaskedSide, found: Candidate) -> float:
+    """Return which part of the frames meets at a place, whatever is ignored."""
+    shapes = masked.side.image.mask.shape, masked.masks.mask.shape
+    here, _ = overlap_slices(*shapes, nearest_lag(found.shift))
+    return float(math.prod(s.stop - s.start for s in here) / math.prod(map(min, *shapes)))
+
+
+def _likelihood(sums: CommonSums) -> float:
     """Return that of the single pixels; 0, as of chance, where they are too few or correlate negatively."""
-    sums = moving.sums_with(masked.side.image, nearest_lag(found.shift))
     # -inf less -inf is NaN, which would bound nothing
     return max(0.0, float(likelihood(sums.ncc, sums.n)))
 
