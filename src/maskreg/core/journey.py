@@ -18,6 +18,7 @@ from maskreg.core.explained import explained
 from maskreg.core.few_electrons import are_few, longer
 from maskreg.core.held import PATTERN, PULLED, Middle, is_held, moved_under
 from maskreg.core.likelihood import FEWEST_PIXELS
+from maskreg.core.lines import standing
 from maskreg.core.memory import give_back_free_memory
 from maskreg.core.peak import AROUND, Candidate, Choice, choose, most_significant
 from maskreg.core.place import Place, place
@@ -72,7 +73,10 @@ class GreatestPart(NamedTuple):
 
 def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
     """Return the registration of a moving image; both images have valid pixels of some variance."""
-    found, number, times = _registered_in_its_room(masked, moving), 0, 0
+    masked, moving, number = _without_lines(masked, moving)
+    if masked.side.image.flat or moving.flat:
+        return Registration.failed(Status.WEAK, moving.mask.ndim, "nothing but lines that stand out differs")
+    found, times = _registered_in_its_room(masked, moving), 0
     while (clean := _clean(masked, moving, found)) is not None:
         if times == (MOST_CLEANED if moving.pointed else 1):
             found = Registration.failed(Status.WEAK, moving.mask.ndim, "others do; mask them")
@@ -87,6 +91,18 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
         return found
     said = f"without {number} pixels that stand out, as hot or dead ones do"
     return replace(found, detail=f"{said}: {found.detail}" if found.detail else said)
+
+
+def _without_lines(masked: MaskedSide, moving: Prepared) -> tuple[MaskedSide, Prepared, int]:
+    """Return both images without the lines that stand out in both, and how many pixels moving lacks."""
+    side = masked.side
+    known = standing(side.lines, moving, side.noise_of_pixels) if side.lines else side.lines
+    if not known:
+        return masked, moving, 0
+    clean = masked.without_lines(known)
+    image = clean.side.image
+    left = Prepared(moving.raw, clean.masks, image.detector, image.mean, refined=clean.refines_pixels)
+    return clean, left, int(np.count_nonzero(moving.mask) - np.count_nonzero(left.mask))
 
 
 def _unless_held(masked: MaskedSide, moving: Prepared, found: Registration) -> Registration:

@@ -26,6 +26,7 @@ from maskreg.core.gains import noise_gains, promised
 from maskreg.core.held import Middle
 from maskreg.core.holes import Holes, find_holes
 from maskreg.core.kriging import kriged
+from maskreg.core.lines import Line, less_lines, lines
 from maskreg.core.lone import least_of_lone, less, pointed, stand_out
 from maskreg.core.made import Made
 from maskreg.core.memory import give_back_free_memory
@@ -84,6 +85,9 @@ MOST_KEPT = 512
 OTHERS_PIXELS = 2**23
 """and other sides of the reference, without hot or bright pixels, of so many pixels; one in any case."""
 
+Change = bytes | Ceiling | frozenset[Line]
+"""Places of pixels that are left out, a value that none exceeds, or lines that are left out."""
+
 
 class ReferenceSide:
     """What depends on the reference only.
@@ -103,7 +107,7 @@ class ReferenceSide:
         image: Prepared,
         options: Options,
         original: ReferenceSide | None = None,
-        changes: tuple[bytes | Ceiling, ...] = (),
+        changes: tuple[Change, ...] = (),
     ) -> None:
         self.image = image
         self.options = options
@@ -128,9 +132,7 @@ class ReferenceSide:
         self._changes = changes
         # the original keeps all others: who kept it in turn would never be freed with it
         self._original = weakref.ref(original or self)
-        self._others: Made[tuple[bytes | Ceiling, ...], ReferenceSide] = Made(
-            max(1, OTHERS_PIXELS // image.mask.size)
-        )
+        self._others: Made[tuple[Change, ...], ReferenceSide] = Made(max(1, OTHERS_PIXELS // image.mask.size))
         self.rooms: Rooms = original.rooms if original else Rooms()
 
     @cached_property
@@ -194,6 +196,16 @@ class ReferenceSide:
         image = self.image
         return self._other(places.tobytes(), lambda: (image.raw, MaskPyramid(less(image.mask, places))))
 
+    @cached_property
+    def lines(self) -> frozenset[Line]:
+        """The lines of the detector that stand out."""
+        return lines(self.image, self.noise_of_pixels)
+
+    def without_lines(self, known: frozenset[Line]) -> ReferenceSide:
+        """Return the side of a reference that lacks some lines."""
+        image = self.image
+        return self._other(known, lambda: (image.raw, MaskPyramid(less_lines(image.mask, known))))
+
     def ceiling(self, time: int) -> Ceiling | None:
         """Return the value that few bright pixels of the reference exceed, if these hold much of it."""
         return self._ceilings.get(time, lambda: ceiling(self.image, time))
@@ -205,9 +217,7 @@ class ReferenceSide:
     def _less_bright(self, limit: Ceiling) -> tuple[NDArray[Any], MaskPyramid]:
         return clipped(self.image.raw, limit), self.image.masks
 
-    def _other(
-        self, change: bytes | Ceiling, make: Callable[[], tuple[NDArray[Any], MaskPyramid]]
-    ) -> ReferenceSide:
+    def _other(self, change: Change, make: Callable[[], tuple[NDArray[Any], MaskPyramid]]) -> ReferenceSide:
         """Return the side of another reference of the same detector, which takes the same room."""
         original, changes = self._original() or self, (*self._changes, change)
 
@@ -437,6 +447,15 @@ class MaskedSide:
         self._levers: Made[tuple[int, tuple[int, ...]], Lever | None] = Made(MOST_KEPT)
         self._stages: Made[tuple[int, bool], list[tuple[int, float | None]]] = Made()
         self._electrons: Made[int, Electrons] = Made()
+        self._others: Made[frozenset[Line], MaskedSide] = Made(1)
+
+    def without_lines(self, known: frozenset[Line]) -> MaskedSide:
+        """Return this without some lines of both images."""
+        return self._others.get(known, lambda: self._without_lines(known))
+
+    def _without_lines(self, known: frozenset[Line]) -> MaskedSide:
+        masks = MaskPyramid(less_lines(self.masks.mask, known))
+        return MaskedSide(self.side.without_lines(known), masks)
 
     @cached_property
     def looks(self) -> tuple[int, ...]:
