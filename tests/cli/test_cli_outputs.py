@@ -132,7 +132,7 @@ def test_frames_that_moved_are_named(maskreg, run, data):
         (["merge", "RUN", "-o", "x.h5", "--by", "delay"], 1, "has: --pattern or --metadata (pattern=,"),
         (["apply", "RUN", "-o", "x"], 1, "x: images are written as .zarr, .h5"),
         (["merge", "nowhere", "-o", "x.h5"], 1, "nowhere is no run folder"),
-        (["export", "RUN", "-o", "x.xls"], 2, "x.xls: a table is written as .csv or .json; name it so"),
+        (["export", "RUN", "-o", "x.xls"], 2, "x.xls: a table is written as .csv, .json; name it so"),
     ],
 )
 def test_errors_are_one_line_and_leave_nothing(maskreg, run, data, arguments, code, message, monkeypatch):
@@ -216,6 +216,13 @@ def test_a_found_mask_says_valid_in_its_name(maskreg, data, monkeypatch):
     written = load_mask(data / "frames_valid.tif")
     assert written[70, 0]
     assert not written[78:102, :90].any()
+
+
+def test_how_a_mask_is_called_is_looked_at_before_it_is_looked_for(maskreg, data, monkeypatch):
+    monkeypatch.setattr(find_mask_module, "find_mask", None)
+    outcome = maskreg("mask", "auto", data / "frames", "-o", data / "mask.jpg")
+    assert outcome.code == 2
+    assert "mask.jpg: a mask is written as .tif, .tiff, .png, .npy; name it so" in outcome.err
 
 
 def test_a_mask_is_drawn(maskreg, data):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from maskreg.cli import exits, values
 from maskreg.cli.mask_flags import add_mask_flags, mask_from, names_mask
-from maskreg.cli.output_file import ensure_apart, free
+from maskreg.cli.output_file import ensure_apart, free, suffix_of
 from maskreg.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,9 +64,11 @@ def run(args: Namespace) -> int:
 
 def _auto(args: Namespace, source: FrameSource, given: NDArray[np.bool_] | None) -> int:
     from maskreg.masks import grow, save_mask
+    from maskreg.masks.files import MASK_SUFFIXES
     from maskreg.series.find_mask import find_mask
 
     output = free(args.output or _proposed(args.input[0], "valid.tif"), args.overwrite)
+    suffix_of(output, "a mask", *MASK_SUFFIXES)
     ensure_apart(output, args.input)
     found = find_mask(source, given=given, workers=args.workers)
     for warning in found.warnings:

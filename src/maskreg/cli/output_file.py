@@ -20,7 +20,7 @@ def suffix_of(path: str | Path, what: str, *possible: str) -> str:
     """Return the suffix of a file, which must be one of those that are possible for `what`."""
     suffix = Path(path).suffix.lower()
     if suffix not in possible:
-        raise UsageError(f"{path}: {what} is written as {' or '.join(possible)}; name it so")
+        raise UsageError(f"{path}: {what} is written as {', '.join(possible)}; name it so")
     return suffix
 
 

@@ -141,3 +141,6 @@ _FORMATS: dict[str, tuple[_Read, _Write]] = {
     ".png": (read_grey, _write_png),
     ".npy": (_read_npy, _write_npy),
 }
+
+MASK_SUFFIXES = tuple(_FORMATS)
+"""How the name of a mask file may end."""
