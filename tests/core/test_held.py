@@ -163,3 +163,13 @@ def test_an_area_that_has_the_same_pixels_is_the_same():
     both = one.shared_with(other)
     np.testing.assert_array_equal(both.valid, one.valid & other.valid)
     assert both.pairs[3, 0] == np.sum(both.valid & np.roll(both.valid, 3, 0))
+
+
+@pytest.mark.parametrize("seed", [6, 10, 12, 16])
+def test_a_border_that_holds_no_noise_does_not_hide_that_the_scene_has_moved(seed):
+    """The noise of a pixel is then less than the reference's dark pixels say."""
+    rng, scene, inner = np.random.default_rng(seed), Rings(SHAPE, seed=seed + 1), np.zeros(SHAPE, bool)
+    inner[9:-9, 9:-9] = True
+    counts = (rng.poisson(0.9 * scene.render(by)) for by in ((0.0, 0.0), (-2.5, 2.5)))
+    found = register(*(np.where(inner, frame, 4).astype(np.uint16) for frame in counts))
+    assert not found.ok, found

@@ -76,7 +76,8 @@ pulled at it."""
 
 LEAST_MOVED, NOISE_OFF = 0.02, 0.1
 """What does not match is at least this part of what both hold beside noise, if a scene has moved: held ones
-leave 0.09 and more, bright crystals that have not moved less than 0.01. The noise may be off by so much."""
+leave 0.09 and more, bright crystals that have not moved less than 0.01. The noise may be off by so much, or
+by more, as where a border holds none: then what neighbours share tells."""
 
 SURE, LIKELY = 6.5, 3.0
 """Both together stand out by so many of what chance makes them scatter, each by itself by so many,"""
@@ -234,7 +235,8 @@ def _moved(
     moved = _shifted(other.detail, shift)
     difference = _clipped(one.detail - moved, common.valid, math.sqrt(2 * noise))
     both = _energy(one.detail, common) + _energy(moved, common) - 2 * noise
-    if _energy(difference, common) - (2 - NOISE_OFF) * noise < LEAST_MOVED * both:
+    little = _energy(difference, common) - (2 - NOISE_OFF) * noise < LEAST_MOVED * both
+    if little and _beside(difference, common) < LEAST_MOVED * both:
         return None
     r, pairs = scipy.fft.rfftn(difference), common.pairs
     c = cross(r, r, shape)
@@ -267,6 +269,13 @@ def _moved(
 def _energy(field: NDArray[np.float32], area: Area) -> float:
     """Return the mean square of the pixels of an area."""
     return float(np.vdot(field, field * area.valid)) / area.number
+
+
+def _beside(field: NDArray[np.float32], area: Area) -> float:
+    """Return the mean product of pixels of an area next to each other: their mean square, less any noise."""
+    flat = (field * area.valid).ravel()
+    steps = [int(np.prod(field.shape[axis + 1 :])) for axis in range(field.ndim)]
+    return sum(float(np.vdot(flat[step:], flat[:-step])) for step in steps) / len(steps) / area.number
 
 
 def _clipped(field: NDArray[np.float32], common: NDArray[np.bool_], least: float) -> NDArray[np.float32]:
