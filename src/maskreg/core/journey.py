@@ -29,6 +29,7 @@ from maskreg.core.room import Room
 from maskreg.core.search import LevelMap
 from maskreg.core.search_kernels import greatest_part_2d
 from maskreg.core.single_pixels import of_single_pixels, tells_beside
+from maskreg.core.stripes import profiles, stripes, without_stripes
 from maskreg.core.told import DROWNED, told_place
 from maskreg.core.whole_pixel import whole_pixel, worse_than_whole_pixel
 from maskreg.core.without_lone import Clean, may_be_held, may_be_lone, without_lone
@@ -86,6 +87,7 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
             found = Registration.failed(Status.WEAK, moving.mask.ndim, "nothing else differs")
         else:
             found = _registered_in_its_room(masked, moving)
+    masked, moving, found = _without_stripes(masked, moving, found)
     found = _unless_held(masked, moving, found)
     if found.ok or not number:
         return found
@@ -103,6 +105,25 @@ def _without_lines(masked: MaskedSide, moving: Prepared) -> tuple[MaskedSide, Pr
     image = clean.side.image
     left = Prepared(moving.raw, clean.masks, image.detector, image.mean, refined=clean.refines_pixels)
     return clean, left, int(np.count_nonzero(moving.mask) - np.count_nonzero(left.mask))
+
+
+def _without_stripes(
+    masked: MaskedSide, moving: Prepared, found: Registration
+) -> tuple[MaskedSide, Prepared, Registration]:
+    """Return images and their registration as they are, or without stripes if there are any."""
+    if not moving.patterned:
+        return masked, moving, found
+    known = stripes(masked.side.profiles, profiles(moving), found)
+    if known is None:
+        return masked, moving, found
+    clean = masked.without_stripes(known)
+    image = clean.side.image
+    left = Prepared(
+        without_stripes(moving, known), moving.masks, image.detector, image.mean, refined=clean.refines_pixels
+    )
+    if image.flat or left.flat:
+        return masked, moving, found
+    return clean, left, _registered_in_its_room(clean, left)
 
 
 def _unless_held(masked: MaskedSide, moving: Prepared, found: Registration) -> Registration:

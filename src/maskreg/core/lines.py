@@ -12,16 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.line_sample import FEWEST, across, means, sampled
 from maskreg.core.prepared import Prepared
-
-SAMPLE = 256
-"""So many pixels of each line tell, in"""
-
-PARTS = 8
-"""so many stretches of adjacent ones."""
-
-FEWEST = 24
-"""So many of them are valid, at least."""
 
 REACH = 3
 """So many lines on either side are looked at;"""
@@ -95,9 +87,9 @@ def less_lines(mask: NDArray[np.bool_], without: Collection[Line]) -> NDArray[np
 def _along(image: Prepared, noise: float, axis: int) -> list[Line]:
     """Return the lines that stand out among those along an axis: pairs first, then lines of these."""
     n, length = image.mask.shape[axis], image.mask.shape[1 - axis]
-    level, at = image.level(2), _sampled(length // 2)
+    level, at = image.level(2), sampled(length // 2)
     pixels, mask = np.take(level.pixels, at, 1 - axis), np.take(level.mask, at, 1 - axis)
-    pairs = np.flatnonzero(_off(*_across(pixels, mask, axis), LIKELY_STANDS_OUT, SURELY**2 * noise / 4))
+    pairs = np.flatnonzero(_off(*across(pixels, mask, axis), LIKELY_STANDS_OUT, SURELY**2 * noise / 4))
     found = []
     for k in (2 * pair + one for pair in pairs.tolist() for one in (0, 1)):
         by = _by(image, noise, axis, k, STANDS_OUT, SURELY)
@@ -109,28 +101,12 @@ def _along(image: Prepared, noise: float, axis: int) -> list[Line]:
 def _by(image: Prepared, noise: float, axis: int, k: int, times: float, surely: float) -> float:
     """Return by how much line `k` along an axis stands out with most of its pixels; 0 if it does not."""
     n, length = image.mask.shape[axis], image.mask.shape[1 - axis]
-    beside, at = np.arange(max(0, k - REACH), min(k + REACH + 1, n)), _sampled(length)
+    beside, at = np.arange(max(0, k - REACH), min(k + REACH + 1, n)), sampled(length)
     places = np.ix_(beside, at) if axis == 0 else np.ix_(at, beside)
-    values, valid = _across(image.values(places), image.mask[places], axis)
+    values, valid = across(image.values(places), image.mask[places], axis)
     here = k - int(beside[0])
     by = float(_off(values, valid, times, surely**2 * noise)[here])
     return by if by and _most_are(values, valid, here, by) else 0.0
-
-
-def _sampled(length: int) -> NDArray[np.intp]:
-    """Return which pixels of a line are looked at: all of a short one, else stretches all along it."""
-    if length <= SAMPLE:
-        return np.arange(length)
-    each = SAMPLE // PARTS
-    return (np.linspace(0, length - each, PARTS).astype(np.intp)[:, None] + np.arange(each)).ravel()
-
-
-def _across(
-    values: NDArray[np.float32], valid: NDArray[np.bool_], axis: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return values, zero where ignored, and which are valid, (pixels of a line, lines)."""
-    values = values * valid
-    return (values.T, valid.T) if axis == 0 else (values, valid)
 
 
 def _off(
@@ -140,10 +116,9 @@ def _off(
 
     It does by so many `times` the range of the others, and by more than pixels of a variance of `scatter` do.
     """
-    number, line = np.count_nonzero(valid, axis=0), np.arange(valid.shape[1])
-    known = number >= FEWEST
-    means = np.where(known, values.sum(0, dtype=np.float64) / np.maximum(number, 1), np.nan)
-    padded, steps = np.pad(means, REACH, constant_values=np.nan), [s for s in range(-REACH, REACH + 1) if s]
+    mean, number = means(values, valid)
+    line, known = np.arange(len(mean)), ~np.isnan(mean)
+    padded, steps = np.pad(mean, REACH, constant_values=np.nan), [s for s in range(-REACH, REACH + 1) if s]
     beside = np.sort([padded[REACH + step : REACH + step + len(line)] for step in steps], axis=0)
     others = np.count_nonzero(~np.isnan(beside), axis=0)
     known &= others >= WITH + 2
@@ -153,7 +128,7 @@ def _off(
         first = np.where(known & (sign < 0), WITH, 0)
         last = np.where(known, others - 1 - (WITH if sign > 0 else 0), 0)
         least, most = beside[first, line], beside[last, line]
-        by = means - most if sign > 0 else least - means
+        by = mean - most if sign > 0 else least - mean
         stands = known & (by > least_off) & (by > times * (most - least))
         out[stands] = sign * by[stands]
     return out

@@ -43,6 +43,7 @@ from maskreg.core.search import LevelSearch
 from maskreg.core.shared_noise import Block, find_block
 from maskreg.core.spectra import cross, transform
 from maskreg.core.spectrum import FAINT, Forecast, forecast
+from maskreg.core.stripes import Profile, Stripes, profiles, without_stripes
 from maskreg.core.surround import Surround, where_interpolable
 from maskreg.core.template import Template, make_template
 from maskreg.core.whole import Whole
@@ -85,8 +86,8 @@ MOST_KEPT = 512
 OTHERS_PIXELS = 2**23
 """and other sides of the reference, without hot or bright pixels, of so many pixels; one in any case."""
 
-Change = bytes | Ceiling | frozenset[Line]
-"""Places of pixels that are left out, a value that none exceeds, or lines that are left out."""
+Change = bytes | Ceiling | frozenset[Line] | Stripes
+"""Places of pixels that are left out, a value that none exceeds, lines that are left out, or stripes."""
 
 
 class ReferenceSide:
@@ -205,6 +206,15 @@ class ReferenceSide:
         """Return the side of a reference that lacks some lines."""
         image = self.image
         return self._other(known, lambda: (image.raw, MaskPyramid(less_lines(image.mask, known))))
+
+    @cached_property
+    def profiles(self) -> tuple[Profile, ...]:
+        """By how much lines along each axis differ."""
+        return profiles(self.image)
+
+    def without_stripes(self, known: Stripes) -> ReferenceSide:
+        """Return the side of a reference without stripes."""
+        return self._other(known, lambda: (without_stripes(self.image, known), self.image.masks))
 
     def ceiling(self, time: int) -> Ceiling | None:
         """Return the value that few bright pixels of the reference exceed, if these hold much of it."""
@@ -447,7 +457,7 @@ class MaskedSide:
         self._levers: Made[tuple[int, tuple[int, ...]], Lever | None] = Made(MOST_KEPT)
         self._stages: Made[tuple[int, bool], list[tuple[int, float | None]]] = Made()
         self._electrons: Made[int, Electrons] = Made()
-        self._others: Made[frozenset[Line], MaskedSide] = Made(1)
+        self._others: Made[frozenset[Line] | Stripes, MaskedSide] = Made(1)
 
     def without_lines(self, known: frozenset[Line]) -> MaskedSide:
         """Return this without some lines of both images."""
@@ -456,6 +466,10 @@ class MaskedSide:
     def _without_lines(self, known: frozenset[Line]) -> MaskedSide:
         masks = MaskPyramid(less_lines(self.masks.mask, known))
         return MaskedSide(self.side.without_lines(known), masks)
+
+    def without_stripes(self, known: Stripes) -> MaskedSide:
+        """Return this with a reference without stripes."""
+        return self._others.get(known, lambda: MaskedSide(self.side.without_stripes(known), self.masks))
 
     @cached_property
     def looks(self) -> tuple[int, ...]:

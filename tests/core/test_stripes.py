@@ -1,0 +1,130 @@
+"""Stripes, as the rows of a camera have them: told from the scene, and taken off."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from maskreg import Registrar, Registration, Status, register
+from maskreg.core.prepared import Prepared
+from maskreg.core.pyramid import MaskPyramid
+from maskreg.core.stabilise import Detector
+from maskreg.core.stripes import Stripes, profiles, stripes, without_stripes
+from maskreg.testing import Rings, Spots, Texture, beam_block
+
+SIDE = 256
+SHAPE = SIDE, SIDE
+SCENES = [Rings, Spots, Texture]
+
+
+def prepared(image, mask=None):
+    mask = np.ones(image.shape, bool) if mask is None else mask
+    return Prepared(image, MaskPyramid(mask), Detector(image.dtype.kind == "u"))
+
+
+def frames(scene, dose, drift, noise, seed, axis=0, dtype=np.float32):
+    """Return two frames, the second drifted, whose lines along an axis have offsets of their own."""
+    rng, out = np.random.default_rng(seed), []
+    for by in ((0.0, 0.0), drift):
+        offsets = np.expand_dims(rng.normal(0, noise, SIDE), 1 - axis)
+        out.append(
+            np.maximum(rng.poisson(dose * scene.render(by)) + 20 + np.round(offsets, 3), 0).astype(dtype)
+        )
+    return out
+
+
+def found_at(*shift):
+    return Registration(np.array(shift), np.eye(2), 0.5, 20.0, 1.0, None, Status.OK, "")
+
+
+def of(one, other, *shift):
+    found = found_at(*shift) if shift else Registration.failed(Status.WEAK, 2, "")
+    return stripes(profiles(prepared(one)), profiles(prepared(other)), found)
+
+
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("dose", [0.5, 5.0, 200.0])
+def test_no_scene_has_stripes(scene, dose):
+    drift = (6.4, -11.0)
+    one, other = frames(scene(SHAPE), dose, drift, 0.0, 1)
+    assert of(one, other, -6.4, 11.0) is None
+
+
+@pytest.mark.parametrize("scene", [Rings, Texture])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_stripes_are_told_across_their_axis(scene, axis):
+    one, other = frames(scene(SHAPE), 5.0, (6.4, -11.0), 1.0, 2, axis)
+    assert of(one, other, -6.4, 11.0) == of(one, other) == Stripes((axis,))
+    assert of(one.T.copy(), other.T.copy(), 11.0, -6.4) == Stripes((1 - axis,))
+
+
+def test_lines_of_the_scene_are_no_stripes():
+    rng = np.random.default_rng(3)
+    layers = rng.normal(0, 3, (SIDE + 10, 1)) * np.ones((1, SIDE))
+    one, other = (layers[k : k + SIDE] + 50 + rng.normal(0, 1, SHAPE) for k in (0, 10))
+    assert any(profile.striped for profile in profiles(prepared(one)))
+    assert of(one, other, 10.0, 0.0) is None
+    assert of(one, rng.permutation(other), 10.0, 0.0) == Stripes((0,))
+    found = register(one, other)
+    assert round(found.shift[0]) == 10
+
+
+def test_without_stripes_each_line_is_as_those_about_it():
+    rng = np.random.default_rng(4)
+    flat = 1e5 + 3.0 * np.arange(SIDE)[:, None] + np.zeros(SHAPE)
+    image = prepared(flat + rng.normal(0, 20, (SIDE, 1)), beam_block(SHAPE))
+    left = without_stripes(image, Stripes((0,)))
+    assert not left[~image.mask].any()
+    inside = slice(16, -16)
+    off = (left - flat)[inside][image.mask[inside]]
+    assert np.std(off) < 0.4 * 20
+    assert np.ptp(left[100][image.mask[100]]) == 0
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_ignored_pixels_do_not_matter(scene):
+    one, other = frames(scene(SHAPE), 5.0, (6.4, -11.0), 1.0, 5)
+    mask, said = beam_block(SHAPE), []
+    for value in (0.0, 1e6):
+        pair = [prepared(np.where(mask, frame, value).astype(np.float32), mask) for frame in (one, other)]
+        known = stripes(*map(profiles, pair), found_at(-6.4, 11.0))
+        said.append(without_stripes(pair[0], known))
+    np.testing.assert_array_equal(*said)
+
+
+def test_gain_and_offset_do_not_matter():
+    one, other = (frame.astype(np.float64) for frame in frames(Texture(SHAPE), 5.0, (6.4, -11.0), 1.0, 6))
+    for gain, offset in ((1e4, 0.0), (1e-6, 1.0), (3.0, -500.0)):
+        assert of(gain * one + offset, gain * other + offset) == Stripes((0,))
+
+
+@pytest.mark.parametrize("shape", [(5000,), (40, 40, 40)])
+def test_images_of_other_axes_have_none(shape):
+    assert profiles(prepared(np.random.default_rng(0).normal(size=shape))) == ()
+
+
+def test_a_small_image_has_none():
+    one, other = (np.random.default_rng(k).normal(size=(30, 30)) for k in (0, 1))
+    assert of(one + np.arange(30)[:, None] % 2, other) is None
+
+
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_stripes_pull_no_match(scene, dtype, axis):
+    errors = {0.0: [], 2.0: []}
+    for noise, seen in errors.items():
+        for seed in range(6):
+            drift = np.random.default_rng(seed).uniform(-20, 20, 2)
+            found = register(*frames(scene(SHAPE), 5.0, drift, noise, seed, axis, dtype))
+            assert found.ok, (seed, found)
+            seen.append(found.shift + drift)
+    clean, striped = (np.sqrt(np.mean(np.square(seen), axis=0)) for seen in errors.values())
+    assert (striped < 3 * clean + 0.01).all(), (clean, striped)
+
+
+def test_a_series_says_what_pairs_do():
+    series = [frames(Texture(SHAPE), 5.0, (2.0 * k, -k), 2.0, k)[1] for k in range(4)]
+    registrar = Registrar(series[0])
+    for frame in series[1:]:
+        assert repr(registrar(frame)) == repr(register(series[0], frame))
