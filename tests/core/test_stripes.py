@@ -98,6 +98,16 @@ def test_gain_and_offset_do_not_matter():
         assert of(gain * one + offset, gain * other + offset) == Stripes((0,))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "left"), [(np.uint16, np.float32), (np.float32, np.float32), (np.int32, float), (float, float)]
+)
+def test_grey_values_keep_their_digits(dtype, left):
+    image = prepared((np.arange(SIDE)[:, None] % 2 + np.full(SHAPE, 3e4)).astype(dtype))
+    said = without_stripes(image, Stripes((0,)))
+    assert said.dtype == left
+    np.testing.assert_allclose(said[32:-32], 30000.5, atol=0.01)
+
+
 @pytest.mark.parametrize("shape", [(5000,), (40, 40, 40)])
 def test_images_of_other_axes_have_none(shape):
     assert profiles(prepared(np.random.default_rng(0).normal(size=shape))) == ()

@@ -82,8 +82,8 @@ def stripes(
     return Stripes(tuple(axes)) if axes else None
 
 
-def without_stripes(image: Prepared, known: Stripes) -> NDArray[np.float32]:
-    """Return the grey values of an image without stripes, zero where ignored."""
+def without_stripes(image: Prepared, known: Stripes) -> NDArray[np.floating]:
+    """Return grey values without stripes, zero where ignored; in float32 if that holds them, else in float64."""
     values = np.where(image.mask, image.raw, 0).astype(np.float64)
     for axis in known.axes:
         number = np.count_nonzero(image.mask, axis=1 - axis)
@@ -94,7 +94,7 @@ def without_stripes(image: Prepared, known: Stripes) -> NDArray[np.float32]:
         )
         off = np.where(number > 0, mean - middle - sums / np.maximum(numbers, TINY), 0)
         values -= np.expand_dims(off, 1 - axis)
-    return np.where(image.mask, values, 0).astype(np.float32)
+    return np.where(image.mask, values, 0).astype(np.result_type(image.raw.dtype, np.float32))
 
 
 def _profile(image: Prepared, axis: int) -> Profile:
