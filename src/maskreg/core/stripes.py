@@ -83,7 +83,7 @@ def stripes(
 
 
 def without_stripes(image: Prepared, known: Stripes) -> NDArray[np.floating]:
-    """Return grey values without stripes, zero where ignored; in float32 if that holds them, else in float64."""
+    """Return grey values without stripes, zero where ignored; float32 if that holds them, else float64."""
     values = np.where(image.mask, image.raw, 0).astype(np.float64)
     for axis in known.axes:
         number = np.count_nonzero(image.mask, axis=1 - axis)
