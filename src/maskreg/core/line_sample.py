@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,8 +26,8 @@ def sampled(length: int) -> NDArray[np.intp]:
 
 
 def across(
-    values: NDArray[np.float32], valid: NDArray[np.bool_], axis: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    values: NDArray[Any], valid: NDArray[np.bool_], axis: int
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return values, zero where ignored, and which are valid, (pixels of a line, lines along an axis)."""
     values = values * valid
     return (values.T, valid.T) if axis == 0 else (values, valid)

@@ -1,8 +1,8 @@
 """Stripes: rows or columns that are brighter or darker as a whole, in each frame others, as of a readout.
 
 Such noise is not that of single pixels: summed along a line it grows as the line is long, and pulls a match
-across the lines. What a scene has of it, both frames have, where they match: that is left. From stripes the
-mean of each line is taken off, as far as it differs from those of the lines about it.
+across the lines. What a scene has of it, both frames have, where they match: that is left. Of stripes it is
+taken off by how much each line is higher than those about it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.filters import gaussian
-from maskreg.core.line_sample import FEWEST, across, means, sampled
+from maskreg.core.line_sample import FEWEST, across, sampled
 from maskreg.core.prepared import Prepared
 from maskreg.core.scores import SPREAD_OF_MAD
 from maskreg.core.spectra import cross
@@ -86,14 +86,12 @@ def without_stripes(image: Prepared, known: Stripes) -> NDArray[np.floating]:
     """Return grey values without stripes, zero where ignored; float32 if that holds them, else float64."""
     values = np.where(image.mask, image.raw, 0).astype(np.float64)
     for axis in known.axes:
+        steps, _ = _steps(*across(values, image.mask, axis))
+        height = np.concatenate([[0.0], np.cumsum(np.nan_to_num(steps))])
+        height -= height.mean()  # off before float32 is all there is
         number = np.count_nonzero(image.mask, axis=1 - axis)
-        mean = values.sum(1 - axis) / np.maximum(number, 1)
-        middle = float(values.sum() / max(int(number.sum()), 1))  # off before float32 is all there is
-        sums, numbers = (
-            gaussian(one.astype(np.float32), BROAD, REACH) for one in ((mean - middle) * number, number)
-        )
-        off = np.where(number > 0, mean - middle - sums / np.maximum(numbers, TINY), 0)
-        values -= np.expand_dims(off, 1 - axis)
+        sums, numbers = (gaussian(f.astype(np.float32), BROAD, REACH) for f in (height * number, number))
+        values -= np.expand_dims(height - sums / np.maximum(numbers, TINY), 1 - axis)
     return np.where(image.mask, values, 0).astype(np.result_type(image.raw.dtype, np.float32))
 
 
@@ -102,18 +100,31 @@ def _profile(image: Prepared, axis: int) -> Profile:
     level = image.level(2)
     at = sampled(level.mask.shape[1 - axis])
     values, valid = across(np.take(level.pixels, at, 1 - axis), np.take(level.mask, at, 1 - axis), axis)
-    of_lines, number = means(values, valid)
-    off = np.full(len(of_lines), np.nan)
-    off[1:-1] = of_lines[1:-1] - (of_lines[:-2] + of_lines[2:]) / 2
+    steps, number = _steps(values, valid)
+    off = np.full(values.shape[1], np.nan)
+    off[1:-1] = (steps[:-1] - steps[1:]) / 2
     known = ~np.isnan(off)
     pairs = valid[1:] & valid[:-1]
     striped = False
     if known.sum() >= FEWEST and pairs.any():
-        steps = np.where(pairs, np.diff(values, axis=0), 0) ** 2
-        of_pixels = float(np.median(steps.sum(0)[known] / np.maximum(pairs.sum(0)[known], 1))) / 2
+        squares = np.where(pairs, np.diff(values, axis=0), 0) ** 2
+        of_pixels = float(np.median(squares.sum(0)[known] / np.maximum(pairs.sum(0)[known], 1))) / 2
         spread = SPREAD_OF_MAD * float(np.median(np.abs(off[known] - np.median(off[known]))))
-        striped = spread**2 > STRIPED * 1.5 * of_pixels / float(np.median(number[known]))
+        striped = spread**2 > STRIPED * 1.5 * of_pixels / float(np.median(number))
     return Profile(np.where(known, off, 0), known.astype(np.float64), striped)
+
+
+def _steps(
+    values: NDArray[np.floating], valid: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return the mean steps from line to line, and of how many pixels; NaN where these are too few.
+
+    Of pixels that are valid in both lines: on a slope others would make steps of their own.
+    """
+    both = valid[:, 1:] & valid[:, :-1]
+    number = np.count_nonzero(both, axis=0)
+    total = np.sum(np.diff(values, axis=1), axis=0, dtype=np.float64, where=both)
+    return np.where(number >= FEWEST, total / np.maximum(number, 1), np.nan), number
 
 
 def _share(one: Profile, other: Profile, shift: float) -> bool:
