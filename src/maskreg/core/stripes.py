@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.filters import gaussian
-from maskreg.core.line_sample import FEWEST, across, sampled
+from maskreg.core.line_sample import FEWEST, SAMPLE, across, sampled
 from maskreg.core.prepared import Prepared
 from maskreg.core.scores import SPREAD_OF_MAD
 from maskreg.core.spectra import cross
@@ -84,15 +84,28 @@ def stripes(
 
 def without_stripes(image: Prepared, known: Stripes) -> NDArray[np.floating]:
     """Return grey values without stripes, zero where ignored; float32 if that holds them, else float64."""
-    values = np.where(image.mask, image.raw, 0).astype(np.float64)
+    values = image.raw.astype(np.result_type(image.raw.dtype, np.float32))
+    ignored = ~image.mask
+    values[ignored] = 0
     for axis in known.axes:
-        steps, _ = _steps(*across(values, image.mask, axis))
-        height = np.concatenate([[0.0], np.cumsum(np.nan_to_num(steps))])
+        height = np.concatenate([[0.0], np.cumsum(np.nan_to_num(_all_steps(values, image.mask, axis)))])
         height -= height.mean()  # off before float32 is all there is
         number = np.count_nonzero(image.mask, axis=1 - axis)
         sums, numbers = (gaussian(f.astype(np.float32), BROAD, REACH) for f in (height * number, number))
-        values -= np.expand_dims(height - sums / np.maximum(numbers, TINY), 1 - axis)
-    return np.where(image.mask, values, 0).astype(np.result_type(image.raw.dtype, np.float32))
+        height -= sums / np.maximum(numbers, TINY)
+        values -= np.expand_dims(height.astype(values.dtype), 1 - axis)
+    values[ignored] = 0
+    return values
+
+
+def _all_steps(values: NDArray[np.floating], mask: NDArray[np.bool_], axis: int) -> NDArray[np.float64]:
+    """Return the mean steps from line to line along an axis, of all pixels, some at a time."""
+    sums = np.zeros((2, mask.shape[axis] - 1))
+    for first in range(0, mask.shape[1 - axis], SAMPLE):
+        part = slice(first, first + SAMPLE)
+        place = (slice(None), part) if axis == 0 else (part, slice(None))
+        sums += _step_sums(*across(values[place], mask[place], axis))
+    return _mean_steps(sums)
 
 
 def _profile(image: Prepared, axis: int) -> Profile:
@@ -100,7 +113,8 @@ def _profile(image: Prepared, axis: int) -> Profile:
     level = image.level(2)
     at = sampled(level.mask.shape[1 - axis])
     values, valid = across(np.take(level.pixels, at, 1 - axis), np.take(level.mask, at, 1 - axis), axis)
-    steps, number = _steps(values, valid)
+    sums = _step_sums(values, valid)
+    steps = _mean_steps(sums)
     off = np.full(values.shape[1], np.nan)
     off[1:-1] = (steps[:-1] - steps[1:]) / 2
     known = ~np.isnan(off)
@@ -110,21 +124,24 @@ def _profile(image: Prepared, axis: int) -> Profile:
         squares = np.where(pairs, np.diff(values, axis=0), 0) ** 2
         of_pixels = float(np.median(squares.sum(0)[known] / np.maximum(pairs.sum(0)[known], 1))) / 2
         spread = SPREAD_OF_MAD * float(np.median(np.abs(off[known] - np.median(off[known]))))
-        striped = spread**2 > STRIPED * 1.5 * of_pixels / float(np.median(number))
+        striped = spread**2 > STRIPED * 1.5 * of_pixels / float(np.median(sums[1]))
     return Profile(np.where(known, off, 0), known.astype(np.float64), striped)
 
 
-def _steps(
-    values: NDArray[np.floating], valid: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Return the mean steps from line to line, and of how many pixels; NaN where these are too few.
+def _step_sums(values: NDArray[np.floating], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the sums of the steps from line to line, and of how many pixels, (2, lines - 1).
 
     Of pixels that are valid in both lines: on a slope others would make steps of their own.
     """
     both = valid[:, 1:] & valid[:, :-1]
-    number = np.count_nonzero(both, axis=0)
     total = np.sum(np.diff(values, axis=1), axis=0, dtype=np.float64, where=both)
-    return np.where(number >= FEWEST, total / np.maximum(number, 1), np.nan), number
+    return np.stack([total, np.count_nonzero(both, axis=0)])
+
+
+def _mean_steps(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return mean steps, NaN where they are of too few pixels."""
+    total, number = sums
+    return np.where(number >= FEWEST, total / np.maximum(number, 1), np.nan)
 
 
 def _share(one: Profile, other: Profile, shift: float) -> bool:
