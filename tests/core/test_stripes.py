@@ -138,3 +138,15 @@ def test_a_series_says_what_pairs_do():
     registrar = Registrar(series[0])
     for frame in series[1:]:
         assert repr(registrar(frame)) == repr(register(series[0], frame))
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_where_most_lines_are_ignored_the_others_tell(axis):
+    one, other = frames(Texture(SHAPE), 5.0, (4.0, -3.0), 2.0, 7, axis)
+    mask = np.zeros(SHAPE, bool)
+    np.moveaxis(mask, axis, 0)[SIDE // 3 : SIDE // 2 + 30] = True
+    pair = [profiles(prepared(frame, mask)) for frame in (one, other)]
+    assert stripes(*pair, found_at(-4.0, 3.0)) == Stripes((axis,))
+    left = without_stripes(prepared(one, mask), Stripes((0, 1)))
+    assert np.isfinite(left).all()
+    assert not left[~mask].any()

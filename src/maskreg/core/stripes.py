@@ -124,7 +124,7 @@ def _profile(image: Prepared, axis: int) -> Profile:
         squares = np.where(pairs, np.diff(values, axis=0), 0) ** 2
         of_pixels = float(np.median(squares.sum(0)[known] / np.maximum(pairs.sum(0)[known], 1))) / 2
         spread = SPREAD_OF_MAD * float(np.median(np.abs(off[known] - np.median(off[known]))))
-        striped = spread**2 > STRIPED * 1.5 * of_pixels / float(np.median(sums[1]))
+        striped = spread**2 > STRIPED * 1.5 * of_pixels / float(np.median(sums[1][sums[1] >= FEWEST]))
     return Profile(np.where(known, off, 0), known.astype(np.float64), striped)
 
 
