@@ -9,7 +9,7 @@ from maskreg import Registrar, Registration, Status, register
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.stabilise import Detector
-from maskreg.core.stripes import Stripes, profiles, stripes, without_stripes
+from maskreg.core.stripes import Stripes, striped_axes, stripes, without_stripes
 from maskreg.testing import Rings, Spots, Texture, beam_block
 
 SIDE = 256
@@ -38,8 +38,12 @@ def found_at(*shift):
 
 
 def of(one, other, *shift):
+    return said(prepared(one), prepared(other), *shift)
+
+
+def said(one, other, *shift):
     found = found_at(*shift) if shift else Registration.failed(Status.WEAK, 2, "")
-    return stripes(profiles(prepared(one)), profiles(prepared(other)), found)
+    return stripes(striped_axes(one) | striped_axes(other), one, other, found)
 
 
 @pytest.mark.parametrize("scene", SCENES)
@@ -62,7 +66,7 @@ def test_lines_of_the_scene_are_no_stripes():
     rng = np.random.default_rng(3)
     layers = rng.normal(0, 3, (SIDE + 10, 1)) * np.ones((1, SIDE))
     one, other = (layers[k : k + SIDE] + 50 + rng.normal(0, 1, SHAPE) for k in (0, 10))
-    assert any(profile.striped for profile in profiles(prepared(one)))
+    assert striped_axes(prepared(one)) == {0}
     assert of(one, other, 10.0, 0.0) is None
     assert of(one, rng.permutation(other), 10.0, 0.0) == Stripes((0,))
     found = register(one, other)
@@ -84,12 +88,11 @@ def test_without_stripes_each_line_is_as_those_about_it():
 @pytest.mark.parametrize("scene", SCENES)
 def test_ignored_pixels_do_not_matter(scene):
     one, other = frames(scene(SHAPE), 5.0, (6.4, -11.0), 1.0, 5)
-    mask, said = beam_block(SHAPE), []
+    mask, left = beam_block(SHAPE), []
     for value in (0.0, 1e6):
         pair = [prepared(np.where(mask, frame, value).astype(np.float32), mask) for frame in (one, other)]
-        known = stripes(*map(profiles, pair), found_at(-6.4, 11.0))
-        said.append(without_stripes(pair[0], known))
-    np.testing.assert_array_equal(*said)
+        left.append(without_stripes(pair[0], said(*pair, -6.4, 11.0)))
+    np.testing.assert_array_equal(*left)
 
 
 def test_gain_and_offset_do_not_matter():
@@ -103,14 +106,14 @@ def test_gain_and_offset_do_not_matter():
 )
 def test_grey_values_keep_their_digits(dtype, left):
     image = prepared((np.arange(SIDE)[:, None] % 2 + np.full(SHAPE, 3e4)).astype(dtype))
-    said = without_stripes(image, Stripes((0,)))
-    assert said.dtype == left
-    np.testing.assert_allclose(said[32:-32], 30000.5, atol=0.01)
+    found = without_stripes(image, Stripes((0,)))
+    assert found.dtype == left
+    np.testing.assert_allclose(found[32:-32], 30000.5, atol=0.01)
 
 
 @pytest.mark.parametrize("shape", [(5000,), (40, 40, 40)])
 def test_images_of_other_axes_have_none(shape):
-    assert profiles(prepared(np.random.default_rng(0).normal(size=shape))) == ()
+    assert striped_axes(prepared(np.random.default_rng(0).normal(size=shape))) == frozenset()
 
 
 def test_a_small_image_has_none():
@@ -145,8 +148,7 @@ def test_where_most_lines_are_ignored_the_others_tell(axis):
     one, other = frames(Texture(SHAPE), 5.0, (4.0, -3.0), 2.0, 7, axis)
     mask = np.zeros(SHAPE, bool)
     np.moveaxis(mask, axis, 0)[SIDE // 3 : SIDE // 2 + 30] = True
-    pair = [profiles(prepared(frame, mask)) for frame in (one, other)]
-    assert stripes(*pair, found_at(-4.0, 3.0)) == Stripes((axis,))
+    assert said(prepared(one, mask), prepared(other, mask), -4.0, 3.0) == Stripes((axis,))
     left = without_stripes(prepared(one, mask), Stripes((0, 1)))
     assert np.isfinite(left).all()
     assert not left[~mask].any()

@@ -29,7 +29,7 @@ from maskreg.core.room import Room
 from maskreg.core.search import LevelMap
 from maskreg.core.search_kernels import greatest_part_2d
 from maskreg.core.single_pixels import of_single_pixels, tells_beside
-from maskreg.core.stripes import profiles, stripes, without_stripes
+from maskreg.core.stripes import striped_axes, stripes, without_stripes
 from maskreg.core.told import DROWNED, told_place
 from maskreg.core.whole_pixel import whole_pixel, worse_than_whole_pixel
 from maskreg.core.without_lone import Clean, may_be_held, may_be_lone, without_lone
@@ -113,7 +113,8 @@ def _without_stripes(
     """Return images and their registration as they are, or without stripes if there are any."""
     if not moving.patterned:
         return masked, moving, found
-    known = stripes(masked.side.profiles, profiles(moving), found)
+    side = masked.side
+    known = stripes(side.striped_axes | striped_axes(moving), side.image, moving, found)
     if known is None:
         return masked, moving, found
     clean = masked.without_stripes(known)

@@ -43,7 +43,7 @@ from maskreg.core.search import LevelSearch
 from maskreg.core.shared_noise import Block, find_block
 from maskreg.core.spectra import cross, transform
 from maskreg.core.spectrum import FAINT, Forecast, forecast
-from maskreg.core.stripes import Profile, Stripes, profiles, without_stripes
+from maskreg.core.stripes import Stripes, striped_axes, without_stripes
 from maskreg.core.surround import Surround, where_interpolable
 from maskreg.core.template import Template, make_template
 from maskreg.core.whole import Whole
@@ -208,9 +208,9 @@ class ReferenceSide:
         return self._other(known, lambda: (image.raw, MaskPyramid(less_lines(image.mask, known))))
 
     @cached_property
-    def profiles(self) -> tuple[Profile, ...]:
-        """By how much lines along each axis differ."""
-        return profiles(self.image)
+    def striped_axes(self) -> frozenset[int]:
+        """Along which axes its lines differ by more than pixels do."""
+        return striped_axes(self.image)
 
     def without_stripes(self, known: Stripes) -> ReferenceSide:
         """Return the side of a reference without stripes."""

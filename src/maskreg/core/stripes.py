@@ -7,6 +7,7 @@ taken off by how much each line is higher than those about it.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -16,14 +17,14 @@ from maskreg.core.filters import gaussian
 from maskreg.core.line_sample import FEWEST, SAMPLE, across, sampled
 from maskreg.core.prepared import Prepared
 from maskreg.core.scores import SPREAD_OF_MAD
-from maskreg.core.spectra import cross
+from maskreg.geometry import nearest_lag, overlap_slices
 from maskreg.registration import Registration
 
 STRIPED = 3.0
 """Lines are striped if their means differ by so many times the variance that single pixels make."""
 
 COMMON, CHANCE = 0.3, 4.0
-"""It is the scene if the means of both frames, laid over each other, correlate by more than this, and by so
+"""It is the scene if lines of both frames differ alike where they meet: correlate by more than this, and by so
 many times what chance makes."""
 
 BROAD, REACH = 8.0, 3.0
@@ -33,53 +34,36 @@ TINY = 1e-30
 
 
 class Stripes(NamedTuple):
-    """Across which axes there are stripes."""
+    """Along which axes lines are higher or lower."""
 
     axes: tuple[int, ...]
 
 
-class Profile(NamedTuple):
-    """By how much each pair of lines differs from those beside it.
+def striped_axes(image: Prepared) -> frozenset[int]:
+    """Return the axes of an image of two axes along which lines differ by more than single pixels make them.
 
-    Attributes
-    ----------
-    values : (n,) ndarray of float64
-        Zero where `known` is.
-    known : (n,) ndarray of float64
-        One where there are enough valid pixels, else zero.
-    striped : bool
-        Whether the values are more than single pixels make.
+    None of an image of other axes. It may be the scene that does.
     """
-
-    values: NDArray[np.float64]
-    known: NDArray[np.float64]
-    striped: bool
-
-
-def profiles(image: Prepared) -> tuple[Profile, ...]:
-    """Return the profile along each axis of an image of two axes; none of an image of other axes."""
-    if image.mask.ndim != 2:
-        return ()
-    return tuple(_profile(image, axis) for axis in range(2))
+    return frozenset(axis for axis in range(2) if image.mask.ndim == 2 and _is_striped(image, axis))
 
 
 def stripes(
-    reference: tuple[Profile, ...], moving: tuple[Profile, ...], found: Registration
+    axes: frozenset[int], reference: Prepared, moving: Prepared, found: Registration
 ) -> Stripes | None:
-    """Return across which axes there are stripes that two images do not have in common; None if across none.
+    """Return along which axes there are stripes that two images do not have in common; None if along none.
 
     Parameters
     ----------
-    reference, moving : tuple of Profile
+    axes : frozenset of int
+        Those along which lines of either differ.
+    reference, moving : Prepared
     found : Registration
         Of these.
     """
-    axes = []
-    for axis, (one, other) in enumerate(zip(reference, moving, strict=True)):
-        scene = found.status.keeps_shift and _share(one, other, float(found.shift[axis]))
-        if (one.striped or other.striped) and not scene:
-            axes.append(axis)
-    return Stripes(tuple(axes)) if axes else None
+    if found.status.keeps_shift:
+        lag = nearest_lag(found.shift)
+        axes = frozenset(axis for axis in axes if not _share(reference, moving, lag, axis))
+    return Stripes(tuple(sorted(axes))) if axes else None
 
 
 def without_stripes(image: Prepared, known: Stripes) -> NDArray[np.floating]:
@@ -108,24 +92,40 @@ def _all_steps(values: NDArray[np.floating], mask: NDArray[np.bool_], axis: int)
     return _mean_steps(sums)
 
 
-def _profile(image: Prepared, axis: int) -> Profile:
-    """Return the profile of the lines of level 2 along an axis."""
+def _is_striped(image: Prepared, axis: int) -> bool:
+    """Whether the lines of level 2 along an axis differ by more than their pixels do."""
     level = image.level(2)
     at = sampled(level.mask.shape[1 - axis])
     values, valid = across(np.take(level.pixels, at, 1 - axis), np.take(level.mask, at, 1 - axis), axis)
     sums = _step_sums(values, valid)
-    steps = _mean_steps(sums)
-    off = np.full(values.shape[1], np.nan)
-    off[1:-1] = (steps[:-1] - steps[1:]) / 2
+    off = _off(_mean_steps(sums))
     known = ~np.isnan(off)
     pairs = valid[1:] & valid[:-1]
-    striped = False
-    if known.sum() >= FEWEST and pairs.any():
-        squares = np.where(pairs, np.diff(values, axis=0), 0) ** 2
-        of_pixels = float(np.median(squares.sum(0)[known] / np.maximum(pairs.sum(0)[known], 1))) / 2
-        spread = SPREAD_OF_MAD * float(np.median(np.abs(off[known] - np.median(off[known]))))
-        striped = spread**2 > STRIPED * 1.5 * of_pixels / float(np.median(sums[1][sums[1] >= FEWEST]))
-    return Profile(np.where(known, off, 0), known.astype(np.float64), striped)
+    if np.count_nonzero(known) < FEWEST or not pairs.any():
+        return False
+    squares = np.where(pairs, np.diff(values, axis=0), 0) ** 2
+    of_pixels = float(np.median(squares.sum(0)[1:-1][known] / np.maximum(pairs.sum(0)[1:-1][known], 1))) / 2
+    spread = SPREAD_OF_MAD * float(np.median(np.abs(off[known] - np.median(off[known]))))
+    return spread**2 > STRIPED * 1.5 * of_pixels / float(np.median(sums[1][sums[1] >= FEWEST]))
+
+
+def _share(reference: Prepared, moving: Prepared, lag: tuple[int, ...], axis: int) -> bool:
+    """Whether lines of both images differ alike where these meet at a lag; so if that is hard to tell."""
+    parts = overlap_slices(reference.mask.shape, moving.mask.shape, lag)
+    lengths = [part.stop - part.start for part in parts[0]]
+    looked_at = [np.arange(n) if k == axis else sampled(n) for k, n in enumerate(lengths)]
+    places = [np.ix_(*(k + s.start for k, s in zip(looked_at, part, strict=True))) for part in parts]
+    both = reference.mask[places[0]] & moving.mask[places[1]]
+    one, other = (
+        _off(_mean_steps(_step_sums(*across(image.values(place), both, axis))))
+        for image, place in zip((reference, moving), places, strict=True)
+    )
+    known = ~np.isnan(one)
+    n = np.count_nonzero(known)
+    if n < FEWEST:
+        return True
+    enough = max(COMMON, CHANCE / math.sqrt(n)) * np.linalg.norm(one[known]) * np.linalg.norm(other[known])
+    return bool(one[known] @ other[known] > enough)
 
 
 def _step_sums(values: NDArray[np.floating], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -144,13 +144,6 @@ def _mean_steps(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(number >= FEWEST, total / np.maximum(number, 1), np.nan)
 
 
-def _share(one: Profile, other: Profile, shift: float) -> bool:
-    """Whether the profiles of two images correlate at a shift, px."""
-    size = len(one.values) + len(other.values)
-    (a, aa, n), (b, bb, m) = (np.fft.rfft([p.values, p.values**2, p.known], size) for p in (one, other))
-    pairs = cross(n, m, (size,))
-    power = np.maximum(cross(aa, m, (size,)), TINY) * np.maximum(cross(n, bb, (size,)), TINY)
-    enough = np.maximum(COMMON, CHANCE / np.sqrt(np.maximum(pairs, 1)))
-    share = (pairs > FEWEST) & (cross(a, b, (size,)) > enough * np.sqrt(power))
-    near = round(shift / 2)
-    return bool(share[np.arange(near - 1, near + 2) % size].any())
+def _off(steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much each line is off the mean of those beside it, of all but the first and the last."""
+    return (steps[:-1] - steps[1:]) / 2
