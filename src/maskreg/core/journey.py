@@ -124,7 +124,9 @@ def _without_stripes(
     )
     if image.flat or left.flat:
         return masked, moving, found
-    return clean, left, _registered_in_its_room(clean, left)
+    again = _registered_in_its_room(clean, left)
+    # without a place before, a scene of lines may have been taken for stripes
+    return (clean, left, again) if again.ok or found.status.keeps_shift else (masked, moving, found)
 
 
 def _unless_held(masked: MaskedSide, moving: Prepared, found: Registration) -> Registration:

@@ -23,9 +23,9 @@ from maskreg.registration import Registration
 STRIPED = 3.0
 """Lines are striped if their means differ by so many times the variance that single pixels make."""
 
-COMMON, CHANCE = 0.3, 4.0
+COMMON, CHANCE, CHANCE_ANYWHERE = 0.3, 4.0, 6.0
 """It is the scene if lines of both frames differ alike where they meet: correlate by more than this, and by so
-many times what chance makes."""
+many times what chance makes; by so many at the best of all lags where no place is known."""
 
 BROAD, REACH = 8.0, 3.0
 """The lines about a line are those under a Gaussian of this sigma, px, that ends at so many sigma."""
@@ -62,8 +62,10 @@ def stripes(
     """
     if found.status.keeps_shift:
         lag = nearest_lag(found.shift)
-        axes = frozenset(axis for axis in axes if not _share(reference, moving, lag, axis))
-    return Stripes(tuple(sorted(axes))) if axes else None
+        own = [axis for axis in axes if not _share(reference, moving, lag, axis)]
+    else:
+        own = [axis for axis in axes if not _share_anywhere(reference, moving, axis)]
+    return Stripes(tuple(sorted(own))) if own else None
 
 
 def without_stripes(image: Prepared, known: Stripes) -> NDArray[np.floating]:
@@ -112,20 +114,46 @@ def _is_striped(image: Prepared, axis: int) -> bool:
 def _share(reference: Prepared, moving: Prepared, lag: tuple[int, ...], axis: int) -> bool:
     """Whether lines of both images differ alike where these meet at a lag; so if that is hard to tell."""
     parts = overlap_slices(reference.mask.shape, moving.mask.shape, lag)
-    lengths = [part.stop - part.start for part in parts[0]]
-    looked_at = [np.arange(n) if k == axis else sampled(n) for k, n in enumerate(lengths)]
-    places = [np.ix_(*(k + s.start for k, s in zip(looked_at, part, strict=True))) for part in parts]
+    places = [_looked_at(part, axis) for part in parts]
     both = reference.mask[places[0]] & moving.mask[places[1]]
+    one, other = (_lines_off(*of, both, axis) for of in zip((reference, moving), places, strict=True))
+    return _alike(np.atleast_1d(np.nansum(one * other)), one, other, CHANCE)
+
+
+def _share_anywhere(reference: Prepared, moving: Prepared, axis: int) -> bool:
+    """Whether lines of both images differ alike at any lag along the axis; so if that is hard to tell."""
     one, other = (
-        _off(_mean_steps(_step_sums(*across(image.values(place), both, axis))))
-        for image, place in zip((reference, moving), places, strict=True)
+        _lines_off(image, place, image.mask[place], axis)
+        for image in (reference, moving)
+        for place in [_looked_at(tuple(slice(0, n) for n in image.mask.shape), axis)]
     )
-    known = ~np.isnan(one)
-    n = np.count_nonzero(known)
+    shared = np.correlate(np.nan_to_num(one), np.nan_to_num(other), "full")
+    return _alike(shared, one, other, CHANCE_ANYWHERE)
+
+
+def _alike(
+    shared: NDArray[np.float64], one: NDArray[np.float64], other: NDArray[np.float64], chance: float
+) -> bool:
+    """Whether the greatest of sums of products of lines is more than so many times what chance makes."""
+    n = min(np.count_nonzero(~np.isnan(off)) for off in (one, other))
     if n < FEWEST:
         return True
-    enough = max(COMMON, CHANCE / math.sqrt(n)) * np.linalg.norm(one[known]) * np.linalg.norm(other[known])
-    return bool(one[known] @ other[known] > enough)
+    power = math.sqrt(np.nansum(one**2) * np.nansum(other**2))
+    return bool(shared.max() > max(COMMON, chance / math.sqrt(n)) * power)
+
+
+def _looked_at(part: tuple[slice, ...], axis: int) -> tuple[NDArray[np.intp], ...]:
+    """Return a sample of the pixels of all lines of a part along an axis."""
+    lengths = [along.stop - along.start for along in part]
+    sample = [np.arange(n) if k == axis else sampled(n) for k, n in enumerate(lengths)]
+    return np.ix_(*(k + along.start for k, along in zip(sample, part, strict=True)))
+
+
+def _lines_off(
+    image: Prepared, place: tuple[NDArray[np.intp], ...], valid: NDArray[np.bool_], axis: int
+) -> NDArray[np.float64]:
+    """Return by how much lines along an axis are off those beside them."""
+    return _off(_mean_steps(_step_sums(*across(image.values(place), valid, axis))))
 
 
 def _step_sums(values: NDArray[np.floating], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
