@@ -24,8 +24,8 @@ STRIPED = 3.0
 """Lines are striped if their means differ by so many times the variance that single pixels make."""
 
 COMMON, CHANCE, CHANCE_ANYWHERE = 0.3, 4.0, 6.0
-"""It is the scene if lines of both frames differ alike where they meet: correlate by more than this, and by so
-many times what chance makes; by so many at the best of all lags where no place is known."""
+"""It is the scene if lines of both frames differ alike where they meet: correlate by more than this, and by
+so many times what chance makes; by so many at the best of all lags where no place is known."""
 
 BROAD, REACH = 8.0, 3.0
 """The lines about a line are those under a Gaussian of this sigma, px, that ends at so many sigma."""
