@@ -122,10 +122,11 @@ def _share(reference: Prepared, moving: Prepared, lag: tuple[int, ...], axis: in
 
 def _share_anywhere(reference: Prepared, moving: Prepared, axis: int) -> bool:
     """Whether lines of both images differ alike at any lag along the axis; so if that is hard to tell."""
+    wholes = [tuple(slice(0, n) for n in image.mask.shape) for image in (reference, moving)]
+    places = [_looked_at(whole, axis) for whole in wholes]
     one, other = (
         _lines_off(image, place, image.mask[place], axis)
-        for image in (reference, moving)
-        for place in [_looked_at(tuple(slice(0, n) for n in image.mask.shape), axis)]
+        for image, place in zip((reference, moving), places, strict=True)
     )
     shared = np.correlate(np.nan_to_num(one), np.nan_to_num(other), "full")
     return _alike(shared, one, other, CHANCE_ANYWHERE)
