@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from maskreg import Registrar, Registration, Status, register
+from maskreg.core import reference
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.stabilise import Detector
-from maskreg.core.stripes import Stripes, striped_axes, stripes, without_stripes
+from maskreg.core.stripes import Stripes, striped_axes, stripes_of_both, stripes_of_moving, without_stripes
 from maskreg.testing import Rings, Spots, Texture, beam_block
 
 SIDE = 256
@@ -42,8 +43,10 @@ def of(one, other, *shift):
 
 
 def said(one, other, *shift):
-    found = found_at(*shift) if shift else Registration.failed(Status.WEAK, 2, "")
-    return stripes(striped_axes(one) | striped_axes(other), one, other, found)
+    """Return what is said of both before they match, or of moving alone where they match."""
+    if not shift:
+        return stripes_of_both(striped_axes(one), one, other)
+    return stripes_of_moving(frozenset(), one, other, found_at(*shift))
 
 
 @pytest.mark.parametrize("scene", SCENES)
@@ -124,23 +127,30 @@ def test_a_small_image_has_none():
 @pytest.mark.parametrize("scene", SCENES)
 @pytest.mark.parametrize("dtype", [np.float32, np.uint16])
 @pytest.mark.parametrize("axis", [0, 1])
-def test_stripes_pull_no_match(scene, dtype, axis):
+@pytest.mark.parametrize("of_both", [True, False])
+def test_stripes_pull_no_match(scene, dtype, axis, of_both):
     errors = {0.0: [], 2.0: []}
     for noise, seen in errors.items():
         for seed in range(6):
             drift = np.random.default_rng(seed).uniform(-20, 20, 2)
-            found = register(*frames(scene(SHAPE), 5.0, drift, noise, seed, axis, dtype))
+            one, other = frames(scene(SHAPE), 5.0, drift, noise, seed, axis, dtype)
+            if not of_both:
+                one, _ = frames(scene(SHAPE), 5.0, drift, 0.0, seed, axis, dtype)
+            found = register(one, other)
             assert found.ok, (seed, found)
             seen.append(found.shift + drift)
     clean, striped = (np.sqrt(np.mean(np.square(seen), axis=0)) for seen in errors.values())
     assert (striped < 3 * clean + 0.01).all(), (clean, striped)
 
 
-def test_a_series_says_what_pairs_do():
-    series = [frames(Texture(SHAPE), 5.0, (2.0 * k, -k), 2.0, k)[1] for k in range(4)]
+def test_a_series_says_what_pairs_do_and_the_reference_loses_its_stripes_once(monkeypatch):
+    series = [frames(Texture(SHAPE), 20.0, (2.0 * k, -k), 4.0, k)[1] for k in range(6)]
+    pairs = [repr(register(series[0], frame)) for frame in series[1:]]
+    times = []
+    monkeypatch.setattr(reference, "without_stripes", lambda *of: times.append(of) or without_stripes(*of))
     registrar = Registrar(series[0])
-    for frame in series[1:]:
-        assert repr(registrar(frame)) == repr(register(series[0], frame))
+    assert [repr(registrar(frame)) for frame in series[1:]] == pairs
+    assert len(times) == 1
 
 
 @pytest.mark.parametrize("axis", [0, 1])

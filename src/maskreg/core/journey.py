@@ -29,7 +29,7 @@ from maskreg.core.room import Room
 from maskreg.core.search import LevelMap
 from maskreg.core.search_kernels import greatest_part_2d
 from maskreg.core.single_pixels import of_single_pixels, tells_beside
-from maskreg.core.stripes import striped_axes, stripes, without_stripes
+from maskreg.core.stripes import Stripes, stripes_of_both, stripes_of_moving, without_stripes
 from maskreg.core.told import DROWNED, told_place
 from maskreg.core.whole_pixel import whole_pixel, worse_than_whole_pixel
 from maskreg.core.without_lone import Clean, may_be_held, may_be_lone, without_lone
@@ -77,6 +77,7 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
     masked, moving, number = _without_lines(masked, moving)
     if masked.side.image.flat or moving.flat:
         return Registration.failed(Status.WEAK, moving.mask.ndim, "nothing but lines that stand out differs")
+    masked, moving = _without_stripes(masked, moving)
     found, times = _registered_in_its_room(masked, moving), 0
     while (clean := _clean(masked, moving, found)) is not None:
         if times == (MOST_CLEANED if moving.pointed else 1):
@@ -87,7 +88,7 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
             found = Registration.failed(Status.WEAK, moving.mask.ndim, "nothing else differs")
         else:
             found = _registered_in_its_room(masked, moving)
-    masked, moving, found = _without_stripes(masked, moving, found)
+    moving, found = _unless_striped(masked, moving, found)
     found = _unless_held(masked, moving, found)
     if found.ok or not number:
         return found
@@ -107,26 +108,35 @@ def _without_lines(masked: MaskedSide, moving: Prepared) -> tuple[MaskedSide, Pr
     return clean, left, int(np.count_nonzero(moving.mask) - np.count_nonzero(left.mask))
 
 
-def _without_stripes(
-    masked: MaskedSide, moving: Prepared, found: Registration
-) -> tuple[MaskedSide, Prepared, Registration]:
-    """Return images and their registration as they are, or without stripes if there are any."""
-    if not moving.patterned:
-        return masked, moving, found
+def _without_stripes(masked: MaskedSide, moving: Prepared) -> tuple[MaskedSide, Prepared]:
+    """Return both images without stripes, if the reference has any that moving has not."""
     side = masked.side
-    known = stripes(side.striped_axes | striped_axes(moving), side.image, moving, found)
+    known = stripes_of_both(side.striped_axes, side.image, moving) if side.striped_axes else None
     if known is None:
-        return masked, moving, found
+        return masked, moving
     clean = masked.without_stripes(known)
-    image = clean.side.image
-    left = Prepared(
-        without_stripes(moving, known), moving.masks, image.detector, image.mean, refined=clean.refines_pixels
-    )
-    if image.flat or left.flat:
-        return masked, moving, found
-    again = _registered_in_its_room(clean, left)
+    left = _less_stripes(clean, moving, known)
+    return (masked, moving) if clean.side.image.flat or left.flat else (clean, left)
+
+
+def _less_stripes(masked: MaskedSide, moving: Prepared, known: Stripes) -> Prepared:
+    """Return a moving image without stripes."""
+    image, values = masked.side.image, without_stripes(moving, known)
+    return Prepared(values, moving.masks, image.detector, image.mean, refined=masked.refines_pixels)
+
+
+def _unless_striped(
+    masked: MaskedSide, moving: Prepared, found: Registration
+) -> tuple[Prepared, Registration]:
+    """Return moving and its registration as they are, or without stripes that only moving has."""
+    side = masked.side
+    known = stripes_of_moving(side.striped_axes, side.image, moving, found) if moving.patterned else None
+    left = moving if known is None else _less_stripes(masked, moving, known)
+    if known is None or left.flat:
+        return moving, found
+    again = _registered_in_its_room(masked, left)
     # without a place before, a scene of lines may have been taken for stripes
-    return (clean, left, again) if again.ok or found.status.keeps_shift else (masked, moving, found)
+    return (left, again) if again.ok or found.status.keeps_shift else (moving, found)
 
 
 def _unless_held(masked: MaskedSide, moving: Prepared, found: Registration) -> Registration:

@@ -199,8 +199,9 @@ class ReferenceSide:
 
     @cached_property
     def lines(self) -> frozenset[Line]:
-        """The lines of the detector that stand out."""
-        return lines(self.image, self.noise_of_pixels)
+        """The lines of the detector that stand out; of stripes some always do."""
+        found = lines(self.image, self.noise_of_pixels)
+        return frozenset(line for line in found if line.axis not in self.striped_axes) if found else found
 
     def without_lines(self, known: frozenset[Line]) -> ReferenceSide:
         """Return the side of a reference that lacks some lines."""

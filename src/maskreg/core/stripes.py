@@ -47,25 +47,40 @@ def striped_axes(image: Prepared) -> frozenset[int]:
     return frozenset(axis for axis in range(2) if image.mask.ndim == 2 and _is_striped(image, axis))
 
 
-def stripes(
-    axes: frozenset[int], reference: Prepared, moving: Prepared, found: Registration
-) -> Stripes | None:
-    """Return along which axes there are stripes that two images do not have in common; None if along none.
+def stripes_of_both(axes: frozenset[int], reference: Prepared, moving: Prepared) -> Stripes | None:
+    """Return along which axes a reference has stripes that moving has not, wherever they match; or None.
 
     Parameters
     ----------
     axes : frozenset of int
-        Those along which lines of either differ.
+        Those along which lines of the reference differ.
+    reference, moving : Prepared
+    """
+    return _made([axis for axis in axes if not _share_anywhere(reference, moving, axis)])
+
+
+def stripes_of_moving(
+    axes: frozenset[int], reference: Prepared, moving: Prepared, found: Registration
+) -> Stripes | None:
+    """Return along which axes moving has stripes that a reference without any has not; or None.
+
+    Parameters
+    ----------
+    axes : frozenset of int
+        Those along which lines of the reference differ.
     reference, moving : Prepared
     found : Registration
         Of these.
     """
+    others = striped_axes(moving) - axes
     if found.status.keeps_shift:
         lag = nearest_lag(found.shift)
-        own = [axis for axis in axes if not _share(reference, moving, lag, axis)]
-    else:
-        own = [axis for axis in axes if not _share_anywhere(reference, moving, axis)]
-    return Stripes(tuple(sorted(own))) if own else None
+        return _made([axis for axis in others if not _share(reference, moving, lag, axis)])
+    return _made([axis for axis in others if not _share_anywhere(reference, moving, axis)])
+
+
+def _made(axes: list[int]) -> Stripes | None:
+    return Stripes(tuple(sorted(axes))) if axes else None
 
 
 def without_stripes(image: Prepared, known: Stripes) -> NDArray[np.floating]:
