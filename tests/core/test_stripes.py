@@ -76,6 +76,15 @@ def test_lines_of_the_scene_are_no_stripes():
     assert round(found.shift[0]) == 10
 
 
+def test_lines_of_a_scene_of_which_little_meets_are_told_where_it_matches():
+    rng = np.random.default_rng(8)
+    scene = np.kron(rng.normal(0, 3, (SIDE + 100, 6)), np.ones((1, 64)))  # layers, others every 64 px
+    one, other = (scene[k : k + SIDE, k : k + SIDE] + rng.normal(0, 0.1, SHAPE) for k in (0, 80))
+    found = register(one, other)
+    assert found.ok
+    np.testing.assert_allclose(found.shift, 80, atol=0.05)
+
+
 def test_without_stripes_each_line_is_as_those_about_it():
     rng = np.random.default_rng(4)
     flat = 1e5 + 3.0 * np.arange(SIDE)[:, None] + np.zeros(SHAPE)

@@ -29,7 +29,7 @@ from maskreg.core.room import Room
 from maskreg.core.search import LevelMap
 from maskreg.core.search_kernels import greatest_part_2d
 from maskreg.core.single_pixels import of_single_pixels, tells_beside
-from maskreg.core.stripes import Stripes, stripes_of_both, stripes_of_moving, without_stripes
+from maskreg.core.stripes import Stripes, are_of_scene, stripes_of_both, stripes_of_moving, without_stripes
 from maskreg.core.told import DROWNED, told_place
 from maskreg.core.whole_pixel import whole_pixel, worse_than_whole_pixel
 from maskreg.core.without_lone import Clean, may_be_held, may_be_lone, without_lone
@@ -77,8 +77,8 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
     masked, moving, number = _without_lines(masked, moving)
     if masked.side.image.flat or moving.flat:
         return Registration.failed(Status.WEAK, moving.mask.ndim, "nothing but lines that stand out differs")
-    masked, moving = _without_stripes(masked, moving)
-    found, times = _registered_in_its_room(masked, moving), 0
+    masked, moving, found = _first_registration(masked, moving)
+    times = 0
     while (clean := _clean(masked, moving, found)) is not None:
         if times == (MOST_CLEANED if moving.pointed else 1):
             found = Registration.failed(Status.WEAK, moving.mask.ndim, "others do; mask them")
@@ -108,15 +108,18 @@ def _without_lines(masked: MaskedSide, moving: Prepared) -> tuple[MaskedSide, Pr
     return clean, left, int(np.count_nonzero(moving.mask) - np.count_nonzero(left.mask))
 
 
-def _without_stripes(masked: MaskedSide, moving: Prepared) -> tuple[MaskedSide, Prepared]:
-    """Return both images without stripes, if the reference has any that moving has not."""
+def _first_registration(masked: MaskedSide, moving: Prepared) -> tuple[MaskedSide, Prepared, Registration]:
+    """Return images and their registration, without stripes if the reference has any that moving has not."""
     side = masked.side
     known = stripes_of_both(side.striped_axes, side.image, moving) if side.striped_axes else None
-    if known is None:
-        return masked, moving
-    clean = masked.without_stripes(known)
-    left = _less_stripes(clean, moving, known)
-    return (masked, moving) if clean.side.image.flat or left.flat else (clean, left)
+    if known is not None:
+        clean = masked.without_stripes(known)
+        left = _less_stripes(clean, moving, known)
+        if not (clean.side.image.flat or left.flat):
+            found = _registered_in_its_room(clean, left)
+            if not are_of_scene(known, side.image, moving, found):
+                return clean, left, found
+    return masked, moving, _registered_in_its_room(masked, moving)
 
 
 def _less_stripes(masked: MaskedSide, moving: Prepared, known: Stripes) -> Prepared:

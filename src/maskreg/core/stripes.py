@@ -59,6 +59,14 @@ def stripes_of_both(axes: frozenset[int], reference: Prepared, moving: Prepared)
     return _made([axis for axis in axes if not _share_anywhere(reference, moving, axis)])
 
 
+def are_of_scene(known: Stripes, reference: Prepared, moving: Prepared, found: Registration) -> bool:
+    """Return whether what was taken for stripes of two images is the scene: both have it where they match."""
+    if not found.status.keeps_shift:
+        return False
+    lag = nearest_lag(found.shift)
+    return any(_share(reference, moving, lag, axis) for axis in known.axes)
+
+
 def stripes_of_moving(
     axes: frozenset[int], reference: Prepared, moving: Prepared, found: Registration
 ) -> Stripes | None:
