@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.core.images import prepared
 
 from maskreg import Status, register
 from maskreg.core.held import Area, Middle, is_held, moved_under
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
-from maskreg.core.stabilise import Detector
 from maskreg.testing import Rings, Spots, Texture, beam_block
 
 SIDE = 192
@@ -30,8 +28,7 @@ def hot_pixels(rng, number, side, height):
 
 
 def middle(image, mask=None):
-    mask = np.ones(image.shape, bool) if mask is None else mask
-    return Middle(Prepared(image, MaskPyramid(mask), Detector(image.dtype.kind == "u")), 1.0)
+    return Middle(prepared(image, mask), 1.0)
 
 
 @pytest.mark.parametrize(("number", "side"), [(250, 1), (1500, 1), (40, 4), (60, 6)])

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.core.images import prepared
 
 from maskreg import Registrar, Status, register
 from maskreg.core.lines import COMMON, Line, less_lines, lines, standing
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
-from maskreg.core.stabilise import Detector
 from maskreg.testing import Rings, Spots, Texture, beam_block
 
 SIDE = 256
 SHAPE = SIDE, SIDE
 SCENES = [Rings, Spots, Texture]
-
-
-def prepared(image, mask=None):
-    mask = np.ones(image.shape, bool) if mask is None else mask
-    return Prepared(image, MaskPyramid(mask), Detector(image.dtype.kind == "u"))
 
 
 def counts(scene, dose, drift=(0.0, 0.0), seed=0):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.core.images import prepared
 
 from maskreg import Status, register
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.single_pixels import of_single_pixels
-from maskreg.core.stabilise import Detector
 from maskreg.testing import Rings, Spots, Texture, beam_block
 
 SIDE = 128
@@ -18,11 +16,6 @@ SHAPE = SIDE, SIDE
 
 def counts(rng, *means):
     return [np.minimum(rng.poisson(mean), 65535).astype(np.uint16) for mean in means]
-
-
-def prepared(image, mask=None):
-    mask = np.ones(image.shape, bool) if mask is None else mask
-    return Prepared(image, MaskPyramid(mask), Detector(image.dtype.kind == "u"))
 
 
 def hot_pixels(rng, number, shape=SHAPE):

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.core.images import prepared
 
 from maskreg import Registrar, Registration, Status, register
 from maskreg.core import reference
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
-from maskreg.core.stabilise import Detector
-from maskreg.core.stripes import Stripes, striped_axes, stripes_of_both, stripes_of_moving, without_stripes
+from maskreg.core.stripes import (
+    Stripes,
+    lines_off,
+    striped_axes,
+    stripes_of_both,
+    stripes_of_moving,
+    without_stripes,
+)
 from maskreg.testing import Rings, Spots, Texture, beam_block
 
 SIDE = 256
 SHAPE = SIDE, SIDE
 SCENES = [Rings, Spots, Texture]
-
-
-def prepared(image, mask=None):
-    mask = np.ones(image.shape, bool) if mask is None else mask
-    return Prepared(image, MaskPyramid(mask), Detector(image.dtype.kind == "u"))
 
 
 def frames(scene, dose, drift, noise, seed, axis=0, dtype=np.float32):
@@ -45,7 +45,7 @@ def of(one, other, *shift):
 def said(one, other, *shift):
     """Return what is said of both before they match, or of moving alone where they match."""
     if not shift:
-        return stripes_of_both(striped_axes(one), one, other)
+        return stripes_of_both({axis: lines_off(one, axis) for axis in striped_axes(one)}, other)
     return stripes_of_moving(frozenset(), one, other, found_at(*shift))
 
 

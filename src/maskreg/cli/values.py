@@ -51,16 +51,16 @@ def megabytes(text: str) -> float:
 
 def radius(text: str) -> float:
     """Return a number of px, zero or more."""
-    wanted = "a number of px, zero or more"
-    value = number(text, wanted)
-    if not 0 <= value < float("inf"):
-        raise ArgumentTypeError(f"{text!r} is not {wanted}")
-    return value
+    return _zero_or_more(text, "a number of px, zero or more")
 
 
 def seconds(text: str) -> float:
     """Return a time in s, zero or more."""
-    wanted = "a number of seconds, such as 30"
+    return _zero_or_more(text, "a number of seconds, such as 30")
+
+
+def _zero_or_more(text: str, wanted: str) -> float:
+    """Return a finite number that is not negative."""
     value = number(text, wanted)
     if not 0 <= value < float("inf"):
         raise ArgumentTypeError(f"{text!r} is not {wanted}")

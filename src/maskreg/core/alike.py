@@ -10,8 +10,6 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
 from maskreg.core.compare import AMBIGUOUS, hopeless_gap, likelihood_gap, resolved
 from maskreg.core.explained import MISMATCH, structure_shared
 from maskreg.core.likelihood import likelihood
@@ -166,13 +164,13 @@ def _on_pixels_of_their_own(masked: MaskedSide, moving: Prepared, one: Candidate
     structure over half of the frame, and the wrong one does not, it is the right one.
     """
     evidence = one.evidence - other.evidence
-    sign = float(np.sign(evidence))
-    first, second = (one, other) if evidence >= 0 else (other, one)
+    sign = 1.0 if evidence >= 0 else -1.0
+    first, second = (one, other) if sign > 0 else (other, one)
     sums = [moving.sums_with(masked.side.image, nearest_lag(c.shift)) for c in (first, second)]
     if sums[1].ncc > sums[0].ncc and _meet(masked, second) >= MOST_MET:
         left, right = (1 - structure_shared(masked, moving, c.shift) for c in (first, second))
         if abs(right) <= MISMATCH < left and left > 2 * abs(right):
-            return (-sign or -1.0) * _likelihood(sums[1])
+            return -sign * _likelihood(sums[1])
     single = _likelihood(sums[0]) - _likelihood(sums[1])
     return sign * max(0.0, min(abs(evidence), single))
 

@@ -173,7 +173,6 @@ def _below(
         return None
     clean = masked if own is None else MaskedSide(side, moving.masks)
     raw = moving.raw if other is None else clipped(moving.raw, other)
-    detector, mean = side.image.detector, side.image.mean
-    left = Prepared(raw, moving.masks, detector, mean, refined=clean.refines_pixels)
+    left = clean.prepared(raw)
     wholly = all(limit is None or limit.every for limit in (own, other))
     return None if left.flat else Clipped(clean, left, wholly)

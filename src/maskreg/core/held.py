@@ -21,6 +21,7 @@ squares.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -97,6 +98,16 @@ def is_held(shift: NDArray[np.float64], within: float = HELD) -> bool:
     return bool(np.abs(shift).max() <= within)
 
 
+Part = tuple[tuple[int, int], ...]
+"""The first and the end of the pixels along each axis."""
+
+
+def middle_of(shape: Sequence[int]) -> Part:
+    """Return the middle of an image of this shape that tells enough: all of a small one."""
+    sides = [min(n, SIDE[min(len(shape), 3)]) for n in shape]
+    return tuple(((n - m) // 2, (n - m) // 2 + m) for n, m in zip(shape, sides, strict=True))
+
+
 @dataclass(frozen=True, eq=False)
 class Area:
     """The valid pixels of a part of a level, and what depends on them alone.
@@ -159,23 +170,21 @@ class Middle:
     def __init__(self, image: Prepared, noise: float) -> None:
         self.image = image
         self.noise = noise
-        self._windows: Made[tuple[int, tuple[int, ...], tuple[int, ...]], Window] = Made(MOST_KEPT)
+        self._windows: Made[tuple[int, Part], Window] = Made(MOST_KEPT)
 
-    def window(
-        self, b: int, starts: tuple[int, ...], sides: tuple[int, ...], like: Window | None = None
-    ) -> Window:
-        """Return so many pixels of level `b` along each axis; another `like` it may have the same area."""
-        return self._windows.get((b, starts, sides), lambda: self._window(b, starts, sides, like))
+    def window(self, b: int, part: Part, like: Window | None = None) -> Window:
+        """Return a part of level `b`; another window `like` it may have the same area."""
+        return self._windows.get((b, part), lambda: self._window(b, part, like))
 
-    def _window(self, b: int, starts: tuple[int, ...], sides: tuple[int, ...], like: Window | None) -> Window:
-        image, part = self.image, tuple(slice(k, k + n) for k, n in zip(starts, sides, strict=True))
-        values = image.values(part) if b == 1 else image.level(b).pixels[part]
-        area = Area(image.masks.level(b)[part])
+    def _window(self, b: int, part: Part, like: Window | None) -> Window:
+        image, place = self.image, tuple(slice(*along) for along in part)
+        values = image.values(place) if b == 1 else image.level(b).pixels[place]
+        area = Area(image.masks.level(b)[place])
         if like is not None and np.array_equal(area.valid, like.area.valid):
             area = like.area
         if not area.number:
-            return Window(np.zeros(sides, np.float32), area)
-        clipped = _clipped(values, area.valid, math.sqrt(self.noise / b ** len(sides)))
+            return Window(np.zeros(area.valid.shape, np.float32), area)
+        clipped = _clipped(values, area.valid, math.sqrt(self.noise / b ** len(part)))
         detail = (clipped - gaussian(clipped, BROAD, REACH) / area.weight) * area.valid
         return Window(np.asarray(detail, np.float32), area)
 
@@ -210,15 +219,13 @@ def moved_under(reference: Middle, moving: Middle, shift: NDArray[np.float64]) -
 
 def _moved_further(reference: Middle, moving: Middle, shift: NDArray[np.float64]) -> tuple[int, ...] | None:
     """Return how far a scene has moved between the reference and moving at a shift, px."""
-    shapes = list(zip(reference.image.mask.shape, moving.image.mask.shape, strict=True))
+    shape = tuple(map(min, reference.image.mask.shape, moving.image.mask.shape))
     for b in LEVELS:
-        shape = [min(n, m) // b for n, m in shapes]
-        sides = tuple(min(n, SIDE[min(len(shape), 3)]) for n in shape)
-        if min(sides) < LEAST_SIDE:
+        if min(shape) // b < LEAST_SIDE:
             break
-        starts = tuple((n - m) // 2 for n, m in zip(shape, sides, strict=True))
-        one = reference.window(b, starts, sides)
-        other = moving.window(b, starts, sides, one)
+        part = middle_of([n // b for n in shape])
+        one = reference.window(b, part)
+        other = moving.window(b, part, one)
         found = _moved(one, other, shift / b, reference.noise / b ** len(shape), NEAR // b)
         if found is not None:
             return tuple(b * s for s in found)

@@ -29,7 +29,7 @@ from maskreg.core.room import Room
 from maskreg.core.search import LevelMap
 from maskreg.core.search_kernels import greatest_part_2d
 from maskreg.core.single_pixels import of_single_pixels, tells_beside
-from maskreg.core.stripes import Stripes, are_of_scene, stripes_of_both, stripes_of_moving, without_stripes
+from maskreg.core.stripes import are_of_scene, stripes_of_both, stripes_of_moving, without_stripes
 from maskreg.core.told import DROWNED, told_place
 from maskreg.core.whole_pixel import whole_pixel, worse_than_whole_pixel
 from maskreg.core.without_lone import Clean, may_be_held, may_be_lone, without_lone
@@ -99,22 +99,21 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
 def _without_lines(masked: MaskedSide, moving: Prepared) -> tuple[MaskedSide, Prepared, int]:
     """Return both images without the lines that stand out in both, and how many pixels moving lacks."""
     side = masked.side
-    known = standing(side.lines, moving, side.noise_of_pixels) if side.lines else side.lines
+    known = standing(side.lines, moving, side.noise_of_pixels)
     if not known:
         return masked, moving, 0
     clean = masked.without_lines(known)
-    image = clean.side.image
-    left = Prepared(moving.raw, clean.masks, image.detector, image.mean, refined=clean.refines_pixels)
+    left = clean.prepared(moving.raw)
     return clean, left, int(np.count_nonzero(moving.mask) - np.count_nonzero(left.mask))
 
 
 def _first_registration(masked: MaskedSide, moving: Prepared) -> tuple[MaskedSide, Prepared, Registration]:
     """Return images and their registration, without stripes if the reference has any that moving has not."""
     side = masked.side
-    known = stripes_of_both(side.striped_axes, side.image, moving) if side.striped_axes else None
+    known = stripes_of_both(side.stripes, moving)
     if known is not None:
         clean = masked.without_stripes(known)
-        left = _less_stripes(clean, moving, known)
+        left = clean.prepared(without_stripes(moving, known))
         if not (clean.side.image.flat or left.flat):
             found = _registered_in_its_room(clean, left)
             if not are_of_scene(known, side.image, moving, found):
@@ -122,20 +121,16 @@ def _first_registration(masked: MaskedSide, moving: Prepared) -> tuple[MaskedSid
     return masked, moving, _registered_in_its_room(masked, moving)
 
 
-def _less_stripes(masked: MaskedSide, moving: Prepared, known: Stripes) -> Prepared:
-    """Return a moving image without stripes."""
-    image, values = masked.side.image, without_stripes(moving, known)
-    return Prepared(values, moving.masks, image.detector, image.mean, refined=masked.refines_pixels)
-
-
 def _unless_striped(
     masked: MaskedSide, moving: Prepared, found: Registration
 ) -> tuple[Prepared, Registration]:
     """Return moving and its registration as they are, or without stripes that only moving has."""
     side = masked.side
-    known = stripes_of_moving(side.striped_axes, side.image, moving, found) if moving.patterned else None
-    left = moving if known is None else _less_stripes(masked, moving, known)
-    if known is None or left.flat:
+    known = stripes_of_moving(side.stripes, side.image, moving, found) if moving.patterned else None
+    if known is None:
+        return moving, found
+    left = masked.prepared(without_stripes(moving, known))
+    if left.flat:
         return moving, found
     again = _registered_in_its_room(masked, left)
     # without a place before, a scene of lines may have been taken for stripes

@@ -31,12 +31,3 @@ def across(
     """Return values, zero where ignored, and which are valid, (pixels of a line, lines along an axis)."""
     values = values * valid
     return (values.T, valid.T) if axis == 0 else (values, valid)
-
-
-def means(
-    values: NDArray[np.float32], valid: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Return the mean of each line, NaN where it has too few valid pixels, and how many it has."""
-    number = np.count_nonzero(valid, axis=0)
-    mean = values.sum(0, dtype=np.float64) / np.maximum(number, 1)
-    return np.where(number >= FEWEST, mean, np.nan), number

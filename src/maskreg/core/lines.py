@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.line_sample import FEWEST, across, means, sampled
+from maskreg.core.line_sample import FEWEST, across, sampled
 from maskreg.core.prepared import Prepared
 
 REACH = 3
@@ -72,7 +72,8 @@ def standing(known: Collection[Line], image: Prepared, noise: float) -> frozense
     return frozenset(
         line
         for line in inside
-        if _by(image, noise, line.axis, line.at, LIKELY_STANDS_OUT, LIKELY) * (line.brighter - 0.5) > 0
+        if (by := _by(image, noise, line.axis, line.at, LIKELY_STANDS_OUT, LIKELY))
+        and line.brighter == (by > 0)
     )
 
 
@@ -116,7 +117,8 @@ def _off(
 
     It does by so many `times` the range of the others, and by more than pixels of a variance of `scatter` do.
     """
-    mean, number = means(values, valid)
+    number = np.count_nonzero(valid, axis=0)
+    mean = np.where(number >= FEWEST, values.sum(0, dtype=np.float64) / np.maximum(number, 1), np.nan)
     line, known = np.arange(len(mean)), ~np.isnan(mean)
     padded, steps = np.pad(mean, REACH, constant_values=np.nan), [s for s in range(-REACH, REACH + 1) if s]
     beside = np.sort([padded[REACH + step : REACH + step + len(line)] for step in steps], axis=0)

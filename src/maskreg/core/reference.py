@@ -43,7 +43,7 @@ from maskreg.core.search import LevelSearch
 from maskreg.core.shared_noise import Block, find_block
 from maskreg.core.spectra import cross, transform
 from maskreg.core.spectrum import FAINT, Forecast, forecast
-from maskreg.core.stripes import Stripes, striped_axes, without_stripes
+from maskreg.core.stripes import Stripes, lines_off, striped_axes, without_stripes
 from maskreg.core.surround import Surround, where_interpolable
 from maskreg.core.template import Template, make_template
 from maskreg.core.whole import Whole
@@ -201,7 +201,7 @@ class ReferenceSide:
     def lines(self) -> frozenset[Line]:
         """The lines of the detector that stand out; of stripes some always do."""
         found = lines(self.image, self.noise_of_pixels)
-        return frozenset(line for line in found if line.axis not in self.striped_axes) if found else found
+        return frozenset(line for line in found if line.axis not in self.stripes)
 
     def without_lines(self, known: frozenset[Line]) -> ReferenceSide:
         """Return the side of a reference that lacks some lines."""
@@ -209,9 +209,9 @@ class ReferenceSide:
         return self._other(known, lambda: (image.raw, MaskPyramid(less_lines(image.mask, known))))
 
     @cached_property
-    def striped_axes(self) -> frozenset[int]:
-        """Along which axes its lines differ by more than pixels do."""
-        return striped_axes(self.image)
+    def stripes(self) -> dict[int, NDArray[np.float64]]:
+        """By how much its lines are off those beside them, along each axis where it may be striped."""
+        return {axis: lines_off(self.image, axis) for axis in striped_axes(self.image)}
 
     def without_stripes(self, known: Stripes) -> ReferenceSide:
         """Return the side of a reference without stripes."""
@@ -459,6 +459,11 @@ class MaskedSide:
         self._stages: Made[tuple[int, bool], list[tuple[int, float | None]]] = Made()
         self._electrons: Made[int, Electrons] = Made()
         self._others: Made[frozenset[Line] | Stripes, MaskedSide] = Made(1)
+
+    def prepared(self, pixels: NDArray[Any]) -> Prepared:
+        """Return a moving image, of checked pixels behind this mask, ready to be registered."""
+        image = self.side.image
+        return Prepared(pixels, self.masks, image.detector, image.mean, refined=self.refines_pixels)
 
     def without_lines(self, known: frozenset[Line]) -> MaskedSide:
         """Return this without some lines of both images."""

@@ -125,7 +125,7 @@ class Registrar:
         if useless is not None:
             return useless
         masked = self._masked_side(side, masks, threads)
-        image = Prepared(pixels, masks, side.image.detector, side.image.mean, refined=masked.refines_pixels)
+        image = masked.prepared(pixels)
         return _useless("moving", image) or robust_registration(masked, image)
 
     @property

@@ -18,7 +18,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.held import SIDE
+from maskreg.core.held import middle_of
 from maskreg.core.likelihood import LEAST_UNEXPLAINED
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import eroded
@@ -60,8 +60,7 @@ def of_single_pixels(reference: Prepared, moving: Prepared) -> bool:
         Of equal axes.
     """
     shape = tuple(map(min, reference.mask.shape, moving.mask.shape))
-    sides = [min(n, SIDE[min(len(shape), 3)]) for n in shape]
-    middle = tuple(slice((n - m) // 2, (n - m) // 2 + m) for n, m in zip(shape, sides, strict=True))
+    middle = tuple(slice(*along) for along in middle_of(shape))
     one, other = (np.ascontiguousarray(image.values(middle)) for image in (reference, moving))
     common = reference.mask[middle] & moving.mask[middle]
     sums = window_sums(one, common, other, eroded(common, FAR), (0,) * common.ndim, FAR)

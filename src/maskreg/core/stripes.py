@@ -8,6 +8,7 @@ taken off by how much each line is higher than those about it.
 from __future__ import annotations
 
 import math
+from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -47,16 +48,16 @@ def striped_axes(image: Prepared) -> frozenset[int]:
     return frozenset(axis for axis in range(2) if image.mask.ndim == 2 and _is_striped(image, axis))
 
 
-def stripes_of_both(axes: frozenset[int], reference: Prepared, moving: Prepared) -> Stripes | None:
+def stripes_of_both(own: Mapping[int, NDArray[np.float64]], moving: Prepared) -> Stripes | None:
     """Return along which axes a reference has stripes that moving has not, wherever they match; or None.
 
     Parameters
     ----------
-    axes : frozenset of int
-        Those along which lines of the reference differ.
-    reference, moving : Prepared
+    own : dict of int to ndarray of float64
+        The `lines_off` of the reference, along each axis where it may be striped.
+    moving : Prepared
     """
-    return _made([axis for axis in axes if not _share_anywhere(reference, moving, axis)])
+    return _made([axis for axis, off in own.items() if not _share_anywhere(off, lines_off(moving, axis))])
 
 
 def are_of_scene(known: Stripes, reference: Prepared, moving: Prepared, found: Registration) -> bool:
@@ -68,23 +69,24 @@ def are_of_scene(known: Stripes, reference: Prepared, moving: Prepared, found: R
 
 
 def stripes_of_moving(
-    axes: frozenset[int], reference: Prepared, moving: Prepared, found: Registration
+    own: Container[int], reference: Prepared, moving: Prepared, found: Registration
 ) -> Stripes | None:
     """Return along which axes moving has stripes that a reference without any has not; or None.
 
     Parameters
     ----------
-    axes : frozenset of int
-        Those along which lines of the reference differ.
+    own : container of int
+        The axes along which the reference may be striped.
     reference, moving : Prepared
     found : Registration
         Of these.
     """
-    others = striped_axes(moving) - axes
+    others = [axis for axis in striped_axes(moving) if axis not in own]
     if found.status.keeps_shift:
         lag = nearest_lag(found.shift)
         return _made([axis for axis in others if not _share(reference, moving, lag, axis)])
-    return _made([axis for axis in others if not _share_anywhere(reference, moving, axis)])
+    offs = {axis: [lines_off(image, axis) for image in (reference, moving)] for axis in others}
+    return _made([axis for axis, pair in offs.items() if not _share_anywhere(*pair)])
 
 
 def _made(axes: list[int]) -> Stripes | None:
@@ -143,14 +145,8 @@ def _share(reference: Prepared, moving: Prepared, lag: tuple[int, ...], axis: in
     return _alike(np.atleast_1d(np.nansum(one * other)), one, other, CHANCE)
 
 
-def _share_anywhere(reference: Prepared, moving: Prepared, axis: int) -> bool:
-    """Whether lines of both images differ alike at any lag along the axis; so if that is hard to tell."""
-    wholes = [tuple(slice(0, n) for n in image.mask.shape) for image in (reference, moving)]
-    places = [_looked_at(whole, axis) for whole in wholes]
-    one, other = (
-        _lines_off(image, place, image.mask[place], axis)
-        for image, place in zip((reference, moving), places, strict=True)
-    )
+def _share_anywhere(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether lines of two images differ alike at any lag; so if that is hard to tell."""
     shared = np.correlate(np.nan_to_num(one), np.nan_to_num(other), "full")
     return _alike(shared, one, other, CHANCE_ANYWHERE)
 
@@ -164,6 +160,12 @@ def _alike(
         return True
     power = math.sqrt(np.nansum(one**2) * np.nansum(other**2))
     return bool(shared.max() > max(COMMON, chance / math.sqrt(n)) * power)
+
+
+def lines_off(image: Prepared, axis: int) -> NDArray[np.float64]:
+    """Return by how much the lines of an image along an axis are off those beside them, NaN if unknown."""
+    place = _looked_at(tuple(slice(0, n) for n in image.mask.shape), axis)
+    return _lines_off(image, place, image.mask[place], axis)
 
 
 def _looked_at(part: tuple[slice, ...], axis: int) -> tuple[NDArray[np.intp], ...]:

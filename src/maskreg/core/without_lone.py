@@ -130,11 +130,8 @@ def without_lone(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64
             own, other = own[~met[0]], other[~met[1]]
     if not (len(own) or len(other)) or not _matter(masked, moving, lag, own, other):
         return None
-    masks = MaskPyramid(less(moving.mask, other))
-    clean = MaskedSide(side.without(own), masks)
-    image = clean.side.image
-    left = Prepared(moving.raw, masks, image.detector, image.mean, refined=clean.refines_pixels)
-    return Clean(clean, left, len(own) + len(other))
+    clean = MaskedSide(side.without(own), MaskPyramid(less(moving.mask, other)))
+    return Clean(clean, clean.prepared(moving.raw), len(own) + len(other))
 
 
 def _met(
