@@ -55,8 +55,10 @@ class Options:
             _number("offset", self.offset)
         if self.read_noise is not None and not _number("read_noise", self.read_noise) >= 0:
             raise InputError(f"read_noise is {self.read_noise}; it must be zero or more electrons")
-        if self.smoothing != "auto" and not _number("smoothing", self.smoothing) > 0:
-            raise InputError(f"smoothing is {self.smoothing}; it must be 'auto' or a positive width in px")
+        if self.smoothing != "auto" and (
+            isinstance(self.smoothing, str) or not _number("smoothing", self.smoothing) > 0
+        ):
+            raise InputError(f"smoothing is {self.smoothing!r}; it must be 'auto' or a positive width in px")
 
     def limits(self, ndim: int) -> tuple[float, ...] | None:
         """Return the greatest shift searched along each of `ndim` axes, px, or None for no limit."""

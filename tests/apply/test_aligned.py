@@ -122,6 +122,12 @@ def test_workers_never_change_a_byte(stack, table, mask, tmp_path, suffix):
     assert written[0] == written[1] != {}
 
 
+def test_one_status_to_include_may_be_given_as_a_text(stack, table):
+    assert aligned(stack, table, include="ambiguous")[3][1].any()
+    with pytest.raises(InputError, match="include is 'weak'"):
+        Moving(include="weak")
+
+
 def test_a_lazy_view_is_the_same(stack, table, mask):
     pytest.importorskip("dask")
     xarray = pytest.importorskip("xarray")

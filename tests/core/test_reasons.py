@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maskreg import Status, register
 from maskreg.core.journey import not_significant
 
 
@@ -31,3 +32,12 @@ def test_a_significance_below_its_line_reads_so(significance, below):
 )
 def test_it_is_told_in_as_few_digits_as_that_takes(significance, line, told):
     assert not_significant(significance, line) == told
+
+
+def test_masks_that_a_limit_keeps_apart_are_not_said_to_meet_nowhere():
+    image = np.random.default_rng(3).poisson(20.0, (24, 26)).astype(np.uint16)
+    left = np.broadcast_to(np.arange(26) < 13, image.shape)
+    answer = register(image, image, left, ~left, max_shift=0)
+    assert answer.status is Status.NO_OVERLAP
+    assert "where max_shift and min_overlap let them meet" in answer.reason
+    assert "are needed" not in answer.reason

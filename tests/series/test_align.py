@@ -190,6 +190,10 @@ def test_a_flat_reference_is_told(frames, mask):
         ({"mask": np.ones(SHAPE)}, InputError, "mask has dtype float64"),
         ({"max_shift": -1}, InputError, "max_shift is -1"),
         ({"workers": 0}, InputError, "workers is 0"),
+        ({"workers": 2.5}, InputError, "workers is 2.5"),
+        ({"workers": "2"}, InputError, "workers is '2'"),
+        ({"memory": "1GB"}, InputError, "memory is '1GB'"),
+        ({"smoothing": "wide"}, InputError, "smoothing is 'wide'; it must be 'auto' or"),
     ],
 )
 def test_arguments_that_cannot_be_used_are_named(frames, arguments, error, message):

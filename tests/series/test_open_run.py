@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from maskreg import open_run
-from maskreg.errors import RunError
+from maskreg.errors import InputError, RunError
 from maskreg.frames.array import ArrayFrames
 from maskreg.registration import Status
 from maskreg.series import align, align_run
@@ -108,3 +108,24 @@ def test_it_says_how_many_frames_are_used(frames, mask, tmp_path, caplog):
         alignment.merge()
     assert alignment.status[2] is Status.FLAT
     assert "7 of 8 frames are used; left out are 1 flat" in caplog.messages
+
+
+@pytest.mark.parametrize("opened", [align, lambda frames, mask: open_run(run_beside(frames, mask))])
+@pytest.mark.parametrize(
+    ("kind", "named"), [("folder", "frames/f3.tif"), ("stack", "stack.tif"), ("stack", "link.tif")]
+)
+def test_what_is_made_of_the_frames_never_replaces_them(request, opened, kind, named, mask, tmp_path):
+    (tmp_path / "link.tif").symlink_to("stack.tif")
+    alignment, output = opened(request.getfixturevalue(kind), mask), tmp_path / named
+    before = output.read_bytes()
+    for write in (alignment.apply, alignment.merge):
+        with pytest.raises(InputError, match=f"{output.name} holds the frames"):
+            write(output, overwrite=True)
+    assert output.read_bytes() == before
+    assert not list(tmp_path.rglob("*.part*"))
+    alignment.apply(tmp_path / "elsewhere.tif", overwrite=True)
+
+
+def run_beside(frames, mask):
+    align_run(frames, frames.parent / "run", mask)
+    return frames.parent / "run"

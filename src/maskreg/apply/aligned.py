@@ -38,7 +38,7 @@ class Moving:
         to the nearest (ties to even) and kept within its range.
     fill : float, optional
         What invalid pixels hold; NaN for floats and 0 for integers unless told.
-    include : collection of str
+    include : collection of str, or str
         Labels of statuses whose frames are used although they are not ok.
     """
 
@@ -50,6 +50,8 @@ class Moving:
     def __post_init__(self) -> None:
         if self.order not in (0, 1, 3, 5):
             raise InputError(f"order is {self.order!r}; it must be 5, 3, 1 or 0 (whole pixels)")
+        if isinstance(self.include, str):
+            object.__setattr__(self, "include", (self.include,))
         for label in self.include:
             _check_included(label)
 

@@ -584,6 +584,7 @@ def _why_forbidden(levels: list[LevelMap]) -> str:
     greatest = max(
         float(level.overlap.max()) for level in levels if level.bin == min(lv.bin for lv in levels)
     )
-    return (
-        f"at most {greatest:.0f} pixels are valid in both at any shift, more than {FEWEST_PIXELS} are needed"
-    )
+    at_most = f"at most {greatest:.0f} pixels are valid in both at any shift"
+    if greatest > FEWEST_PIXELS:
+        return f"{at_most}; where max_shift and min_overlap let them meet they are fewer, or alike in value"
+    return f"{at_most}, more than {FEWEST_PIXELS} are needed"

@@ -24,6 +24,7 @@ from maskreg.registration import Status
 from maskreg.series.closing import jumps_of
 from maskreg.series.drift import Jump
 from maskreg.series.frames import Described, open_described, opened
+from maskreg.series.inputs import ensure_no_input
 from maskreg.series.progress import with_progress
 from maskreg.shifts import ShiftTable
 from maskreg.stream import Cluster, workers_of
@@ -200,6 +201,7 @@ class Alignment:
                 raise InputError("client needs an output: frames that are yielded are made in this process")
             return self._each(moving, who)
         with self._opened(moving) as aligned:
+            ensure_no_input(output, aligned.source, self._table)
             write_aligned(
                 aligned, output, workers=who, overwrite=overwrite, watch=_bar(len(aligned), progress)
             )
@@ -283,6 +285,7 @@ class Alignment:
             watch = _bar(len(aligned), progress)
             if output is None:
                 return list(merge(aligned, how, workers=who, watch=watch))
+            ensure_no_input(output, aligned.source, self._table)
             write_merged(aligned, output, how, workers=who, overwrite=overwrite, watch=watch)
         return []
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.errors import FrameError, RunError
+from maskreg.errors import FrameError, InputError, RunError
 from maskreg.frames import FrameSource, as_source
 from maskreg.frames.corrected import Calibration, calibration
 from maskreg.frames.location import Location, split_location
@@ -172,6 +172,21 @@ class FramesOfRun(FrameSource):
             f"{self.run}: its frames cannot be found ({why}); say where they are: "
             "--input INPUT, or open_run(run, frames=...)"
         )
+
+
+def ensure_no_input(output: str | os.PathLike[str], source: FrameSource, table: ShiftTable) -> None:
+    """Refuse to replace a file that frames are read from: nothing would be left of them.
+
+    Raises
+    ------
+    InputError
+        When `output` is there, and frames that `table` names are in it.
+    """
+    if not Path(output).exists() or (folder := source.folder) is None:
+        return
+    files = (_location(folder / file).path for file in {_file_of(row.source) for row in table})
+    if any(file.exists() and file.samefile(output) for file in files):
+        raise InputError(f"{os.fspath(output)} holds the frames that are to be moved; take another name")
 
 
 def _named(source: FrameSource) -> Named:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from math import prod
+from numbers import Real
+from typing import Any
 
 from maskreg.cores import available_cores
 from maskreg.errors import InputError
@@ -61,8 +63,7 @@ def workers_within(
     InputError
         `memory` is no positive number.
     """
-    if not memory > 0:
-        raise InputError(f"memory is {memory}; it must be a positive number of MB")
+    _ensure_positive(memory)
     wanted = available_cores() if workers is None else workers
     if wanted < 1:  # refused where it is used
         return wanted
@@ -94,3 +95,8 @@ def _compared(source: FrameSource) -> int:
     if source.dtype.kind not in "ui" or len(source) < LOOKED_AT:
         return 0
     return LOOKED_AT * prod(source.shape) * source.dtype.itemsize
+
+
+def _ensure_positive(memory: Any) -> None:
+    if not isinstance(memory, Real) or not float(memory) > 0:
+        raise InputError(f"memory is {memory!r}; it must be a positive number of MB")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from operator import index as as_index
 from typing import Any, TypeVar
 
 from maskreg.cores import available_cores
@@ -83,10 +84,20 @@ def ordered_map(
 def workers_of(workers: int | None, client: Any) -> Workers:
     """Return who runs the tasks, from what a user says: so many threads, or the client of a cluster."""
     if client is None:
-        return workers
+        return None if workers is None else _number_of(workers)
     if workers is not None:
         raise InputError(
             f"workers is {workers}, and there is a client, whose cluster has its own workers; "
             "leave one of them out"
         )
     return client if isinstance(client, Cluster) else Cluster(client)
+
+
+def _number_of(workers: Any) -> int:
+    try:
+        number = as_index(workers)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise InputError(f"workers is {workers!r}; it must be a whole number, one or more")
+    return number
