@@ -37,3 +37,17 @@ def test_a_run(maskreg, data):
     facts = json.loads(maskreg("info", data / "run", "--json").out)
     assert facts["done"] == sum(facts["counts"].values()) == 6
     assert facts["settings"]["max_shift"] == [20.0, 30.0]
+
+
+def test_an_output_of_ones_own_is_told_without_naming_what_is_in_it(maskreg, data):
+    maskreg("align", data / "frames", "-o", data / "run", "-q")
+    for verb, stored in (("apply", "/frames, shape (6, 192, 192)"), ("merge", "/mean, shape (192, 192)")):
+        maskreg(verb, data / "run", "-o", data / f"{verb}.h5")
+        assert stored in maskreg("info", data / f"{verb}.h5").out
+
+
+def test_a_run_is_told_from_the_frames_it_was_made_of(maskreg, data):
+    maskreg("align", data / "frames", "-o", data / "run", "-q")
+    outcome = maskreg("align", data / "run", "-o", data / "other")
+    assert outcome.code == 2
+    assert f"{data / 'run'} is a run folder; name the frames it was made of" in outcome.err

@@ -43,6 +43,26 @@ def test_a_report_that_fails_does_not_fail_the_run(maskreg, data, monkeypatch):
     assert 'pip install "maskreg[app]"' in outcome.err
 
 
+def test_a_report_that_is_a_bug_is_told_in_one_short_line(maskreg, data, monkeypatch):
+    page = 1000 * "p" + "\udce9"
+    monkeypatch.setattr("maskreg.report.report_page", lambda story: page.encode())
+    outcome = maskreg("align", data / "frames", "-o", data / "run")
+    assert outcome.code == 0
+    line = next(line for line in outcome.err.splitlines() if "no report: UnicodeEncodeError: " in line)
+    assert len(line) < 250
+
+
+def test_a_run_in_a_folder_whose_name_is_no_text_has_a_report(maskreg, data):
+    folder = data / "caf\udce9"
+    try:
+        (data / "frames").rename(folder)
+    except OSError:
+        pytest.skip("this file system takes text alone")
+    outcome = maskreg("align", folder, "-o", folder / "run", "-q")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert r"caf\udce9/run" in (folder / "run" / "report.html").read_text("utf-8")
+
+
 def test_a_report_of_one_frame_elsewhere(maskreg, run, data):
     outcome = maskreg("report", run, "--frame", "3", "-o", data / "look.html")
     assert outcome.out == f"report: {data / 'look.html'}\n"
@@ -67,6 +87,11 @@ def test_a_report_does_not_change_the_run(maskreg, run):
         (["report", "{run}", "-o", "{run}/no/such/look.html"], 1, "cannot write"),
         (["report", "{run}", "-o", "look.pdf"], 2, "look.pdf: a report is written as .html, .htm"),
         (["report", "{run}", "-o", "look"], 2, "look: a report is written as .html, .htm"),
+        (
+            ["report", "{run}", "--merged", "m.npy"],
+            1,
+            "m.npy is nothing that merge writes; that ends in .zarr",
+        ),
         (["report", "{run}", "--farme", "3"], 2, "did you mean --frame?"),
         (["view", "nowhere"], 1, "nowhere"),
         (["view", "{run}", "--port", "many"], 2, "'many' is no port"),

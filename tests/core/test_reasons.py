@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskreg import Status, register
+from maskreg import Registrar, Status, correlate, register
 from maskreg.core.journey import not_significant
 
 
@@ -41,3 +41,11 @@ def test_masks_that_a_limit_keeps_apart_are_not_said_to_meet_nowhere():
     assert answer.status is Status.NO_OVERLAP
     assert "where max_shift and min_overlap let them meet" in answer.reason
     assert "are needed" not in answer.reason
+
+
+def test_what_is_computed_shows_itself_in_one_line():
+    image = np.random.default_rng(3).poisson(20.0, (24, 26)).astype(np.uint16)
+    mask = np.broadcast_to(np.arange(24)[:, None] < 12, image.shape)
+    assert repr(Registrar(image, mask)) == "Registrar(reference of 24 x 26 px, 50.0% valid)"
+    found = correlate(image, image, max_shift=(3, 5))
+    assert repr(found) == f"CorrelationMap(lags -3 to 3, -5 to 5 px, ncc (7, 11) {found.ncc.dtype})"

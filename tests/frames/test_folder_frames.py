@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from maskreg.errors import FrameError, FrameShapeError, InputError, InputTypeError
 from maskreg.frames import FrameSource, as_source, open_frames
+from maskreg.frames.locate import means
 
 FRAMES = some_frames(12, 6, 9)
 
@@ -189,3 +190,17 @@ class TestPatterns:
 
     def test_whatever_names_files_is_opened_by_as_source(self) -> None:
         assert len(as_source("run/scan2")) == len(as_source([Path("run/scan2")])) == 2
+
+
+def test_brackets_in_the_name_of_a_folder_that_is_there_are_no_wildcards(tmp_path: Path) -> None:
+    for folder in ("run [1]", "run 1"):
+        (tmp_path / folder).mkdir()
+        np.save(tmp_path / folder / "f1.npy", np.ones((3, 4)))
+    pattern = tmp_path / "run [1]" / "f?.npy"
+    source = open_frames(pattern)
+    assert source.root == tmp_path / "run [1]"
+    assert len(source) == 1
+    assert means(str(pattern), tmp_path / "run [1]" / "f2.npy")
+    assert not means(str(pattern), tmp_path / "run 1" / "f2.npy")
+    assert len(open_frames(tmp_path / "run [1-9]" / "*.npy")) == 1
+    assert len(open_frames(tmp_path / "run*" / "f[1].npy")) == 2

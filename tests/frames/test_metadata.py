@@ -131,7 +131,11 @@ def test_the_table_counts_before_the_pattern(scan: Path, tmp_path: Path) -> None
     [
         ("", "it has no column 'file'"),
         ("frame,delay\n1,2", "it has no column 'file' .* but frame, delay"),
-        (f"frame;{'delay;' * 30}\n1;2", r"it has no column .* but frame;delay;.*\.\.\."),
+        (f"frame,{'delay_,' * 30}\n1,2", "line 2 has 2 cells"),
+        (f"frame {'delay ' * 30}\n1 2", r"it has no column .* but frame delay .*\.\.\."),
+        ("file;delay\n1_0.tif;1,5", "its columns are separated by semicolons; save the table with commas"),
+        ("file\tdelay\n1_0.tif\t1.5", "its columns are separated by tabulators"),
+        ("\nfile,delay\n\n1_0.tif", "line 4 has 1 cells, the header has 2"),
         ("file,delay\n1_0.tif", "line 2 has 1 cells, the header has 2"),
         ("file,delay\n1_0.tif,1\n1_0.tif,2", "there are two lines about '1_0.tif'"),
         ("file,a,a\n1_0.tif,1,2", "two columns have one name"),
@@ -141,6 +145,12 @@ def test_the_table_counts_before_the_pattern(scan: Path, tmp_path: Path) -> None
 def test_what_is_wrong_with_a_table_is_said(scan: Path, tmp_path: Path, text: str, why: str) -> None:
     (tmp_path / "log.csv").write_text(text)
     with pytest.raises(InputError, match=rf"log\.csv: {why}"):
+        open_frames(scan, metadata=tmp_path / "log.csv")
+
+
+def test_a_table_of_another_encoding_is_told(scan: Path, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_bytes("file,t µs\n1_0.tif,1".encode("latin-1"))
+    with pytest.raises(InputError, match=r"log\.csv: is no text in UTF-8; save the table as CSV in UTF-8"):
         open_frames(scan, metadata=tmp_path / "log.csv")
 
 

@@ -7,7 +7,7 @@ import errno
 import numpy as np
 import pytest
 
-from maskreg import align
+from maskreg import Status, align
 from maskreg.errors import FrameError
 from maskreg.frames import open_frames, passing
 from maskreg.frames.npy import NpyFrames
@@ -125,3 +125,19 @@ def test_a_frame_that_the_first_look_cannot_read_is_told(path, monkeypatch, capl
     monkeypatch.setattr(NpyFrames, "_fetch", broken)
     align(path, workers=1)
     assert "frames.npy[7] cannot be read, and tells nothing of the detector" in caplog.text
+
+
+def test_many_of_them_are_told_at_once(path, monkeypatch, caplog):
+    original = NpyFrames._fetch
+
+    def cut(self, index):
+        if index > 4:
+            raise ValueError("cut short")
+        return original(self, index)
+
+    monkeypatch.setattr(NpyFrames, "_fetch", cut)
+    found = align(path, workers=1)
+    told = [record.getMessage() for record in caplog.records if "of the detector" in record.getMessage()]
+    others = sum(status is Status.UNREADABLE for status in found.status[:16]) - 1
+    (line,) = told
+    assert line.startswith(f"frames.npy[5] and {others} more of the first frames cannot be read")

@@ -150,6 +150,9 @@ class TestPolygon:
 def test_limits_are_not_ignored_themselves() -> None:
     image = np.array([[1, 2, 3], [4, 5, 6]], "u2")
     np.testing.assert_array_equal(ignore_above(image, 4), [[0, 0, 0], [0, 1, 1]])
+    for function in (ignore_above, ignore_below):
+        with pytest.raises(InputError, match=f"{function.__name__} is nan"):
+            function(image, float("nan"))
     np.testing.assert_array_equal(ignore_below(image, 4), [[1, 1, 1], [0, 0, 0]])
 
 

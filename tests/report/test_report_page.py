@@ -107,6 +107,15 @@ def test_names_cannot_end_the_script_that_holds_them():
     assert not [attrs for _, attrs in Tags(page).tags if attrs.get("id") == "broken"]
 
 
+def test_bytes_that_are_no_text_in_the_name_of_a_folder_are_escaped():
+    story = replace(
+        full_story(SeriesData.of(rows(3)), 60), title="maskreg: caf\udce9", command="align caf\udce9"
+    )
+    page = report_page(story)
+    assert page.encode()
+    assert "<h1>maskreg: caf\\udce9</h1>" in page
+
+
 def test_a_report_of_nothing_yet_is_a_report():
     page = report_page(Story("maskreg: new", 12, SeriesData.of([])))
     assert "0 of 12 frames done; 0 of 0 frames ok; no jumps" in page

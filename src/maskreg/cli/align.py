@@ -17,7 +17,7 @@ from maskreg.cli.metadata_flags import add_metadata_flags
 from maskreg.cli.option_flags import add_option_flags, options_from
 from maskreg.cli.output_file import ensure_apart
 from maskreg.cli.report import REPORT, renew_report
-from maskreg.errors import MaskregError
+from maskreg.errors import MaskregError, UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,6 +97,7 @@ def run(args: Namespace) -> int:
     from maskreg.series.inputs import FOLDER, MASK, REFERENCE
     from maskreg.series.reference import image_for_mask
 
+    _refuse_a_run(args.input)
     ensure_apart(args.output, args.input, f"{FOLDER}/{MASK}", f"{FOLDER}/{REFERENCE}")
     with (
         open_frames(args.input, pattern=args.pattern, metadata=args.metadata) as source,
@@ -123,6 +124,16 @@ def run(args: Namespace) -> int:
     renew_report(Path(args.output), wanted=not args.no_report)
     print(json.dumps(as_dict(alignment, args.output)) if args.json else as_text(alignment, args.output))
     return exits.FLAGGED if alignment.table().flagged else exits.DONE
+
+
+def _refuse_a_run(inputs: Sequence[str]) -> None:
+    """Refuse a run folder as the frames: what lies in it was made of them."""
+    from maskreg.series import is_run
+
+    for text in filter(is_run, inputs):
+        raise UsageError(
+            f"{text} is a run folder; name the frames it was made of, and -o {text} to go on with it"
+        )
 
 
 def _warn_of_a_mask(inputs: Sequence[str]) -> None:

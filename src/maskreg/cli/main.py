@@ -6,6 +6,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import NoReturn
 
 from maskreg.cli import exits
@@ -18,6 +19,7 @@ NOTHING_YET = "nothing was begun yet"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _print_any_name()
     try:
         return _run(parse(arguments))
     except KeyboardInterrupt:
@@ -29,6 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"maskreg: error: {_one_line(error)}", file=sys.stderr)
         return exits.USAGE if isinstance(error, UsageError) else exits.FAILED
+
+
+def _print_any_name() -> None:
+    """Let stdout escape what it cannot encode, as stderr does: a file may have any bytes for a name."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _run(args: Namespace) -> int:

@@ -55,7 +55,8 @@ def renew_report(folder: Path, *, wanted: bool) -> None:
     except (MaskregError, OSError) as error:
         log.warning("no report: %s", error)
     except Exception as error:  # days of work are not called failed for a picture
-        log.warning("no report: %r (a bug in maskreg; maskreg report --debug shows where)", error)
+        kind = type(error).__name__
+        log.warning("no report: %s: %s (a bug in maskreg; maskreg report --debug shows where)", kind, error)
 
 
 @contextmanager

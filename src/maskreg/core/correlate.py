@@ -56,6 +56,10 @@ class CorrelationMap:
     likelihood: NDArray[np.float64]
     lags: tuple[NDArray[np.intp], ...]
 
+    def __repr__(self) -> str:
+        lags = ", ".join(f"{axis[0]} to {axis[-1]}" for axis in self.lags)
+        return f"CorrelationMap(lags {lags} px, ncc {self.ncc.shape} {self.ncc.dtype})"
+
     def plot(self, axes: Any = None) -> Any:
         """Draw it with matplotlib, see `maskreg.plot.ncc_map`."""
         from maskreg.plot import ncc_map

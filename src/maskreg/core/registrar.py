@@ -85,6 +85,10 @@ class Registrar:
         self._masked: list[MaskedSide] = []
         self._lock = Lock()
 
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self._mask.shape))
+        return f"Registrar(reference of {shape} px, {self._mask.mean():.1%} valid)"
+
     def __call__(self, moving: ArrayLike, moving_mask: ArrayLike | None = None) -> Registration:
         """Register one moving image.
 

@@ -61,8 +61,8 @@ def means(text: str, path: Path) -> bool:
     if given.is_dir():
         return path.parent == given and reader_for(Location(path)) is not None
     if "**" in given.parts:
-        return fnmatch.fnmatchcase(str(path), str(given))
-    return len(path.parts) == len(given.parts) and fnmatch.fnmatchcase(str(path), str(given))
+        return fnmatch.fnmatchcase(str(path), _as_pattern(given))
+    return len(path.parts) == len(given.parts) and fnmatch.fnmatchcase(str(path), _as_pattern(given))
 
 
 def is_path_like(value: Any) -> bool:
@@ -103,11 +103,11 @@ def _files_in(folder: Location) -> list[Location]:
 
 
 def _matching(pattern: Location, text: str) -> tuple[list[Location], Path]:
-    root = next(parent for parent in pattern.path.parents if not glob.has_magic(str(parent)))
+    root = _root_of(pattern.path)
     if not root.exists():
         raise FrameError(f"{text}: {_what_is_missing(root)}")
     # unlike Path.glob, this one takes absolute patterns and leaves hidden files out
-    matches = [Path(match) for match in glob.glob(str(pattern.path), recursive=True)]  # noqa: PTH207
+    matches = [Path(match) for match in glob.glob(_as_pattern(pattern.path), recursive=True)]  # noqa: PTH207
     files = _readable(matches, pattern.inside)
     if not files:
         why = (
@@ -117,6 +117,17 @@ def _matching(pattern: Location, text: str) -> tuple[list[Location], Path]:
         )
         raise FrameError(f"{text}: the pattern {why}{_about_index(text)}")
     return files, root
+
+
+def _root_of(pattern: Path) -> Path:
+    """Return the folder before any wildcard; brackets in the name of a folder that is there are none."""
+    return next(parent for parent in pattern.parents if parent.exists() or not glob.has_magic(str(parent)))
+
+
+def _as_pattern(path: Path) -> str:
+    """Return a pattern whose folders that are there stand for themselves."""
+    root = _root_of(path)
+    return str(Path(glob.escape(str(root))) / path.relative_to(root))
 
 
 def _about_index(text: str) -> str:

@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 KEYS = ("file", "source", "name")
 """What the column of file names may be called."""
 
+_MARKS = {";": "semicolons", "\t": "tabulators"}
+"""What else than commas spreadsheets put between columns."""
+
 _SHOWN = 100
 """Characters of a header that are shown where it has none of these."""
 
@@ -82,12 +85,22 @@ class NameTable:
             # utf-8-sig: spreadsheets begin their files with a mark
             with self.path.open(newline="", encoding="utf-8-sig") as stream:
                 lines = list(csv.reader(stream))
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.path}: is no text in UTF-8; save the table as CSV in UTF-8") from error
+        except (OSError, csv.Error) as error:
             why = getattr(error, "strerror", None) or str(error)
             raise InputError(f"{self.path}: this table cannot be read: {why}") from error
-        lines = [line for line in lines if any(cell.strip() for cell in line)]
+        numbered = [
+            (number, line) for number, line in enumerate(lines, 1) if any(cell.strip() for cell in line)
+        ]
+        lines = [line for _, line in numbered]
         header = [cell.strip() for cell in lines[0]] if lines else []
-        for number, line in enumerate(lines[1:], 2):
+        if len(header) == 1 and (other := next((mark for mark in _MARKS if mark in header[0]), None)):
+            raise InputError(
+                f"{self.path}: its columns are separated by {_MARKS[other]}; save the table with commas, "
+                "and with points in numbers"
+            )
+        for number, line in numbered[1:]:
             if len(line) != len(header):
                 raise InputError(
                     f"{self.path}: line {number} has {len(line)} cells, the header has {len(header)}"

@@ -132,6 +132,7 @@ def no_reader(location: Location) -> str:
 
 
 def known_suffixes() -> str:
-    """Return the suffixes that can be read, for a message."""
+    """Return the suffixes that can be read, for a message; packed files are known to be told as such."""
     suffixes = [reader.suffixes for reader in READERS] + [plugin.suffixes for plugin in plugins()]
-    return ", ".join(sorted(set(chain.from_iterable(suffixes))))
+    names = set(chain.from_iterable(suffixes))
+    return ", ".join(sorted(name for name in names if not name.endswith((".gz", ".bz2"))))

@@ -92,7 +92,7 @@ def _read(file: Path) -> NDArray[Any]:
     except FileNotFoundError:
         raise InputError(f"{file}: there is no such mask file") from None
     except Exception as error:  # a decoder that is fed broken bytes may raise anything
-        why = " ".join(str(error).split()) or type(error).__name__
+        why = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{file}: this mask cannot be read: {why}") from error
 
 

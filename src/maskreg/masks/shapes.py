@@ -90,12 +90,18 @@ def ignore_polygon(shape: tuple[int, int], polygon: str | Polygon) -> NDArray[np
 
 def ignore_above(image: ArrayLike, limit: float) -> NDArray[np.bool_]:
     """Return where `image` is greater than `limit`, bool, True = ignored."""
-    return np.asarray(np.asarray(image) > limit)
+    return np.asarray(np.asarray(image) > _limit("ignore_above", limit))
 
 
 def ignore_below(image: ArrayLike, limit: float) -> NDArray[np.bool_]:
     """Return where `image` is less than `limit`, bool, True = ignored."""
-    return np.asarray(np.asarray(image) < limit)
+    return np.asarray(np.asarray(image) < _limit("ignore_below", limit))
+
+
+def _limit(name: str, limit: float) -> float:
+    if limit != limit:
+        raise InputError(f"{name} is nan; no pixel is above or below it, give a number")
+    return limit
 
 
 def _mark_crossings(

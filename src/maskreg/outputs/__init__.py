@@ -2,9 +2,18 @@
 
 from maskreg.outputs.atomic import atomic_write, atomic_write_bytes
 from maskreg.outputs.record import Entry, FileState, Record, read_record
-from maskreg.outputs.stack import Description, Layer, Shards, StackWriter, open_stack, sibling
+from maskreg.outputs.stack import (
+    STACK_SUFFIXES,
+    Description,
+    Layer,
+    Shards,
+    StackWriter,
+    open_stack,
+    sibling,
+)
 
 __all__ = [
+    "STACK_SUFFIXES",
     "Description",
     "Entry",
     "FileState",

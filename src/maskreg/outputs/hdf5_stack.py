@@ -23,6 +23,7 @@ class Hdf5Stack(FlatStack):
             stream.truncate(self._nbytes())  # HDF5 crashes where a file may not become so long
         with h5py.File(part_of(self.path), "w") as file:
             file.attrs.update({name: json.dumps(value) for name, value in told.attributes.items()})
+            file.attrs["signal"] = told.layers[0].name  # by which NeXus names what is meant by the file alone
             for layer in told.layers:
                 self._make_dataset(file, layer)
             for name, values in told.coordinates.items():

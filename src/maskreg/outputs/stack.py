@@ -48,6 +48,9 @@ _WRITERS = {
     ".tiff": "maskreg.outputs.tiff_stack:TiffStack",
 }
 
+STACK_SUFFIXES = tuple(_WRITERS)
+"""How the name of an output of images may end."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -331,7 +334,7 @@ def open_stack(
     file = Path(path)
     suffix = file.suffix.lower()
     if suffix not in _WRITERS:
-        raise InputError(f"{file}: images are written as {', '.join(_WRITERS)}; name it so")
+        raise InputError(f"{file}: images are written as {', '.join(STACK_SUFFIXES)}; name it so")
     module, name = _WRITERS[suffix].split(":")
     writer: StackWriter = getattr(import_module(module), name)(file, description, overwrite=overwrite)
     return writer

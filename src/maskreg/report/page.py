@@ -36,7 +36,8 @@ def report_page(story: Story) -> str:
     Returns
     -------
     str
-        Styles, scripts, and data are all in it.
+        Styles, scripts, and data are all in it. What UTF-8 cannot hold, as bytes in the name of a folder,
+        is escaped.
 
     Raises
     ------
@@ -51,7 +52,7 @@ def report_page(story: Story) -> str:
     code = Resources(mode="inline", components=["bokeh", "bokeh-widgets"]).render() if plots else ""
     line = verdict(story.series, len(story.jumps), story.total)
     notes = "".join(f'<p class="soft">{escape(note)}</p>' for note in story.notes)
-    return f"""<!DOCTYPE html>
+    page = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -69,6 +70,7 @@ def report_page(story: Story) -> str:
 </body>
 </html>
 """
+    return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _embedded(plots: dict[str, Any]) -> tuple[str, dict[str, str]]:

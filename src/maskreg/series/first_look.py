@@ -217,19 +217,29 @@ def _places(
     from maskreg.core.registrar import Registrar
 
     registrar = Registrar(reference.image, mask, mask, **asdict(replace(options, exact=False)))
+    unread: list[int] = []
 
     def place(frame: int) -> NDArray[np.float64] | None:
         image = _read(source, frame)
         if image is None:
-            log.warning("%s cannot be read, and tells nothing of the detector", source.name(frame))
+            unread.append(frame)
             return None
         if frame == reference.frame:
             return np.zeros(2)
         found = registrar(image)
         return found.shift if found.ok else None
 
-    found = zip(range(LOOKED_AT), run(place, range(LOOKED_AT)), strict=True)
+    found = list(zip(range(LOOKED_AT), run(place, range(LOOKED_AT)), strict=True))
+    if unread:
+        _tell_of(sorted(unread), source)
     return [(frame, shift) for frame, shift in found if shift is not None]
+
+
+def _tell_of(unread: list[int], source: FrameSource) -> None:
+    """Say which of the first frames cannot be read."""
+    more = f" and {len(unread) - 1} more of the first frames" if len(unread) > 1 else ""
+    tell = "tell" if more else "tells"
+    log.warning("%s%s cannot be read, and %s nothing of the detector", source.name(unread[0]), more, tell)
 
 
 def _read(source: FrameSource, frame: int) -> NDArray[Any] | None:

@@ -104,9 +104,13 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
         return source.read(_checked_index(position or 0, source, text))
 
 
+_WORD = re.compile(r"\w+|[-+]?[\d.]+")
+"""A single word, or a number that is no index."""
+
+
 def _ensure_a_file(reference: str | os.PathLike[str]) -> None:
     """Refuse a single word that is no file: who writes it may mean something else than an image."""
-    if isinstance(reference, str) and re.fullmatch(r"\w+", reference) and not Path(reference).exists():
+    if isinstance(reference, str) and _WORD.fullmatch(reference) and not Path(reference).exists():
         raise InputError(
             f"reference is '{reference}', which is no file; it is first, mean, the index of a frame "
             "(-1: the last), an image file, or a condition such as 'delay<0'"

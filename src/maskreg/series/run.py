@@ -183,7 +183,7 @@ def open_run(run: str | os.PathLike[str], frames: Any = None) -> Alignment:
 
 def is_run(path: str | os.PathLike[str]) -> bool:
     """Return whether `path` is a run folder."""
-    return (Path(path) / RECORD).is_file()
+    return os.path.isfile(Path(path) / RECORD)  # noqa: PTH113 (False, too, where it may not be looked for)
 
 
 def _table(entries: Iterable[Entry], run: Path, *, repair: bool) -> ShiftTable:

@@ -24,7 +24,7 @@ from maskreg.frames import FrameSource, open_frames
 from maskreg.frames.corrected import as_corrected
 from maskreg.geometry import nearest_lag
 from maskreg.masks import describe_mask
-from maskreg.outputs import sibling
+from maskreg.outputs import STACK_SUFFIXES, sibling
 from maskreg.registration import Status
 from maskreg.report import BeforeAfter, Mean, PeakMap, SeriesData, Story
 from maskreg.report.panel import Binning
@@ -34,6 +34,7 @@ from maskreg.series.origin import Origin
 from maskreg.series.repeat import command_to_repeat
 from maskreg.series.run import read_run, unfinished
 from maskreg.shifts import FrameRow, ShiftTable
+from maskreg.shifts.row import one_line
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def story_of(
 
 def run_name(run: str | os.PathLike[str]) -> str:
     """Return what to call a run: its folder's name, and that of the folder around it."""
-    return "/".join(Path(run).resolve().parts[-2:])
+    return one_line("/".join(Path(run).resolve().parts[-2:]))
 
 
 def _with_pictures(
@@ -197,6 +198,8 @@ def _mean(source: FrameSource, table: ShiftTable, mask: NDArray[np.bool_] | None
 
 def _merged(output: Path, shape: Sequence[int]) -> Mean:
     """Return mean and count of what `merge` wrote; of groups, those of the first."""
+    if output.suffix.lower() not in STACK_SUFFIXES:
+        raise InputError(f"{output} is nothing that merge writes; that ends in {', '.join(STACK_SUFFIXES)}")
     images = []
     for name in ("mean", "count"):
         where = sibling(output, name) if output.suffix in (".tif", ".tiff") else f"{output}::/{name}"

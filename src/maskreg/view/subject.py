@@ -32,6 +32,7 @@ from maskreg.series.repeat import command_to_repeat
 from maskreg.series.run import RECORD, write_table
 from maskreg.series.story import run_name
 from maskreg.shifts import ShiftTable
+from maskreg.shifts.row import one_line
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def open_subject(paths: list[str], frames: list[str] | None = None) -> Subject:
         return subject
     source = open_frames(paths)
     name = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-    return Subject(name, source, origin=Origin.here(paths))
+    return Subject(one_line(name), source, origin=Origin.here(paths))
 
 
 def _first_command(origin: Origin | None, *flags: str) -> str:
