@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskreg.apply.aligned import AlignedFrames, Moving, describe_left_out
+from maskreg.apply.aligned import AlignedFrames, Moving, describe_left_out, describe_range
 from maskreg.apply.write import write_aligned
 from maskreg.errors import InputError
 from maskreg.frames.array import ArrayFrames
@@ -83,6 +83,26 @@ def test_integers_are_rounded_and_kept_in_range(stack, table, dtype):
     np.testing.assert_array_equal(valid, same)
     np.testing.assert_array_equal(image[valid], np.clip(np.rint(exact[valid]), limits.min, limits.max))
     assert (image[~valid] == 7).all()
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint32", "uint64", "int8"])
+@pytest.mark.parametrize("raw", [np.float32, np.float64])
+def test_what_lies_beyond_an_integer_type_is_its_limit(table, dtype, raw):
+    limits = np.iinfo(dtype)
+    values = np.array([-1e30, limits.min, -0.5, 1.5, limits.max, 1e30], raw)
+    frames = np.tile(values, (5, 24, 5))[:, :, :24]
+    image, valid = aligned(frames, table, dtype=dtype)[0]
+    assert valid.all()
+    expected = [limits.min, limits.min, 0, 2, limits.max, limits.max]
+    np.testing.assert_array_equal(image[0, :6], np.array(expected, dtype))
+    told = describe_range(np.dtype(raw), np.dtype(dtype))
+    assert told.startswith(f"{dtype} holds {limits.min} to {limits.max}: ")
+
+
+def test_a_wider_type_needs_no_warning():
+    assert describe_range(np.dtype("u2"), np.dtype("i4")) == ""
+    assert describe_range(np.dtype("u2"), np.dtype("f4")) == ""
+    assert describe_range(np.dtype("u2"), np.dtype("i2")) != ""
 
 
 def test_frames_that_are_not_ok_are_wholly_invalid_unless_included(stack, table):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 
 import numpy as np
@@ -123,6 +124,25 @@ def test_what_the_disk_has_no_room_for_is_refused_before_it_is_begun(tmp_path, s
     ):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_without_room_for_the_journal_is_told_as_full(tmp_path, monkeypatch):
+    class Full:
+        def execute(self, statement):
+            raise sqlite3.OperationalError("database or disk is full")
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("maskreg.outputs.journal.sqlite3.connect", lambda *_, **__: Full())
+    told = Description((Layer("frames", np.dtype("f4")),), (9, 9), 1)
+    with (
+        pytest.raises(
+            RunError, match=r"cannot write .*out\.tif: .*disk is full; make room and give the same"
+        ),
+        open_stack(tmp_path / "out.tif", told),
+    ):
+        pass
 
 
 def test_another_suffix_says_which_there_are(tmp_path):

@@ -110,6 +110,12 @@ def test_it_says_how_many_frames_are_used(frames, mask, tmp_path, caplog):
     assert "7 of 8 frames are used; left out are 1 flat" in caplog.messages
 
 
+def test_it_says_what_a_narrow_type_cuts(frames, tmp_path, caplog):
+    alignment = align(frames)
+    alignment.apply(tmp_path / "a.tif", dtype="uint8")
+    assert "uint8 holds 0 to 255: what the frames (uint16) have beyond is cut to that" in caplog.messages
+
+
 @pytest.mark.parametrize("opened", [align, lambda frames, mask: open_run(run_beside(frames, mask))])
 @pytest.mark.parametrize(
     ("kind", "named"), [("folder", "frames/f3.tif"), ("stack", "stack.tif"), ("stack", "link.tif")]

@@ -166,11 +166,30 @@ class AlignedFrames:
     def _as_wanted(self, image: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
         """Return `image` in the type of the result, its invalid pixels filled."""
         if self.dtype.kind != "f" and image.dtype != self.dtype:
-            limits = np.iinfo(self.dtype)
-            image = np.clip(np.rint(image), limits.min, limits.max)
+            image = _rounded(image, self.dtype)
         result = image.astype(self.dtype, copy=False)
         result[~valid] = self.fill
         return result
+
+
+def _rounded(image: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return `image` in an integer type: the nearest whole number, ties to even, within the range."""
+    limits = np.iinfo(dtype)
+    nearest = np.rint(image)
+    above = nearest >= float(limits.max)  # which may be one more than the type holds
+    whole = np.clip(np.where(above | np.isnan(nearest), 0, nearest), limits.min, limits.max).astype(dtype)
+    whole[above] = limits.max
+    return whole
+
+
+def describe_range(frames: np.dtype[Any], result: np.dtype[Any]) -> str:
+    """Return one line about what does not fit where integers are narrower than the frames; else ''."""
+    if result.kind not in "iu" or np.can_cast(frames, result):
+        return ""
+    limits = np.iinfo(result)
+    return (
+        f"{result} holds {limits.min} to {limits.max}: what the frames ({frames}) have beyond is cut to that"
+    )
 
 
 def describe_left_out(left_out: dict[Status, int], total: int) -> str:

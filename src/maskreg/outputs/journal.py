@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-from maskreg.errors import RunError
+from maskreg.errors import RunError, advice_on, not_written
 
 _TABLES = """
 CREATE TABLE made_of (digest TEXT);
@@ -56,6 +56,8 @@ class Journal:
                 raise RunError(
                     f"{output} is being written by another process; wait for it or stop it"
                 ) from None
+            if advice_on(error):
+                raise not_written(output, error) from error
             raise RunError(f"{path} cannot be used ({error}); delete it to start {output} anew") from error
         self.made_of: str | None = told and told[0]
         self.done: int = batches[-1][0] if batches else 0

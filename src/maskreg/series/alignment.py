@@ -12,7 +12,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from maskreg.apply.aligned import Aligned, AlignedFrames, Moving, describe_left_out
+from maskreg.apply.aligned import Aligned, AlignedFrames, Moving, describe_left_out, describe_range
 from maskreg.apply.merge import Merged, Merging, merge, write_merged
 from maskreg.apply.write import write_aligned
 from maskreg.errors import InputError
@@ -202,6 +202,8 @@ class Alignment:
             return self._each(moving, who)
         with self._opened(moving) as aligned:
             ensure_no_input(output, aligned.source, self._table)
+            if about := describe_range(aligned.source.dtype, aligned.dtype):
+                log.warning("%s", about)
             write_aligned(
                 aligned, output, workers=who, overwrite=overwrite, watch=_bar(len(aligned), progress)
             )
