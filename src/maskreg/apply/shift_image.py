@@ -66,6 +66,15 @@ def shift_image(
         When `shift` is not one finite number an axis, or `mask`, `fill` or `order` cannot be used.
     InputTypeError
         When the image does not hold real numbers.
+
+    Examples
+    --------
+    >>> image = np.arange(12.0).reshape(3, 4)
+    >>> moved, valid = shift_image(image, (0, 1))
+    >>> moved[0]
+    array([nan,  0.,  1.,  2.])
+    >>> valid[0]
+    array([False,  True,  True,  True])
     """
     if order not in _ORDERS:
         raise InputError(f"order is {order!r}; it must be 5, 3, 1 or 0 (nearest pixel)")

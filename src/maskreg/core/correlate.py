@@ -102,6 +102,16 @@ def correlate(
     References
     ----------
     D. Padfield, IEEE TIP 21(5), 2706-2718, 2012, doi:10.1109/TIP.2011.2181402.
+
+    Examples
+    --------
+    >>> image = np.random.default_rng(1).poisson(20.0, (40, 50))
+    >>> found = correlate(image[3:], image[:-3], max_shift=5)  # corner to corner
+    >>> found
+    CorrelationMap(lags -5 to 5, -5 to 5 px, ncc (11, 11) float64)
+    >>> best = np.unravel_index(found.likelihood.argmax(), found.likelihood.shape)
+    >>> [int(lags[place]) for lags, place in zip(found.lags, best)]
+    [-3, 0]
     """
     a, a_mask = checked_image("reference", reference, reference_mask)
     b, b_mask = checked_image("moving", moving, moving_mask)

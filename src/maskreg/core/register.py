@@ -70,6 +70,14 @@ def register(
     References
     ----------
     D. Padfield, IEEE TIP 21(5), 2706-2718, 2012, doi:10.1109/TIP.2011.2181402.
+
+    Examples
+    --------
+    >>> from maskreg.testing import ChromiumScan
+    >>> scan = ChromiumScan((192, 192), scans=2)
+    >>> answer = register(scan.frame(0), scan.frame(20), scan.mask, scan.mask)
+    >>> answer.ok, bool(abs(answer.shift - scan.shifts[20]).max() < 0.1)
+    (True, True)
     """
     with scipy.fft.set_workers(_threads(reference)), kernels_meanwhile(reference):
         registrar = Registrar(

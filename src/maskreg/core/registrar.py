@@ -54,8 +54,11 @@ class Registrar:
 
     Examples
     --------
-    >>> registrar = Registrar(first_frame, mask, mask)  # doctest: +SKIP
-    >>> [registrar(frame).shift for frame in frames]  # doctest: +SKIP
+    >>> from maskreg.testing import ChromiumScan
+    >>> scan = ChromiumScan((192, 192), scans=2)
+    >>> registrar = Registrar(scan.frame(0), scan.mask, scan.mask)
+    >>> [registrar(scan.frame(i)).ok for i in (5, 10, 20)]
+    [True, True, True]
     """
 
     def __init__(

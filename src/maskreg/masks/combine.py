@@ -69,6 +69,12 @@ def build_mask(
     InputError
         When a file cannot be read or has another shape, a text has another form, or no pixel
         is left.
+
+    Examples
+    --------
+    >>> mask = build_mask((100, 120), rects="0:50,55:65", disks="50,60,8", grow=2)
+    >>> describe_mask(mask)
+    '7.3 % of the pixels are ignored'
     """
     mask: NDArray[np.bool_] | None = None
     for part in _parts(shape, valid, ignore, rects, disks, polygons, above, below, image):

@@ -95,6 +95,25 @@ def align(
     -------
     alignment : Alignment
         A shift for every frame. A frame that cannot be read or registered is in it, flagged.
+
+    Raises
+    ------
+    InputError, InputTypeError
+        An argument cannot be used, or the reference has no structure; the message names it.
+    FrameError
+        There are no frames, or none of them can be read.
+    ClusterError
+        The workers of `client` are not fit for it, or were lost.
+
+    Examples
+    --------
+    >>> from maskreg.testing import ChromiumScan
+    >>> scan = ChromiumScan((192, 192), scans=2)
+    >>> alignment = align([scan.frame(i) for i in range(4)], scan.mask)
+    >>> alignment
+    Alignment(4 frames: 3 ok, 1 reference)
+    >>> alignment.shifts.shape
+    (4, 2)
     """
     options = Options(max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing)
     described = Described(frames, pattern, metadata)

@@ -108,6 +108,11 @@ def find_mask(frames: Any, *, given: ArrayLike | None = None, workers: int | Non
     ------
     InputError
         When there are too few frames, or they cannot be registered at all.
+
+    Examples
+    --------
+    >>> found = find_mask("scan/frames")  # doctest: +SKIP
+    >>> found.mask, found.warnings  # doctest: +SKIP
     """
     with opened(frames) as source:
         sample, indices = _sample(source)

@@ -171,6 +171,13 @@ def open_run(run: str | os.PathLike[str], frames: Any = None) -> Alignment:
     ------
     RunError
         When there is no run; and, when frames are needed, that they cannot be found.
+
+    Examples
+    --------
+    After ``maskreg align scan/frames --valid scan/valid_mask.tif -o run``:
+
+    >>> alignment = open_run("run")  # doctest: +SKIP
+    >>> (merged,) = alignment.merge()  # doctest: +SKIP
     """
     folder = Path(run)
     settings, table = read_run(folder)
