@@ -62,11 +62,11 @@ def open_frames(
     --------
     >>> from maskreg.testing import ChromiumScan
     >>> files = ChromiumScan((128, 128), scans=2).write("scan")
-    >>> files[0].name
-    'scan_1_delay_-1.0ps.tif'
+    >>> files[3].name
+    'scan_1_delay_0.0ps.tif'
     >>> with open_frames("scan/frames/*.tif", pattern="scan_{scan:d}_delay_{delay:f}ps.tif") as frames:
     ...     len(frames), frames.read(0).shape, frames.metadata(0)
-    (24, (128, 128), {'scan': 1, 'delay': -1.0})
+    (24, (128, 128), {'scan': 1, 'delay': 0.0})
     """
     if not is_path_like(path_or_pattern):
         raise InputTypeError(
