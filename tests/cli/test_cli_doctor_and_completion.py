@@ -96,6 +96,7 @@ def test_scripts_hold_every_verb_and_option_and_are_understood(maskreg, shell, t
         ("maskreg align --max", ["--max-shift"]),
         ("maskreg completion z", ["zsh"]),
         ("maskreg align pa", []),
+        ("maskreg mask s", ["show"]),
         ("maskreg nonsense -", []),
     ],
 )
@@ -105,12 +106,26 @@ def test_bash_completes(maskreg, tmp_path, words, expected):
         pytest.skip("bash is not installed")
     script = tmp_path / "script"
     script.write_text(maskreg("completion", "bash").out)
-    parts = words.split()
-    code = (
-        f'. {script}; COMP_WORDS=({words}); COMP_CWORD={len(parts) - 1}; _maskreg; echo "${{COMPREPLY[@]}}"'
-    )
+    assert bash_completes(bash, script, words.split()) == expected
+
+
+def test_bash_offers_what_stands_behind_a_verb_else_files(maskreg, tmp_path):
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("bash is not installed")
+    script = tmp_path / "script"
+    script.write_text(maskreg("completion", "bash").out)
+    assert bash_completes(bash, script, ["maskreg", "mask", ""])[:2] == ["auto", "show"]
+    assert bash_completes(bash, script, ["maskreg", "completion", ""])[:1] == ["bash"]
+    assert bash_completes(bash, script, ["maskreg", "mask", "auto", ""]) == []
+    assert bash_completes(bash, script, ["maskreg", "align", ""]) == []
+
+
+def bash_completes(bash, script, words):
+    told = " ".join(f"'{word}'" for word in words)
+    code = f'. {script}; COMP_WORDS=({told}); COMP_CWORD={len(words) - 1}; _maskreg; echo "${{COMPREPLY[@]}}"'
     done = subprocess.run([bash, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == expected
+    return done.stdout.split()
 
 
 def test_an_unknown_shell_is_refused(maskreg):

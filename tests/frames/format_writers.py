@@ -137,6 +137,15 @@ def emd(folder: Path, frames: NDArray) -> Path:
     return folder / "f.emd"
 
 
+def hspy(folder: Path, frames: NDArray) -> Path:
+    module = pytest.importorskip("rsciio.hspy")
+    signal = {**_signal(frames), "models": {}, "learning_results": {}, "tmp_parameters": {}}
+    signal["attributes"] = {"_lazy": False, "ragged": False}
+    signal["package_info"] = {"package": "hyperspy", "package_version": "2.2"}
+    module.file_writer(str(folder / "f.hspy"), signal, chunks=(1, *frames.shape[1:]))
+    return folder / "f.hspy"
+
+
 def tvips(folder: Path, frames: NDArray) -> Path:
     module = pytest.importorskip("rsciio.tvips")
     module.file_writer(str(folder / "f_000.tvips"), _signal(frames), show_progressbar=False)

@@ -81,6 +81,10 @@ class TestEmd(FormatContract):
     write = staticmethod(write.emd)
 
 
+class TestHspy(FormatContract):
+    write = staticmethod(write.hspy)
+
+
 class TestTvips(FormatContract):
     write = staticmethod(write.tvips)
     dtypes = ("u1", "u2")
@@ -114,7 +118,8 @@ def table_without_source(frames: object) -> list[str]:
 
 
 FORMATS = (
-    "tiff ome_tiff npy hdf5_chunked hdf5_bitshuffle zarr_v2 zarr_v3 mrc mib raw edf png emd tvips dm4 ser"
+    "tiff ome_tiff npy hdf5_chunked hdf5_bitshuffle zarr_v2 zarr_v3 mrc mib raw edf png emd hspy tvips dm4 "
+    "ser"
 )
 
 

@@ -140,3 +140,12 @@ def test_labelled_images_are_taken_and_keep_their_coordinates() -> None:
     for index, (image, mask) in enumerate(alignment.apply()):
         assert float(image.delay) == coords["delay"][index]
         np.testing.assert_array_equal(mask.y, coords["y"])
+
+
+def test_chunks_of_unknown_size_are_told() -> None:
+    frames, _ = scan()
+    lazy = da.from_array(frames, chunks=(1, -1, -1))
+    some = lazy[lazy.sum(axis=(1, 2)) > 0]
+    with pytest.raises(InputError, match=r"chunks of unknown size; call frames.compute_chunk_sizes\(\)"):
+        maskreg.align(some)
+    assert len(maskreg.align(some.compute_chunk_sizes())) == len(frames)

@@ -173,7 +173,10 @@ def _pixels_and_mask(image: Any, mask: ArrayLike | None) -> tuple[NDArray[Any], 
 
 
 def _checked_shift(shift: ArrayLike, ndim: int) -> list[float]:
-    steps = [_number(step, "shift", "it must be one number per axis, px") for step in np.atleast_1d(shift)]
+    steps = [
+        _number(step, "shift", "it must be one number per axis, px, as answer.shift is")
+        for step in np.atleast_1d(shift)
+    ]
     if len(steps) != ndim:
         raise InputError(
             f"shift has {len(steps)} numbers {steps}, the image has {ndim} axes; give one per axis"

@@ -38,12 +38,17 @@ def _actions(verb: str) -> list[Action]:
 def _words(verb: str) -> list[str]:
     """Return options and fixed values that may follow a verb."""
     words = [text for action in _options(verb) for text in action.option_strings]
-    fixed = [str(c) for a in _actions(verb) if not a.option_strings and a.choices for c in a.choices]
-    return fixed + words
+    return _fixed(verb) + words
+
+
+def _fixed(verb: str) -> list[str]:
+    """Return the words of which one stands behind a verb."""
+    return [str(c) for a in _actions(verb) if not a.option_strings and a.choices for c in a.choices]
 
 
 def _bash() -> str:
     cases = "\n".join(f'        {verb}) words="{" ".join(_words(verb))}" ;;' for verb in VERBS)
+    firsts = "|".join(f'"2 {verb}"' for verb in VERBS if _fixed(verb))
     return f"""# bash completion of maskreg; words that are no option are completed as files
 _maskreg() {{
     local words="" current="${{COMP_WORDS[COMP_CWORD]}}"
@@ -55,7 +60,8 @@ _maskreg() {{
 {cases}
     esac
     COMPREPLY=($(compgen -W "$words" -- "$current"))
-    if [ -n "$current" ] || [ "${{COMP_WORDS[1]}}" = completion ]; then return; fi
+    if [ -n "$current" ]; then return; fi
+    case "$COMP_CWORD ${{COMP_WORDS[1]}}" in {firsts}) return ;; esac
     COMPREPLY=()
 }}
 complete -o default -F _maskreg maskreg"""
@@ -64,6 +70,7 @@ complete -o default -F _maskreg maskreg"""
 def _zsh() -> str:
     verbs = " ".join(_quoted(f"{verb}:{line}") for verb, line in VERBS.items())
     cases = "\n".join(f"        {verb}) words=({_described(verb)}) ;;" for verb in VERBS)
+    firsts = "|".join(verb for verb in VERBS if _fixed(verb))
     return f"""#compdef maskreg
 # zsh completion of maskreg; words that are no option are completed as files
 _maskreg() {{
@@ -76,7 +83,7 @@ _maskreg() {{
     case "${{words[2]}}" in
 {cases.replace("words=(", "words_of_verb=(")}
     esac
-    if [[ "$PREFIX" == -* || "${{words[2]}}" == completion ]]; then
+    if [[ "$PREFIX" == -* ]] || [[ $CURRENT == 3 && "${{words[2]}}" == ({firsts}) ]]; then
         _describe option words_of_verb
     else
         _files
@@ -86,9 +93,8 @@ compdef _maskreg maskreg"""
 
 
 def _described(verb: str) -> str:
-    fixed = [str(c) for a in _actions(verb) if not a.option_strings and a.choices for c in a.choices]
     options = [(text, action.help or "") for action in _options(verb) for text in action.option_strings]
-    return " ".join([*fixed, *(_quoted(f"{text}:{line}") for text, line in options)])
+    return " ".join([*_fixed(verb), *(_quoted(f"{text}:{line}") for text, line in options)])
 
 
 def _fish() -> str:

@@ -133,7 +133,7 @@ def _checked(name: str, values: ArrayLike, ndim: int | None = None) -> Floats:
     try:
         numbers = np.asarray(values, np.float64)
     except (TypeError, ValueError):
-        raise InputError(f"{name} is {values!r}; it must be numbers of px") from None
+        raise InputError(f"{name} is {values!r}; it must be numbers of px, as answer.shift is") from None
     if numbers.ndim not in (1, 2) or numbers.shape[-1] == 0:
         raise InputError(f"{name} has shape {numbers.shape}; give one shift (ndim,) or a series (n, ndim)")
     if ndim is not None and numbers.shape[-1] != ndim:

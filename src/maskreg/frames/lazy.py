@@ -32,6 +32,8 @@ class LazyFrames(ArrayFrames):
     """
 
     def __init__(self, frames: Any) -> None:
+        if any(size != size for sizes in frames.chunks for size in sizes):
+            raise InputError("frames has chunks of unknown size; call frames.compute_chunk_sizes() first")
         super().__init__(frames)
         self._ends = list(accumulate(frames.chunks[0]))
         self._blocks: OrderedDict[int, Any] = OrderedDict()

@@ -57,7 +57,7 @@ class Reader:
 READERS = (
     Reader("TIFF", (".tif", ".tiff", ".btf", ".tf8"), "tiff:TiffFrames"),
     Reader("NPY", (".npy",), "npy:NpyFrames"),
-    Reader("HDF5", (".h5", ".hdf5", ".hdf", ".nxs", ".nx5"), "hdf5:Hdf5Frames"),
+    Reader("HDF5", (".h5", ".hdf5", ".hdf", ".nxs", ".nx5", ".hspy"), "hdf5:Hdf5Frames"),
     Reader("Zarr", (".zarr",), "zarr:ZarrFrames", is_folder=True),
     Reader("MRC", (".mrc", ".mrcs", ".mrc.gz", ".mrc.bz2"), "mrc:MrcFrames"),
     Reader("MIB", (".mib",), "mib:MibFrames"),
