@@ -8,8 +8,9 @@ import tifffile
 from scipy import ndimage
 
 from maskreg.apply.aligned import AlignedFrames, Moving
-from maskreg.apply.merge import Merging, merge, write_merged
+from maskreg.apply.merge import Merging, describe_groupless, merge, write_merged
 from maskreg.apply.moments import Moments
+from maskreg.apply.write import names_in_output, write_aligned
 from maskreg.errors import InputError
 from maskreg.frames.array import ArrayFrames
 from maskreg.masks import load_mask
@@ -161,6 +162,54 @@ def test_without_groups_the_images_have_two_axes(series, tmp_path):
 def test_a_column_that_is_not_there_names_those_that_are(series, by, message):
     with pytest.raises(InputError, match=message):
         list(merge(of(series), Merging(by=by)))
+
+
+def test_frames_without_a_value_are_told_to_be_in_no_group(series):
+    aligned = of(series, delays=[None if i % 4 == 0 else 1.5 for i in range(24)])
+    assert describe_groupless(aligned, "delay") == "6 of these have no 'delay', and are in no group"
+    assert describe_groupless(aligned, None) == ""
+    assert describe_groupless(of(series), "delay") == ""
+
+
+ODD_NAMES = [
+    "mean",
+    "count",
+    "valid",
+    "frames",
+    "delay/ps",
+    "..",
+    "/abs",
+    "T [K]",
+    "ome",
+    "__x",
+    "metadata_mean",
+]
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".zarr", ".tif"])
+def test_columns_of_any_name_stand_beside_the_images(series, tmp_path, suffix):
+    table = ShiftTable(
+        FrameRow(row.frame, row.source, row.registration, dict.fromkeys(ODD_NAMES, row.frame % 2))
+        for row in of(series).table.rows[:4]
+    )
+    _, (frames, mask, _) = series
+    aligned = AlignedFrames(ArrayFrames(frames[:4]), table, mask, Moving())
+    write_aligned(aligned, tmp_path / f"a{suffix}")
+    for number, name in enumerate(ODD_NAMES):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert write_merged(aligned, folder / f"m{suffix}", Merging(by=name)) == 2
+        assert load(folder / f"m{suffix}", "mean").shape == (2, 128, 128)
+        assert all(path.is_relative_to(folder) for path in folder.rglob("*"))
+
+
+def test_names_in_an_output_differ():
+    names = names_in_output([*ODD_NAMES, "delay_ps", "mean_"], ["mean", "count"])
+    assert names["T [K]"] == "T [K]"
+    assert names["mean"] == "metadata_mean"
+    assert names["delay/ps"] == "delay_ps"
+    assert len(set(names.values())) == len(names)
+    assert not {"mean", "count", "ome", ".."} & set(names.values())
 
 
 def test_nothing_ok_is_nothing_to_merge(series):

@@ -241,3 +241,13 @@ def test_dark_and_flat_are_flags(maskreg, data):
     assert maskreg(*common, "--dark", data / "dark.npy").code == 0
     assert "dark: " in maskreg(*common).err
     assert maskreg(*common, "--dark", data / "none.npy").code == 1
+
+
+def test_frames_that_are_in_no_group_are_not_said_to_be_merged(maskreg, data):
+    lines = [f"{path.name},{number}" for number, path in enumerate(sorted((data / "frames").iterdir())[:4])]
+    (data / "log.csv").write_text("\n".join(["file,group", *lines]))
+    inputs = [data / "frames", "--valid", data / "valid_mask.tif", "--metadata", data / "log.csv"]
+    maskreg("align", *inputs, "-o", data / "run", "-q")
+    outcome = maskreg("merge", data / "run", "-o", data / "m.h5", "--by", "group")
+    assert (outcome.code, outcome.out) == (3, f"4 of 6 frames merged: {data / 'm.h5'}\n")
+    assert "2 of these have no 'group', and are in no group" in outcome.err

@@ -100,6 +100,13 @@ def test_frames_that_are_not_ok_are_left_out_of_the_mean(delays, frames, caplog)
     )
 
 
+@pytest.mark.parametrize("name", ["delay", "delay/ps", "T [K]", "delay (ps)", "pump power, mW"])
+def test_a_column_may_have_any_name_without_an_operator(name):
+    first, second = parse_condition(f"{name} < -1.5 and scan==1")
+    assert (first.column, first.sign, first.number) == (name, "<", -1.5)
+    assert second.column == "scan"
+
+
 def test_one_frame_that_meets_it_is_the_reference_itself(delays):
     table = align(delays, reference="delay==3", pattern=PATTERN).table()
     assert [row.registration.status.label for row in table].index("reference") == 3

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from maskreg.apply.aligned import Aligned, AlignedFrames
 from maskreg.apply.moments import Moments
-from maskreg.apply.write import Watch, unwatched
+from maskreg.apply.write import Watch, names_in_output, unwatched
 from maskreg.errors import InputError
 from maskreg.frames.seen import sent
 from maskreg.outputs import Description, Layer, Shards, StackWriter, atomic_write, open_stack, sibling
@@ -183,14 +183,15 @@ def write_merged(
     """
     groups = grouped(aligned, how.by)
     names = [name for half in _halves(how.halves) for name in _names(half)]
+    axis = "frame" if how.by is None else names_in_output([how.by], names)[how.by]
     description = Description(
         layers=tuple(
             Layer(name, np.dtype(np.uint32 if name.startswith("count") else np.float64)) for name in names
         ),
         shape=cast("tuple[int, int]", aligned.shape),
         count=None if how.by is None else len(groups),
-        axis=how.by or "frame",
-        coordinates={} if how.by is None else {how.by: [value for value, _ in groups]},
+        axis=axis,
+        coordinates={} if how.by is None else {axis: [value for value, _ in groups]},
         attributes={
             "maskreg": {
                 "by": how.by,
@@ -239,7 +240,7 @@ def grouped(aligned: AlignedFrames, by: str | None) -> list[tuple[Any, list[int]
         if value is not None:
             members.setdefault(value, []).append(position)
     if not members:
-        known = dict.fromkeys(key for row in aligned.table for key in row.metadata)
+        known = dict.fromkeys(key for row in aligned.table for key in row.metadata if key != by)
         has = (
             f"there are {', '.join(known)}"
             if known
@@ -247,6 +248,13 @@ def grouped(aligned: AlignedFrames, by: str | None) -> list[tuple[Any, list[int]
         )
         raise InputError(f"by is {by!r}, which no frame of the series has: {has}")
     return sorted(members.items(), key=lambda item: _ascending(item[0]))
+
+
+def describe_groupless(aligned: AlignedFrames, by: str | None) -> str:
+    """Return one line about frames that are used, and have no value of `by`; '' where there are none."""
+    used = [row for row in aligned.table if aligned.moving.uses(row)]
+    missing = 0 if by is None else sum(row.metadata.get(by) is None for row in used)
+    return f"{missing} of these have no '{by}', and are in no group" if missing else ""
 
 
 def _ascending(value: Any) -> tuple[bool, float, str]:

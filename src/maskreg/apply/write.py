@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from maskreg.frames.seen import sent
 from maskreg.outputs import Description, Layer, Shards, StackWriter, open_stack
 from maskreg.shifts import FrameRow, ShiftTable
 from maskreg.stream import Cluster, Workers
+
+_RESERVED = ("maskreg", "ome", "zarr.json")
+"""What the formats themselves, or we, keep beside the images."""
 
 Watch = Callable[[Iterable[Any], int], Iterable[Any]]
 """Is given frames as they come, and how many are done already; hands them on (a progress bar)."""
@@ -114,11 +118,27 @@ def table_coordinates(table: ShiftTable) -> dict[str, list[Any]]:
         "status": [row.registration.status.label for row in table],
         "source": [row.source for row in table],
     }
-    taken = {*columns, "frames", "valid"}
-    for key in dict.fromkeys(key for row in table for key in row.metadata):
-        name = f"metadata_{key}" if key in taken else key
+    keys = dict.fromkeys(key for row in table for key in row.metadata)
+    for key, name in names_in_output(keys, (*columns, "frames", "valid")).items():
         columns[name] = [row.metadata.get(key) for row in table]
     return columns
+
+
+def names_in_output(keys: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
+    """Return what columns of metadata are called in an output, beside images and values of other names.
+
+    HDF5, Zarr and file systems take a slash for a group or a folder, and dots for the one around it.
+    """
+    used, names = {*taken, *_RESERVED}, {}
+    for key in keys:
+        name = re.sub(r"[\\/]", "_", key)
+        if name in used or name.startswith("__") or not name.strip("."):
+            name = f"metadata_{name}"
+        while name in used:
+            name += "_"
+        used.add(name)
+        names[key] = name
+    return names
 
 
 def _how(aligned: AlignedFrames) -> dict[str, Any]:

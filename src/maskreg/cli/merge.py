@@ -44,4 +44,4 @@ def run(args: Namespace) -> int:
             client=client,
             **running(args),
         )
-    return told(args, alignment, "merged")
+    return told(args, alignment, "merged", args.by)

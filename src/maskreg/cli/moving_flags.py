@@ -88,12 +88,16 @@ def running(args: Namespace) -> dict[str, Any]:
     }
 
 
-def told(args: Namespace, alignment: Alignment, done: str) -> int:
-    """Print how many frames of the series were used, `done` saying for what, and return the exit code."""
+def told(args: Namespace, alignment: Alignment, done: str, by: str | None = None) -> int:
+    """Print how many frames of the series were used, `done` saying for what, and return the exit code.
+
+    Frames without a value of the column `by` are in no group, and so are not used.
+    """
     from maskreg.apply.aligned import Moving
 
     moving = Moving(include=args.include)
-    used = sum(moving.uses(row) for row in alignment.table())
+    rows = (row for row in alignment.table() if by is None or row.metadata.get(by) is not None)
+    used = sum(map(moving.uses, rows))
     summary = {"frames": alignment.total, "used": used, "output": args.output}
     print(json.dumps(summary) if args.json else f"{used} of {alignment.total} frames {done}: {args.output}")
     return exits.DONE if used == alignment.total else exits.FLAGGED

@@ -39,7 +39,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 _OPERATOR = re.compile("|".join(map(re.escape, _OPERATORS)))
 _TERM = re.compile(
-    rf"\s*(\w[\w .-]*?)\s*({_OPERATOR.pattern})\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*"
+    rf"\s*(\w[^<>=!'\"]*?)\s*({_OPERATOR.pattern})\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*"
 )
 
 
