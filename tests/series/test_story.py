@@ -84,11 +84,12 @@ def test_merged_frames_of_another_shape_are_refused(run, tmp_path):
         story_of(run, merged=tmp_path / "other.tif")
 
 
-def test_without_the_frames_there_are_no_pictures_but_a_note(run, folder):
+def test_without_the_frames_there_are_no_pictures_but_a_note(run, folder, caplog):
     folder.rename(folder.with_name("elsewhere"))
     story = story_of(run)
     assert story.before_after is None
     assert "No pictures: " in story.notes[0]
+    assert "no pictures: " in caplog.text
     (run / "inputs" / "where.json").unlink()
     assert "cannot be found" in story_of(run).notes[0]
 

@@ -94,6 +94,7 @@ def story_of(
     try:
         return _with_pictures(told, Path(run), source, table, chosen)
     except MaskregError as error:
+        log.warning("no pictures: %s", error)
         return _with(told, notes=(*told.notes, f"No pictures: {error}"))
 
 
