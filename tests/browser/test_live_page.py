@@ -107,6 +107,21 @@ def test_the_command_for_another_reference(seen):
     page.get_by_text("--reference 4 --overwrite").wait_for()
 
 
+def test_a_frame_that_cannot_be_read_is_no_reference(seen, run_folder):
+    page = seen.page
+    unread = next(
+        row.frame for row in read_run(run_folder)[1] if row.registration.status.label == "unreadable"
+    )
+    page.evaluate(f"Bokeh.documents[0].get_model_by_name('slider').value = {unread}")
+    page.get_by_text(f"Frame {unread}", exact=True).wait_for()
+    page.wait_for_function("Bokeh.documents[0].get_model_by_name('as_reference').disabled")
+    about = page.locator("b", has_text=f"Frame {unread}").locator("..").inner_text()
+    assert about.count("could not be read") == 1
+    assert "cannot be read" not in about
+    page.evaluate("Bokeh.documents[0].get_model_by_name('slider').value = 4")
+    page.wait_for_function("!Bokeh.documents[0].get_model_by_name('as_reference').disabled")
+
+
 @pytest.mark.parametrize("tool", ["Rectangle", "Disk", "Polygon", "Brush"])
 def test_a_mask_is_drawn_and_undone(visit, scan_folder, tmp_path, tool):
     with serving(scan_folder / "frames", cwd=tmp_path) as url:

@@ -127,6 +127,7 @@ class Page:
         self.leave_out.disabled = not out and (
             answer is None or not answer.status.keeps_shift or self._subject.is_reference(frame)
         )
+        self.as_reference.disabled = self.picture.image is None
         self.command.text = ""
         for here in self.here:
             here.location = self._subject.along(frame)

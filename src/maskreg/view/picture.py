@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.errors import MaskregError
-from maskreg.registration import Registration
+from maskreg.registration import Registration, Status
 from maskreg.report.panel import contrast, symmetric_limit
 from maskreg.report.style import difference_colours, hexes, plain
 from maskreg.view.subject import Subject
@@ -112,7 +112,8 @@ class Picture:
             where = f"shift {answer.shift_text} px, " if answer.status.keeps_shift else ""
             why = "" if answer.ok else f": {escape(answer.reason)}"
             text = f"{where}{escape(answer.status.label)}{why}"
-        problem = "" if self.image is not None else " It cannot be read."
+        is_told = answer is not None and answer.status is Status.UNREADABLE
+        problem = "" if is_told or self.image is not None else " It cannot be read."
         self.about.text = f"<b>Frame {self.frame}</b> {name}<br>{text}{problem}"
 
     def _make_figure(self, rows: int, cols: int) -> None:
