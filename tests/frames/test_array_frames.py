@@ -108,3 +108,28 @@ def test_a_source_is_taken_as_it_is() -> None:
 
 def test_frames_are_not_copied_without_need() -> None:
     assert np.shares_memory(as_source(FRAMES).read(1), FRAMES)
+
+
+@pytest.mark.parametrize(
+    ("shape", "hint"),
+    [
+        ((64, 64, 24), "the last axis that of the frames"),
+        ((64, 48, 3), "one image in colour"),
+        ((64, 64, 4), "one image in colour"),
+        ((24, 64, 64), ""),
+        ((64, 64, 64), ""),
+        ((64, 64, 80), ""),
+        ((1, 64, 4), ""),
+    ],
+)
+def test_frames_or_colours_along_the_last_axis_are_suspected(shape, hint, tmp_path, caplog):
+    np.save(tmp_path / "f.npy", np.zeros(shape, "u1"))
+    for frames, name in ((np.zeros(shape, "u1"), "frames"), (tmp_path / "f.npy", "f.npy")):
+        caplog.clear()
+        as_source(frames)
+        assert len(caplog.messages) == bool(hint)
+        assert hint in caplog.text
+        assert all(message.startswith(f"{name} has ") for message in caplog.messages)
+    caplog.clear()
+    as_source(list(np.zeros(shape, "u1")))
+    assert caplog.messages == []

@@ -32,6 +32,9 @@ class FileFrames(FrameSource):
     names_inside: ClassVar[str] = ""
     """What ``::`` names in files of this format; empty where there is nothing to name."""
 
+    is_one_array: ClassVar[bool] = False
+    """Whether a file of this format is one array of numbers, which tells no axis from another."""
+
     notice: str = ""
     """What to tell a user who opens this file alone; mostly nothing."""
 

@@ -45,6 +45,8 @@ class Hdf5Frames(FileFrames):
 
     names_inside = "a dataset"
 
+    is_one_array = True
+
     def __init__(self, path: Path, root: Path | None = None, inside: str = "") -> None:
         super().__init__(path, root, inside)
         with self._opened() as file:

@@ -20,6 +20,8 @@ from maskreg.frames.plain import check_credible, read_plain
 class NpyFrames(FileFrames):
     """The frames of one NPY file; of a file that was cut short, those that are in it."""
 
+    is_one_array = True
+
     def __init__(self, path: Path, root: Path | None = None, inside: str = "") -> None:
         super().__init__(path, root, inside)
         self._read_header()

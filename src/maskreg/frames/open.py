@@ -20,6 +20,9 @@ from maskreg.frames.registry import open_file
 from maskreg.frames.source import FrameSource, metadata_of
 from maskreg.frames.time_order import order_of_time
 
+_COLOURS = 4
+"""Most channels of an image in colour."""
+
 log = logging.getLogger(__name__)
 
 
@@ -80,6 +83,8 @@ def open_frames(
         source = open_file(files[0], root)
         if isinstance(source, FileFrames) and source.notice:
             log.warning("%s: %s", source.path.name, source.notice)
+        if isinstance(source, FileFrames) and source.is_one_array:
+            _warn_of_order(source)
     source.ensure_readable()
     return describe(source, pattern, metadata)
 
@@ -102,7 +107,23 @@ def as_source(frames: Any, *, pattern: str | None = None, metadata: PathLike | N
     array = unwrapped(frames)
     source = LazyFrames(array) if is_dask(array) else ArrayFrames(array)
     source.ensure_readable()
+    if hasattr(array, "ndim"):
+        _warn_of_order(source)
     return describe(source, pattern, metadata)
+
+
+def _warn_of_order(source: FrameSource) -> None:
+    """Say so where one array looks as if its last axis were that of the frames, or of colours."""
+    count, (rows, cols) = len(source), source.shape
+    if count > 1 and cols <= _COLOURS < rows:
+        hint = "is this one image in colour? Then convert it to grey"
+    elif count == rows > cols:
+        hint = "is the last axis that of the frames? Then move it to the front: numpy.moveaxis(frames, -1, 0)"
+    else:
+        return
+    log.warning(
+        "%s has %d frames of %d x %d px; %s", source.name(0).rpartition("[")[0], count, rows, cols, hint
+    )
 
 
 def describe(source: FrameSource, pattern: str | None, metadata: PathLike | None) -> FrameSource:

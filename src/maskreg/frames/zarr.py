@@ -29,6 +29,8 @@ class ZarrFrames(FileFrames):
 
     names_inside = "an array"
 
+    is_one_array = True
+
     def __init__(self, path: Path, root: Path | None = None, inside: str = "") -> None:
         super().__init__(path, root, inside)
         zarr = optional_package("zarr", package="zarr", extra="app", purpose=f"reading {path.name}")
