@@ -213,12 +213,16 @@ def _sample(source: FrameSource) -> tuple[_Sample, list[int]]:
             log.debug("not looked at: %s", error)
             continue
         pixels = np.ma.getdata(image).astype(np.float32)
-        images.append(np.where(np.isfinite(pixels) & ~np.ma.getmaskarray(image), pixels, np.float32(0)))
+        filled = np.where(np.isfinite(pixels) & ~np.ma.getmaskarray(image), pixels, np.float32(0))
+        if filled.min() == filled.max():
+            log.debug("not looked at: %s holds one value, or none", source.name(int(index)))
+            continue
+        images.append(filled)
         indices.append(int(index))
     if len(images) < _LEAST_FRAMES:
         raise InputError(
             f"a mask is found from {_LEAST_FRAMES} frames or more, of which the pattern drifts; "
-            f"here can be read: {len(images)}"
+            f"here can be read, and are not of one value: {len(images)}"
         )
     frames = np.stack(images)
     counts = all(bool(frame.min() >= 0 and (frame == np.rint(frame)).all()) for frame in frames)
