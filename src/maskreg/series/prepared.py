@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from maskreg.errors import InputError
 from maskreg.frames import FrameSource
 from maskreg.frames.corrected import Calibration, CorrectedFrames, calibration
+from maskreg.masks.nodata import nodata_warning
 from maskreg.options import Options
 from maskreg.registration import Registration
 from maskreg.series.first_look import FirstLook, take_first_look
@@ -144,6 +145,8 @@ def prepare(
         valid = by.valid if valid is None else valid & by.valid
         valid = None if valid.all() else valid
     found = find_reference(reference, source, valid, options)
+    if about := nodata_warning(found.image, valid):
+        log.warning("%s: %s", found.name.rstrip(","), about)
     look = look_at(source, valid, found, options, workers=workers)
     return Prepared(source, valid, found, options, look, mean, by)
 
