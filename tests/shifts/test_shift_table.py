@@ -149,6 +149,13 @@ def test_dictionaries_are_ready_for_json():
     assert not any(isinstance(value, float) and math.isnan(value) for row in rows for value in row.values())
 
 
+def test_metadata_that_are_not_finite_are_none_in_json():
+    odd = {"x": float("inf"), "y": -float("inf"), "z": float("nan")}
+    (row,) = ShiftTable([FrameRow.of(0, "a", registration(), odd)]).to_dicts()
+    assert [row[name] for name in odd] == [None, None, None]
+    json.dumps(row, allow_nan=False)
+
+
 def test_counts_by_status():
     table = mixed_table()
     assert table.counts() == {Status.REFERENCE: 1, Status.OK: 1, Status.STATIC: 1, Status.UNREADABLE: 1}

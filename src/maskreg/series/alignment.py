@@ -115,7 +115,7 @@ class Alignment:
             self._table.to_csv(stream)
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
-        """Write the table as JSON, a list of rows in full precision, NaN as null."""
+        """Write the table as JSON, a list of rows in full precision, what is not finite as null."""
         with atomic_write(path) as stream:
             json.dump(self._table.to_dicts(), stream, indent=1, allow_nan=False)
             stream.write("\n")

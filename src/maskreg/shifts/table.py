@@ -54,7 +54,7 @@ class ShiftTable:
         return f"{len(self)} {'frame' if len(self) == 1 else 'frames'}: {counts}"
 
     def to_dicts(self) -> list[dict[str, str | int | float | bool | None]]:
-        """Return the rows as dictionaries by column, in full precision, NaN as None: ready for JSON."""
+        """Return the rows as dictionaries by column, in full precision, for JSON: NaN and inf as None."""
         columns = columns_of(self.rows)
         return [_as_dict(row, columns) for row in self.rows]
 
@@ -75,6 +75,6 @@ def _as_dict(row: FrameRow, columns: Iterable[Column]) -> dict[str, str | int | 
     values: dict[str, str | int | float | bool | None] = {c.name: c.value(row) for c in columns}
     values.update({metadata_column(key): value for key, value in row.metadata.items()})
     return {
-        key: None if isinstance(value, float) and math.isnan(value) else value
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in values.items()
     }
