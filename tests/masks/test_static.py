@@ -110,6 +110,27 @@ def test_dead_hot_and_saturated_pixels_need_no_shifts():
     np.testing.assert_array_equal(temporal(frames).defective, expected)
 
 
+def test_few_electrons_may_be_none_in_every_frame_by_chance():
+    rng = np.random.default_rng(8)
+    level = np.full((60, 60), 0.1)
+    level[:, 30:] = 2
+    frames = rng.poisson(level, (20, 60, 60)).astype(np.float32)
+    frames[:, :, 45] = 0
+    frames[:, 10:20, 5:15] = 0
+    defective = temporal(frames, counts=True).defective
+    dark = np.zeros((60, 60), bool)
+    dark[10:20, 5:15] = True
+    assert defective[:, 45].all()
+    assert defective[13:17, 8:12].all()  # where nothing comes at all
+    chance = ~dark
+    chance[:, 45] = False
+    assert (frames == 0).all(axis=0)[chance].sum() > 100
+    assert not defective[chance].any()
+    assert (
+        temporal(frames).defective[chance].sum() > 100
+    )  # of what are no counts, nothing is constant by chance
+
+
 def test_the_noise_is_that_of_the_quietest_pixels():
     rng = np.random.default_rng(7)
     level = np.linspace(5, 200, 64)[None, :] * np.ones((64, 1))

@@ -10,7 +10,7 @@ from scipy import ndimage
 from maskreg import align, find_mask
 from maskreg.errors import InputError
 from maskreg.masks import load_mask
-from maskreg.testing import Rings, beam_block
+from maskreg.testing import Rings, Spots, Texture, beam_block
 
 SHAPE = (128, 128)
 
@@ -99,6 +99,43 @@ def test_large_frames_are_binned_for_the_first_look_and_the_block_is_found(size)
     assert (~found.mask & ~block).sum() >= 0.8 * (~found.mask | ~block).sum()
     assert found.warnings == ()
     assert found.drift == pytest.approx(np.hypot(*np.ptp(drifting(12, size), axis=0)), abs=0.3)
+
+
+FAR = (192, 192)
+SCENES = {"rings": Rings, "spots": Spots, "texture": Texture}
+
+
+def far_drifting(scene, block, dose, rng, jumps=False):
+    """Frames whose pattern drifts by two thirds of their side: the ends of the series share little."""
+    t = rng.random(32) if jumps else np.linspace(0, 1, 32)
+    drifts = 125 * t[:, None] * [0.8, 0.6]
+    frames = [rng.poisson(dose * np.where(block, scene.render(d), 0.02)) for d in drifts]
+    return np.array(frames, dtype=np.uint16)
+
+
+@pytest.mark.parametrize(
+    ("scene", "dose", "jumps"),
+    [("rings", 40, False), ("spots", 40, False), ("texture", 40, True), ("rings", 2, False)],
+)
+def test_a_pattern_may_drift_far(scene, dose, jumps):
+    block = beam_block(FAR)
+    frames = far_drifting(SCENES[scene](FAR, 3), block, dose, np.random.default_rng(4), jumps)
+    found = find_mask(frames)
+    assert (~found.mask)[~block].mean() >= 0.97
+    assert (~found.mask)[block].mean() <= 0.02
+    assert found.warnings == ()
+    assert 105 < found.drift < 130
+
+
+@pytest.mark.parametrize("scene", ["rings", "texture"])
+def test_far_drifts_mask_nothing_where_nothing_stands_still(scene):
+    everywhere = np.ones(FAR, bool)
+    frames = far_drifting(SCENES[scene](FAR, 3), everywhere, 40, np.random.default_rng(5))
+    frames[:, :, 40] = 0
+    found = find_mask(frames)
+    assert not found.mask[:, 40].any()
+    found.mask[:, 40] = True
+    assert found.mask.mean() > 0.998
 
 
 def test_where_nothing_moves_only_defects_are_found(valid):

@@ -71,30 +71,29 @@ def predict(
 
     zero = np.float32(np.median(frames[0][valid]) if valid.any() else 0)
     weight = valid.astype(np.float32)
-    there, back = _steps(shifts), _steps(-shifts)
-    total = np.zeros((2, *valid.shape), np.float32)
+    wholes, fractions = _steps(shifts)
+    # the sample's image has room for every frame, however far these have moved
+    rows, cols = (n + 1 + int(most) for n, most in zip(valid.shape, wholes.max(axis=0), strict=True))
+    total = np.zeros((2, rows, cols), np.float32)
     sums = np.zeros((6, *valid.shape))
-    blocks = [(first, min(first + _BLOCK, len(valid))) for first in range(0, len(valid), _BLOCK)]
-    # an item of a map is a task: its result, which is none, is waited for
-    list(
-        ordered_map(
-            lambda rows: total_rows(frames, weight, zero, *there, *rows, total), blocks, workers=workers
-        )
-    )
-    list(
-        ordered_map(
-            lambda rows: prediction_rows(frames, weight, zero, *there, *back, total, *rows, sums),
-            blocks,
-            workers=workers,
-        )
-    )
+
+    def add_frames(block: tuple[int, int]) -> None:
+        total_rows(frames, weight, zero, wholes, fractions, *block, total)
+
+    def predict_rows(block: tuple[int, int]) -> None:
+        prediction_rows(frames, weight, zero, wholes, fractions, total, *block, sums)
+
+    for step, length in ((add_frames, rows), (predict_rows, len(valid))):
+        blocks = [(first, min(first + _BLOCK, length)) for first in range(0, length, _BLOCK)]
+        # an item of a map is a task: its result, which is none, is waited for
+        list(ordered_map(step, blocks, workers=workers))
     return _prediction(sums, float(zero))
 
 
 def _steps(shifts: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return the whole pixels of each shift, and what is left of it, 0 to 1."""
+    """Return the whole pixels of each shift, from the least one on, and what is left of it, 0 to 1."""
     wholes = np.floor(shifts)
-    return wholes.astype(np.int64), (shifts - wholes).astype(np.float32)
+    return (wholes - wholes.min(axis=0)).astype(np.int64), (shifts - wholes).astype(np.float32)
 
 
 def _prediction(sums: NDArray[np.float64], zero: float) -> Prediction:

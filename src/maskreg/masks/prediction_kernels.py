@@ -32,16 +32,6 @@ def _between(first, second, fraction, out):  # type: ignore[no-untyped-def]
 
 
 @njit(**_INLINED)
-def _moved_along(line, whole, fraction, out):  # type: ignore[no-untyped-def]
-    """Fill `out` with a row moved along itself: `line` is the row with a zero on either side."""
-    begin, end = max(0, whole), min(out.size, out.size + whole + 1)
-    out[:] = 0
-    if begin < end:
-        at = begin - whole
-        _between(line[at + 1 :], line[at:], fraction, out[begin:end])
-
-
-@njit(**_INLINED)
 def _weighted(values, zero, weight, share, out):  # type: ignore[no-untyped-def]
     """Add a share of the weighted values to `out`."""
     for j in range(out.size):
@@ -56,8 +46,11 @@ def _add(values, share, out):  # type: ignore[no-untyped-def]
 
 
 @njit(**_INLINED)
-def _moved_row(frame, weight, zero, row, sy, fy, sx, fx, line, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (2, cols) with a row of the frame where its weight is one, and of the weight, both moved."""
+def _moved_row(frame, weight, zero, row, sy, fy, fx, line, out):  # type: ignore[no-untyped-def]
+    """Fill `out` (2, cols + 1) with a row of the frame where its weight is one, and of the weight, moved.
+
+    By whole rows and by fractions of a pixel: it begins at the whole column to which the frame moves.
+    """
     rows, cols = frame.shape
     line[:] = 0
     for k in range(2):
@@ -66,23 +59,25 @@ def _moved_row(frame, weight, zero, row, sy, fy, sx, fx, line, out):  # type: ig
             share = fy if k else _ONE - fy
             _weighted(frame[source], zero, weight[source], share, line[0, 1 : cols + 1])
             _add(weight[source], share, line[1, 1 : cols + 1])
-    _moved_along(line[0], sx, fx, out[0])
-    _moved_along(line[1], sx, fx, out[1])
+    for k in range(2):
+        _between(line[k, 1:], line[k], fx, out[k])
 
 
 @njit(**_OPTIONS)
 def total_rows(frames, weight, zero, wholes, fractions, first, last, total):  # type: ignore[no-untyped-def]
-    """Add to `total` (2, rows, cols) the moved frames and their weights, in rows `first` to `last`."""
+    """Add to `total` (2, rows, cols) the moved frames and their weights, in rows `first` to `last`.
+
+    It has room for all of them: no shift is negative.
+    """
     cols = frames.shape[2]
     line = np.zeros((2, cols + 2), np.float32)
-    moved = np.zeros((2, cols), np.float32)
+    moved = np.zeros((2, cols + 1), np.float32)
     for i in range(frames.shape[0]):
         sy, sx = wholes[i, 0], wholes[i, 1]
-        fy, fx = fractions[i, 0], fractions[i, 1]
-        for row in range(first, last):
-            _moved_row(frames[i], weight, zero, row, sy, fy, sx, fx, line, moved)
-            _add(moved[0], _ONE, total[0, row])
-            _add(moved[1], _ONE, total[1, row])
+        for row in range(max(first, sy), min(last, sy + frames.shape[1] + 1)):
+            _moved_row(frames[i], weight, zero, row, sy, fractions[i, 0], fractions[i, 1], line, moved)
+            _add(moved[0], _ONE, total[0, row, sx : sx + cols + 1])
+            _add(moved[1], _ONE, total[1, row, sx : sx + cols + 1])
 
 
 @njit(**_INLINED)
@@ -127,44 +122,42 @@ def _seen(values, zero, weight, seen, out):  # type: ignore[no-untyped-def]
 
 @njit(**_OPTIONS)
 def prediction_rows(  # type: ignore[no-untyped-def]
-    frames, weight, zero, wholes, fractions, back_wholes, back_fractions, total, first, last, sums
+    frames, weight, zero, wholes, fractions, total, first, last, sums
 ):
     """Add to `sums` (6, rows, cols) what frames and predictions say, in rows `first` to `last`.
 
     That is: how often there is a prediction p of a value v, and the sums of v, p, p p, v p, and of the
     variance of p over that of v.
     """
-    rows, cols = frames.shape[1], frames.shape[2]
+    cols = frames.shape[2]
     line = np.zeros((2, cols + 2), np.float32)
-    moved = np.zeros((2, cols), np.float32)
-    others = np.zeros((2, 3, cols), np.float32)
-    line_back = np.zeros((3, cols + 2), np.float32)
+    moved = np.zeros((2, cols + 1), np.float32)
+    others = np.zeros((2, 3, cols + 1), np.float32)
+    between = np.zeros(cols + 1, np.float32)
     back = np.zeros((3, cols), np.float32)
     term = np.zeros((4, cols), np.float32)
     seen, v, p, share = term[0], term[1], term[2], term[3]
     for i in range(frames.shape[0]):
-        sy, sx, ty, tx = wholes[i, 0], wholes[i, 1], back_wholes[i, 0], back_wholes[i, 1]
-        fy, fx, gy, gx = fractions[i, 0], fractions[i, 1], back_fractions[i, 0], back_fractions[i, 1]
-        for row in range(first - 1, last):
+        sy, sx = wholes[i, 0], wholes[i, 1]
+        fy, fx = fractions[i, 0], fractions[i, 1]
+        for row in range(first, last + 1):
             # a row of the prediction lies between two rows of the others' mean, of which one is new
-            source = row - ty
-            new, old = others[source & 1], others[(source - 1) & 1]
-            if 0 <= source < rows:
-                _moved_row(frames[i], weight, zero, source, sy, fy, sx, fx, line, moved)
-                _mean_of_others(total[0, source], total[1, source], moved[0], moved[1], new)
-            else:
-                new[:] = 0
-            if row < first:
+            at = row + sy
+            new, old = others[at & 1], others[(at - 1) & 1]
+            _moved_row(frames[i], weight, zero, at, sy, fy, fx, line, moved)
+            here = total[:, at, sx : sx + cols + 1]
+            _mean_of_others(here[0], here[1], moved[0], moved[1], new)
+            if row == first:
                 continue
             for k in range(3):
-                _between(new[k], old[k], gy, line_back[k, 1 : cols + 1])
-                _moved_along(line_back[k], tx, gx, back[k])
-            _seen(frames[i, row], zero, back[1], seen, v)
+                _between(old[k], new[k], fy, between)
+                _between(between[:cols], between[1:], fx, back[k])
+            _seen(frames[i, row - 1], zero, back[1], seen, v)
             _normalised(back[0], back[1], p)
             _normalised(back[2], back[1], share)
-            _add(seen, _ONE, sums[0, row])
-            _add(v, _ONE, sums[1, row])
-            _add(p, _ONE, sums[2, row])
-            _add_product(p, p, sums[3, row])
-            _add_product(v, p, sums[4, row])
-            _add(share, _ONE, sums[5, row])
+            _add(seen, _ONE, sums[0, row - 1])
+            _add(v, _ONE, sums[1, row - 1])
+            _add(p, _ONE, sums[2, row - 1])
+            _add_product(p, p, sums[3, row - 1])
+            _add_product(v, p, sums[4, row - 1])
+            _add(share, _ONE, sums[5, row - 1])

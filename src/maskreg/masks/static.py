@@ -34,6 +34,9 @@ _PLACE_ERROR = 0.15
 """By how much a bilinear prediction may be misplaced, px: a tolerance where the image is steep."""
 _LEVEL_ERROR = 0.02
 """By which part of its brightness a prediction may be wrong: frames are not all equally bright."""
+_PASSING_ERROR = 0.2
+"""By which part of its departure from its mean a prediction may be wrong in each frame: the peak of a spot
+that passes is cut off by interpolation."""
 _CONTRADICTION = 4.0
 """By how many sigma, collected over neighbours, a pixel must leave the prediction."""
 _ALONE = 6.0
@@ -75,6 +78,7 @@ def static_pixels(
     shifts: NDArray[np.float64],
     *,
     first: Mask | None = None,
+    counts: bool = False,
     workers: int | None = 1,
 ) -> Mask:
     """Return which pixels do not move with the sample.
@@ -87,6 +91,8 @@ def static_pixels(
         To apply to each so that all agree, px; at least one of them about a pixel from the others.
     first : (rows, cols) bool, optional
         A first opinion of the answer, to be corrected where these frames contradict it.
+    counts : bool
+        The frames hold counts of electrons, or these over the frame's intensity.
     workers : int, optional
         Threads; they never change the answer.
 
@@ -95,7 +101,7 @@ def static_pixels(
     (rows, cols) bool ndarray
         True = stands still: to be ignored (unlike a mask).
     """
-    over_time = temporal(frames)
+    over_time = temporal(frames, counts=counts)
     defective = over_time.defective
 
     def judge(trusted: Mask) -> _Judged:
@@ -141,7 +147,7 @@ class _Judged:
 
 def _judge(prediction: Prediction, over_time: Temporal) -> _Judged:
     noise = over_time.noise
-    seen = (prediction.count >= _LEAST_FRAMES) & (over_time.variance > 0)
+    seen = (prediction.count >= _LEAST_FRAMES) & ~over_time.constant
     variance = noise / np.maximum(prediction.count, 1) + noise * prediction.share
     tolerance = _tolerance(prediction, seen)
     alone = np.where(seen, prediction.bias / np.sqrt(variance + tolerance), 0)
@@ -173,7 +179,8 @@ def _tolerance(prediction: Prediction, seen: Mask) -> Image:
     level = np.where(seen, prediction.level, _averaged(prediction.level, seen, 2.0))
     slope = np.hypot(*np.gradient(level))
     above = level - level[seen].min() if seen.any() else np.zeros_like(level)
-    return np.asarray((_PLACE_ERROR * slope) ** 2 + (_LEVEL_ERROR * above) ** 2)
+    passing = prediction.spread / np.maximum(prediction.count, 1) ** 2
+    return np.asarray((_PLACE_ERROR * slope) ** 2 + (_LEVEL_ERROR * above) ** 2 + _PASSING_ERROR**2 * passing)
 
 
 def _ratio(prediction: Prediction, noise: Image, seen: Mask) -> Image:

@@ -27,12 +27,12 @@ _ENOUGH = 50
 """Fewest pixels of a class."""
 _OUTSTANDING = 8.0
 """By how many sigma of its mean a hot pixel exceeds its neighbours."""
-_SQUARE = 8
-"""Side of the squares by which intensities are compared, px."""
+_RARE = 12.0
+"""Fewest counts, over all frames, that a pixel must lack to be dead: e^-12 is chance."""
+_AROUND = 7
+"""Side of the square in which it is looked for how many these are, px."""
 _STILL = 0.1
 """Part of the drift's variance below which an edge stands still."""
-_SPECKLE = 1.5
-"""Width over which evidence of change is collected, px (sigma of a Gaussian)."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,28 @@ class Temporal:
     variance: Image
     noise: Image
     frames: int
+    counts: bool = False
+    """The frames hold counts of electrons: few of them may be none in every frame by chance."""
 
     @cached_property
     def defective(self) -> Mask:
         """The dead, hot and saturated pixels: those without noise, and lone bright ones."""
-        constant = self.variance == 0
-        return np.asarray(constant | self._hot())
+        return np.asarray(self.constant | self._hot())
+
+    @cached_property
+    def constant(self) -> Mask:
+        """The pixels that never change, and not by chance."""
+        constant: Mask = np.asarray(self.variance == 0)
+        if not self.counts:
+            return constant
+        none = constant & (self.mean == 0)
+        varying = ndimage.uniform_filter((~none).astype(float), _AROUND)
+        # where nothing comes at all, something is in the way
+        lit = varying > 1e-9
+        level = np.where(lit, ndimage.uniform_filter(self.mean, _AROUND) / np.maximum(varying, 1e-9), np.inf)
+        # beside a bright area it is the dark one that counts
+        rare = lit & (self.frames * ndimage.minimum_filter(level, _AROUND) < _RARE)
+        return np.asarray(constant & ~(none & rare))
 
     def still_edges(self) -> Mask:
         """Return where the mean image is steep and yet varies little: edges of what does not move.
@@ -78,56 +94,48 @@ class Temporal:
         hot[hot] = excess[hot] > 0.5 * (self.mean[hot] - median)
         return np.asarray(hot)
 
-    def changed(self, line: float) -> Mask:
+    def changed(self, line: float, width: float) -> Mask:
         """Return where pixels vary by more than their noise.
 
         Parameters
         ----------
         line : float
             By how many sigma, of evidence collected over neighbours.
+        width : float
+            Over which it is collected, px (sigma of a Gaussian): the wider, the fainter a change is seen.
         """
         z = (self.variance / self.noise - 1) * np.sqrt((self.frames - 1) / 2)
         z[self.defective] = 0
-        return np.asarray(smoothed_sum(z, _SPECKLE) / np.sqrt(window(_SPECKLE)) > line)
+        return np.asarray(smoothed_sum(z, width) / np.sqrt(window(width)) > line)
 
 
-def temporal(frames: NDArray[np.float32]) -> Temporal:
-    """Return what the pixels of (frames, rows, cols) do over the frames, of which there are two or more."""
-    mean = frames.mean(axis=0, dtype=np.float64)
-    variance = np.zeros(mean.shape)
-    for frame in frames:
-        variance += (frame - mean) ** 2
-    variance /= len(frames) - 1
-    return Temporal(mean, variance, _noise(mean, variance, len(frames)), len(frames))
+def temporal(
+    frames: NDArray[np.generic], intensity: NDArray[np.float64] | None = None, *, counts: bool = False
+) -> Temporal:
+    """Return what the pixels do over the frames.
 
-
-def evened(frames: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (n, rows, cols) frames brought to one intensity.
-
-    Where the source flickers, every bright pixel varies, also those of what stands still. The
-    intensity of a frame is the median, over squares of the image, of their brightness relative to
-    the mean image: spots that pass through some of the squares do not change it.
+    Parameters
+    ----------
+    frames : (n, rows, cols)
+        Two or more.
+    intensity : (n,) float64, optional
+        By which each is divided; none is copied.
+    counts : bool
+        They are counts of electrons (each over its intensity).
     """
-    squares = np.stack([_squares(frame) for frame in frames])
-    mean = squares.mean(axis=0)
-    if not (mean > 0).any():
-        return frames
-    intensity = np.median(squares[:, mean > 0] / mean[mean > 0], axis=1)
-    if not (intensity > 0).all():
-        return frames
-    result: NDArray[np.float32] = (frames / intensity[:, None, None]).astype(np.float32)
-    # what never changes must not change by this either: it is known by that
-    constant = (frames == frames[0]).all(axis=0)
-    result[:, constant] = frames[:, constant]
-    return result
-
-
-def _squares(image: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the means of squares of the image, those at its far edges left out."""
-    side = max(1, min(_SQUARE, *image.shape))
-    rows, cols = (n // side for n in image.shape)
-    cut = image[: rows * side, : cols * side].reshape(rows, side, cols, side)
-    return np.asarray(cut.mean(axis=(1, 3), dtype=np.float64))
+    even = np.ones(len(frames)) if intensity is None else intensity
+    constant = np.ones(frames.shape[1:], bool)
+    mean, variance = np.zeros(constant.shape), np.zeros(constant.shape)
+    for frame, level in zip(frames, even, strict=True):
+        constant &= frame == frames[0]
+        mean += frame / level
+    mean /= len(frames)
+    for frame, level in zip(frames, even, strict=True):
+        variance += (frame / level - mean) ** 2
+    variance /= len(frames) - 1
+    # what never changes does not change by its intensity either: it is known by that
+    variance[constant] = 0
+    return Temporal(mean, variance, _noise(mean, variance, len(frames)), len(frames), counts)
 
 
 def window(sigma: float) -> float:

@@ -15,23 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskreg.errors import FrameError, InputError
-from maskreg.frames import FrameSource
+from maskreg.errors import InputError
 from maskreg.masks import describe_mask
+from maskreg.masks.intensity import along_shifts, apparent, evened
 from maskreg.masks.moving_model import explained, predict
 from maskreg.masks.static import static_pixels
-from maskreg.masks.temporal import Temporal, evened, temporal
+from maskreg.masks.temporal import Temporal, temporal
 from maskreg.series.frames import opened
-from maskreg.stream import ordered_map
+from maskreg.series.placed import Placed, place
+from maskreg.series.sampled import LEAST_FRAMES, Sample, bin_of, read_sample, spread_out, summed
 
 log = logging.getLogger(__name__)
 
-SAMPLE = 48
-"""Frames that are read, spread evenly over the series."""
-MEMORY = 400_000_000
-"""Most bytes of frames (as float32) that are held; large frames make the sample smaller."""
-
-_LEAST_FRAMES = 6
 _LEAST_DRIFT = 0.7
 """Below so much drift, px, nothing can be told from what stands still."""
 _LEAST_AT_FIRST = 0.3
@@ -45,10 +40,17 @@ _COARSE = 350
 """And these in the rounds before the last one, in which the mask serves the registration alone."""
 _BINS = 4.0
 """Drift, in pixels of binned frames, from which on these are enough for the first registration."""
+_TRIED = 12
+"""Frames on which the masks for the first registration are tried: the best one is used for all."""
 _HALVES = 256
 """And these where the two halves of the series are compared."""
-_LINES = (6.0, 3.0)
-"""Sigma of change beyond which a pixel takes part in the first registration."""
+_CHANGES = ((6.0, 1.5), (6.0, 3.0), (3.0, 1.5))
+"""Sigma of change beyond which a pixel takes part in the first registration, and the width over which it is
+looked for, px; the later ones for a low dose."""
+_FEWEST = 0.003
+"""Part of the frame that must change to be tried."""
+_OTHER = 0.02
+"""Part of its pixels by which a mask must differ from another one to be tried as well."""
 _EXPLAINED = 0.4
 """Part of the changes that the shifts explain, beyond which no further masks are tried."""
 _UNCOVERED = 0.005
@@ -115,35 +117,18 @@ def find_mask(frames: Any, *, given: ArrayLike | None = None, workers: int | Non
     >>> found.mask, found.warnings  # doctest: +SKIP
     """
     with opened(frames) as source:
-        sample, indices = _sample(source)
+        sample, indices = read_sample(source)
     found = _found(sample, workers)
     if found.trouble:
         warning = (
-            f"{found.trouble}: only dead, hot and saturated pixels are found, no region that stands still"
+            f"{found.trouble}: only dead, hot and saturated pixels are found, no region that stands still; "
+            "take frames that lie further apart, or draw the block by hand (--ignore-rect, --ignore-disk)"
         )
         return FoundMask(~found.static, tuple(indices), 0.0, (warning,))
-    used = tuple(index for index, use in zip(indices, found.ok, strict=True) if use)
+    used = tuple(index for index, use in zip(indices, found.placed.ok, strict=True) if use)
     warnings = _about_motion(sample, found, workers) or _about_size(found.static)
     warnings += _about_given(found.static, given)
-    return FoundMask(~found.static, used, found.drift, tuple(warnings))
-
-
-@dataclass(frozen=True, eq=False)
-class _Sample:
-    """Frames to look at."""
-
-    frames: NDArray[np.float32]
-    """(n, rows, cols)."""
-    counts: bool
-    """These are counts, or sums of such."""
-
-    def binned(self, defective: NDArray[np.bool_], b: int) -> _Sample:
-        """Return the frames binned by `b`, made up for what is defective."""
-        return self if b == 1 else _Sample(_all_binned(self.frames, defective, b), self.counts)
-
-    def part(self, which: slice) -> _Sample:
-        """Return some of the frames."""
-        return _Sample(self.frames[which], self.counts)
+    return FoundMask(~found.static, used, found.placed.drift, tuple(warnings))
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,177 +137,131 @@ class _Found:
 
     static: NDArray[np.bool_]
     defective: NDArray[np.bool_]
-    ok: list[bool]
-    shifts: NDArray[np.float64]
-    """Of those that are ok, px."""
-    drift: float
+    placed: Placed
     trouble: str = ""
     """Why no more than defects were looked for."""
 
 
-def _found(sample: _Sample, workers: int | None, rounds: int = _ROUNDS) -> _Found:
-    even = evened(sample.frames)
-    static = defective = temporal(even).defective
-    placed = _first_placed(sample, defective, workers)
-    if placed is None:
+def _found(sample: Sample, workers: int | None, rounds: int = _ROUNDS) -> _Found:
+    static = defective = temporal(sample.frames, apparent(sample.frames), counts=sample.counts).defective
+    # binned frames do for all but the last registration, if these drift by enough
+    b = bin_of(defective.shape, _COARSE)
+    looked_at = sample.binned(defective, b)
+    first = _first_placed(looked_at, workers)
+    while b > 1 and (first is None or first.drift < _BINS):
+        b = 1 if first is None else max(1, min(b - 1, int(b * first.drift / _BINS)))
+        looked_at = sample.binned(defective, b)
+        first = _first_placed(looked_at, workers)
+    if first is None:
         trouble = "too few frames can be registered on what changes in them"
-        return _Found(defective, defective, [False] * len(even), np.zeros((0, 2)), 0.0, trouble)
-    least = _LEAST_AT_FIRST
-    for _ in range(rounds):
+        nowhere = Placed(np.zeros(len(sample), bool), np.zeros((0, 2)))
+        return _Found(defective, defective, nowhere, trouble)
+    placed, least = first.times(b), _LEAST_AT_FIRST
+    for k in range(rounds):
         if placed.drift < least:
             break
-        static, last = _static(even[placed.ok], placed.shifts, defective, _COARSE, workers), static
-        again = _registered(sample, ~_widened(static), workers)
-        if sum(again.ok) < _LEAST_FRAMES:
+        static, last = _static(sample, placed, static, defective, _COARSE, workers), static
+        settled = (static != last).mean() < _SETTLED or k == rounds - 1
+        again = _placed_behind(sample if settled else looked_at, static, workers)
+        if again.count < LEAST_FRAMES:
             break
         placed, least = again, _LEAST_DRIFT
-        if (static != last).mean() < _SETTLED:
+        if settled:
             break
     if placed.drift < _LEAST_DRIFT:
         trouble = (
             f"what could be registered moves by only {placed.drift:.2f} px (little drift, or few frames)"
         )
-        return _Found(defective, defective, placed.ok, placed.shifts, placed.drift, trouble)
-    static = _static(even[placed.ok], placed.shifts, defective, _LARGEST, workers)
-    return _Found(static, defective, placed.ok, placed.shifts, placed.drift)
+        return _Found(defective, defective, placed, trouble)
+    static = _static(sample, placed, static, defective, _LARGEST, workers)
+    return _Found(static, defective, placed)
 
 
-@dataclass(frozen=True, eq=False)
-class _Placed:
-    """Which frames could be registered, and where these are."""
-
-    ok: list[bool]
-    shifts: NDArray[np.float64]
-    """Of those that are ok, px."""
-
-    @property
-    def drift(self) -> float:
-        """How far these lie apart at most, px."""
-        return float(np.hypot(*np.ptp(self.shifts, axis=0)))
-
-
-def _sample(source: FrameSource) -> tuple[_Sample, list[int]]:
-    """Return frames spread evenly over the series, as many as may be held, and their indices."""
-    rows, cols = source.shape
-    most = max(_LEAST_FRAMES, min(SAMPLE, MEMORY // (4 * rows * cols)))
-    images, indices = [], []
-    for index in np.unique(np.linspace(0, len(source) - 1, min(most, len(source))).round().astype(int)):
-        try:
-            image = source.read(int(index))
-        except FrameError as error:
-            log.debug("not looked at: %s", error)
-            continue
-        pixels = np.ma.getdata(image).astype(np.float32)
-        filled = np.where(np.isfinite(pixels) & ~np.ma.getmaskarray(image), pixels, np.float32(0))
-        if filled.min() == filled.max():
-            log.debug("not looked at: %s holds one value, or none", source.name(int(index)))
-            continue
-        images.append(filled)
-        indices.append(int(index))
-    if len(images) < _LEAST_FRAMES:
-        raise InputError(
-            f"a mask is found from {_LEAST_FRAMES} frames or more, of which the pattern drifts; "
-            f"here can be read, and are not of one value: {len(images)}"
-        )
-    frames = np.stack(images)
-    counts = all(bool(frame.min() >= 0 and (frame == np.rint(frame)).all()) for frame in frames)
-    return _Sample(frames, counts), indices
-
-
-def _first_placed(sample: _Sample, defective: NDArray[np.bool_], workers: int | None) -> _Placed | None:
+def _first_placed(sample: Sample, workers: int | None) -> Placed | None:
     """Return where the frames are by what changes in them; None if too few can be registered so.
 
-    Large frames are binned: a bin shows a change where its noisy pixels do not. Where that tells of a
-    drift by few bins, or of nothing, they are looked at as they are.
+    What changes is tried with a few masks, on a few frames; the one is taken whose shifts explain most of it.
     """
-    b = _bin(defective.shape, _COARSE)
-    placed = _best_placed(sample.binned(defective, b), workers)
-    if b == 1 or (placed is not None and placed.drift >= _BINS):
-        return None if placed is None else _Placed(placed.ok, b * placed.shifts)
-    return _best_placed(sample, workers)
-
-
-def _best_placed(sample: _Sample, workers: int | None) -> _Placed | None:
-    """Return the registrations on what changes whose shifts explain most of the changes."""
-    even = evened(sample.frames)
-    over_time = temporal(even)
-    changed = over_time.changed(_LINES[0])
-    best: _Placed | None = None
+    over_time = temporal(sample.frames, apparent(sample.frames), counts=sample.counts)
+    changes = [area for area in (over_time.changed(*how) for how in _CHANGES) if area.mean() > _FEWEST]
+    few = sample.part(np.unique(np.linspace(0, len(sample) - 1, _TRIED).round().astype(int)).tolist())
+    best: NDArray[np.bool_] | None = None
     best_part = -np.inf
-    for mask in _first_masks(over_time):
+    for mask in _first_masks(over_time, changes):
         if best_part > _EXPLAINED:
             break
-        placed = _registered(sample, mask, workers)
-        if sum(placed.ok) < max(_LEAST_FRAMES, 0.5 * len(even)):
+        placed = place(few, mask, workers)
+        if placed.count < max(LEAST_FRAMES, 0.5 * len(few)):
             continue
-        prediction = predict(even[placed.ok], placed.shifts, ~over_time.defective, workers=workers)
-        part = explained(prediction, over_time.variance, changed)
+        part = _explained(
+            few, placed, over_time.defective, changes[0] if changes else ~over_time.defective, workers
+        )
         log.debug("first mask, %.1f %% valid: explains %.2f", 100 * mask.mean(), part)
         if part > best_part:
-            best, best_part = placed, part
-    return best
+            best, best_part = mask, part
+    if best is None:
+        return None
+    placed = place(sample, best, workers)
+    return placed if placed.count >= LEAST_FRAMES else None
 
 
-def _first_masks(over_time: Temporal) -> Iterator[NDArray[np.bool_]]:
+def _explained(
+    sample: Sample,
+    placed: Placed,
+    defective: NDArray[np.bool_],
+    changed: NDArray[np.bool_],
+    workers: int | None,
+) -> float:
+    """Return which part of what changes the shifts explain."""
+    even = _evened(sample.part(placed.ok), placed.shifts, ~defective)
+    prediction = predict(even, placed.shifts, ~defective, workers=workers)
+    return explained(prediction, temporal(even, counts=sample.counts).variance, changed)
+
+
+def _first_masks(over_time: Temporal, changes: list[NDArray[np.bool_]]) -> Iterator[NDArray[np.bool_]]:
     """Yield masks of the pixels that change, and what is around them: a registration needs the slopes.
 
     Without the edges that do not move, which would be the steepest slopes of all, and with them.
     """
     still = _widened(over_time.still_edges(), 3)
-    for line in _LINES:
-        changed = _widened(over_time.changed(line), 3) & ~over_time.defective
+    for area in changes:
+        changed = _widened(area, 3) & ~over_time.defective
         yield changed & ~still
-        yield changed
+        if (changed & still).sum() > _OTHER * changed.sum():
+            yield changed
+    # at a low dose no pixel is sure to change
+    yield ~still & ~over_time.defective
 
 
-def _registered(sample: _Sample, mask: NDArray[np.bool_], workers: int | None) -> _Placed:
-    """Return where the frames are relative to the first one."""
-    from maskreg.core.registrar import Registrar
-
-    # the frames are float32; those of counts stay counts, also binned
-    registrar = Registrar(sample.frames[0], mask, mask, gain=1.0 if sample.counts else None)
-    answers = list(ordered_map(registrar, sample.frames, workers=workers))
-    shifts = [answer.shift for answer in answers if answer.ok]
-    return _Placed([answer.ok for answer in answers], np.array(shifts).reshape(-1, 2))
+def _placed_behind(sample: Sample, static: NDArray[np.bool_], workers: int | None) -> Placed:
+    """Return where the frames, of which some may be binned, are by all but what stands still."""
+    b = static.shape[0] // sample.frames.shape[1]
+    around = _widened(static)
+    return place(sample, ~around if b == 1 else summed(around, b) == 0, workers).times(b)
 
 
 def _static(
-    even: NDArray[np.float32],
-    shifts: NDArray[np.float64],
+    sample: Sample,
+    placed: Placed,
+    before: NDArray[np.bool_],
     defective: NDArray[np.bool_],
     largest: int,
     workers: int | None,
 ) -> NDArray[np.bool_]:
-    """Return the static pixels, regions of frames of more than `largest` px by way of binned ones."""
-    drift = float(np.hypot(*np.ptp(shifts, axis=0)))
-    b = _bin(defective.shape, largest, drift)
-    if b == 1:
-        return static_pixels(even, shifts, workers=workers) | defective
-    small = _all_binned(even, defective, b)
-    regions = static_pixels(small, shifts / b, workers=workers).repeat(b, axis=0).repeat(b, axis=1)
-    margins = [(0, n - m) for n, m in zip(defective.shape, regions.shape, strict=True)]
-    return np.asarray(np.pad(regions, margins, mode="edge") | defective)
+    """Return the static pixels, regions of frames of more than `largest` px by way of binned ones.
+
+    What is thought to stand still `before` does not tell the intensity of a frame.
+    """
+    b = bin_of(defective.shape, largest, placed.drift)
+    small = sample.part(placed.ok).binned(defective, b)
+    even = _evened(small, placed.shifts / b, summed(before, b) == 0)
+    found = static_pixels(even, placed.shifts / b, counts=sample.counts, workers=workers)
+    return (found if b == 1 else spread_out(found, b, defective.shape)) | defective
 
 
-def _bin(shape: tuple[int, ...], largest: int, drift: float = np.inf) -> int:
-    """Return by how much to bin: to at most `largest` px, but so that the drift is a pixel at least."""
-    b = -(-max(shape) // largest)
-    return max(1, int(min(b, drift)))
-
-
-def _all_binned(sample: NDArray[np.float32], defective: NDArray[np.bool_], b: int) -> NDArray[np.float32]:
-    """Return the frames binned by `b`, made up for what is defective in a bin."""
-    rows, cols = (n // b * b for n in defective.shape)
-    small = np.stack([_binned(np.where(defective, 0, frame)[:rows, :cols], b) for frame in sample])
-    weight = _binned((~defective[:rows, :cols]).astype(np.float32), b)
-    return np.asarray(small * np.where(weight > 0, b * b / np.maximum(weight, 1), 0).astype(np.float32))
-
-
-def _binned(image: NDArray[Any], b: int) -> NDArray[np.float32]:
-    rows, cols = image.shape
-    summed = image.reshape(rows // b, b, cols).sum(axis=1, dtype=np.float32)
-    # much sooner than a sum over an axis of few pixels
-    return np.asarray(sum((summed[:, k::b] for k in range(1, b)), summed[:, ::b]))
+def _evened(sample: Sample, shifts: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return frames brought to one intensity, by what they show of the sample."""
+    return evened(sample.frames, along_shifts(sample.frames, shifts, valid))
 
 
 def _widened(area: NDArray[np.bool_], pixels: int = 1) -> NDArray[np.bool_]:
@@ -340,17 +279,17 @@ def _about_size(static: NDArray[np.bool_]) -> list[str]:
     ]
 
 
-def _about_motion(sample: _Sample, found: _Found, workers: int | None) -> list[str]:
+def _about_motion(sample: Sample, found: _Found, workers: int | None) -> list[str]:
     """Return a warning when the halves of the series disagree about what stands still."""
-    middle = len(found.ok) // 2
-    if middle < _LEAST_FRAMES or _halves_agree(sample, found, workers):
+    middle = len(sample) // 2
+    if middle < LEAST_FRAMES or _halves_agree(sample, found, workers):
         return []
     common = 0.0
     # what the coarse look says is looked at again before anybody is alarmed; a half drifts by less than all
-    for b in dict.fromkeys((_bin(found.static.shape, _HALVES, found.drift / 4), 1)):
+    for b in dict.fromkeys((bin_of(found.static.shape, _HALVES, found.placed.drift / 4), 1)):
         small = sample.binned(found.defective, b)
         halves = [_found(small.part(half), workers, rounds=2) for half in _halves(middle)]
-        if any(half.trouble or half.drift < 1 for half in halves):
+        if any(half.trouble or half.placed.drift < 1 for half in halves):
             return []
         first, second = (_regions(half.static) for half in halves)
         if min(first.mean(), second.mean()) < _UNCOVERED:
@@ -364,7 +303,7 @@ def _about_motion(sample: _Sample, found: _Found, workers: int | None) -> list[s
     ]
 
 
-def _halves_agree(sample: _Sample, found: _Found, workers: int | None) -> bool:
+def _halves_agree(sample: Sample, found: _Found, workers: int | None) -> bool:
     """Return whether either half of the series, asked about what stands still in all of it, agrees.
 
     That is quick: with the shifts of the whole series. It may fail because of these (a block that moved
@@ -372,16 +311,16 @@ def _halves_agree(sample: _Sample, found: _Found, workers: int | None) -> bool:
     """
     if found.static.mean() > _CREDIBLE:
         return False
-    b = _bin(found.static.shape, _HALVES, found.drift / 4)
-    even = evened(sample.binned(found.defective, b).frames[found.ok])
-    rows, cols = (n * b for n in even.shape[1:])
-    both = _binned(_regions(found.static)[:rows, :cols], b) > 0.5 * b**2
+    b = bin_of(found.static.shape, _HALVES, found.placed.drift / 4)
+    both = summed(_regions(found.static), b) > 0.5 * b**2
+    small = sample.part(found.placed.ok).binned(found.defective, b)
+    even, shifts = _evened(small, found.placed.shifts / b, ~both), found.placed.shifts / b
     regions = []
     for half in _halves(len(even) // 2):
-        frames, shifts = even[half], found.shifts[half] / b
-        if len(frames) < _LEAST_FRAMES or np.hypot(*np.ptp(shifts, axis=0)) < 1:
+        if len(even[half]) < LEAST_FRAMES or np.hypot(*np.ptp(shifts[half], axis=0)) < 1:
             return False
-        regions.append(_regions(static_pixels(frames, shifts, first=both, workers=workers)))
+        again = static_pixels(even[half], shifts[half], first=both, counts=sample.counts, workers=workers)
+        regions.append(_regions(again))
     first, second = regions
     return min(first.mean(), second.mean()) >= _UNCOVERED and _in_common(first, second) >= _AGREE
 
