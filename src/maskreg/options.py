@@ -7,6 +7,9 @@ from typing import Any
 
 from maskreg.errors import InputError
 
+_LOUDEST = 1e6
+"""Most read noise, electrons: beyond it tables of what is stabilised would not fit into memory."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -53,8 +56,10 @@ class Options:
             raise InputError(f"gain is {self.gain}; it must be a positive number of electrons per count")
         if self.offset is not None:
             _number("offset", self.offset)
-        if self.read_noise is not None and not _number("read_noise", self.read_noise) >= 0:
-            raise InputError(f"read_noise is {self.read_noise}; it must be zero or more electrons")
+        if self.read_noise is not None and not 0 <= _number("read_noise", self.read_noise) <= _LOUDEST:
+            raise InputError(
+                f"read_noise is {self.read_noise}; it must be zero or more electrons, at most {_LOUDEST:g}"
+            )
         if self.smoothing != "auto" and (
             isinstance(self.smoothing, str) or not _number("smoothing", self.smoothing) > 0
         ):

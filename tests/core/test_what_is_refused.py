@@ -157,9 +157,9 @@ def test_min_overlap_is_a_fraction(value):
 @pytest.mark.parametrize(
     ("option", "values"),
     [
-        ("gain", [0, -2, np.nan, np.inf, "high", 1j]),
-        ("offset", [np.nan, -np.inf, "dark", 1j, [1, 2]]),
-        ("read_noise", [-1, np.nan, np.inf, "low", 1j]),
+        ("gain", [0, -2, np.nan, np.inf, "high", 1j, 1e-300, 1e300]),
+        ("offset", [np.nan, -np.inf, "dark", 1j, [1, 2], 1e300, -1e300]),
+        ("read_noise", [-1, np.nan, np.inf, "low", 1j, 1e8]),
         ("smoothing", [0, -1.0, np.nan, np.inf, "automatic", "", None, 1j]),
     ],
 )

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from maskreg.core.ahead import prepare
 from maskreg.core.clipped import robust_registration
 from maskreg.core.compilation import tell_of_compilation
+from maskreg.core.credible import ensure_electrons
 from maskreg.core.images import (
     as_counts,
     check_same_axes,
@@ -81,6 +82,7 @@ class Registrar:
         # copies, as of all masks that are kept: the caller may read the next frame into the same memory
         self._mask = mask.copy()
         self._pixels = as_counts(pixels, self._mask).copy()
+        ensure_electrons(self.options, self._pixels, self._mask)
         self.options.limits(self._pixels.ndim)  # says now, not at the first frame, if they do not fit
         static = None if moving_mask is None else _static_mask(moving_mask, self._pixels.ndim)
         self._masks = _KnownMasks(static)
