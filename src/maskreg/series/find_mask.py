@@ -199,10 +199,9 @@ def _first_placed(sample: Sample, workers: int | None) -> Placed | None:
         log.debug("first mask, %.1f %% valid: explains %.2f", 100 * mask.mean(), part)
         if part > best_part:
             best, best_part = mask, part
-    if best is None:
-        return None
-    placed = place(sample, best, workers)
-    return placed if placed.count >= LEAST_FRAMES else None
+    # few frames may lie too far apart where all of them do not: the last mask is the widest
+    placed = place(sample, mask if best is None else best, workers)
+    return placed if placed.count >= max(LEAST_FRAMES, 0.5 * len(sample)) else None
 
 
 def _explained(
