@@ -170,3 +170,12 @@ def test_real_series(shared_data, name, least):
     assert alignment.ok.mean() > 0.95
     assert np.sqrt(np.mean(errors**2)) <= 0.2
     assert ndimage.label(~found)[1] < 200
+
+
+@pytest.mark.parametrize("scene", ["rings", "texture"])
+def test_what_only_noise_moves_has_no_mask(scene):
+    block, rng = beam_block(FAR), np.random.default_rng(6)
+    still = 0.3 * np.where(block, SCENES[scene](FAR, 3).render(), 0.02)
+    found = find_mask(rng.poisson(still, (20, *FAR)).astype(np.uint16))
+    assert "only dead, hot and saturated pixels are found" in found.warnings[0]
+    assert found.mask[block].all()

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 _LEAST_DRIFT = 0.7
 """Below so much drift, px, nothing can be told from what stands still."""
+_BY_CHANCE = 8.0
+"""And below so many times the uncertainty of a shift: of 48 frames that do not move two seem 6.5 apart."""
 _LEAST_AT_FIRST = 0.3
 """And before the first round, px: a block that takes part makes the drift seem smaller."""
 _ROUNDS = 3
@@ -154,7 +156,7 @@ def _found(sample: Sample, workers: int | None, rounds: int = _ROUNDS) -> _Found
         first = _first_placed(looked_at, workers)
     if first is None:
         trouble = "too few frames can be registered on what changes in them"
-        nowhere = Placed(np.zeros(len(sample), bool), np.zeros((0, 2)))
+        nowhere = Placed(np.zeros(len(sample), bool), np.zeros((0, 2)), 0.0)
         return _Found(defective, defective, nowhere, trouble)
     placed, least = first.times(b), _LEAST_AT_FIRST
     for k in range(rounds):
@@ -168,7 +170,7 @@ def _found(sample: Sample, workers: int | None, rounds: int = _ROUNDS) -> _Found
         placed, least = again, _LEAST_DRIFT
         if settled:
             break
-    if placed.drift < _LEAST_DRIFT:
+    if placed.drift < max(_LEAST_DRIFT, _BY_CHANCE * placed.sigma):
         trouble = (
             f"what could be registered moves by only {placed.drift:.2f} px (little drift, or few frames)"
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.registration import Registration
 from maskreg.series.sampled import Sample
 from maskreg.stream import ordered_map
 
@@ -29,6 +30,8 @@ class Placed:
     """(n,)."""
     shifts: NDArray[np.float64]
     """Of those that are ok onto a common place, (number ok, 2) px."""
+    sigma: float
+    """Typical uncertainty of such a shift along one axis, px."""
 
     @property
     def count(self) -> int:
@@ -42,7 +45,7 @@ class Placed:
 
     def times(self, b: int) -> Placed:
         """Return the same for frames that were not binned by `b`."""
-        return Placed(self.ok, b * self.shifts)
+        return Placed(self.ok, b * self.shifts, b * self.sigma)
 
 
 def place(sample: Sample, mask: NDArray[np.bool_], workers: int | None) -> Placed:
@@ -50,16 +53,19 @@ def place(sample: Sample, mask: NDArray[np.bool_], workers: int | None) -> Place
     start = _first_anchor(sample)
     shifts = np.full((len(sample), 2), np.nan)
     shifts[start] = 0
+    sigmas: list[float] = []
     anchor, todo = start, [k for k in range(len(sample)) if k != start]
     anchors: set[int] = set()
     while True:
         anchors.add(anchor)
-        for k, shift in zip(todo, _onto(sample, anchor, todo, mask, workers), strict=True):
-            shifts[k] = shifts[anchor] + shift
+        for k, answer in zip(todo, _onto(sample, anchor, todo, mask, workers), strict=True):
+            if answer.ok:
+                shifts[k] = shifts[anchor] + answer.shift
+                sigmas.append(float(answer.uncertainty.mean()))
         ok = ~np.isnan(shifts[:, 0])
         following = _next_anchor(np.flatnonzero(ok), np.flatnonzero(~ok), anchors)
         if following is None or len(anchors) == _ANCHORS:
-            return Placed(ok, shifts[ok])
+            return Placed(ok, shifts[ok], float(np.median(sigmas)) if sigmas else 0.0)
         anchor, todo = following
 
 
@@ -71,14 +77,13 @@ def _first_anchor(sample: Sample) -> int:
 
 def _onto(
     sample: Sample, anchor: int, which: list[int], mask: NDArray[np.bool_], workers: int | None
-) -> list[NDArray[np.float64]]:
-    """Return the shifts of some frames onto one, NaN where they cannot be registered."""
+) -> list[Registration]:
+    """Return the registrations of some frames onto one."""
     from maskreg.core.registrar import Registrar
 
     # frames of counts stay counts, also binned
     registrar = Registrar(sample.frames[anchor], mask, mask, gain=1.0 if sample.counts else None)
-    answers = ordered_map(registrar, (sample.frames[k] for k in which), workers=workers)
-    return [answer.shift if answer.ok else np.full(2, np.nan) for answer in answers]
+    return list(ordered_map(registrar, (sample.frames[k] for k in which), workers=workers))
 
 
 def _next_anchor(
