@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.alike import best_two
+from maskreg.core.alike import BestTwo, best_two
 from maskreg.core.among_periods import among_periods
 from maskreg.core.broad import broad_likelihood
 from maskreg.core.compare import AMBIGUOUS, height_doubt, likelihood_gap, matched_gap
@@ -197,13 +197,17 @@ def _registered(masked: MaskedSide, moving: Prepared, room: Room) -> Registratio
     levels = search(masked, moving, room, looked)
     if max(level.margin for level in levels) < SURE:
         return _faintly(masked, moving, levels, room)
-    found, chosen_place = _searched(masked, moving, levels)
+
+    def finer() -> bool:
+        return _may_miss(masked, levels) and bool(_finer(masked, moving, room, levels))
+
+    found, chosen_place = _searched(masked, moving, levels, finer)
     # the right one may be missing among places that are alike: a level of pixels larger than the spots of a
     # crystal shows it half as well as those that happen to fall on its pixels
     while chosen_place is not None and chosen_place.unexplained and _may_miss(masked, levels):
         if not _add_finer(masked, moving, room, levels):
             break
-        found, chosen_place = _searched(masked, moving, levels)
+        found, chosen_place = _searched(masked, moving, levels, finer)
     return found if chosen_place is None else _unless_contested(masked, levels, found, chosen_place)
 
 
@@ -267,9 +271,12 @@ def _by_chance_alone(levels: list[LevelMap], ndim: int) -> Registration | None:
 
 
 def _searched(
-    masked: MaskedSide, moving: Prepared, levels: list[LevelMap]
+    masked: MaskedSide, moving: Prepared, levels: list[LevelMap], more: Callable[[], bool] = lambda: False
 ) -> tuple[Registration, Place | None]:
-    """Return the registration that searched levels lead to, and its place if there is one."""
+    """Return the registration that searched levels lead to, and its place if there is one.
+
+    `more` says whether other levels are searched if the place is unexplained.
+    """
     if all(level.best is None for level in levels):
         if any(level.searched.any() for level in levels):
             failed = Status.WEAK, moving.mask.ndim, "the images correlate at no shift that was searched"
@@ -279,7 +286,7 @@ def _searched(
     levels, choice = chosen(masked, moving, levels)
     if _hopeless(levels, choice):
         return _chance_alone(levels, choice, moving.mask.ndim), None
-    return _judged(masked, moving, levels, choice)
+    return _judged(masked, moving, levels, choice, more=more)
 
 
 def chosen(masked: MaskedSide, moving: Prepared, levels: list[LevelMap]) -> tuple[list[LevelMap], Choice]:
@@ -368,12 +375,7 @@ def search(
 
 def _add_finer(masked: MaskedSide, moving: Prepared, room: Room, levels: list[LevelMap]) -> bool:
     """Search the next finer level that shows more, and return whether there is one."""
-    if not masked.plan.fallback:
-        return False
-    moving.forget()
-    masked.take(room)
-    finest = min(level.bin for level in levels)
-    finer = [b for b in masked.side.fallback(masked.plan) if b < finest]
+    finer = _finer(masked, moving, room, levels)
     if not finer:
         return False
     room.give_back()
@@ -381,12 +383,31 @@ def _add_finer(masked: MaskedSide, moving: Prepared, room: Room, levels: list[Le
     return True
 
 
+def _finer(masked: MaskedSide, moving: Prepared, room: Room, levels: list[LevelMap]) -> list[int]:
+    """Return the levels that show more than those searched, the next finer one first; room is taken."""
+    if not masked.plan.fallback:
+        return []
+    moving.forget()
+    masked.take(room)
+    finest = min(level.bin for level in levels)
+    return [b for b in masked.side.fallback(masked.plan) if b < finest]
+
+
 def _judged(
-    masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice: Choice, *, look: bool = False
+    masked: MaskedSide,
+    moving: Prepared,
+    levels: list[LevelMap],
+    choice: Choice,
+    *,
+    look: bool = False,
+    more: Callable[[], bool] = lambda: False,
 ) -> tuple[Registration, Place]:
-    """Return the registration of the chosen place, and that place; a first `look` may have found it."""
+    """Return the registration of the chosen place, and that place; a first `look` may have found it.
+
+    What is unexplained and has `more` to follow is good for nothing else.
+    """
     side, ndim = masked.side, moving.mask.ndim
-    winner, rival = decide(masked, moving, levels, choice, look=look)
+    winner, rival = decide(masked, moving, levels, choice, look=look, more=more)
     shift, covariance = winner.shift, winner.covariance
     moving.patterned = winner.beside > PATTERN
     moving.spread = not is_held(shift) or any(tells_beside(level) for level in levels)
@@ -432,7 +453,13 @@ def not_significant(significance: float, line: float) -> str:
 
 
 def decide(
-    masked: MaskedSide, moving: Prepared, levels: list[LevelMap], choice: Choice, *, look: bool = False
+    masked: MaskedSide,
+    moving: Prepared,
+    levels: list[LevelMap],
+    choice: Choice,
+    *,
+    look: bool = False,
+    more: Callable[[], bool] = lambda: False,
 ) -> tuple[Place, Rival | None]:
     """Return the winning place below the pixel, and its rival.
 
@@ -451,22 +478,43 @@ def decide(
         faint = told is not None or levels[0].matched
         return (winner, rival) if faint else among_periods(masked, moving, winner, rival)
     contenders = [choice.winner, *choice.alike]
-    found = _of_alike(masked, moving, contenders[:FIRST_ALIKE], look=look)
-    if len(contenders) > FIRST_ALIKE and found[0].unexplained:
-        return _of_alike(masked, moving, contenders, look=look)
-    return found
+    if len(contenders) > FIRST_ALIKE:
+        found = _of_alike(masked, moving, contenders[:FIRST_ALIKE], look=look, more=lambda: True)
+        if not found[0].unexplained:
+            return found
+    return _of_alike(masked, moving, contenders, look=look, more=lambda: look or more())
 
 
 def _of_alike(
-    masked: MaskedSide, moving: Prepared, contenders: list[Candidate], *, look: bool
+    masked: MaskedSide,
+    moving: Prepared,
+    contenders: list[Candidate],
+    *,
+    look: bool,
+    more: Callable[[], bool],
 ) -> tuple[Place, Rival | None]:
-    """Return the most likely of places of the same structure, below the pixel, and its rival."""
+    """Return the most likely of places of the same structure, below the pixel, and its rival.
+
+    Where one cannot be refined, wider low-passes are tried last: their templates are made for it alone, and a
+    wrong place mostly has more to follow.
+    """
     found = best_two(masked, moving, contenders, look=look)
+    best, rival, refined = _better(masked, moving, found, look=look, wider=False)
+    if refined or (best.unexplained and more()):
+        return best, rival
+    return _better(masked, moving, found, look=look, wider=True)[:2]
+
+
+def _better(
+    masked: MaskedSide, moving: Prepared, found: BestTwo, *, look: bool, wider: bool
+) -> tuple[Place, Rival | None, bool]:
+    """Return the better of two places below the pixel, its rival, and whether those needed are refined."""
     c = found.first
-    winner = place(masked, moving, c.bin, c.shift, look=look, known=found.winner)
-    other, gap = found.rival, found.gap
+    winner = place(masked, moving, c.bin, c.shift, look=look, known=found.winner, wider=wider)
+    refined, other, gap = winner.refined, found.rival, found.gap
     if not found.settled:
-        other = place(masked, moving, found.second.bin, found.second.shift, look=look)
+        other = place(masked, moving, found.second.bin, found.second.shift, look=look, wider=wider)
+        refined = refined and other.refined
         b = max(winner.bin, other.bin)
         finer = likelihood_gap(masked, moving, b, winner, other)
         if finer is not None and np.abs(winner.shift - other.shift).max() > 2 * b:
@@ -475,8 +523,8 @@ def _of_alike(
     best, rival = among_periods(masked, moving, winner, second, found.beaten)
     if best is not winner and best.bin > masked.stages(found.first.bin, look=look)[-1][0]:
         # finer stages did not follow to the period that was left; to this one they may
-        best = place(masked, moving, best.bin, best.shift, look=look)
-    return replace(best, unexplained=not explained(masked, moving, best.shift)), rival
+        best = place(masked, moving, best.bin, best.shift, look=look, wider=wider)
+    return replace(best, unexplained=not explained(masked, moving, best.shift)), rival, refined
 
 
 def judge(

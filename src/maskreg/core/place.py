@@ -158,6 +158,7 @@ def place(
     coarse: bool = False,
     look: bool = False,
     known: Place | None = None,
+    wider: bool = True,
 ) -> Place:
     """Return the place below the pixel of a shift that level `b` found.
 
@@ -175,9 +176,11 @@ def place(
         A first look found it, by far: what is refined first may be as coarse.
     known : Place, optional
         The same, `coarse`: only finer stages follow.
+    wider : bool
+        Where no stage refines it, those of wider low-passes may.
     """
     try:
-        return _placed(masked, moving, b, shift, coarse, look, known)
+        return _placed(masked, moving, b, shift, coarse, look, known, wider and not coarse)
     finally:
         moving.as_it_was()
 
@@ -190,6 +193,7 @@ def _placed(
     coarse: bool,
     look: bool,
     before: Place | None,
+    more: bool,
 ) -> Place:
     """Return what `place` does; of the last level refined, ignored pixels are still continued then."""
     known = _found_by(masked, b, shift, look)
@@ -206,7 +210,7 @@ def _placed(
         tolerance = FINAL_STEP * masked.side.forecast(level).sigma if last else PASSING_STEP
         part = FINAL_STEP if last else 0.0
         known = _stage(masked, moving, level, gaussian, known, tolerance, part) or known
-    for wider in () if coarse else (NARROWING, NARROWING**2):
+    for wider in (NARROWING, NARROWING**2) if more else ():
         # less exact than forecast to be best, but noise may have misled the forecast
         if not known.refined:
             masked.take(moving.room)  # such templates are made for few frames
