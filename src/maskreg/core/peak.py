@@ -11,7 +11,7 @@ pixels that are valid at both and below the pixel (`compare`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,11 +48,14 @@ class Candidate:
         The finest level that knows the place.
     evidence : float
         Summed over the levels.
+    foremost : bool
+        Whether it is the best place of one of the levels.
     """
 
     shift: NDArray[np.float64]
     bin: int
     evidence: float
+    foremost: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,15 +107,20 @@ def plain_choose(levels: list[LevelMap]) -> Choice:
     best, at = level.near(winner.shift), level.index_of(winner.shift)
     bar = max(ALIKE * best, level.again)
     rival, height = None, 0.0
-    alike = []
+    alike, foremost = list[Candidate](), list[Candidate]()
     for other in others:
         score = max(0.0, level.near(other.shift))
+        least = level.again if other.foremost else bar
         # of the first only, and of those that are alike, it matters whether they are separate
-        if (rival is None or score > bar) and _separate(level, at, level.index_of(other.shift)):
+        if (rival is None or score > least) and _separate(level, at, level.index_of(other.shift)):
             rival, height = (other, score) if rival is None else (rival, height)
             alike += [other] if score > bar else []
+            foremost += [other] if score > least and other.foremost else []
     if rival is None:
         return Choice(winner, None, np.inf, [])
+    if alike:
+        # what a coarse level is sure of may be right, however many finer ones meet on pixels of a few spots
+        alike = foremost + [other for other in alike if not other.foremost]
     return Choice(winner, rival, max(0.0, (best**2 - height**2) / 2), alike[:MOST_ALIKE])
 
 
@@ -130,7 +138,10 @@ def candidates(levels: list[LevelMap]) -> list[Candidate]:
     for level in fine_first:
         for index in level.maxima:
             candidate = _with_evidence(fine_first, level, index)
-            found.setdefault(tuple(candidate.shift), candidate)
+            key = tuple(candidate.shift)
+            if index == level.best:
+                found[key] = replace(found.get(key, candidate), foremost=True)
+            found.setdefault(key, candidate)
     return sorted(found.values(), key=lambda c: (-c.evidence, float((c.shift**2).sum()), tuple(c.shift)))
 
 
