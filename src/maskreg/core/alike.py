@@ -7,7 +7,7 @@ which costs little; only what that leaves open is looked at below the pixel.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from maskreg.core.compare import AMBIGUOUS, hopeless_gap, likelihood_gap, resolved
@@ -149,9 +149,8 @@ class _Race:
         gap = likelihood_gap(self.masked, self.moving, max(one.bin, two.bin), one, two)
         told = gap is None or _told_apart(one, two)
         if gap is None:
-            gap = _on_pixels_of_their_own(
-                self.masked, self.moving, self.contenders[best], self.contenders[other]
-            )
+            contenders = [replace(self.contenders[k], shift=self.place(k).shift) for k in (best, other)]
+            gap = _on_pixels_of_their_own(self.masked, self.moving, *contenders)
         return _Lead(gap, sure=told and abs(gap) >= AMBIGUOUS, exact=True)
 
 
