@@ -84,6 +84,7 @@ class Prepared:
         self.filled: dict[int, NDArray[np.float32]] = {}
         self.refilled: dict[int, NDArray[np.float32]] = {}
         self._continued: tuple[int, Continued] | None = None
+        self._sums: dict[tuple[Prepared, tuple[int, ...]], CommonSums] = {}
         if detector.counts and pixels.ndim == 2 and pixels.dtype.itemsize <= COUNTED_BYTES:
             self.scale = 1.0
             self.mean = _masked_mean(detector, pixels, self.mask) if mean is None else mean
@@ -133,7 +134,12 @@ class Prepared:
         return numbers, steps, sums
 
     def sums_with(self, reference: Prepared, lag: tuple[int, ...]) -> CommonSums:
-        """Return the sums over the pixels that are valid in both at one lag."""
+        """Return the sums over the pixels that are valid in both at one lag; known from the second time on."""
+        if (reference, lag) not in self._sums:
+            self._sums[reference, lag] = self._sums_with(reference, lag)
+        return self._sums[reference, lag]
+
+    def _sums_with(self, reference: Prepared, lag: tuple[int, ...]) -> CommonSums:
         if self._terms is None or "pixels" in self.__dict__ or reference.packed is None:
             sums = window_sums(reference.pixels, reference.mask, self.pixels, self.mask, lag, 0)
             return CommonSums(
