@@ -134,7 +134,7 @@ class Prepared:
         return numbers, steps, sums
 
     def sums_with(self, reference: Prepared, lag: tuple[int, ...]) -> CommonSums:
-        """Return the sums over the pixels that are valid in both at one lag; known from the second time on."""
+        """Return the sums over the pixels that are valid in both at one lag; they are summed once."""
         if (reference, lag) not in self._sums:
             self._sums[reference, lag] = self._sums_with(reference, lag)
         return self._sums[reference, lag]
