@@ -54,7 +54,7 @@ def peaks(b, heights):
 
 def test_what_a_coarse_level_puts_first_is_compared_first_if_others_are_alike():
     many = {(15, k): 100.0 - k for k in range(-18, 19, 3)}
-    fine = peaks(4, {**many, (1, 1): 40.0})
+    fine = peaks(4, {**many, (1, 1): 50.0})
     coarse = peaks(16, {(0, 0): 10.0})
     alone, both = choose([fine]), choose([fine, coarse])
     assert not any(np.array_equal(c.shift, [4, 4]) for c in alone.alike)

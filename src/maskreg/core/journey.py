@@ -178,7 +178,7 @@ def _registered(masked: MaskedSide, moving: Prepared, room: Room) -> Registratio
     side = masked.side
     looked: list[LevelMap] = []
     for b in masked.looks:
-        level, choice = look(masked, moving, b, looked)
+        level, choice = look(masked, moving, b)
         looked.append(level)
         if choice is None:
             continue
@@ -327,9 +327,7 @@ def _by_height(masked: MaskedSide, moving: Prepared, faint: LevelMap, choice: Ch
     return Choice(first, second, max(0.0, matched_gap(faint, first.shift, second.shift)), [])
 
 
-def look(
-    masked: MaskedSide, moving: Prepared, b: int, before: Sequence[LevelMap] = ()
-) -> tuple[LevelMap, Choice | None]:
+def look(masked: MaskedSide, moving: Prepared, b: int) -> tuple[LevelMap, Choice | None]:
     """Return one coarse level, and its choice if it is decisive: far above chance.
 
     What comes of it is believed if it is ok; in any other case finer ones, and the whole search, decide.
@@ -339,11 +337,7 @@ def look(
     if level.best is None or not level.score[level.best] >= DECISIVE * level.line:
         return level, None
     choice = choose([level])
-    if not choice.alike:
-        return level, choice
-    if not masked.side.shows_alike(masked.plan, b):
-        return level, None
-    return level, choose([*before, level])
+    return level, None if choice.alike and not masked.side.shows_alike(masked.plan, b) else choice
 
 
 def confirmed(masked: MaskedSide, found: Registration, winner: Place, b: int, *, alike: bool) -> bool:

@@ -32,6 +32,9 @@ AROUND = 4
 ALIKE = 0.5
 """A rival of more than this part of the winner's significance is of the same structure."""
 
+BETWEEN = 0.35
+"""Or of more than this part, if a level puts it first: there the spots of a crystal may fall between pixels."""
+
 INFORMATIVE = 3.0
 """A level whose evidence for a place exceeds this may move it (odds 20 to 1)."""
 
@@ -49,7 +52,7 @@ class Candidate:
     evidence : float
         Summed over the levels.
     foremost : bool
-        Whether it is the best place of one of the levels.
+        Whether it is the best place of one of several levels.
     """
 
     shift: NDArray[np.float64]
@@ -110,7 +113,7 @@ def plain_choose(levels: list[LevelMap]) -> Choice:
     alike, foremost = list[Candidate](), list[Candidate]()
     for other in others:
         score = max(0.0, level.near(other.shift))
-        least = level.again if other.foremost else bar
+        least = max(BETWEEN * best, level.again) if other.foremost else bar
         # of the first only, and of those that are alike, it matters whether they are separate
         if (rival is None or score > least) and _separate(level, at, level.index_of(other.shift)):
             rival, height = (other, score) if rival is None else (rival, height)
@@ -119,7 +122,7 @@ def plain_choose(levels: list[LevelMap]) -> Choice:
     if rival is None:
         return Choice(winner, None, np.inf, [])
     if alike:
-        # what a coarse level is sure of may be right, however many finer ones meet on pixels of a few spots
+        # what a coarse level puts first may be right, however many others meet in the pixels of a few spots
         alike = foremost + [other for other in alike if not other.foremost]
     return Choice(winner, rival, max(0.0, (best**2 - height**2) / 2), alike[:MOST_ALIKE])
 
@@ -139,7 +142,7 @@ def candidates(levels: list[LevelMap]) -> list[Candidate]:
         for index in level.maxima:
             candidate = _with_evidence(fine_first, level, index)
             key = tuple(candidate.shift)
-            if index == level.best:
+            if len(fine_first) > 1 and index == level.best:
                 found[key] = replace(found.get(key, candidate), foremost=True)
             found.setdefault(key, candidate)
     return sorted(found.values(), key=lambda c: (-c.evidence, float((c.shift**2).sum()), tuple(c.shift)))
