@@ -33,7 +33,7 @@ ALIKE = 0.5
 """A rival of more than this part of the winner's significance is of the same structure."""
 
 BETWEEN = 0.35
-"""Or of more than this part, if a level puts it first: there the spots of a crystal may fall between pixels."""
+"""Or of more than this part if a level puts it first: there spots may fall between pixels."""
 
 INFORMATIVE = 3.0
 """A level whose evidence for a place exceeds this may move it (odds 20 to 1)."""
