@@ -22,7 +22,12 @@ REPORT = "report.html"
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``report``."""
     parser.add_argument("folder", metavar="RUN", help="a run folder, finished or not")
-    parser.add_argument("-o", "--output", metavar="FILE", help=f"where to, FILE.html (default: RUN/{REPORT})")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help=f"where to, FILE.html (default: RUN/{REPORT}); a report that is there is replaced",
+    )
     parser.add_argument(
         "--frame", type=int, metavar="N", help="show this frame before and after (default: the farthest off)"
     )

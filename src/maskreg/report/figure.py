@@ -113,8 +113,11 @@ def draw_alignment_figure(
     valid = _mask("mask", mask, before.shape)
     aligned_valid = _mask("aligned_mask", aligned_mask, before.shape)
     panels = _panels(before, data, after, valid, aligned_valid)
-    picture = _drawn(panels, title, _caption(panels, shift, uncertainty, unit), unit)
-    path = Path(path)
+    return _save(_drawn(panels, title, _caption(panels, shift, uncertainty, unit), unit), Path(path))
+
+
+def _save(picture: Any, path: Path) -> Path:
+    """Write a picture of Pillow's as PNG; return where."""
     with atomic_write_bytes(path) as stream:
         picture.save(stream, format="PNG", optimize=True)
     return path

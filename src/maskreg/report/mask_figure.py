@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from maskreg.errors import InputError
-from maskreg.outputs import atomic_write_bytes
 from maskreg.report.colour import grey, palette
-from maskreg.report.figure import _image, _inset, _mask, _pillow, _write
+from maskreg.report.figure import _image, _inset, _mask, _pillow, _save, _write
 from maskreg.report.panel import binned, brightness_panel, contrast
 
 PANEL = 640
@@ -71,6 +70,4 @@ def draw_mask_figure(frame: ArrayLike, mask: ArrayLike, *, title: str, path: str
         _inset(indices, (_TITLE + _HEADING, left), brightness_panel(panel, low, high))
     picture = pil_image.fromarray(indices)
     picture.putpalette(palette().tobytes())
-    with atomic_write_bytes(path) as stream:
-        picture.save(stream, format="PNG", optimize=True)
-    return path
+    return _save(picture, path)
