@@ -175,7 +175,9 @@ def fitted_read_noise(counts: NDArray[Any], mask: NDArray[np.bool_]) -> float:
     brightness = _plane_of(mask)(np.where(mask, np.minimum(counts, RESTORED_UP_TO), 0).astype(np.float32))
     rows = sampled_rows(mask)
     valid = mask[rows]
-    seen, local = np.minimum(counts[rows][valid], MOST_COUNTED).astype(np.intp), brightness[rows][valid]
+    # what is taken off of counts, such as stripes, may leave less than nothing
+    seen = np.clip(counts[rows][valid], 0, MOST_COUNTED).astype(np.intp)
+    local = brightness[rows][valid]
     edges = np.quantile(local, np.arange(1, CLASSES) / CLASSES)
     of = np.searchsorted(edges, local)
     number = np.zeros((CLASSES, MOST_COUNTED + 1))
