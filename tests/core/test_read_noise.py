@@ -92,8 +92,6 @@ def test_two_faint_images_of_read_noise_are_not_placed():
 
 
 def test_counts_of_which_more_was_taken_off_than_there_was_are_none():
-    from maskreg.core.read_noise import fitted_read_noise
-
     counts = np.random.default_rng(3).poisson(0.5, (64, 64)).astype(np.float32)
     counts[::9, ::7] = -9
     assert fitted_read_noise(counts, np.ones(counts.shape, bool)) >= 0
