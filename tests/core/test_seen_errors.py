@@ -102,10 +102,11 @@ def test_windows_summed_some_at_once_are_those_summed_one_by_one(shape, at_once,
     st.tuples(st.floats(-9, 9), st.floats(-9, 9)),
     st.tuples(st.integers(-4, 4), st.integers(-4, 4)),
     st.integers(0, 99),
-    st.sampled_from([BOX, WIDE_BOX]),
+    st.sampled_from([BOX, WIDE_BOX, 16]),
+    st.booleans(),
 )
 @settings(derandomize=True, deadline=None, max_examples=60)
-def test_the_compiled_sums_over_boxes_equal_their_plain_twin(shape, shift, cut, seed, box):
+def test_the_compiled_sums_over_boxes_equal_their_plain_twin(shape, shift, cut, seed, box, products):
     rng = np.random.default_rng(seed)
     mask = rng.random(shape) < 0.9
     pixels = np.where(mask, rng.normal(size=shape), 0).astype(np.float32)
@@ -115,7 +116,7 @@ def test_the_compiled_sums_over_boxes_equal_their_plain_twin(shape, shift, cut, 
     usable = rng.random(other) < 0.8
     residual = Residual(template, moving, usable, np.array(shift), tuple(round(s) for s in shift), 0.9)
     (sums, n, total), (plain, m, whole) = (
-        look(residual, box) for look in (compiled_box_sums, plain_box_sums)
+        look(residual, box, products=products) for look in (compiled_box_sums, plain_box_sums)
     )
     assert n == m
     assert total == pytest.approx(whole, abs=1e-2)

@@ -98,6 +98,11 @@ def is_held(shift: NDArray[np.float64], within: float = HELD) -> bool:
     return bool(np.abs(shift).max() <= within)
 
 
+def is_there(shift: NDArray[np.float64], place: Sequence[int]) -> bool:
+    """Whether a shift, px, is where a scene has moved to."""
+    return bool(np.abs(shift - place).max() <= NEAR)
+
+
 Part = tuple[tuple[int, int], ...]
 """The first and the end of the pixels along each axis."""
 
@@ -214,7 +219,7 @@ def moved_under(reference: Middle, moving: Middle, shift: NDArray[np.float64]) -
     if found is None or is_held(shift):
         return found
     said = _moved_further(reference, moving, np.zeros_like(shift))
-    return said if said is not None and np.abs(said - shift - found).max() <= NEAR else None
+    return said if said is not None and is_there(said - shift, found) else None
 
 
 def _moved_further(reference: Middle, moving: Middle, shift: NDArray[np.float64]) -> tuple[int, ...] | None:

@@ -16,7 +16,7 @@ from maskreg.core.compare import AMBIGUOUS, height_doubt, likelihood_gap, matche
 from maskreg.core.contested import better_in_detail
 from maskreg.core.explained import explained
 from maskreg.core.few_electrons import are_few, longer
-from maskreg.core.held import PATTERN, PULLED, Middle, is_held, moved_under
+from maskreg.core.held import PATTERN, PULLED, Middle, is_held, is_there, moved_under
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.lines import standing
 from maskreg.core.memory import give_back_free_memory
@@ -144,11 +144,12 @@ def _unless_held(masked: MaskedSide, moving: Prepared, found: Registration) -> R
     if not moving.spread and of_single_pixels(masked.side.image, moving):
         failed = Registration.failed(Status.WEAK, moving.mask.ndim, FIXED_PATTERN)
         return replace(failed, significance=found.significance, rival=found.rival)
-    if not moving.patterned or not is_held(found.shift, PULLED):
+    pulled_to = found.shift if moving.pulled_to is None else moving.pulled_to
+    if not moving.patterned or not is_held(pulled_to, PULLED):
         return found
     middle = Middle(moving, masked.side.noise_of_pixels)
-    elsewhere = moved_under(masked.side.middle, middle, found.shift)
-    if elsewhere is None:
+    elsewhere = moved_under(masked.side.middle, middle, pulled_to)
+    if elsewhere is None or (moving.pulled_to is not None and is_there(found.shift - pulled_to, elsewhere)):
         return found
     rival = Rival(elsewhere, 0.0)
     detail = f"what stands still on the detector holds it; the scene has moved, by ({rival.shift_text}) px"
@@ -410,6 +411,7 @@ def _judged(
     winner, rival = decide(masked, moving, levels, choice, look=look, more=more)
     shift, covariance = winner.shift, winner.covariance
     moving.patterned = winner.beside > PATTERN
+    moving.pulled_to = winner.pulled_to
     moving.spread = not is_held(shift) or any(tells_beside(level) for level in levels)
     level = most_significant(levels, shift)
     # along what the pattern does not tell, noise moves a place off its peak

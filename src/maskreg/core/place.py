@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.expansion import without_expansion
-from maskreg.core.held import is_held
+from maskreg.core.held import PATTERN, is_held
 from maskreg.core.prepared import Prepared
+from maskreg.core.pulled import are_better, pull, without_pull
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.reference import NARROWING, MaskedSide
 from maskreg.core.refill import Shown
@@ -58,6 +59,9 @@ MORE_THAN_NOISE = 1.1
 SLOPES_TELL = 0.25
 """The noise of moving is in its slopes, too: they tell the Jacobian to about what sigma is, level pixels."""
 
+FEW_PIXELS = 2**18
+"""Of a level of so many it is seen if anything pulls."""
+
 NEXT = 0.15
 """A place one period from another is known to so many level pixels."""
 
@@ -94,6 +98,8 @@ class Place:
         Whether a finer stage went elsewhere: coarse and fine structure move otherwise, or it went astray.
     unexplained : bool
         Whether it is one of places that are alike and the images do not share all structure there.
+    pulled_to : (ndim,) ndarray of float64 or None
+        Where parts of the image that stand still had pulled it, px; None if they had not.
     beside : float
         What neighbours share of the residual, over white noise of its size; infinite where nobody asked.
     """
@@ -110,6 +116,7 @@ class Place:
     fixed: bool = False
     contradicted: bool = False
     unexplained: bool = False
+    pulled_to: NDArray[np.float64] | None = None
     beside: float = math.inf
 
     @cached_property
@@ -227,7 +234,15 @@ def _found_by(masked: MaskedSide, b: int, shift: NDArray[np.float64], look: bool
 
 
 def judged(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
-    """Return a place that the last stage has refined with the covariance that the residual shows."""
+    """Return a place that the last stage has refined, off what pulls it, with what the residual shows."""
+    found = _with_seen_covariance(masked, moving, known)
+    asked = max(found.beside / PATTERN, found.noise / MORE_THAN_NOISE) > 1 and not found.blind.size
+    # of floats nobody tells which parts are noisier
+    return _without_pull(masked, moving, found) if asked and masked.side.image.detector.counts else found
+
+
+def _with_seen_covariance(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
+    """Return a refined place with the covariance that the residual shows, and without an expansion."""
     if masked.holes(known.bin) is None:
         known, changed = _with_seen_noise(masked, moving, known)
         changed = changed or known.noise > MORE_THAN_NOISE
@@ -344,6 +359,47 @@ def _with_what_is_left(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
         normal = as_moving_shows(template, normal, pixels, usable, shift, lag, known.gain)
     shown = seen_covariance(normal, Residual(template, pixels, usable.mask, shift, lag, known.gain), WIDE_BOX)
     return replace(known, covariance=b**2 * shown.exceeding(known.covariance / b**2))
+
+
+def _without_pull(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
+    """Return a refined place as the parts of the image tell it that go with the scene, if others pull it."""
+    few = next(b for b in masked.plan.bins if b >= known.bin and _is_few(masked, b))
+    off = pull(_residual(masked, moving, known, few))
+    if off is None:
+        return known
+    last, gaussian = masked.stages(known.bin)[-1]
+    free = known
+    for b in reversed(masked.plan.bins):  # what pulls far is seen in large pixels
+        if b >= last:
+            free = replace(free, bin=b, gaussian=gaussian if b == last else None)
+            found = without_pull(_residual(masked, moving, free, b))
+            if found is not None:
+                free = replace(free, shift=b * found.shift)
+    if found is None or not _is_borne_out(masked, moving, known, free):
+        return replace(known, covariance=known.covariance + few**2 * np.outer(off, off))
+    return replace(free, covariance=last**2 * found.covariance, pulled_to=known.shift)
+
+
+def _is_borne_out(masked: MaskedSide, moving: Prepared, known: Place, free: Place) -> bool:
+    """Whether parts of the image that go with the scene match better at a freed place, if it is far."""
+    b = free.bin
+    if np.abs(free.shift - known.shift).max() <= b:
+        return True
+    before = replace(known, bin=b, gaussian=free.gaussian)
+    return are_better(_residual(masked, moving, before, b), free.shift / b)
+
+
+def _is_few(masked: MaskedSide, b: int) -> bool:
+    """Whether level `b` has few pixels, or is the coarsest."""
+    return b == masked.plan.bins[-1] or masked.side.image.level(b).pixels.size <= FEW_PIXELS
+
+
+def _residual(masked: MaskedSide, moving: Prepared, known: Place, b: int) -> Residual:
+    """Return what a refined place leaves at level `b`."""
+    shift = known.shift / b
+    template = masked.side.template(b, known.gaussian if b == known.bin else None)
+    pixels, usable = masked.interpolable(moving, b), masked.usable(b).mask
+    return Residual(template, pixels, usable, shift, nearest_lag(shift), known.gain)
 
 
 def _near_enough(masked: MaskedSide, known: Place, next_b: int, b: int) -> bool:

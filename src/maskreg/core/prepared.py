@@ -60,6 +60,8 @@ class Prepared:
         Whether few pixels may have made its match.
     patterned : bool
         Whether what its match leaves may be more than noise.
+    pulled_to : ndarray of float64 or None
+        Where parts that stand still had pulled its match, px, if it is that of the others.
     spread : bool
         Whether its match is away from no shift, or surely more than one of single pixels.
     """
@@ -80,6 +82,7 @@ class Prepared:
         self.room: Room | None = None
         self.pointed = False
         self.patterned = True
+        self.pulled_to: NDArray[np.float64] | None = None
         self.spread = True
         self.filled: dict[int, NDArray[np.float32]] = {}
         self.refilled: dict[int, NDArray[np.float32]] = {}

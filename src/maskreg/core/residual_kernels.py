@@ -165,13 +165,13 @@ def seen_noise_2d(  # type: ignore[no-untyped-def]
 
 @kernel
 def box_sums_2d(  # type: ignore[no-untyped-def]
-    pixels, mask, gradient, moving, usable, lag, shift, gain, box
+    pixels, mask, gradient, moving, usable, lag, shift, gain, box, products
 ):
-    """Return sums over boxes of the reference, (4, boxes down, boxes across), and those over all pixels.
+    """Return sums over boxes of the reference, (fields, boxes down, boxes across), and those over all pixels.
 
-    Of each component of the gradient times the residual, then of the components themselves, over the common
-    pixels; and number and sum of the residual of these. `lag` is the one at which the usable pixels of moving
-    are taken.
+    Of each component of the gradient times the residual, then of the components themselves, then, if asked,
+    of their `products`, of the residual, of its square and of one, over the common pixels; and number and sum
+    of the residual of these. `lag` is the one at which the usable pixels of moving are taken.
     """
     taps_y, taps_x = np.empty(6), np.empty(6)
     oy, top, bottom = _common_stretch(shift[0], lag[0], moving.shape[0], 0, pixels.shape[0], taps_y)
@@ -179,7 +179,8 @@ def box_sums_2d(  # type: ignore[no-untyped-def]
     wy, wx = taps_y.astype(np.float32), taps_x.astype(np.float32)
     iy, ix = lag
     length = max(0, right - left)
-    sums = np.zeros((4, -(-pixels.shape[0] // box), -(-pixels.shape[1] // box)))
+    fields = 10 if products else 4
+    sums = np.zeros((fields, -(-pixels.shape[0] // box), -(-pixels.shape[1] // box)))
     ring = np.zeros((6, length), np.float32)
     value, common = np.zeros(length, np.float32), np.zeros(length, np.float32)
     ready = top + oy - 1
@@ -202,4 +203,22 @@ def box_sums_2d(  # type: ignore[no-untyped-def]
                     alone += g[j] * common[j]
                 sums[axis, i // box, k] += product
                 sums[2 + axis, i // box, k] += alone
+        if products:
+            g, h = gradient[0, i, left:right], gradient[1, i, left:right]
+            for k in range(left // box, (right + box - 1) // box):
+                gg, gh, hh = np.float32(0), np.float32(0), np.float32(0)
+                r, rr, one = np.float32(0), np.float32(0), np.float32(0)
+                for j in range(max(0, k * box - left), min(length, (k + 1) * box - left)):
+                    gg += g[j] * g[j] * common[j]
+                    gh += g[j] * h[j] * common[j]
+                    hh += h[j] * h[j] * common[j]
+                    r += value[j]
+                    rr += value[j] * value[j]
+                    one += common[j]
+                sums[4, i // box, k] += gg
+                sums[5, i // box, k] += gh
+                sums[6, i // box, k] += hh
+                sums[7, i // box, k] += r
+                sums[8, i // box, k] += rr
+                sums[9, i // box, k] += one
     return sums, n, total

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +47,9 @@ TINY = 1e-12
 """Less than this part beyond the known is none."""
 
 BoxSums = tuple[NDArray[np.float64], int, float]
-"""Of each component of G times the residual over each box, then of the components themselves, over the common
-pixels, (2 ndim, ...); number of these, and the sum of their residual."""
+"""Of each component of G times the residual over each box, then of the components themselves, then, if asked,
+of their products G_i G_j with i <= j, of the residual, of its square and of one, over the common pixels,
+(fields, ...); number of these, and the sum of their residual."""
 
 
 @dataclass(frozen=True)
@@ -136,29 +138,36 @@ def _summed(boxes: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     return np.moveaxis(sums, 0, axis)
 
 
-def compiled_box_sums(residual: Residual, box: int) -> BoxSums:
+def compiled_box_sums(residual: Residual, box: int, *, products: bool = False) -> BoxSums:
     """Return what `plain_box_sums` does, of two axes."""
     from maskreg.core.residual_kernels import box_sums_2d
 
     template = residual.template
     sums, n, total = box_sums_2d(
         template.pixels, template.mask, template.gradient, residual.moving, residual.usable,
-        residual.lag, residual.shift, np.float32(residual.gain), box,
+        residual.lag, residual.shift, np.float32(residual.gain), box, products,
     )  # fmt: skip
     return sums, int(n), float(total)
 
 
-def plain_box_sums(residual: Residual, box: int) -> BoxSums:
+def plain_box_sums(residual: Residual, box: int, *, products: bool = False) -> BoxSums:
     """Return the sums over boxes, by slices, for any number of axes."""
     template = residual.template
     values, common = residual.over(tuple(slice(0, n) for n in template.mask.shape))
     values = common * values
     fields = [field * values for field in template.gradient]
     fields += [field * common for field in template.gradient]
+    if products:
+        fields += [common * template.gradient[i] * template.gradient[j] for i, j in _pairs(values.ndim)]
+        fields += [values, values**2, common]
     sums = np.array(fields, np.float64)
     for axis, n in enumerate(template.mask.shape):
         sums = np.add.reduceat(sums, np.arange(0, n, box), axis + 1)
     return sums, int(np.count_nonzero(common)), float(values.sum(dtype=np.float64))
+
+
+def _pairs(ndim: int) -> Iterator[tuple[int, int]]:
+    return combinations_with_replacement(range(ndim), 2)
 
 
 def _freedom(second: float, fourth: float, ndim: int) -> float:

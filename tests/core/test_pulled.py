@@ -1,0 +1,161 @@
+"""What stands still on the detector, and nobody has masked, does not pull the shift."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import scipy.stats
+
+from maskreg import register
+from maskreg.core import place
+from maskreg.core.pulled import MORE_LIKELY, SURE, Parts, _more_likely, divided, robust
+from maskreg.testing import Rings, Spots, Texture, beam_block
+
+SHAPE = 192, 192
+
+
+def behind_a_block(seed, scene, dose, drift, dtype=np.uint16):
+    """Two frames whose block nobody tells of."""
+    rng, block = np.random.default_rng(seed), beam_block(scene.shape)
+    return [rng.poisson(dose * block * scene.render(by)).astype(dtype) for by in ((0.0, 0.0), drift)]
+
+
+def as_least_squares_has_it(monkeypatch, frames):
+    with monkeypatch.context() as patched:
+        patched.setattr(place, "pull", lambda residual: None)
+        return register(*frames)
+
+
+@pytest.mark.parametrize("scene", [Rings, Spots, Texture])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_a_block_that_is_not_masked_pulls_no_more(monkeypatch, scene, dtype):
+    off, before, chi_squared = [], [], []
+    for seed in range(8):
+        drift = tuple(np.random.default_rng([1, seed]).uniform(1, 4, 2))
+        frames = behind_a_block(seed, scene(SHAPE, seed=seed), 40.0, drift, dtype)
+        found, squares = register(*frames), as_least_squares_has_it(monkeypatch, frames)
+        if not (found.ok and squares.ok):
+            continue
+        error = found.shift + drift
+        off.append(np.abs(error).max())
+        before.append(np.abs(squares.shift + drift).max())
+        chi_squared.append(error @ np.linalg.solve(found.covariance, error))
+    assert len(off) >= 6
+    assert np.median(off) < 0.05 < 0.1 < np.median(before)
+    assert np.median(chi_squared) < 4
+
+
+def test_sharp_spots_that_a_block_holds_near_no_shift_are_freed_through_large_pixels():
+    scene = Spots((512, 512), seed=1)
+    for seed, drift in enumerate([(2.6, -1.4), (6.5, -3.5)]):
+        found = register(*behind_a_block(seed, scene, 100.0, drift))
+        assert found.ok, found
+        np.testing.assert_allclose(found.shift, np.negative(drift), atol=5 * found.uncertainty.max())
+        assert found.uncertainty.max() < 0.05
+
+
+TROUBLES = "none", "parts fade", "faint", "more light", "a little turned", "no drift"
+
+
+@pytest.mark.parametrize("scene", [Rings, Spots, Texture])
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_where_nothing_stands_still_no_answer_gets_worse(monkeypatch, scene, trouble):
+    for seed in range(6):
+        rng = np.random.default_rng([2, seed])
+        drift = rng.uniform(-2, 2, 2) * (trouble != "no drift")
+        made = scene(SHAPE, seed=seed)
+        one, other = made.render((0.0, 0.0)), made.render(tuple(drift))
+        if trouble == "parts fade":
+            other = other * np.repeat(np.repeat(rng.uniform(0.5, 1, (6, 6)), 32, 0), 32, 1)
+        if trouble == "a little turned":
+            other = scipy.ndimage.rotate(other, 0.1, reshape=False, order=3, mode="nearest").clip(0)
+        dose = 2.0 if trouble == "faint" else 40.0
+        brighter = 3.0 if trouble == "more light" else 1.0
+        frames = [rng.poisson(dose * f).astype(np.uint16) for f in (one, brighter * other)]
+        found, squares = register(*frames), as_least_squares_has_it(monkeypatch, frames)
+        assert found.status == squares.status
+        if found.ok and (found.shift != squares.shift).any():
+            error = found.shift + drift
+            assert np.abs(error).max() < np.abs(squares.shift + drift).max(), (seed, found, squares)
+            assert error @ np.linalg.solve(found.covariance, error) < 20, (seed, found)
+
+
+def some_parts(rng, step, standing, neither, noise=1.0, number=200, to_rest=(0.8, -0.5)):
+    """Parts that go with a step, some that stand, some that do neither; and their distance from standing."""
+    root = rng.normal(size=(number, 2, 2)) * rng.exponential(12, (number, 1, 1))
+    matrices = root @ root.transpose(0, 2, 1)
+    kind = rng.random(number)
+    truth = np.where((kind < standing)[:, None], to_rest, step)
+    truth[kind > 1 - neither] += rng.normal(0, 2, (np.count_nonzero(kind > 1 - neither), 2))
+    errors = np.sqrt(noise) * np.einsum("tij,tj->ti", root, rng.normal(size=(number, 2)))
+    pixels = np.full(number, 256.0)
+    parts = Parts(np.einsum("tij,tj->ti", matrices, truth) + errors, matrices, noise * pixels, pixels)
+    return parts, parts.off(np.array(to_rest))
+
+
+@pytest.mark.parametrize(("standing", "neither"), [(0.0, 0.0), (0.3, 0.0), (0.3, 0.1), (0.1, 0.2)])
+@pytest.mark.parametrize("noise", [1.0, 1e-4])
+def test_the_parts_that_go_tell_the_step_and_how_well(standing, neither, noise):
+    rng, step = np.random.default_rng(3), np.array([0.02, 0.03])
+    chi_squared = []
+    for _ in range(40):
+        parts, stand = some_parts(rng, step, standing, neither, noise)
+        found = divided(parts, stand)
+        assert abs(found.standing - standing) < 0.15
+        error = found.estimate.step - step
+        chi_squared.append(error @ np.linalg.solve(found.estimate.covariance, error))
+    assert scipy.stats.kstest(chi_squared, scipy.stats.chi2(2).cdf).pvalue > 1e-3
+
+
+def test_few_parts_far_off_hardly_move_the_robust_step_and_all_of_them_do():
+    rng = np.random.default_rng(4)
+    parts, _ = some_parts(rng, np.zeros(2), 0.0, 0.05)
+    assert robust(parts).sigmas < SURE
+    parts, _ = some_parts(rng, np.array([0.3, 0.1]), 0.0, 0.05)
+    found = robust(parts)
+    assert found.sigmas > SURE
+    np.testing.assert_allclose(found.step, [0.3, 0.1], atol=0.05)
+
+
+def test_what_has_no_reason_is_not_more_likely():
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        # errors of many sizes, as a second kind of part would make them
+        parts, stand = some_parts(rng, np.zeros(2), 0.0, 0.0)
+        heavy = replace(parts, scores=parts.scores * rng.choice([1, 3], (len(stand), 1)))
+        stand = heavy.off(np.array([0.8, -0.5]))
+        some, none = divided(heavy, stand), divided(heavy, None)
+        assert _more_likely(heavy, stand, some, none.step) < MORE_LIKELY
+
+
+def test_images_that_are_the_same_stay_where_they_are():
+    frame = behind_a_block(1, Texture(SHAPE), 40.0, (0.0, 0.0))[0]
+    found = register(frame, frame)
+    assert found.ok
+    np.testing.assert_allclose(found.shift, 0, atol=found.uncertainty.min())
+
+
+def test_sigma_holds_the_pull_where_the_parts_that_go_do_not_tell_the_shift(monkeypatch):
+    frames = behind_a_block(2, Texture(SHAPE), 40.0, (2.3, 1.4))
+    squares = as_least_squares_has_it(monkeypatch, frames)
+    monkeypatch.setattr(place, "pull", lambda residual: np.array([0.3, -0.4]))
+    monkeypatch.setattr(place, "without_pull", lambda residual: None)
+    found = register(*frames)
+    np.testing.assert_array_equal(found.shift, squares.shift)
+    longer = [[0.09, -0.12], [-0.12, 0.16]]
+    np.testing.assert_allclose(found.covariance, squares.covariance + longer, atol=1e-9)
+
+
+def test_volumes_too():
+    rng = np.random.default_rng(6)
+    grains = scipy.ndimage.gaussian_filter(rng.exponential(size=(68, 68, 68)), 1.2)
+    stands = np.ones((64, 64, 64))
+    stands[20:36, :40, 24:40] = 0.02
+    drift = np.array([1.0, -2.0, 1.0])
+    scenes = (grains[2:66, 2:66, 2:66], grains[1:65, 4:68, 1:65])
+    found = register(*(rng.poisson(60 * s * stands).astype(np.uint16) for s in scenes))
+    assert found.ok, found
+    np.testing.assert_allclose(found.shift, -drift, atol=max(0.02, 5 * found.uncertainty.max()))
