@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from maskreg.core.expansion import without_expansion
 from maskreg.core.held import PATTERN, is_held
 from maskreg.core.prepared import Prepared
-from maskreg.core.pulled import are_better, pull, without_pull
+from maskreg.core.pulled import are_better, is_pulled, without_pull
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.reference import NARROWING, MaskedSide
 from maskreg.core.refill import Shown
@@ -363,20 +363,20 @@ def _with_what_is_left(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
 
 def _without_pull(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
     """Return a refined place as the parts of the image tell it that go with the scene, if others pull it."""
-    few = next(b for b in masked.plan.bins if b >= known.bin and _is_few(masked, b))
-    off = pull(_residual(masked, moving, known, few))
-    if off is None:
+    levels = [b for b in masked.plan.bins if _has_pixels(masked, b)]
+    few = [b for b in levels if b >= known.bin and _is_few(masked, b)]
+    if not few or not is_pulled(_residual(masked, moving, known, few[0])):
         return known
     last, gaussian = masked.stages(known.bin)[-1]
     free = known
-    for b in reversed(masked.plan.bins):  # what pulls far is seen in large pixels
+    for b in reversed(levels):  # what pulls far is seen in large pixels
         if b >= last:
             free = replace(free, bin=b, gaussian=gaussian if b == last else None)
             found = without_pull(_residual(masked, moving, free, b))
             if found is not None:
                 free = replace(free, shift=b * found.shift)
     if found is None or not _is_borne_out(masked, moving, known, free):
-        return replace(known, covariance=known.covariance + few**2 * np.outer(off, off))
+        return known
     return replace(free, covariance=last**2 * found.covariance, pulled_to=known.shift)
 
 
@@ -387,6 +387,11 @@ def _is_borne_out(masked: MaskedSide, moving: Prepared, known: Place, free: Plac
         return True
     before = replace(known, bin=b, gaussian=free.gaussian)
     return are_better(_residual(masked, moving, before, b), free.shift / b)
+
+
+def _has_pixels(masked: MaskedSide, b: int) -> bool:
+    """Whether anything is valid at level `b` in both images: behind a mask of stripes nothing may be."""
+    return bool(masked.usable(b).mask.any() and masked.side.image.level(b).mask.any())
 
 
 def _is_few(masked: MaskedSide, b: int) -> bool:

@@ -207,42 +207,32 @@ class Free:
     covariance: NDArray[np.float64]
 
 
-def pull(residual: Residual) -> NDArray[np.float64] | None:
-    """Return by about how much parts that stand still pull the shift of a refined pair, if they surely do.
-
-    Parameters
-    ----------
-    residual : Residual
-
-    Returns
-    -------
-    (ndim,) ndarray of float64, or None
-        To be taken off the shift, level px.
-    """
+def is_pulled(residual: Residual) -> bool:
+    """Whether parts of a refined pair that stand still surely pull its shift."""
     nowhere = np.zeros_like(residual.shift)
     parts = parts_of(residual)
     told = parts.steep(TELLS)
     if np.count_nonzero(told) < FEWEST:
-        return None
+        return False
     parts = parts.of(told)
     steep = parts.of(parts.steep(TELLS_MUCH))
-    if len(steep.scores) >= FEWEST and (cautious := robust(steep)).sigmas > SURE:
-        return cautious.step
+    if len(steep.scores) >= FEWEST and robust(steep).sigmas > SURE:
+        return True
     stand = parts.off(nowhere, parts_of(_at(residual, nowhere)).scores[told])
     some = divided(parts, stand)
     if some.estimate is None or some.estimate.sigmas <= SURE:
-        return None
+        return False
     none = divided(parts, None).step
     more = _more_likely(parts, stand, some, none)
     if more <= MORE_LIKELY:
-        return None
+        return False
     for turn in _turns(len(nowhere)):
         place = residual.shift - turn @ residual.shift
         there = parts.off(nowhere, parts_of(_at(residual, place)).scores[told])
         turned = _at_most(parts, there, turn @ some.step, some)
         if _more_likely(parts, there, turned, none) > OF_TURNED * more:
-            return None
-    return some.step
+            return False
+    return True
 
 
 def without_pull(residual: Residual) -> Free | None:
