@@ -305,18 +305,15 @@ def _with_seen_noise(masked: MaskedSide, moving: Prepared, known: Place) -> tupl
     noisier, of whatever makes it.
     """
     b, gaussian = known.bin, known.gaussian
-    shift = known.shift / b
-    lag = nearest_lag(shift)
-    template, normal = masked.side.template(b, gaussian), masked.normal(b, gaussian, lag)
+    normal = masked.normal(b, gaussian, nearest_lag(known.shift / b))
     if normal is None:
         return known, False
-    usable = masked.usable(b).mask
     counts = masked.side.image.detector.counts
     white = counts and masked.holes(b) is None
     block = masked.side.block(b, gaussian) if white or is_held(known.shift) else None
     if white and block is None:
         return known, False
-    residual = Residual(template, masked.interpolable(moving, b), usable, shift, lag, known.gain)
+    residual = _residual(masked, moving, known, b)
     seen = None if block is None else seen_noise(block, residual)
     if white:
         if seen is None:
@@ -345,19 +342,16 @@ def _with_what_is_left(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
 
     Spots that fade, or that move otherwise than the rest, leave more than noise, and each pulls the place.
     """
-    b, gaussian, shift = known.bin, known.gaussian, known.shift / known.bin
-    lag = nearest_lag(shift)
-    normal = masked.normal(b, gaussian, lag)
+    b = known.bin
+    normal = masked.normal(b, known.gaussian, nearest_lag(known.shift / b))
     if normal is None or normal.blind.size:
         return known
-    template, pixels, usable = (
-        masked.side.template(b, gaussian),
-        masked.interpolable(moving, b),
-        masked.usable(b),
-    )
+    left = _residual(masked, moving, known, b)
     if math.sqrt(float(np.trace(known.covariance))) < SLOPES_TELL * b:
-        normal = as_moving_shows(template, normal, pixels, usable, shift, lag, known.gain)
-    shown = seen_covariance(normal, Residual(template, pixels, usable.mask, shift, lag, known.gain), WIDE_BOX)
+        normal = as_moving_shows(
+            left.template, normal, left.moving, masked.usable(b), left.shift, left.lag, known.gain
+        )
+    shown = seen_covariance(normal, left, WIDE_BOX)
     return replace(known, covariance=b**2 * shown.exceeding(known.covariance / b**2))
 
 

@@ -133,15 +133,17 @@ class Parts:
         """Return what is left of the scores where the shift is off by a step, (parts, ndim)."""
         return self.scores - self.matrices @ step
 
-    def off(
-        self, step: NDArray[np.float64], scores: NDArray[np.float64] | None = None
-    ) -> NDArray[np.float64]:
-        """Return the squared distance of each part from a step, without the size of the noise.
+    def off(self, step: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the squared distance of each part from a step, without the size of the noise."""
+        return self.distances(self.left(step))
 
-        By its `scores` at another shift, if given.
-        """
-        left = self.left(step) if scores is None else scores - self.matrices @ step
-        return np.asarray(np.einsum("ti,tij,tj->t", left, self.inverses, left))
+    def distances(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return by how much such scores of each part, (parts, ndim), are off none; squared."""
+        return np.asarray(np.einsum("ti,tij,tj->t", scores, self.inverses, scores))
+
+    def together(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the weighted sum of the matrices, (ndim, ndim)."""
+        return np.asarray(np.einsum("t,tij->ij", weights, self.matrices))
 
 
 @dataclass(frozen=True)
@@ -209,16 +211,15 @@ class Free:
 
 def is_pulled(residual: Residual) -> bool:
     """Whether parts of a refined pair that stand still surely pull its shift."""
-    nowhere = np.zeros_like(residual.shift)
-    parts = parts_of(residual)
-    told = parts.steep(TELLS)
-    if np.count_nonzero(told) < FEWEST:
+    pair = _that_tell(residual)
+    if pair is None:
         return False
-    parts = parts.of(told)
+    parts, told = pair
     steep = parts.of(parts.steep(TELLS_MUCH))
     if len(steep.scores) >= FEWEST and robust(steep).sigmas > SURE:
         return True
-    stand = parts.off(nowhere, parts_of(_at(residual, nowhere)).scores[told])
+    shift = residual.shift
+    stand = parts.distances(_scores_at(residual, np.zeros_like(shift))[told])
     some = divided(parts, stand)
     if some.estimate is None or some.estimate.sigmas <= SURE:
         return False
@@ -226,9 +227,8 @@ def is_pulled(residual: Residual) -> bool:
     more = _more_likely(parts, stand, some, none)
     if more <= MORE_LIKELY:
         return False
-    for turn in _turns(len(nowhere)):
-        place = residual.shift - turn @ residual.shift
-        there = parts.off(nowhere, parts_of(_at(residual, place)).scores[told])
+    for turn in _turns(len(shift)):
+        there = parts.distances(_scores_at(residual, shift - turn @ shift)[told])
         turned = _at_most(parts, there, turn @ some.step, some)
         if _more_likely(parts, there, turned, none) > OF_TURNED * more:
             return False
@@ -248,16 +248,14 @@ def without_pull(residual: Residual) -> Free | None:
     Free or None
         None where the parts do not tell it.
     """
-    nowhere = np.zeros_like(residual.shift)
-    at_rest = parts_of(_at(residual, nowhere)).scores
     shift = residual.shift
+    at_rest = _scores_at(residual, np.zeros_like(shift))
     for _ in range(MOST_STEPS):
-        parts = parts_of(_at(residual, shift))
-        told = parts.steep(TELLS)
-        if np.count_nonzero(told) < FEWEST:
+        pair = _that_tell(_at(residual, shift))
+        if pair is None:
             return None
-        parts = parts.of(told)
-        found = divided(parts, parts.off(nowhere, at_rest[told]))
+        parts, told = pair
+        found = divided(parts, parts.distances(at_rest[told]))
         if found.estimate is None:
             return None
         shift = shift - found.estimate.step
@@ -273,10 +271,21 @@ def are_better(residual: Residual, shift: NDArray[np.float64]) -> bool:
     before, after = parts_of(residual), parts_of(_at(residual, shift))
     told = after.steep(TELLS) & (np.minimum(before.pixels, after.pixels) > 0)
     before, after = before.of(told), after.of(told)
-    at_rest = parts_of(_at(residual, np.zeros_like(shift))).scores[told]
-    go = divided(after, after.off(np.zeros_like(shift), at_rest)).go
+    go = divided(after, after.distances(_scores_at(residual, np.zeros_like(shift))[told])).go
     gain = go * (before.squares / before.pixels - after.squares / after.pixels) * after.pixels
     return float(gain.sum()) > BETTER * math.sqrt(float(np.square(gain).sum()))
+
+
+def _that_tell(residual: Residual) -> tuple[Parts, NDArray[np.bool_]] | None:
+    """Return the parts that tell anything, and which of all they are; None of too few."""
+    parts = parts_of(residual)
+    told = parts.steep(TELLS)
+    return (parts.of(told), told) if np.count_nonzero(told) >= FEWEST else None
+
+
+def _scores_at(residual: Residual, shift: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the scores of all parts at another shift."""
+    return parts_of(_at(residual, shift)).scores
 
 
 def parts_of(residual: Residual) -> Parts:
@@ -362,7 +371,7 @@ def divided(parts: Parts, stand: NDArray[np.float64] | None) -> Division:
             break
     left, weights = parts.left(step), shares[0]
     unknown = np.einsum("t,ti,tj->ij", weights * (1 - weights) / noise, left, left)
-    matrix = np.einsum("t,tij->ij", weights, parts.matrices) - unknown
+    matrix = parts.together(weights) - unknown
     if not np.linalg.eigvalsh(matrix)[0] > 0:
         return Division(None, step, weights, standing, noise)
     # what parts scatter by is not less than the noise of their pixels
@@ -394,14 +403,13 @@ def robust(parts: Parts) -> Estimate:
         before, step = step, _weighted(parts, weights)
         if np.abs(step - before).max() < LAST_STEP:
             break
-    matrix = np.einsum("t,tij->ij", weights, parts.matrices)
-    return Estimate(step, _sandwich(matrix, weights, parts.left(step)))
+    return Estimate(step, _sandwich(parts.together(weights), weights, parts.left(step)))
 
 
 def _weighted(parts: Parts, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the step of least squares with the parts so weighted."""
-    matrix = np.einsum("t,tij->ij", weights, parts.matrices)
-    return np.asarray(np.linalg.pinv(matrix, hermitian=True) @ (weights @ parts.scores))
+    inverse = np.linalg.pinv(parts.together(weights), hermitian=True)
+    return np.asarray(inverse @ (weights @ parts.scores))
 
 
 def _sandwich(

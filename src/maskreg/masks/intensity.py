@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.geometry import overlap_slices
+
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
@@ -86,20 +88,13 @@ def _ratio(
 
     `shift` is that of the second frame onto the first one; both are zero where they are not valid.
     """
-    here, there = _overlap(valid.shape, shift)
+    here, there = overlap_slices(valid.shape, valid.shape, shift.tolist())
     both = _squares(valid[here] & valid[there]) == 1
     if both.sum() < _FEWEST:
         return None
     one, other = _squares(first[here])[both], _squares(second[there])[both]
     lit = (one > 0) & (other > 0)
     return float(np.median(other[lit] / one[lit])) if lit.sum() >= _FEWEST else None
-
-
-def _overlap(shape: tuple[int, ...], shift: NDArray[np.int_]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Return the part of an image that another one covers once it has moved, and which part that is of it."""
-    here = tuple(slice(max(0, s), max(0, n + min(0, s))) for n, s in zip(shape, shift, strict=True))
-    there = tuple(slice(max(0, -s), max(0, n + min(0, -s))) for n, s in zip(shape, shift, strict=True))
-    return here, there
 
 
 def _squares(image: NDArray[np.generic]) -> Floats:
