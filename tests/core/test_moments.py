@@ -13,15 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskreg.core.fill import filled
+from maskreg.core.moments import moments, plain_moments, plain_projected, projected
+from maskreg.core.normal_matrices import normal_sums, plain_normal_sums
 from maskreg.core.pyramid import eroded
-from maskreg.core.refine import (
-    moments,
-    normal_sums,
-    plain_moments,
-    plain_normal_sums,
-    plain_projected,
-    projected,
-)
 from maskreg.core.refine_kernels import PIECE, SHORT_ROW
 from maskreg.core.runs import Region
 from maskreg.core.spectrum import gaussian_low_pass
@@ -175,7 +169,8 @@ import numba
 assert numba.config.DISABLE_JIT
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid, halved, plain_halved
-from maskreg.core.refine import moments, normal_sums, plain_moments, plain_normal_sums
+from maskreg.core.moments import moments, plain_moments
+from maskreg.core.normal_matrices import normal_sums, plain_normal_sums
 from maskreg.core.pyramid import eroded
 from maskreg.core.runs import Region
 from maskreg.core.stabilise import Detector

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
+from maskreg.core.moments import moments, plain_moments
 from maskreg.core.packed import LARGEST, packed, plain_packed
-from maskreg.core.refine import moments, plain_moments
 from maskreg.core.runs import Region
 from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template

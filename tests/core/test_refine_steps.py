@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from uncompiled import assert_passes_uncompiled
 
 from maskreg.core.fill import filled
-from maskreg.core.refine import NormalMatrices, compiled_steps, normal_matrices, plain_steps, refine
+from maskreg.core.normal_matrices import NormalMatrices, normal_matrices
+from maskreg.core.refine import compiled_steps, plain_steps, refine
 from maskreg.core.runs import Region
 from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.surround import where_interpolable

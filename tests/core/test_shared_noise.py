@@ -10,8 +10,8 @@ from scipy.ndimage import gaussian_filter
 from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg import register
+from maskreg.core.moments import moments, plain_moments
 from maskreg.core.pyramid import eroded
-from maskreg.core.refine import moments, plain_moments
 from maskreg.core.residual import Residual
 from maskreg.core.runs import Region
 from maskreg.core.shared_noise import (

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg.core.bands import _sum_within, plain_sum_within
+from maskreg.core.moments import moments, plain_moments
+from maskreg.core.normal_matrices import normal_sums, plain_normal_sums
 from maskreg.core.pyramid import LevelImage, eroded, halved, plain_halved
-from maskreg.core.refine import moments, normal_sums, plain_moments, plain_normal_sums
 from maskreg.core.runs import Region
 from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template

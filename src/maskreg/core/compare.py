@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from maskreg.core.compare_kernels import matches_2d
 from maskreg.core.likelihood import LEAST_UNEXPLAINED
+from maskreg.core.moments import moments, where_taps_are_inside
 from maskreg.core.place import Beginning, Place
 from maskreg.core.prepared import Prepared
 from maskreg.core.reference import MaskedSide
-from maskreg.core.refine import moments, shifted_mask, where_taps_are_inside
 from maskreg.core.runs import Region
 from maskreg.core.search import LevelMap
+from maskreg.core.shifted import shifted_mask
 from maskreg.core.template import Template
 from maskreg.core.windows import CommonSums, window_sums
 from maskreg.geometry import nearest_lag

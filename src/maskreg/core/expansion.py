@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 
 from maskreg.core.filters import filtered
 from maskreg.core.interpolation_error import SLOPE
-from maskreg.core.refine import NormalMatrices, projected, shifted_mask
+from maskreg.core.moments import projected
+from maskreg.core.normal_matrices import NormalMatrices
 from maskreg.core.runs import Region
+from maskreg.core.shifted import shifted_mask
 from maskreg.core.template import Template
 
 ACROSS = 0.2

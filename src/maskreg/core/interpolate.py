@@ -70,3 +70,11 @@ def lagrange_slopes(place: float) -> NDArray[np.float64]:
     """
     fraction = place - int(np.floor(place))
     return np.asarray(_SLOPES @ fraction ** np.arange(len(TAPS) - 1))
+
+
+def noise_kept(shift: NDArray[np.float64]) -> float:
+    """Return which part of the variance of white noise is left in an image interpolated at a shift, px.
+
+    Between pixels interpolation averages it.
+    """
+    return float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in shift]))

@@ -8,7 +8,7 @@ input gives the same bytes whatever the number of threads.
 kernel                        plain twin
 ============================  ==========================================
 `window_sums_2d`              `maskreg.core.windows.plain_window_sums`
-`normal_sums_2d`              `maskreg.core.refine.plain_normal_sums`
+`normal_sums_2d`              `maskreg.core.normal_matrices.plain_normal_sums`
 `halved_2d`                   `maskreg.core.pyramid.plain_halved`
 `overlap_sums_2d`             `maskreg.core.overlap.plain_overlap_sums`
 ============================  ==========================================
@@ -162,7 +162,7 @@ def halved_2d(values):  # type: ignore[no-untyped-def]
 
 @kernel
 def normal_sums_2d(mask, usable, noise, gradient, slope, iy, ix):  # type: ignore[no-untyped-def]
-    """Return the sums of `maskreg.core.refine.NormalSums` over the common pixels at lag (iy, ix)."""
+    """Return the sums of `maskreg.core.normal_matrices.NormalSums` over the common pixels at lag (iy, ix)."""
     height, width = mask.shape
     rows, columns = usable.shape
     y0, y1 = max(0, iy), min(height, rows + iy)

@@ -24,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.fill import filled
-from maskreg.core.interpolate import lagrange_taps
+from maskreg.core.interpolate import noise_kept
 from maskreg.core.known_fields import Fields, Mean, Normal
-from maskreg.core.refine import SHORTEST_STEP, shifted_mask
+from maskreg.core.refine import SHORTEST_STEP
+from maskreg.core.shifted import shifted_mask
 from maskreg.core.spectrum import LINEAR, gaussian_low_pass
 from maskreg.core.wiener import BAND
 from maskreg.geometry import nearest_lag
@@ -328,9 +329,7 @@ def _covariance(
     """Return A^-1 B A^-T, A being the Jacobian and B the noise that the residual shows."""
     offset = _offset(sums, gain)
     residual = sums.prr - 2 * gain * sums.pru + gain**2 * sums.puu - offset**2 * sums.p
-    # interpolation between pixels averages the noise of the frame
-    kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in shift]))
-    shown = max(residual, 0.0) / (normal.residual * gain * kept + normal.residual_of_mean)
+    shown = max(residual, 0.0) / (normal.residual * gain * noise_kept(shift) + normal.residual_of_mean)
     inverse = np.linalg.inv(normal.jacobian)
     covariance = shown * inverse @ (gain * normal.of_frame + normal.of_mean) @ inverse.T
     return np.asarray(covariance + SHORTEST_STEP**2 * np.eye(2))

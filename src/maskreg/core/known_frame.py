@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.interpolate_frame import all_valid, interpolated
-from maskreg.core.refine import shifted_mask
+from maskreg.core.shifted import shifted_mask
 from maskreg.geometry import nearest_lag
 
 

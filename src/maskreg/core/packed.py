@@ -33,7 +33,7 @@ class Packed:
     steps : (4, rows) ndarray of float64
         By what each is multiplied.
     sums : (9,) ndarray of float64
-        n, r, h, rr, hr, g, gr of `maskreg.core.refine.Moments`, over all valid pixels, of the numbers.
+        n, r, h, rr, hr, g, gr of `maskreg.core.moments.Moments`, over all valid pixels, of the numbers.
     """
 
     numbers: NDArray[np.int16]

@@ -31,12 +31,12 @@ from maskreg.core.lone import least_of_lone, less, pointed, stand_out
 from maskreg.core.made import Made
 from maskreg.core.memory import give_back_free_memory
 from maskreg.core.noise import NoiseCurve, counting_curve, noise_curve, sample
+from maskreg.core.normal_matrices import NormalMatrices, normal_matrices
 from maskreg.core.periods import find_periods
 from maskreg.core.plan import CHEAP_PIXELS, Plan, make_plan
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid, eroded
 from maskreg.core.read_noise import Restoration, restoration_of
-from maskreg.core.refine import NormalMatrices, normal_matrices
 from maskreg.core.room import Room, Rooms
 from maskreg.core.runs import Region
 from maskreg.core.search import LevelSearch

@@ -12,7 +12,8 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from maskreg.core.pyramid import LevelImage
-from maskreg.core.residual import interpolated, shifted
+from maskreg.core.residual import interpolated
+from maskreg.core.shifted import shifted_block, shifted_mask
 from maskreg.core.some_rows import some_rows
 from maskreg.core.template import SPLINE_ORDER, Template
 from maskreg.core.windows import window_sums
@@ -99,12 +100,11 @@ class Shown:
         for rows in some_rows(template.mask, AT_ONCE):
             block = (rows, *(slice(0, n) for n in template.mask.shape[1:]))
             part, inside = interpolated(where, block, shift)
-            common = template.mask[block] & inside & shifted(usable, block, lag)
+            common = template.mask[block] & inside & shifted_block(usable, lag, block)
             gradient = template.gradient[:, rows][:, common].astype(np.float64)
             pulled += (part[common] * gradient) @ gradient.T
         return np.asarray(inverse @ pulled)
 
     def _where(self, places: NDArray[np.bool_], lag: tuple[int, ...]) -> NDArray[np.bool_]:
         """Return the places of moving at which the reference is known."""
-        whole = tuple(slice(0, n) for n in places.shape)
-        return places & shifted(self._known, whole, tuple(-s for s in lag))
+        return places & shifted_mask(self._known, tuple(-s for s in lag), places.shape)

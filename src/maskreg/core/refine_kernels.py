@@ -4,8 +4,8 @@
 kernel                        plain twin
 ============================  ==========================================
 `packed_2d`                   `maskreg.core.packed.plain_packed`
-`moments_2d`                  `maskreg.core.refine.plain_moments`
-`projected_2d`                `maskreg.core.refine.plain_projected`
+`moments_2d`                  `maskreg.core.moments.plain_moments`
+`projected_2d`                `maskreg.core.moments.plain_projected`
 `steps_2d`                    `maskreg.core.refine.plain_steps`
 ============================  ==========================================
 
@@ -369,7 +369,7 @@ def _moments_at(  # type: ignore[no-untyped-def]
 def moments_2d(  # type: ignore[no-untyped-def]
     first, edges, numbers, steps, whole, moving, usable_first, usable_edges, shift, nearest, with_slopes,
 ):  # fmt: skip
-    """Return the sums of `maskreg.core.refine.Moments` at a shift.
+    """Return the sums of `maskreg.core.moments.Moments` at a shift.
 
     `first` and `edges` are the runs of the template, `numbers`, `steps` and `whole` its packed fields;
     `nearest` is the nearest whole-pixel shift, at which the usable pixels of moving are taken. Sums of
@@ -385,7 +385,7 @@ def moments_2d(  # type: ignore[no-untyped-def]
 def projected_2d(  # type: ignore[no-untyped-def]
     first, edges, numbers, steps, whole, moving, usable_first, usable_edges, shift, nearest, gain
 ):
-    """Return the first of `maskreg.core.refine.projected_residual`; NaN without common pixels."""
+    """Return the first of `maskreg.core.moments.projected_residual`; NaN without common pixels."""
     sums, _ = _moments_at(
         first, edges, numbers, steps, whole, moving, usable_first, usable_edges, shift, nearest, False, True
     )

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.interpolate import lagrange_taps
+from maskreg.core.shifted import shifted_block
 from maskreg.core.template import Template
-from maskreg.geometry import overlap_slices
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Residual:
     def over(self, block: tuple[slice, ...]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Return the residual over a block of the reference, and at which of its pixels it is known."""
         values, inside = interpolated(self.moving, block, self.shift)
-        common = self.template.mask[block] & shifted(self.usable, block, self.lag) & inside
+        common = self.template.mask[block] & shifted_block(self.usable, self.lag, block) & inside
         return self.template.pixels[block] - np.float32(self.gain) * values, common
 
 
@@ -67,13 +67,3 @@ def interpolated(
         ok = (wanted[axis][:n] >= 0) & (wanted[axis][len(taps) - 1 :] < image.shape[axis])
         np.moveaxis(inside, axis, -1)[..., ~ok] = False
     return values, inside
-
-
-def shifted(mask: NDArray[np.bool_], block: tuple[slice, ...], lag: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return mask(x - lag) for the places x of a block, False beyond the border."""
-    out = np.zeros([part.stop - part.start for part in block], bool)
-    here, there = overlap_slices(
-        out.shape, mask.shape, [s - part.start for part, s in zip(block, lag, strict=True)]
-    )
-    out[here] = mask[there]
-    return out

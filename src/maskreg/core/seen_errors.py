@@ -22,7 +22,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.refine import NormalMatrices
+from maskreg.core.normal_matrices import NormalMatrices
 from maskreg.core.residual import Residual
 
 BOX = 2

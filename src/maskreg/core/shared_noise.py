@@ -20,8 +20,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from maskreg.core.interpolate import lagrange_taps
-from maskreg.core.refine import NormalMatrices
+from maskreg.core.interpolate import noise_kept
+from maskreg.core.normal_matrices import NormalMatrices
 from maskreg.core.residual import Residual
 from maskreg.core.residual_kernels import seen_noise_2d
 from maskreg.core.template import Template
@@ -133,8 +133,7 @@ def plain_seen_noise(block: Block, residual: Residual) -> Seen:
     axes = tuple(range(1, shared.ndim + 1))
     found = (block.weights * shared).sum(axis=axes) / middle
     # white noise as well: interpolation takes of moving's what G hardly sees
-    kept = float(np.prod([np.sum(lagrange_taps(-float(s))[1] ** 2) for s in residual.shift]))
-    return n, products, pairs, np.maximum(found * (1 + kept) / 2, 0.0)
+    return n, products, pairs, np.maximum(found * (1 + noise_kept(residual.shift)) / 2, 0.0)
 
 
 def plain_residual_products(

@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from maskreg.core.pyramid import eroded
-from maskreg.core.refine import shifted_mask
 from maskreg.core.runs import Region
+from maskreg.core.shifted import shifted_mask
 from maskreg.core.template import Template
 
 EDGE_PX = 0.8

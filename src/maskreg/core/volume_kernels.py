@@ -3,8 +3,8 @@
 ============================  ==========================================
 kernel                        plain twin
 ============================  ==========================================
-`moments_3d`                  `maskreg.core.refine.plain_moments`
-`normal_sums_3d`              `maskreg.core.refine.plain_normal_sums`
+`moments_3d`                  `maskreg.core.moments.plain_moments`
+`normal_sums_3d`              `maskreg.core.normal_matrices.plain_normal_sums`
 `window_sums_3d`              `maskreg.core.windows.plain_window_sums`
 `halved_3d`                   `maskreg.core.pyramid.plain_halved`
 `sum_within_3d`               `maskreg.core.bands.plain_sum_within`
@@ -89,7 +89,7 @@ def _third_row(rows, order, weights, r, m, v, g, sums):  # type: ignore[no-untyp
 
 @kernel
 def moments_3d(pixels, mask, gradient, smooth, moving, usable, lag, first, weights):  # type: ignore[no-untyped-def]
-    """Return the sums of `maskreg.core.refine.Moments`: 15 of the last two axes, 3 across the slices.
+    """Return the sums of `maskreg.core.moments.Moments`: 15 of the last two axes, 3 across the slices.
 
     `lag` is the whole-pixel shift at which the usable pixels of moving are taken; `first` (3,) the first
     tap along each axis relative to the reference's pixel, `weights` (3, 6).
@@ -162,7 +162,7 @@ def _normal_row(m, u, v, g, s, n_out, vg_out, gs_out, vgg_out, i):  # type: igno
 
 @kernel
 def normal_sums_3d(mask, usable, noise, gradient, slope, lag):  # type: ignore[no-untyped-def]
-    """Return n, v, vv; g and d; vg; gd; vgg of `maskreg.core.refine.NormalSums` at a lag."""
+    """Return n, v, vv; g and d; vg; gd; vgg of `maskreg.core.normal_matrices.NormalSums` at a lag."""
     depth, height, width = mask.shape
     slices, rows, columns = usable.shape
     iz, iy, ix = lag
