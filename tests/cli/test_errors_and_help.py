@@ -168,13 +168,57 @@ def test_importing_maskreg_loads_neither_numba_nor_anything_optional():
     )
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
-def test_a_reader_that_goes_away_is_no_error(data):
+posix = pytest.mark.skipif(os.name != "posix", reason="streams of POSIX")
+
+
+@posix
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "info frames",
+        "pair {0} {0} -q",
+        "mask show {0} --valid valid_mask.tif -o x.png -q",
+        "doctor",
+        "completion bash",
+    ],
+)
+def test_a_reader_that_goes_away_ends_every_verb_as_sigpipe_would_and_without_a_word(verb, unbuffered, data):
+    first = min((data / "frames").iterdir())
     with subprocess.Popen(
-        [*COMMAND, "info", data / "frames"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, *verb.format(first).split()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=data,
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
     ) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+@posix
+def test_a_pipe_that_breaks_elsewhere_is_an_error(monkeypatch, maskreg, data):
+    def lose(*_args):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("maskreg.cli.info.run", lose)
+    assert maskreg("info", data / "frames") == (1, "", "maskreg: error: Broken pipe\n")
+
+
+@posix
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_are_no_reason_to_fail(closed, data):
+    command = f"{sys.executable} -m maskreg info frames {closed}"
+    done = subprocess.run(command, shell=True, cwd=data, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@posix
+def test_an_error_that_nobody_hears_keeps_its_exit_code():
+    with subprocess.Popen([*COMMAND, "algin"], stderr=subprocess.PIPE) as process:
+        process.stderr.close()
+    assert process.returncode == 2
 
 
 def test_other_packages_are_heard_only_when_asked_for():

@@ -6,10 +6,10 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from io import TextIOWrapper
+from contextlib import suppress
 from typing import NoReturn
 
-from maskreg.cli import exits
+from maskreg.cli import exits, streams
 from maskreg.cli.parser import parse
 from maskreg.errors import MaskregError, UsageError
 
@@ -19,24 +19,20 @@ NOTHING_YET = "nothing was begun yet"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    _print_any_name()
+    streams.print_any_name()
     try:
         return _run(parse(arguments))
     except KeyboardInterrupt:
         return exits.INTERRUPTED
-    except BrokenPipeError:
-        return _leave_quietly()
     except Exception as error:
+        # the pipe to a worker, or to a cluster, may break as well: that is an error like any other
+        if isinstance(error, BrokenPipeError) and streams.is_reader_gone():
+            streams.lead_stdout_nowhere()
+            return exits.UNREAD
         if "--debug" in arguments:
             raise
-        print(f"maskreg: error: {_one_line(error)}", file=sys.stderr)
+        streams.complain(f"maskreg: error: {_one_line(error)}")
         return exits.USAGE if isinstance(error, UsageError) else exits.FAILED
-
-
-def _print_any_name() -> None:
-    """Let stdout escape what it cannot encode, as stderr does: a file may have any bytes for a name."""
-    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _run(args: Namespace) -> int:
@@ -50,7 +46,7 @@ def _run(args: Namespace) -> int:
         try:
             code: int = args.run(args)
         except KeyboardInterrupt:
-            print(farewell(), file=sys.stderr)
+            streams.complain(farewell())
             raise
     sys.stdout.flush()  # a closed pipe must show here, not when the interpreter ends
     return code
@@ -58,21 +54,16 @@ def _run(args: Namespace) -> int:
 
 def script() -> NoReturn:
     """Run the command line as a program of its own."""
+    streams.open_what_is_closed()
     code = main()
     if code == exits.INTERRUPTED:
         # threads may still be busy with a frame; the interpreter's own end would pull the ground from
         # under them, or wait
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
-
-
-def _leave_quietly() -> int:
-    """End without a word when whoever read our output has gone (``maskreg info X | head``)."""
-    # the interpreter flushes stdout once more at its end; let that go nowhere
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return exits.FAILED
 
 
 def _one_line(error: Exception) -> str:
