@@ -49,7 +49,7 @@ STEPS = [
     ("    passes over the pixels", "maskreg.core.refine", "compiled_steps"),
     ("  noise that the residual shows", "maskreg.core.place", "_with_seen_noise"),
     ("  do rings expand?", "maskreg.core.place", "_without_expansion"),
-    ("  normal matrices", "maskreg.core.reference", "MaskedSide.normal"),
+    ("  normal matrices", "maskreg.core.masked_side", "MaskedSide.normal"),
     ("one pixel?", "maskreg.core.journey", "_one_pixel_made"),
     ("score and overlap", "maskreg.core.journey", "_score"),
 ]

@@ -9,11 +9,12 @@ from scipy.ndimage import gaussian_filter
 from maskreg import Registrar, register
 from maskreg.core.alike import _on_pixels_of_their_own, best_two
 from maskreg.core.explained import explained
+from maskreg.core.masked_side import MaskedSide
 from maskreg.core.peak import Candidate
 from maskreg.core.place import place
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
-from maskreg.core.reference import MaskedSide, ReferenceSide
+from maskreg.core.reference import ReferenceSide
 from maskreg.core.stabilise import detector_for
 from maskreg.options import Options
 from maskreg.testing import Spots, beam_block

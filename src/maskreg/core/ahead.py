@@ -12,7 +12,7 @@ from __future__ import annotations
 import scipy.fft
 
 from maskreg.core.in_parallel import in_parallel
-from maskreg.core.reference import MaskedSide
+from maskreg.core.masked_side import MaskedSide
 
 
 def prepare(masked: MaskedSide, threads: int) -> None:

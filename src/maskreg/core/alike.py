@@ -13,10 +13,10 @@ from typing import NamedTuple
 from maskreg.core.compare import AMBIGUOUS, hopeless_gap, likelihood_gap, resolved
 from maskreg.core.explained import MISMATCH, structure_shared
 from maskreg.core.likelihood import likelihood
+from maskreg.core.masked_side import MaskedSide
 from maskreg.core.peak import Candidate
 from maskreg.core.place import Beginning, Place, beginning, place
 from maskreg.core.prepared import Prepared
-from maskreg.core.reference import MaskedSide
 from maskreg.core.windows import CommonSums
 from maskreg.geometry import nearest_lag, overlap_slices
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.compare import AMBIGUOUS, hopeless_gap, likelihood_gap, resolved
+from maskreg.core.masked_side import MaskedSide
 from maskreg.core.place import Beginning, Place, another, judged
 from maskreg.core.prepared import Prepared
-from maskreg.core.reference import MaskedSide
 from maskreg.geometry import nearest_lag
 from maskreg.registration import Rival
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from maskreg.core.compare_kernels import matches_2d
 from maskreg.core.likelihood import LEAST_UNEXPLAINED
+from maskreg.core.masked_side import MaskedSide
 from maskreg.core.moments import moments, where_taps_are_inside
 from maskreg.core.place import Beginning, Place
 from maskreg.core.prepared import Prepared
-from maskreg.core.reference import MaskedSide
 from maskreg.core.runs import Region
 from maskreg.core.search import LevelMap
 from maskreg.core.shifted import shifted_mask

@@ -15,8 +15,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.masked_side import MaskedSide
 from maskreg.core.prepared import Prepared
-from maskreg.core.reference import MaskedSide
 from maskreg.geometry import nearest_lag
 
 BLOCK = 8

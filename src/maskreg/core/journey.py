@@ -19,12 +19,13 @@ from maskreg.core.few_electrons import are_few, longer
 from maskreg.core.held import PATTERN, PULLED, Middle, is_held, is_there, moved_under
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.lines import standing
+from maskreg.core.masked_side import MaskedSide
 from maskreg.core.memory import give_back_free_memory
 from maskreg.core.peak import AROUND, Candidate, Choice, choose, most_significant
 from maskreg.core.place import Place, place
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
-from maskreg.core.reference import MaskedSide, ReferenceSide
+from maskreg.core.reference import ReferenceSide
 from maskreg.core.room import Room
 from maskreg.core.search import LevelMap
 from maskreg.core.search_kernels import greatest_part_2d

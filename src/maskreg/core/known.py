@@ -23,9 +23,11 @@ from threading import RLock
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.coarse_lag import MOST_KEPT, coarse_lag
 from maskreg.core.fill import filled
 from maskreg.core.interpolate import noise_kept
 from maskreg.core.known_fields import Fields, Mean, Normal
+from maskreg.core.made import Made
 from maskreg.core.refine import SHORTEST_STEP
 from maskreg.core.shifted import shifted_mask
 from maskreg.core.spectrum import LINEAR, gaussian_low_pass
@@ -48,12 +50,6 @@ STEP_LIMIT = 0.75
 
 FURTHEST_PX = 2.0
 """A shift that goes further than this from its start, and than three widths, has gone astray."""
-
-LAG_STEPS = 256
-"""The normal sums change slowly with the lag: steps of this part of the shorter side will do."""
-
-MOST_KEPT = 512
-"""So many of them are kept."""
 
 Moved = tuple[NDArray[np.float32], NDArray[np.bool_]]
 """A frame on the reference's grid, and where it may be used."""
@@ -139,7 +135,7 @@ class KnownReference:
     ) -> None:
         self._safe = mask
         self._lock = RLock()
-        self._normals: dict[tuple[int, ...], Normal | None] = {}
+        self._normals: Made[tuple[int, ...], Normal | None] = Made(MOST_KEPT)
         total = weights.sum(axis=0)
         self._least = max(LEAST_PART, 2 / frames) * float(total.max())
         covered = (weights > 0).all(axis=0) & (total >= 0.999 * self._least)
@@ -230,17 +226,12 @@ class KnownReference:
 
     def _normal(self, lag: tuple[int, ...]) -> Normal | None:
         """Return the normal sums at the nearest lag of a coarse grid."""
-        assert self.fields is not None
-        shape = self._safe.shape
-        step = max(1, min(shape) // LAG_STEPS)
-        near = tuple(step * round(s / step) for s in lag)
-        with self._lock:
-            if near not in self._normals:
-                if len(self._normals) >= MOST_KEPT:
-                    self._normals.clear()
-                common = self.mean.covered & shifted_mask(self._safe, near, shape)
-                self._normals[near] = self.fields.normal(common)
-            return self._normals[near]
+        fields, shape = self.fields, self._safe.shape
+        assert fields is not None
+        near = coarse_lag(lag, shape)
+        return self._normals.get(
+            near, lambda: fields.normal(self.mean.covered & shifted_mask(self._safe, near, shape))
+        )
 
 
 def _fields(mean: Mean, width: float | None) -> Fields:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from maskreg.core.expansion import without_expansion
 from maskreg.core.held import PATTERN, is_held
+from maskreg.core.masked_side import NARROWING, MaskedSide
 from maskreg.core.prepared import Prepared
 from maskreg.core.pulled import are_better, is_pulled, without_pull
 from maskreg.core.pyramid import LevelImage
-from maskreg.core.reference import NARROWING, MaskedSide
 from maskreg.core.refill import Shown
 from maskreg.core.refine import as_moving_shows, refine
 from maskreg.core.residual import Residual

@@ -20,9 +20,10 @@ from maskreg.core.images import (
     checked_pixels,
     every_pixel_counts,
 )
+from maskreg.core.masked_side import MaskedSide
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
-from maskreg.core.reference import MaskedSide, ReferenceSide
+from maskreg.core.reference import ReferenceSide
 from maskreg.core.stabilise import Detector, detector_for
 from maskreg.errors import InputError
 from maskreg.options import Options

@@ -17,11 +17,11 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from maskreg.core.masked_side import MaskedSide
 from maskreg.core.normal_matrices import shows_all_directions
 from maskreg.core.peak import Candidate
 from maskreg.core.place import Place, nowhere
 from maskreg.core.prepared import Prepared
-from maskreg.core.reference import MaskedSide
 from maskreg.core.search import LevelMap
 from maskreg.geometry import nearest_lag
 

@@ -14,10 +14,10 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.masked_side import MaskedSide
 from maskreg.core.place import Place, nowhere
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
-from maskreg.core.reference import MaskedSide
 from maskreg.core.settle import settle, window_likelihood
 from maskreg.geometry import nearest_lag
 

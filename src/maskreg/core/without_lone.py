@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.lone import groups, less, pointed
+from maskreg.core.masked_side import MaskedSide
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage, MaskPyramid
-from maskreg.core.reference import MaskedSide
 from maskreg.geometry import nearest_lag
 from maskreg.registration import Registration
 
