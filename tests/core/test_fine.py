@@ -15,17 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
+from maskreg.core.common_pixels import CommonPixels, block_side
 from maskreg.core.correlate import limited_lags, reference_terms
 from maskreg.core.detail import BinnedPlane, LocalPlane, plain_between_blocks
-from maskreg.core.fine import (
-    MOST_SPIKES,
-    BlockSums,
-    CommonPixels,
-    FineLags,
-    HalfMap,
-    block_side,
-    without_spikes,
-)
+from maskreg.core.fine import MOST_SPIKES, FineLags, without_spikes
+from maskreg.core.lean_maps import BlockSums, HalfMap
 from maskreg.core.likelihood import likelihood
 from maskreg.core.maxima import likeliest_maxima
 from maskreg.core.plan import Plan, make_plan, window_length

@@ -3,7 +3,7 @@
 ============================  ==========================================
 kernel                        plain twin
 ============================  ==========================================
-`fine_rows_2d`                `maskreg.core.fine.plain_rows`
+`fine_rows_2d`                `maskreg.core.scores.plain_scores`
 `fine_maxima_2d`              `maskreg.core.maxima.likeliest_maxima`
 ============================  ==========================================
 """

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.coarse_lag import MOST_KEPT, coarse_lag
+from maskreg.core.common_pixels import CommonPixels, have_pattern
 from maskreg.core.expansion import Lever, find_lever
 from maskreg.core.few_electrons import Electrons
-from maskreg.core.fine import CommonPixels, have_pattern
 from maskreg.core.holes import Holes, find_holes
 from maskreg.core.lines import Line, less_lines
 from maskreg.core.made import Made

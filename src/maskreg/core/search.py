@@ -19,9 +19,11 @@ import numpy as np
 import scipy.special
 from numpy.typing import NDArray
 
+from maskreg.core.common_pixels import CommonPixels
 from maskreg.core.correlate import ReferenceTerms, limited_lags, reference_terms
 from maskreg.core.detail import BinnedPlane, Detail, LocalPlane, detail
-from maskreg.core.fine import CommonPixels, FineLags, HalfMap, NccOfScores, Searched
+from maskreg.core.fine import FineLags
+from maskreg.core.lean_maps import HalfMap, NccOfScores, Searched
 from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED
 from maskreg.core.matched import Matched
 from maskreg.core.maxima import likeliest_maxima
@@ -66,7 +68,7 @@ class LevelMap:
     lags : tuple of 1-D ndarray
         In level pixels.
     ncc, overlap : ndarray
-        Per lag; or, as the next two, what is indexed like it (`maskreg.core.fine`).
+        Per lag; or, as the next two, what is indexed like it (`maskreg.core.lean_maps`).
     score : ndarray
         Significance S of every lag, whether searched or not; NaN = forbidden.
     searched : ndarray of bool

@@ -135,7 +135,7 @@ def _runner(source: FrameSource, mask: NDArray[np.bool_] | None, frames: int, wo
 
 def _takes_turns(mask: NDArray[np.bool_] | None) -> bool:
     """Whether memory is scarce behind a mask, so that frames in doubt wait for all others (`core.room`)."""
-    from maskreg.core.fine import have_pattern
+    from maskreg.core.common_pixels import have_pattern
     from maskreg.core.pyramid import MaskPyramid
 
     return mask is not None and (MaskPyramid(mask).scattered or have_pattern(mask, mask))
