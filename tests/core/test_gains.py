@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from maskreg.core.gains import noise_gains, plain_noise_gains, promised
-from maskreg.core.spectrum import LowPass
+from maskreg.core.low_pass import LowPass
 
 SIZES = (8, 32, 50, 128)
 

@@ -21,10 +21,10 @@ from maskreg.core.local_weight import (
     plain_weights,
     weighted,
 )
+from maskreg.core.low_pass import gaussian_low_pass
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.reference import ReferenceSide
-from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.stabilise import Detector as Model
 from maskreg.core.whole import Whole, image_of
 from maskreg.options import Options

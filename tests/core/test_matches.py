@@ -9,8 +9,8 @@ from uncompiled import assert_passes_uncompiled
 
 from maskreg.core.compare import matches, plain_matches
 from maskreg.core.fill import filled
+from maskreg.core.low_pass import gaussian_low_pass
 from maskreg.core.pyramid import eroded
-from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
 
 sides = st.tuples(st.integers(8, 40), st.integers(8, 40))

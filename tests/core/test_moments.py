@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskreg.core.fill import filled
+from maskreg.core.low_pass import gaussian_low_pass
 from maskreg.core.moments import moments, plain_moments, plain_projected, projected
 from maskreg.core.normal_matrices import normal_sums, plain_normal_sums
 from maskreg.core.pyramid import eroded
 from maskreg.core.refine_kernels import PIECE, SHORT_ROW
 from maskreg.core.runs import Region
-from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
 
 ROW_ROUNDING = 1e-5

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
+from maskreg.core.low_pass import gaussian_low_pass
 from maskreg.core.moments import moments, plain_moments
 from maskreg.core.packed import LARGEST, packed, plain_packed
 from maskreg.core.runs import Region
-from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
 
 EXAMPLES = 8 if WITHOUT_COMPILER else 80

@@ -12,10 +12,10 @@ from maskreg.core.detail import LocalPlane, detail
 from maskreg.core.fill import filled
 from maskreg.core.images import centred
 from maskreg.core.interpolate import TAPS, lagrange_slopes, lagrange_taps
+from maskreg.core.low_pass import gaussian_low_pass
 from maskreg.core.noise import noise_curve, sample
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import ImagePyramid, MaskPyramid, eroded, halved, plain_halved
-from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.stabilise import Detector, detector_for
 from maskreg.core.template import make_template
 from maskreg.options import Options

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from uncompiled import assert_passes_uncompiled
 
 from maskreg.core.fill import filled
+from maskreg.core.low_pass import gaussian_low_pass
 from maskreg.core.normal_matrices import NormalMatrices, normal_matrices
 from maskreg.core.refine import compiled_steps, plain_steps, refine
 from maskreg.core.runs import Region
-from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.surround import where_interpolable
 from maskreg.core.template import make_template
 

@@ -11,9 +11,10 @@ import maskreg
 from maskreg.core import holes as holes_module
 from maskreg.core.holes import NEAR, NOISIEST, Holes
 from maskreg.core.kriging import kriged
+from maskreg.core.low_pass import LowPass, gaussian_low_pass
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.refill import Shown
-from maskreg.core.spectrum import LowPass, forecast, gaussian_low_pass
+from maskreg.core.spectrum import forecast
 from maskreg.core.template import make_template
 from maskreg.core.whole import image_of
 from maskreg.testing import Rings, Spots, Texture, pair_bound, simulate_pair

@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 import maskreg
 from maskreg.core import seen_errors
+from maskreg.core.low_pass import gaussian_low_pass
 from maskreg.core.residual import Residual
 from maskreg.core.seen_errors import (
     BOX,
@@ -21,7 +22,6 @@ from maskreg.core.seen_errors import (
     compiled_box_sums,
     plain_box_sums,
 )
-from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
 from maskreg.testing import Rings, Spots, Texture, beam_block, simulate_pair
 

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg import register
+from maskreg.core.low_pass import gaussian_low_pass
 from maskreg.core.moments import moments, plain_moments
 from maskreg.core.pyramid import eroded
 from maskreg.core.residual import Residual
@@ -22,7 +23,6 @@ from maskreg.core.shared_noise import (
     plain_seen_noise,
     seen_noise,
 )
-from maskreg.core.spectrum import gaussian_low_pass
 from maskreg.core.template import make_template
 from maskreg.testing import Rings, beam_block
 

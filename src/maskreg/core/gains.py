@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.interpolation_error import slope_response
-from maskreg.core.spectrum import FINER, RINGS, LowPass, finer, kept_half_way, radius_of
+from maskreg.core.low_pass import FINER, RINGS, LowPass, finer, kept_half_way, radius_of
 
 SIDE = {1: 2**14, 2: 256, 3: 64}
 """The gains are means over so many frequencies along each of this many axes."""

@@ -19,8 +19,8 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from maskreg.core.interpolate import lagrange_taps
+from maskreg.core.low_pass import LowPass
 from maskreg.core.pyramid import eroded
-from maskreg.core.spectrum import LowPass
 
 SLOPE = np.array([-1, 9, -45, 0, 45, -9, 1]) / 60
 """Derivative at the middle of seven pixels, exact for polynomials to degree six."""

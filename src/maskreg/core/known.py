@@ -27,10 +27,11 @@ from maskreg.core.coarse_lag import MOST_KEPT, coarse_lag
 from maskreg.core.fill import filled
 from maskreg.core.interpolate import noise_kept
 from maskreg.core.known_fields import Fields, Mean, Normal
+from maskreg.core.low_pass import gaussian_low_pass
 from maskreg.core.made import Made
 from maskreg.core.refine import SHORTEST_STEP
 from maskreg.core.shifted import shifted_mask
-from maskreg.core.spectrum import LINEAR, gaussian_low_pass
+from maskreg.core.spectrum import LINEAR
 from maskreg.core.wiener import BAND
 from maskreg.geometry import nearest_lag
 

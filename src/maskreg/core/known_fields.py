@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from maskreg.core.interpolate_frame import interpolated
 from maskreg.core.interpolation_error import SLOPE
+from maskreg.core.low_pass import LowPass
 from maskreg.core.spectra import sum_of_squares
-from maskreg.core.spectrum import WIDTHS, LowPass, known_weights
+from maskreg.core.spectrum import WIDTHS, known_weights
 from maskreg.core.whole import image_of
 from maskreg.core.wiener import BAND, TRUNCATE, apply_matrix, signal_matrix
 

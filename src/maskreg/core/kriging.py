@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.spectrum import LowPass
+from maskreg.core.low_pass import LowPass
 from maskreg.core.whole import coefficients_of, image_of
 
 CLOSE = 0.03

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.detail import Detail
+from maskreg.core.low_pass import cosine_frequencies
 from maskreg.core.spectra import sum_of_squares
-from maskreg.core.spectrum import cosine_frequencies, search_filter
+from maskreg.core.spectrum import search_filter
 from maskreg.core.whole import coefficients_of, image_of
 
 LEVEL = 5.0

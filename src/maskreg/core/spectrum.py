@@ -13,24 +13,24 @@ made to fall with frequency (isotonic regression): single frequencies of a noisy
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.interpolate import lagrange_taps
-from maskreg.core.spectrum_kernels import power_in_rings, weighed
-
-RINGS = (8, 128)
-"""The fewest and the most rings of frequencies that are told apart."""
+from maskreg.core.low_pass import (
+    LowPass,
+    cosine_frequencies,
+    gaussian_low_pass,
+    number_of_rings,
+    radius_of,
+    ring_frequencies,
+    squared_frequencies,
+)
+from maskreg.core.spectrum_kernels import power_in_rings
 
 NOISE_DOUBT = 0.1
 """The variance of the noise is known to this part; the highest frequencies correct it within that."""
-
-FINER = 8
-"""The filter is tabulated at so many radii a ring."""
 
 FAINT = 0.01
 """Signal of less than this part of the noise is not told from an error in the noise,"""
@@ -49,105 +49,6 @@ LINEAR = 3.0
 
 WIDTHS = (0.0, 0.8, 1.1, 1.5, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 23.0, 32.0)
 """Gaussian widths to choose from, sigma in px, where the weights alone are not steady."""
-
-
-@dataclass(frozen=True)
-class LowPass:
-    """A filter that depends on |f|: the weights (1) times a Gaussian.
-
-    Attributes
-    ----------
-    weights : (rings,) ndarray of float64
-        At the middles of rings that divide |f| from 0 to 0.5 cycles/px evenly; the last one also
-        stands for all beyond.
-    gaussian : float
-        Sigma, px; 0 for none.
-    """
-
-    weights: NDArray[np.float64]
-    gaussian: float
-
-    def response(self, frequencies: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
-        """Return the filter on the grid of these frequencies along each axis, cycles/px."""
-        out = on_grid(self.profile, frequencies)
-        for f in np.meshgrid(*frequencies, indexing="ij", sparse=True):
-            out *= kept_half_way(f).astype(np.float32)
-        return np.asarray(out)
-
-    def weigh(self, coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the cosine transform of an image times the filter."""
-        *others, along = cosine_frequencies(coefficients.shape)
-        *gains, gain = (kept_half_way(f).astype(np.float32) for f in (*others, along))
-        across = np.ones(1, np.float32)
-        for values in gains:
-            across = np.multiply.outer(across, values).ravel()
-        found = weighed(
-            coefficients.reshape(-1, along.size), _squares(others), across, along**2, gain,
-            self.profile, np.float32(2 * FINER * len(self.weights)),
-        )  # fmt: skip
-        return np.asarray(found).reshape(coefficients.shape)
-
-    @cached_property
-    def profile(self) -> NDArray[np.float32]:
-        """The filter over the radius from 0 to 0.5 cycles/px, `FINER` values a ring."""
-        weights = finer(self.weights)
-        f = (np.arange(len(weights)) + 0.5) / (2 * len(weights))
-        return (weights * np.exp(-2 * (np.pi * self.gaussian * f) ** 2)).astype(np.float32)
-
-    @cached_property
-    def width(self) -> float:
-        """Sigma of the Gaussian that passes frequencies as far, px."""
-        profile = self.profile
-        f = (np.arange(len(profile)) + 0.5) / (2 * len(profile))
-        passed = profile * f  # a ring's length grows with its radius
-        return float(np.sqrt(2 * passed.sum() / max(float((passed * (2 * np.pi * f) ** 2).sum()), 1e-30)))
-
-
-def finer(rings: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what is known at the middles of rings at `FINER` radii a ring."""
-    places = (np.arange(FINER * len(rings)) + 0.5) / FINER
-    return np.interp(places, np.arange(len(rings)) + 0.5, rings)
-
-
-def on_grid(profile: NDArray[np.float32], frequencies: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
-    """Return a function of |f|, tabulated from 0 to 0.5 cycles/px, on the grid of these frequencies."""
-    place = radius_of(frequencies) * np.float32(2 * len(profile))
-    return np.asarray(profile[np.minimum(place, len(profile) - 1).astype(np.int32)])
-
-
-def gaussian_low_pass(width: float) -> LowPass:
-    """Return a filter that is no more than a Gaussian of this sigma, px."""
-    return LowPass(np.ones(RINGS[1]), width)
-
-
-def kept_half_way(f: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return what six-tap interpolation half-way between pixels keeps of the power of a frequency.
-
-    What it does not keep it makes up: such frequencies tell little.
-    """
-    first, taps = lagrange_taps(0.5)
-    offsets = first + np.arange(len(taps)) - 0.5
-    kept = sum(tap * np.cos(2 * np.pi * offset * f) for tap, offset in zip(taps, offsets, strict=True))
-    return np.asarray(np.maximum(kept, 0.0) ** 2)
-
-
-def cosine_frequencies(shape: tuple[int, ...]) -> list[NDArray[np.float32]]:
-    """Return the frequencies of an image's cosine transform along each axis, cycles/px."""
-    return [(np.arange(n) / (2 * n)).astype(np.float32) for n in shape]
-
-
-def _squares(frequencies: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return the sum of squares of the frequencies along some axes, on their flattened grid."""
-    out = np.zeros(1, np.float32)
-    for f in frequencies:
-        out = np.add.outer(out, f**2).ravel()
-    return out
-
-
-def radius_of(frequencies: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
-    """Return |f| on the grid of these frequencies along each axis."""
-    grid = np.meshgrid(*frequencies, indexing="ij", sparse=True)
-    return np.asarray(np.sqrt(sum(f.astype(np.float32) ** 2 for f in grid)))
 
 
 @dataclass(frozen=True)
@@ -192,7 +93,7 @@ def forecast(coefficients: NDArray[np.float32], variance: float) -> Forecast:
         Mean variance of the noise over all pixels, the filled ones (of no noise) included.
     """
     shape, ndim = coefficients.shape, coefficients.ndim
-    rings = int(np.clip(min(shape) // 2, *RINGS))
+    rings = number_of_rings(shape)
     halves = [_ring_power(coefficients, rings, every=(k, 2)) for k in range(2)]
     number = halves[0][1] + halves[1][1]
     power = (halves[0][0] * halves[0][1] + halves[1][0] * halves[1][1]) / np.maximum(number, 1)
@@ -200,8 +101,7 @@ def forecast(coefficients: NDArray[np.float32], variance: float) -> Forecast:
     smooth = _falling(power, number)
     scale = float(np.clip(smooth[-1] / floor, 1 - NOISE_DOUBT, 1 + NOISE_DOUBT))
     rho = _told_from_noise(smooth / (scale * floor), number)
-    # twice the weights: 1 where the signal is far above the noise
-    weights = 2 * rho / (1 + 2 * rho)
+    weights = _weights(rho)
     candidates = [LowPass(weights, w) for w in WIDTHS if w <= max(WIDTHS[1], min(shape) / 8)]
     sigmas: list[float] = []
     for c in candidates:
@@ -232,7 +132,7 @@ def _promised_signal(
     """
     told = [_told_from_noise(_falling(p, n) / noise, n) for p, n in halves]
     seen = [p / noise - 1 - _faint(n) for p, n in halves]
-    products = [2 * rho / (1 + 2 * rho) * other for rho, other in zip(told, reversed(seen), strict=True)]
+    products = [_weights(rho) * other for rho, other in zip(told, reversed(seen), strict=True)]
     return np.where(weights > 0, (products[0] + products[1]) / 2 / np.maximum(weights, 1e-12), 0.0)
 
 
@@ -246,13 +146,13 @@ def search_filter(coefficients: NDArray[np.float32]) -> LowPass:
     coefficients : ndarray of float32
         Orthonormal cosine transform of the image, background off.
     """
-    power, number = _ring_power(coefficients, int(np.clip(min(coefficients.shape) // 2, *RINGS)))
+    power, number = _ring_power(coefficients, number_of_rings(coefficients.shape))
     high = slice(int(2 * NOISE_FROM * len(power)), None)
     floor = max(float(np.average(power[high], weights=np.maximum(number[high], 1e-9))), 1e-30)
     rho = _told_from_noise(_falling(power, number) / floor, number)
     if not rho.any():
         return gaussian_low_pass(BLIND_WIDTH)
-    return LowPass(np.sqrt(2 * rho / (1 + 2 * rho)), 0.0)
+    return LowPass(np.sqrt(_weights(rho)), 0.0)
 
 
 def part_beyond(found: LowPass, frequency: float, ndim: int) -> float:
@@ -263,9 +163,14 @@ def part_beyond(found: LowPass, frequency: float, ndim: int) -> float:
     if found.gaussian > 0:
         return 1.0
     squares = np.minimum(found.weights**2, 1 - 1e-9)
-    f = (np.arange(len(squares)) + 0.5) / (2 * len(squares))
+    f = ring_frequencies(len(squares))
     told = f ** (ndim - 1) * squares**2 / (1 - squares)
     return float(told[f > frequency].sum() / told.sum())
+
+
+def _weights(rho: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return twice the weights (1): one where the signal is far above the noise."""
+    return np.asarray(2 * rho / (1 + 2 * rho))
 
 
 def _told_from_noise(power: NDArray[np.float64], number: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -293,7 +198,7 @@ def known_weights(mean: NDArray[np.float32], twin: NDArray[np.float32], frames: 
     frames : float
         n.
     """
-    rings = int(np.clip(min(mean.shape) // 2, *RINGS))
+    rings = number_of_rings(mean.shape)
     power, number = _ring_power(mean, rings)
     noise, _ = _ring_power(twin, rings)
     signal = np.maximum(_falling(power, number) - (1 + FAINT) * noise, 0.0)
@@ -311,7 +216,7 @@ def _ring_power(
     first, step = every
     *others, along = cosine_frequencies(coefficients.shape)
     rows, along = coefficients.reshape(-1, along.size)[:, first::step], along[first::step]
-    total, number = power_in_rings(np.ascontiguousarray(rows), _squares(others), along**2, rings)
+    total, number = power_in_rings(np.ascontiguousarray(rows), squared_frequencies(others), along**2, rings)
     return (
         _without_mean(coefficients, total, number) if first == 0 else (total / np.maximum(number, 1), number)
     )
@@ -360,7 +265,7 @@ def _added_by_binning(rho: NDArray[np.float64], number: NDArray[np.float64]) -> 
 
     Their mean keeps cos^2(pi f / 2) of the power of a frequency f of the level, and of white noise all.
     """
-    f = (np.arange(len(rho)) + 0.5) / (2 * len(rho))
+    f = ring_frequencies(len(rho))
     known, before = (
         float((number * f**2 * r**2 / (1 + 2 * r)).sum()) for r in (rho, rho / np.cos(np.pi * f / 2) ** 2)
     )
@@ -371,7 +276,7 @@ def _predicted_sigma(
     low_pass: LowPass, rho: NDArray[np.float64], number: NDArray[np.float64], ndim: int
 ) -> float:
     """Return the square root of M / A^2 for signal and noise of the same spectrum in all directions."""
-    f = (np.arange(len(rho)) + 0.5) / (2 * len(rho))
+    f = ring_frequencies(len(rho))
     h = low_pass.weights * np.exp(-2 * (np.pi * low_pass.gaussian * f) ** 2)
     weight = number * (2 * np.pi * f) ** 2 / ndim
     signal = float((weight * h * rho).sum())

@@ -4,7 +4,7 @@
 kernel                        plain twin
 ============================  ==========================================
 `power_in_rings`              `maskreg.core.spectrum.plain_ring_power`
-`weighed`                     `maskreg.core.spectrum.LowPass.response`
+`weighed`                     `maskreg.core.low_pass.LowPass.response`
 `sum_within_2d`               `maskreg.core.bands.plain_sum_within`
 ============================  ==========================================
 """

@@ -20,11 +20,11 @@ from maskreg.core.filters import filtered
 from maskreg.core.gains import NoiseGains, Promised, noise_gains, promised
 from maskreg.core.interpolation_error import SLOPE, InterpolationError, among_real
 from maskreg.core.local_weight import Kept, weighted
+from maskreg.core.low_pass import LowPass
 from maskreg.core.packed import Packed, packed
 from maskreg.core.plan import CHEAP_PIXELS
 from maskreg.core.pyramid import eroded
 from maskreg.core.runs import Region
-from maskreg.core.spectrum import LowPass
 from maskreg.core.whole import Whole, image_of
 
 SHORT_SLOPES = (np.array([1, -8, 0, 8, -1]) / 12, np.array([-1, 0, 1]) / 2)
