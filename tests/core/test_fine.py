@@ -18,6 +18,7 @@ from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 from maskreg.core.common_pixels import CommonPixels, block_side
 from maskreg.core.correlate import limited_lags, reference_terms
 from maskreg.core.detail import BinnedPlane, LocalPlane, plain_between_blocks
+from maskreg.core.detail_kernels import between_blocks_2d
 from maskreg.core.fine import MOST_SPIKES, FineLags, without_spikes
 from maskreg.core.lean_maps import BlockSums, HalfMap
 from maskreg.core.likelihood import likelihood
@@ -28,7 +29,6 @@ from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.room import Room, Rooms, share_places
 from maskreg.core.scores import plain_scores
 from maskreg.core.search import LevelSearch
-from maskreg.core.search_kernels import between_blocks_2d
 from maskreg.core.spectra import transformed_pair
 from maskreg.core.stabilise import Detector
 from maskreg.options import Options

@@ -27,10 +27,10 @@ from maskreg.core.lone import (
     plain_off_most,
     stand_out,
 )
+from maskreg.core.lone_kernels import off_most_2d
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage, MaskPyramid
 from maskreg.core.reference import ReferenceSide
-from maskreg.core.search_kernels import off_most_2d
 from maskreg.core.stabilise import Detector
 from maskreg.core.without_lone import SPREAD, Clean, _met
 from maskreg.options import Options

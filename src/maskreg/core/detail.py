@@ -20,8 +20,8 @@ import scipy.fft
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from maskreg.core.detail_kernels import between_blocks_2d, detail_2d, local_plane_2d
 from maskreg.core.pyramid import MaskPyramid, halved
-from maskreg.core.search_kernels import detail_2d, local_plane_2d
 from maskreg.core.stabilise import Detector
 
 RIDGE = 1e-5
@@ -138,8 +138,6 @@ class BinnedPlane:
 
     def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the local plane of an image that is zero where the mask is False, float32."""
-        from maskreg.core.search_kernels import between_blocks_2d
-
         sums, side = pixels, 1
         while side < self._bin:
             sums, side = halved(sums), 2 * side

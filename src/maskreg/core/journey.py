@@ -19,6 +19,7 @@ from maskreg.core.few_electrons import are_few, longer
 from maskreg.core.held import PATTERN, PULLED, Middle, is_held, is_there, moved_under
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.lines import standing
+from maskreg.core.lone_kernels import greatest_part_2d
 from maskreg.core.masked_side import MaskedSide
 from maskreg.core.memory import give_back_free_memory
 from maskreg.core.peak import AROUND, Candidate, Choice, choose, most_significant
@@ -28,7 +29,6 @@ from maskreg.core.pyramid import LevelImage
 from maskreg.core.reference import ReferenceSide
 from maskreg.core.room import Room
 from maskreg.core.search import LevelMap
-from maskreg.core.search_kernels import greatest_part_2d
 from maskreg.core.single_pixels import of_single_pixels, tells_beside
 from maskreg.core.stripes import are_of_scene, stripes_of_both, stripes_of_moving, without_stripes
 from maskreg.core.told import DROWNED, told_place

@@ -8,6 +8,7 @@ input gives the same bytes whatever the number of threads.
 kernel                        plain twin
 ============================  ==========================================
 `window_sums_2d`              `maskreg.core.windows.plain_window_sums`
+`common_sums_2d`              `maskreg.core.windows.plain_window_sums`, radius 0
 `normal_sums_2d`              `maskreg.core.normal_matrices.plain_normal_sums`
 `halved_2d`                   `maskreg.core.pyramid.plain_halved`
 `overlap_sums_2d`             `maskreg.core.overlap.plain_overlap_sums`
@@ -158,6 +159,35 @@ def halved_2d(values):  # type: ignore[no-untyped-def]
         for j in range(width):
             r[j] = (p[2 * j] + q[2 * j]) + (p[2 * j + 1] + q[2 * j + 1])
     return out
+
+
+@kernel
+def common_sums_2d(reference, reference_mask, moving, safe, sy, sx):  # type: ignore[no-untyped-def]
+    """Return n and the sums of a, a^2, b, b^2 and a b over the common pixels at lag (sy, sx)."""
+    height, width = reference.shape
+    rows, columns = moving.shape
+    y0, y1 = max(0, sy), min(height, rows + sy)
+    x0, x1 = max(0, sx), min(width, columns + sx)
+    sums = np.zeros(6)
+    zero = np.float32(0)
+    for i in range(y0, y1 if x1 > x0 else y0):
+        a, m = reference[i, x0:x1], reference_mask[i, x0:x1]
+        b, v = moving[i - sy, x0 - sx : x1 - sx], safe[i - sy, x0 - sx : x1 - sx]
+        n, s, ss, t, tt, st = zero, zero, zero, zero, zero, zero
+        for j in range(a.size):
+            w = np.float32(m[j] & v[j])
+            x = a[j] * w
+            y = b[j] * w
+            n += w
+            s += x
+            ss += x * x
+            t += y
+            tt += y * y
+            st += x * y
+        row = (n, s, ss, t, tt, st)
+        for k in range(6):
+            sums[k] += row[k]
+    return sums
 
 
 @kernel

@@ -10,8 +10,10 @@ import scipy.fft
 from numpy.typing import ArrayLike
 
 from maskreg.core import (
+    detail_kernels,
     filter_kernels,
     kernels,
+    lone_kernels,
     noise_kernels,
     peak_kernels,
     prepare_kernels,
@@ -36,8 +38,8 @@ IN_ORDER: tuple[Any, ...] = (
     prepare_kernels.packed_counts_2d,
     spectrum_kernels.power_in_rings,
     spectrum_kernels.weighed,
-    search_kernels.local_plane_2d,
-    search_kernels.detail_2d,
+    detail_kernels.local_plane_2d,
+    detail_kernels.detail_2d,
     search_kernels.products_2d,
     search_kernels.level_scores_2d,
     peak_kernels.choose_2d,
@@ -49,8 +51,8 @@ IN_ORDER: tuple[Any, ...] = (
     residual_kernels.seen_noise_2d,
     refine_kernels.projected_2d,
     peak_kernels.greatest_near_2d,
-    search_kernels.greatest_part_2d,
-    search_kernels.most_of_block_2d,
+    lone_kernels.greatest_part_2d,
+    lone_kernels.most_of_block_2d,
     prepare_kernels.counted_sums_2d,
 )
 """In the order in which they are needed."""

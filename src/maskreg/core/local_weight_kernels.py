@@ -13,7 +13,7 @@ import numpy as np
 
 from maskreg.core.compilation import tell_of_compilation
 from maskreg.core.compiled import kernel
-from maskreg.core.search_kernels import _between_columns, _between_rows
+from maskreg.core.detail_kernels import _between_columns, _between_rows
 
 tell_of_compilation()
 

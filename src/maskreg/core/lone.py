@@ -12,10 +12,10 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from maskreg.core.lone_kernels import most_of_block_2d, off_most_2d
 from maskreg.core.prepared import Prepared
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.sample import sampled_rows
-from maskreg.core.search_kernels import most_of_block_2d, off_most_2d
 from maskreg.geometry import overlap_slices
 
 STANDS_OUT = 3.0

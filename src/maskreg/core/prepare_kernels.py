@@ -192,7 +192,7 @@ def _add_common(numbers, step, pixels, slope, start, mean, sums):  # type: ignor
 def counted_sums_2d(  # type: ignore[no-untyped-def]
     numbers, steps, whole, first, edges, pixels, moving_first, moving_edges, slope, start, mean, sy, sx
 ):
-    """Return what `maskreg.core.search_kernels.common_sums_2d` does, for counts not stabilised yet.
+    """Return what `maskreg.core.kernels.common_sums_2d` does, for counts not stabilised yet.
 
     The reference is packed (`packed_counts_2d`), the masks are given as their runs. Its own sums are those
     over all its pixels less those over the ones that are not common: few, mostly.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.search_kernels import common_sums_2d
+from maskreg.core.kernels import common_sums_2d, window_sums_2d
 from maskreg.geometry import overlap_slices
 
 LEAST_VARIANCE = 1e-6
@@ -97,8 +97,6 @@ def window_sums(
         sums = common_sums_2d(reference, reference_mask, moving, safe, *centre)
         return WindowSums(*sums.reshape(6, 1, 1))
     if moving.ndim == 2:
-        from maskreg.core.kernels import window_sums_2d
-
         return WindowSums(
             *window_sums_2d(reference, reference_mask, moving, safe, centre[0], centre[1], radius)
         )
