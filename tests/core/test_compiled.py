@@ -6,8 +6,10 @@ import importlib
 import os
 import pickle
 import pkgutil
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,6 +43,23 @@ def _kernels():
 
 def _is_inlined(function):
     return function.targetoptions.get("inline") == "always"
+
+
+def test_every_kernel_stands_in_the_table_of_its_module_beside_a_plain_twin_that_is_there():
+    called: dict[str, set[str]] = {}
+    for name, function in _kernels():
+        if not _is_inlined(function):
+            module, kernel = name.split(".")
+            called.setdefault(module, set()).add(kernel)
+    for module, kernels in called.items():
+        text = importlib.import_module(f"maskreg.core.{module}").__doc__
+        rows = dict(re.findall(r"^`(\w+)` +(.*)$", text, re.MULTILINE))
+        assert set(rows) == kernels, module
+        for kernel, twin in rows.items():
+            for named in re.findall(r"`([a-z]+\.[\w.]+)`", twin):
+                assert pkgutil.resolve_name(named), kernel
+            for file in re.findall(r"`(tests/.+?)`", twin):
+                assert (Path(__file__).parents[2] / file).is_file(), kernel
 
 
 HERE = """

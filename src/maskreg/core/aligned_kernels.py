@@ -5,14 +5,14 @@ its row `first` on; it has all rows that the wanted ones need. ``oy``, ``wy``, `
 taps relative to the pixel and their weights. `whole` tells where every pixel with a weight is valid, if
 the first of them is (``ey``, ``ex``: relative to the pixel).
 
-============================  ==========================================
-kernel                        plain twin
-============================  ==========================================
-`add_interpolated_2d`         `maskreg.core.interpolate_frame.interpolated` and `all_valid`
-`seen_2d`                     the same
-`seen_sums_2d`                the same, and NumPy's sums
-`add_residual_2d`             `maskreg.core.static.plain_add_residual`
-============================  ==========================================
+=====================  ===================================================
+kernel                 plain twin
+=====================  ===================================================
+`add_interpolated_2d`  `maskreg.core.interpolate_frame.plain_interpolated`
+`seen_2d`              the same
+`seen_sums_2d`         the same, and NumPy's sums
+`add_residual_2d`      `maskreg.core.static.plain_add_residual`
+=====================  ===================================================
 """
 
 from __future__ import annotations

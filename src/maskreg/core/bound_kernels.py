@@ -1,25 +1,25 @@
 """Compiled bounds on the masked NCC of blocks of lags.
 
-====================  =========================================================
-kernel                plain twin
-====================  =========================================================
-`whole_numbers_...`   `numpy.ndarray.astype`
-`valid_sums`          sums by NumPy
-`deviation_energy`    `maskreg.core.centred.CentredImage.deviations`
-`unit_deviations`     `maskreg.core.centred.CentredImage.deviations`
-`fourth_powers`       sums by NumPy
-`same_values`         `numpy.array_equal` of the valid values
-`block_sums_2d`       `tests/core/test_greatest.py`
-`mask_blocks_2d`      `tests/core/test_greatest.py`
-`block_bounds_2d`     `tests/core/test_greatest.py`
-`pair_products_2d`    products by NumPy
-`block_maxima_2d`     `tests/core/test_greatest.py`
-`likely_lags_2d`      `numpy.argwhere`
-`short_of_level_2d`   sums by NumPy
-`ceilings_2d`         `maskreg.core.overlap.plain_overlap_sums`
-`ceilings_by_...`     `maskreg.core.overlap.plain_overlap_sums`
-`hopeful_2d`          `numpy.argwhere`
-====================  =========================================================
+===========================  ==============================================
+kernel                       plain twin
+===========================  ==============================================
+`whole_numbers_in_single`    `numpy.ndarray.astype`
+`valid_sums`                 sums by NumPy
+`deviation_energy`           `maskreg.core.centred.CentredImage.deviations`
+`unit_deviations`            `maskreg.core.centred.CentredImage.deviations`
+`fourth_powers`              sums by NumPy
+`same_values`                `numpy.array_equal` of the valid values
+`block_sums_2d`              `tests/core/test_greatest.py`
+`mask_blocks_2d`             `tests/core/test_greatest.py`
+`block_bounds_2d`            `tests/core/test_greatest.py`
+`pair_products_2d`           products by NumPy
+`block_maxima_2d`            `tests/core/test_greatest.py`
+`likely_lags_2d`             `numpy.argwhere`
+`short_of_level_2d`          sums by NumPy
+`ceilings_2d`                `maskreg.core.overlap.plain_overlap_sums`
+`ceilings_by_difference_2d`  `maskreg.core.overlap.plain_overlap_sums`
+`hopeful_2d`                 `numpy.argwhere`
+===========================  ==============================================
 """
 
 from __future__ import annotations

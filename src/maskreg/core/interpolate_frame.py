@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.interpolate import lagrange_taps
+from maskreg.core.known_kernels import all_valid_2d, interpolated_2d
+from maskreg.core.shifted import shifted_mask
 
 WHOLE = 1e-9
 """A shift this near to a whole pixel is taken for it: nothing is interpolated."""
@@ -15,18 +17,34 @@ WHOLE = 1e-9
 
 def interpolated(image: NDArray[np.float32], shift: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return image(x - shift); beyond its border the image goes on with its last value."""
-    from maskreg.core.known_kernels import interpolated_2d
-
     (oy, wy), (ox, wx) = (lagrange_taps(-s) for s in _rounded(shift))
     return np.asarray(interpolated_2d(image, oy, wy.astype(np.float32), ox, wx.astype(np.float32)))
 
 
 def all_valid(mask: NDArray[np.bool_], shift: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return where every pixel that `interpolated` gives a weight is valid."""
-    from maskreg.core.known_kernels import all_valid_2d
-
     (oy, ny), (ox, nx) = (_span(-s) for s in _rounded(shift))
     return np.asarray(all_valid_2d(mask, oy, ny, ox, nx))
+
+
+def plain_interpolated(image: NDArray[np.float32], shift: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what `interpolated` does, along one axis after the other."""
+    out = image.astype(np.float64)
+    for axis, s in enumerate(_rounded(shift)):
+        first, weights = lagrange_taps(-s)
+        n = image.shape[axis]
+        taps = (np.take(out, np.clip(np.arange(n) + first + k, 0, n - 1), axis) for k in range(len(weights)))
+        out = np.asarray(sum(weight * tap for weight, tap in zip(weights, taps, strict=True)))
+    return out
+
+
+def plain_all_valid(mask: NDArray[np.bool_], shift: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return what `all_valid` does, tap by tap."""
+    first, number = zip(*(_span(-s) for s in _rounded(shift)), strict=True)
+    valid = np.ones_like(mask)
+    for taps in np.ndindex(number):
+        valid &= shifted_mask(mask, [-(begin + k) for begin, k in zip(first, taps, strict=True)], mask.shape)
+    return valid
 
 
 @dataclass(frozen=True)
@@ -69,8 +87,6 @@ def whole_places(
 
     That depends on their number only: `known` keeps it.
     """
-    from maskreg.core.known_kernels import all_valid_2d
-
     ny, nx = place.with_weight
     if (ny, nx) not in known:
         known[ny, nx] = mask if ny == nx == 1 else np.asarray(all_valid_2d(mask, 0, ny, 0, nx))

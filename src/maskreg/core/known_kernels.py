@@ -1,4 +1,13 @@
-"""The compiled pass of `maskreg.core.known`; `maskreg.core.known.plain_known_sums` is its plain twin."""
+"""Compiled passes over a frame that is registered to a nearly known reference; each has a plain twin.
+
+=================  ===================================================
+kernel             plain twin
+=================  ===================================================
+`known_sums_2d`    `maskreg.core.known.plain_known_sums`
+`interpolated_2d`  `maskreg.core.interpolate_frame.plain_interpolated`
+`all_valid_2d`     `maskreg.core.interpolate_frame.plain_all_valid`
+=================  ===================================================
+"""
 
 from __future__ import annotations
 

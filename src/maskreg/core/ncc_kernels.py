@@ -1,6 +1,10 @@
 """The masked NCC from the six sums at lags, eight lags at a time.
 
-The plain twin of `ncc_2d` is `maskreg.core.ncc.plain_ncc`.
+========  ============================
+kernel    plain twin
+========  ============================
+`ncc_2d`  `maskreg.core.ncc.plain_ncc`
+========  ============================
 """
 
 from __future__ import annotations

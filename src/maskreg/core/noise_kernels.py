@@ -1,4 +1,11 @@
-"""Compiled: values sorted into classes; the plain twin is `plain_sorted_into_classes`."""
+"""Compiled: values sorted into classes.
+
+=====================  ======================================================
+kernel                 plain twin
+=====================  ======================================================
+`sorted_into_classes`  `maskreg.core.noise_kernels.plain_sorted_into_classes`
+=====================  ======================================================
+"""
 
 from __future__ import annotations
 

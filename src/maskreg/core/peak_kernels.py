@@ -4,7 +4,7 @@
 kernel                        plain twin
 ============================  ==========================================
 `choose_2d`                   `maskreg.core.peak.plain_choose`
-`greatest_near_2d`            ``np.fmax.reduce`` of a window
+`greatest_near_2d`            `numpy.fmax`, reduced over a window
 ============================  ==========================================
 """
 

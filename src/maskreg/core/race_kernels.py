@@ -1,15 +1,17 @@
 """Compiled race of lags for the greatest masked NCC.
 
-====================  =========================================================
+====================  =======================================================
 kernel                plain twin
-====================  =========================================================
+====================  =======================================================
 `times_conjugate_2d`  product of `maskreg.core.spectra.cross`
 `wanted_rows_2d`      `tests/core/test_greatest.py`
+`holes_2d`            `tests/core/test_greatest.py`
+`cumulated_2d`        `maskreg.core.overlap.plain_overlap_sums`, by `race_2d`
 `race_2d`             `maskreg.core.overlap.plain_overlap_sums`
 `ncc_bounds_2d`       `maskreg.core.overlap.plain_overlap_sums`
 `likeliest_2d`        `maskreg.core.overlap.plain_overlap_sums`
 `squares_near_2d`     `maskreg.core.overlap.plain_overlap_sums`
-====================  =========================================================
+====================  =======================================================
 
 The sum of the products at a lag is known from a transform. The five others are sums over the one
 image under the other's mask: the sum over the rectangle of the overlap, less what lies on the other's
