@@ -39,6 +39,10 @@ class RunError(MaskregError):
     """A run folder cannot be written, continued or read."""
 
 
+class OtherSettingsError(RunError):
+    """A run folder holds a run that was made in another way."""
+
+
 class MissingExtraError(MaskregError, ImportError):
     """An optional package is needed for this and is not installed: which, and the command that adds it."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from maskreg.errors import RunError
 from maskreg.registration import Status
-from maskreg.series.resume import what_is_missing
+from maskreg.series.resume import ensure_same_series, what_is_missing, with_lost
 
 NAMES = st.integers(0, 30).map("f{}".format)
 
@@ -24,9 +24,22 @@ def test_what_could_not_be_read_is_tried_again_and_what_is_new_is_done():
     assert what_is_missing(["a", "b", "c", "d", "e"], done) == [1, 2, 4]
 
 
-def test_a_frame_that_is_gone_is_named():
-    with pytest.raises(RunError, match=r"\(b and 1 more\)"):
-        what_is_missing(["a"], {"a": Status.OK, "b": Status.OK, "c": Status.OK})
+def test_an_input_without_any_frame_of_the_run_is_another_series():
+    ensure_same_series(["a"], {})
+    ensure_same_series(["a", "c"], {"a": Status.OK, "b": Status.OK})
+    with pytest.raises(RunError, match=r"none is in the input \(b and 1 more\)"):
+        ensure_same_series(["a"], {"b": Status.OK, "c": Status.OK})
+
+
+@given(st.lists(NAMES, unique=True), st.sets(NAMES), st.sets(NAMES))
+def test_frames_that_are_gone_keep_their_place(series, gone, new):
+    """Behind the same frame as before; of those that are there none changes its place."""
+    now = [name for name in sorted({*series, *new}) if name not in gone or name not in series]
+    done = sorted(series)
+    names = with_lost(now, done)
+    assert [name for name in names if name in now] == now
+    assert [name for name in names if name in done] == done
+    assert len(names) == len(set(names)) == len({*now, *done})
 
 
 class Sittings(RuleBasedStateMachine):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from maskreg.errors import RunError
+from maskreg.errors import FrameError, RunError
 from maskreg.options import Options
 from maskreg.registration import Status
-from maskreg.series import align, align_run, is_run, open_run, read_run
+from maskreg.series import align, align_run, is_run, open_run, read_run, unchanged
 from maskreg.series import pipeline as pipeline_module
 
 
@@ -101,15 +101,150 @@ def test_whatever_can_change_a_row_identifies_the_run(folder, frames, mask, tmp_
         align_run(folder, tmp_path / "run", mask, reference=reference)
 
 
-@pytest.mark.parametrize("renamed", [True, False])
-def test_a_run_of_which_a_frame_is_gone_is_refused(folder, tmp_path, renamed):
+@pytest.mark.parametrize("workers", [1, 3])
+def test_rows_of_frames_that_are_gone_stay_and_are_told(folder, tmp_path, caplog, workers):
+    late = (folder / "f5.tif").read_bytes()
+    (folder / "f5.tif").unlink()
     align_run(folder, tmp_path / "run")
-    if renamed:
-        (folder / "f7.tif").rename(folder / "f8.tif")
-    else:
-        (folder / "f7.tif").unlink()
-    with pytest.raises(RunError, match=r"not in the input any more \(f7\.tif\)"):
-        align_run(folder, tmp_path / "run")
+    before = (tmp_path / "run" / "shifts.csv").read_text().splitlines()
+    for name in ("f2.tif", "f7.tif"):
+        (folder / name).unlink()
+    (folder / "f5.tif").write_bytes(late)
+    alignment = align_run(folder, tmp_path / "run", workers=workers)
+    assert "f2.tif and 1 more of the run are not in the input any more: their rows stay" in caplog.text
+    assert [row.source for row in alignment.table()] == [f"f{number}.tif" for number in range(8)]
+    after = (tmp_path / "run" / "shifts.csv").read_text().splitlines()
+    without_number = [line.split(",", 1)[1] for line in after if "f5.tif" not in line]
+    assert without_number == [line.split(",", 1)[1] for line in before]
+    assert alignment.total == 8
+
+
+def test_a_run_with_a_lost_frame_moves_each_other_frame_by_its_own_shift(folder, tmp_path, truth):
+    align_run(folder, tmp_path / "run")
+    (folder / "f1.tif").unlink()
+    for aligned in (align_run(folder, tmp_path / "run"), open_run(tmp_path / "run")):
+        with pytest.raises(FrameError, match=r"f1\.tif: is not among .* or leave it out: .* excluded\.txt"):
+            list(aligned.apply(order=0))
+    (tmp_path / "run" / "excluded.txt").write_text("f1.tif\n")
+    for aligned in (align_run(folder, tmp_path / "run"), open_run(tmp_path / "run")):
+        moved = list(aligned.apply(order=0))
+        assert not moved[1][1].any()
+        for number in (2, 5, 7):
+            frame = tifffile.imread(folder / f"f{number}.tif")
+            expected = np.roll(frame, truth[number], axis=(0, 1))
+            image, valid = moved[number]
+            np.testing.assert_array_equal(image[valid], expected[valid])
+
+
+@pytest.mark.parametrize("reference", ["first", 3, "mean"])
+def test_a_run_of_which_the_reference_or_a_part_of_it_is_gone_says_so(folder, tmp_path, reference):
+    align_run(folder, tmp_path / "run", reference=reference)
+    (folder / ("f0.tif" if reference != 3 else "f3.tif")).unlink()
+    with pytest.raises(RunError, match=r"^f[03]\.tif is not in the input .* goes on only"):
+        align_run(folder, tmp_path / "run", reference=reference if reference != 3 else 2)
+
+
+def test_an_input_without_any_frame_of_the_run_is_refused(folder, tmp_path, frames):
+    align_run(folder, tmp_path / "run", reference=frames[0])
+    for file in list(folder.iterdir()):
+        file.rename(folder / f"g{file.name}")
+    with pytest.raises(RunError, match=r"none is in the input \(f0\.tif and 7 more\)"):
+        align_run(folder, tmp_path / "run", reference=frames[0])
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_resumed_run_holds_no_row_of_a_frame_that_is_another_one_now(
+    folder, tmp_path, frames, interrupt_at, workers, caplog
+):
+    interrupt_at(6)
+    with pytest.raises(KeyboardInterrupt):
+        align_run(folder, tmp_path / "run", workers=1)
+    tifffile.imwrite(folder / "f3.tif", frames[6])
+    tifffile.imwrite(folder / "f7.tif", frames[1])
+    align_run(folder, tmp_path / "run", workers=workers)
+    assert "f3.tif has changed since the run began: it is registered anew" in caplog.text
+    align_run(folder, tmp_path / "whole")
+    assert (tmp_path / "run" / "shifts.csv").read_bytes() == (tmp_path / "whole" / "shifts.csv").read_bytes()
+
+
+def test_a_file_that_changes_while_a_run_goes_on_is_registered_anew_the_next_time(
+    folder, tmp_path, frames, monkeypatch
+):
+    original = pipeline_module.FrameRow.of
+
+    def changing(index, *rest):
+        if index == 4:
+            tifffile.imwrite(folder / "f4.tif", frames[6])
+        return original(index, *rest)
+
+    monkeypatch.setattr(pipeline_module.FrameRow, "of", changing)
+    align_run(folder, tmp_path / "run", workers=1)
+    monkeypatch.undo()
+    align_run(folder, tmp_path / "run")
+    align_run(folder, tmp_path / "whole")
+    assert (tmp_path / "run" / "shifts.csv").read_bytes() == (tmp_path / "whole" / "shifts.csv").read_bytes()
+
+
+@pytest.mark.parametrize("what", ["grown", "touched", "others", "shorter", "other"])
+def test_a_stack_that_has_changed_is_looked_at_again(frames, tmp_path, what, caplog, monkeypatch):
+    caplog.set_level("INFO")
+    path, many = tmp_path / "stack.npy", np.stack(frames)
+    np.save(path, many[:6])
+    align_run(path, tmp_path / "run")
+    now = {
+        "grown": many,
+        "touched": many[:6],
+        "others": many[[0, 6, 5, 4, 3, 2, 1]],
+        "shorter": many[:4],
+        "other": many[[0, 1, 2, 3, 4, 6]],
+    }[what]
+    np.save(path, now)
+    caplog.clear()
+    computed = []
+    original = pipeline_module.FrameRow.of
+    monkeypatch.setattr(
+        pipeline_module.FrameRow, "of", lambda index, *rest: computed.append(index) or original(index, *rest)
+    )
+    monkeypatch.setattr(unchanged, "LOOKED_AT_AGAIN", 3)
+    align_run(path, tmp_path / "run", workers=1)
+    same = "stack.npy has changed since: 3 of "
+    anew = "stack.npy has changed since the run began: 6 frames are registered anew"
+    assert (anew if what in ("others", "other") else same) in caplog.text, caplog.text
+    if what == "grown":
+        assert "the others are kept (--overwrite registers all anew)" in caplog.text
+        assert computed == [0, 2, 5, 6, 7]
+    align_run(path, tmp_path / "whole")
+    assert (tmp_path / "run" / "shifts.csv").read_bytes() == (tmp_path / "whole" / "shifts.csv").read_bytes()
+
+
+def test_arrays_in_memory_are_looked_at_again(frames, tmp_path, caplog):
+    caplog.set_level("INFO")
+    align_run(frames, tmp_path / "run")
+    align_run(frames, tmp_path / "run")
+    assert "the frames are in memory: 8 of 8 frames that were done are registered again" in caplog.text
+    others = [frames[0], *frames[:0:-1]]
+    align_run(others, tmp_path / "run")
+    assert "the frames in memory are others than those of the run" in caplog.text
+    align_run(others, tmp_path / "whole")
+    assert (tmp_path / "run" / "shifts.csv").read_bytes() == (tmp_path / "whole" / "shifts.csv").read_bytes()
+
+
+def test_a_stack_in_place_of_a_frame_leaves_no_row_of_that(folder, frames, tmp_path):
+    align_run(folder, tmp_path / "run")
+    tifffile.imwrite(folder / "f5.tif", np.stack(frames[5:7]), photometric="minisblack")
+    alignment = align_run(folder, tmp_path / "run")
+    assert [row.source for row in alignment.table()][4:7] == ["f4.tif", "f5.tif[0]", "f5.tif[1]"]
+
+
+def test_the_mean_of_frames_of_which_one_has_changed_is_another(folder, frames, tmp_path, interrupt_at):
+    interrupt_at(6)
+    with pytest.raises(KeyboardInterrupt):
+        align_run(folder, tmp_path / "run", reference="mean", workers=1)
+    tifffile.imwrite(folder / "f3.tif", frames[6])
+    with pytest.raises(
+        RunError, match=r"f3\.tif has changed since the run began, and the mean of the series"
+    ):
+        align_run(folder, tmp_path / "run", reference="mean")
 
 
 def test_a_run_grows_with_its_input_and_ends_as_if_all_had_been_there(folder, tmp_path):

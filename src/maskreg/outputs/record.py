@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from maskreg.errors import RunError, advice_on, not_written
+from maskreg.errors import OtherSettingsError, RunError, advice_on, not_written
 from maskreg.registration import Registration, Rival, Status
 
 FORMAT = 2
@@ -69,7 +69,7 @@ _LOOK = "first_look"
 
 
 class FileState(NamedTuple):
-    """A file of which every frame is in the record, as it was when it was read."""
+    """A file of which frames are in the record, as it was before they were read."""
 
     size: int
     """Bytes."""
@@ -126,9 +126,9 @@ class Record:
         self.close()
 
     def statuses(self) -> dict[str, Status]:
-        """Return what became of the frames that are done, by their sources."""
+        """Return what became of the frames that are done, by their sources, in the order of the series."""
         with _told(self.path):
-            pairs = self._database.execute("SELECT source, status FROM frames")
+            pairs = self._database.execute("SELECT source, status FROM frames ORDER BY frame, rowid")
             return {source: Status.from_label(label) for source, label in pairs}
 
     def number(self, sources: Iterable[str]) -> None:
@@ -158,7 +158,7 @@ class Record:
         file : str
             Its name, relative to the input's root.
         state : FileState or None
-            What it was like, to be found in `files`; None when it should be read again another time.
+            What it was like before it was read; None when it should be read again another time.
         entries : iterable of Entry
             Its frames.
         instead_of : iterable of str
@@ -176,6 +176,26 @@ class Record:
                 self._database.execute("INSERT INTO files VALUES (?, ?, ?, ?)", values)
         self._commit_if_due()
 
+    def renew_files(self, states: Mapping[str, FileState], *, forget: Iterable[str] = ()) -> None:
+        """Note what files are like before they are read, and forget rows of what they were: all at once.
+
+        Parameters
+        ----------
+        states : mapping of str to FileState
+            By their names, relative to the input's root.
+        forget : iterable of str
+            Sources whose rows are of other frames.
+        """
+        with _told(self.path):
+            self._database.executemany(
+                "REPLACE INTO files VALUES (?, ?, ?, ?)",
+                [(os.fsencode(file), *state) for file, state in states.items()],
+            )
+            self._database.executemany(
+                "DELETE FROM frames WHERE source = ?", [(source,) for source in forget]
+            )
+        self.commit()
+
     def _put(self, entry: Entry) -> None:
         values = _values(*entry)
         self._database.execute(f"REPLACE INTO frames VALUES ({', '.join('?' * len(values))})", values)
@@ -191,7 +211,7 @@ class Record:
         self._committed_at = time.monotonic()
 
     def files(self) -> dict[str, FileState]:
-        """Return the files of which every frame is in the record, by their names."""
+        """Return the files of which frames are, or were about to be, in the record, by their names."""
         with _told(self.path):
             rows = self._database.execute("SELECT * FROM files")
             return {os.fsdecode(file): FileState(*state) for file, *state in rows}
@@ -323,7 +343,7 @@ def _check_settings(old: Settings, new: Settings, path: Path) -> None:
                 "the first frames are not what they were (was one of them broken, or not yet whole?): "
                 "another folder or --overwrite registers all anew"
             )
-        raise RunError(f"{path.parent} holds a run with other settings ({changes}); {advice}")
+        raise OtherSettingsError(f"{path.parent} holds a run with other settings ({changes}); {advice}")
 
 
 def _shown(value: Any) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property, lru_cache
@@ -21,16 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.errors import FrameError, InputError, RunError
-from maskreg.frames import FrameSource, as_source
+from maskreg.frames import FrameSource
 from maskreg.frames.corrected import Calibration, calibration
-from maskreg.frames.location import Location, split_location
 from maskreg.frames.registry import open_file
 from maskreg.masks import load_mask, save_mask
 from maskreg.outputs import atomic_write, atomic_write_bytes
+from maskreg.series.frames import open_described
+from maskreg.series.named import file_of, location_of
 from maskreg.series.origin import Origin
 from maskreg.series.prepared import Prepared
 from maskreg.shifts import ShiftTable
-from maskreg.shifts.row import name_of, source_text
+from maskreg.shifts.row import source_text
 
 FOLDER = "inputs"
 WHERE = "where.json"
@@ -43,7 +43,10 @@ OPEN = 8
 Named = tuple[FrameSource, dict[str, int]]
 """Frames, and the index of each name among them."""
 
-_GONE = "is not among the frames of the input any more"
+_GONE = (
+    "is not among the frames of the input any more; bring it back, "
+    "or leave it out: a line with its name in excluded.txt, in the run folder"
+)
 
 
 def keep_inputs(run: Path, series: Prepared, origin: Origin | None) -> None:
@@ -142,20 +145,20 @@ class FramesOfRun(FrameSource):
         if index not in self._names:
             raise FrameError(f"frame {index}: is not registered yet")
         name = self._names[index]
-        source, places = self._file(_file_of(name)) if self._given is None else self._elsewhere
+        source, places = self._file(file_of(name)) if self._given is None else self._elsewhere
         if name not in places:
             raise FrameError(f"{name}: {_GONE}")
         return source.load(places[name])
 
     def _open(self, file: str) -> Named:
-        location = _location(self._root / file)
+        location = location_of(self._root / file)
         if not location.path.exists():
             raise FrameError(f"{file}: {_GONE}")
         return _named(open_file(location, self._root))
 
     @cached_property
     def _elsewhere(self) -> Named:
-        return _named(as_source(self._given))
+        return _named(open_described(self._given))
 
     @cached_property
     def _root(self) -> Path:
@@ -163,9 +166,9 @@ class FramesOfRun(FrameSource):
         where = _where(self.run)
         absolute = where.get("absolute")
         roots = [self.run.absolute() / str(where["relative"]), Path(absolute)] if absolute else []
-        files = dict.fromkeys(map(_file_of, self._names.values()))
+        files = dict.fromkeys(map(file_of, self._names.values()))
         for root in roots:
-            if any(_location(root / file).path.exists() for file in files):
+            if any(location_of(root / file).path.exists() for file in files):
                 return root
         why = f"{absolute} does not hold them" if absolute else "they were arrays in memory"
         raise RunError(
@@ -184,26 +187,13 @@ def ensure_no_input(output: str | os.PathLike[str], source: FrameSource, table: 
     """
     if not Path(output).exists() or (folder := source.folder) is None:
         return
-    files = (_location(folder / file).path for file in {_file_of(row.source) for row in table})
+    files = (location_of(folder / file).path for file in {file_of(row.source) for row in table})
     if any(file.exists() and file.samefile(output) for file in files):
         raise InputError(f"{os.fspath(output)} holds the frames that are to be moved; take another name")
 
 
 def _named(source: FrameSource) -> Named:
     return source, {source_text(source.name(index)): index for index in range(len(source))}
-
-
-def _location(path: Path) -> Location:
-    """Return the file that a name means, and what in it: ``scan.h5::/entry/data``."""
-    if path.exists():
-        return Location(path)
-    name, inside = split_location(str(path))
-    return Location(Path(name), inside)
-
-
-def _file_of(name: str) -> str:
-    """Return the file that a frame is in, by its name in the table: ``stack.tif[3]`` is in ``stack.tif``."""
-    return re.sub(r"\[\d+\]$", "", name_of(name))
 
 
 def _where(run: Path) -> dict[str, Any]:

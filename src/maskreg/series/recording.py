@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Sequence
 from contextlib import closing
-from typing import Protocol
 
 from maskreg.cores import available_cores
 from maskreg.frames import FrameSource
 from maskreg.outputs import Record
 from maskreg.series.progress import with_progress
-from maskreg.series.resume import what_is_missing
-from maskreg.shifts import FrameRow, source_text
+from maskreg.series.resume import what_is_missing, with_lost
+from maskreg.series.rows import Rows, sources_of
 from maskreg.stream import Cluster, Workers
 
 log = logging.getLogger(__name__)
@@ -22,22 +20,18 @@ TABLE = "shifts.csv"
 """The table, in the folder of the record."""
 
 
-class Rows(Protocol):
-    """Registers frames given by their indices, and yields their rows."""
-
-    def __call__(self, frames: Sequence[int], *, workers: Workers) -> Generator[FrameRow, None, None]:
-        """Yield the rows in the order of `frames`."""
-
-
 def register_what_is_missing(
     source: FrameSource, rows_of: Rows, record: Record, *, workers: Workers, progress: bool
 ) -> None:
     """Register the frames that a record does not hold yet, each safe when it is done."""
-    total = len(source)
     sources = sources_of(source)
     done = record.statuses()
     todo = what_is_missing(sources, done)
-    record.number(sources)
+    names = with_lost(sources, done)
+    total, place = len(names), {name: number for number, name in enumerate(names)}
+    record.number(names)
+    if lost := sorted(done.keys() - set(sources)):
+        log.warning("%s", _told_lost(lost))
     if done:
         log.info("frames done already: %d of %d", total - len(todo), total)
     if not todo:
@@ -48,7 +42,7 @@ def register_what_is_missing(
     begin = time.monotonic()
     with closing(rows_of(todo, workers=workers)) as rows:
         for row in with_progress(rows, total=total, done=total - len(todo), wanted=progress):
-            record.write(row.frame, row.source, row.registration, row.metadata)
+            record.write(place[row.source], row.source, row.registration, row.metadata)
             if not row.registration.ok:
                 log.debug("frame %d (%s) is %s", row.frame, row.source, row.registration.status.label)
     seconds = time.monotonic() - begin
@@ -56,9 +50,13 @@ def register_what_is_missing(
     log.info("%d %s in %.1f s (%.1f a second)", len(todo), what, seconds, len(todo) / seconds)
 
 
-def sources_of(source: FrameSource) -> list[str]:
-    """Return the names of all frames, as the table has them."""
-    return [source_text(source.name(frame)) for frame in range(len(source))]
+def _told_lost(lost: list[str]) -> str:
+    who, they = (
+        (f"{lost[0]} is", "its row stays")
+        if len(lost) == 1
+        else (f"{lost[0]} and {len(lost) - 1} more of the run are", "their rows stay")
+    )
+    return f"{who} not in the input any more: {they}, from what was done before (--overwrite leaves them out)"
 
 
 def _described(workers: Workers) -> str:

@@ -1,8 +1,8 @@
-"""What is left to do of a run: a decision over names, which touches no file."""
+"""What is left to do of a run: decisions over names, which touch no file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from maskreg.errors import RunError
 from maskreg.registration import Status
@@ -23,21 +23,45 @@ def what_is_missing(sources: Sequence[str], done: Mapping[str, Status]) -> list[
     positions : list of int
         Frames that are not in the record (a series may grow), and those that could not be read:
         a share that was lost, or a copy that was under way, may have come back since.
-
-    Raises
-    ------
-    RunError
-        When the record has frames that the series has not: it is another series.
     """
-    gone = sorted(done.keys() - set(sources))
-    if gone:
-        others = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
-        raise RunError(
-            f"the run holds frames that are not in the input any more ({gone[0]}{others}); "
-            "give the same input, another run folder, or --overwrite"
-        )
     return [
         position
         for position, source in enumerate(sources)
         if done.get(source, Status.UNREADABLE) is Status.UNREADABLE
     ]
+
+
+def with_lost(sources: Sequence[str], done: Iterable[str]) -> list[str]:
+    """Return the names of all frames in the order of the series, those that are not there any more too.
+
+    Who clears a disk while a series grows wants the rows that are done to stay. A frame that is gone
+    keeps its place behind the one that was before it.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        The frames of the series as it is now.
+    done : iterable of str
+        The frames in the record, in their order.
+
+    """
+    there = set(sources)
+    first: list[str] = []
+    behind: dict[str, list[str]] = {}
+    place = first
+    for name in done:
+        if name in there:
+            place = behind.setdefault(name, [])
+        else:
+            place.append(name)
+    return first + [name for source in sources for name in (source, *behind.get(source, ()))]
+
+
+def ensure_same_series(sources: Sequence[str], done: Collection[str]) -> None:
+    """Raise `RunError` when none of the frames in a record is there any more: it is another series."""
+    if done and set(sources).isdisjoint(done):
+        others = f" and {len(done) - 1} more" if len(done) > 1 else ""
+        raise RunError(
+            f"the run holds frames of which none is in the input ({next(iter(done))}{others}); "
+            "give the same input, another run folder, or --overwrite"
+        )

@@ -14,7 +14,9 @@ from maskreg.outputs import Record
 from maskreg.series.identity import identity
 from maskreg.series.mean import PLAN, ROUNDS, MeanRound
 from maskreg.series.prepared import Prepared
-from maskreg.series.recording import register_what_is_missing, sources_of
+from maskreg.series.recording import register_what_is_missing
+from maskreg.series.rows import sources_of
+from maskreg.series.unchanged import ensure_unchanged
 from maskreg.shifts import FrameRow
 from maskreg.stream import Workers
 
@@ -44,6 +46,7 @@ class Rounds:
 
     def finish(self, record: Record) -> None:
         """Do what is missing of the last round, into the record of the run, and of those before it."""
+        ensure_unchanged(self._series.source, record)
         if len(record.statuses()) == len(self._series.source):
             return
         log.info(PLAN)

@@ -11,7 +11,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from maskreg.errors import RunError
+from maskreg.errors import OtherSettingsError, RunError
+from maskreg.frames import FrameSource
 from maskreg.frames.seen import ensure_files
 from maskreg.options import Options
 from maskreg.outputs import Entry, Record, atomic_write, read_record
@@ -29,6 +30,8 @@ from maskreg.series.recording import TABLE, register_what_is_missing
 from maskreg.series.reference import ImageLike, ReferenceLike, is_mean
 from maskreg.series.repeat import how_to_go_on
 from maskreg.series.rounds import Rounds
+from maskreg.series.rows import sources_of
+from maskreg.series.unchanged import forget_what_changed
 from maskreg.shifts import FrameRow, ShiftTable
 from maskreg.shifts.columns import REPAIRED_NAMES
 from maskreg.stream import Cluster, workers_of
@@ -62,7 +65,8 @@ def align_run(
     A run that was interrupted goes on where it was, and ends in the same bytes as if it had not
     been; a run that is complete writes its table again. The table is written from the record
     alone, so it cannot tell how often the run was interrupted. Frames that were added to the input
-    since are registered too, and those that could not be read are tried again.
+    since are registered too, those that could not be read are tried again, and files that have
+    changed are registered anew. Frames that are gone keep their rows, with a warning.
 
     Parameters
     ----------
@@ -73,7 +77,7 @@ def align_run(
         ``shifts.csv``.
     options : Options, optional
         What changes the answers. A run with other options, mask or reference is refused, and one of
-        which frames are missing in the input.
+        which no frame is in the input.
     overwrite : bool
         Start anew, whatever the folder holds of a run, the list of excluded frames too.
     repair : bool
@@ -96,11 +100,15 @@ def align_run(
             who = workers_within(memory, who, source, exact=exact, mean=is_mean(reference))
         series = prepare(source, mask, reference, options or Options(), dark, flat, workers=who)
         folder = made_folder(Path(run))
-        with open_record(folder, series, overwrite=overwrite, origin=origin) as record:
+        with (
+            _told_what_is_lost(folder, series.source),
+            open_record(folder, series, overwrite=overwrite, origin=origin) as record,
+        ):
             if series.mean:
                 rounds = Rounds(series, folder, workers=who, progress=progress, overwrite=overwrite)
                 rounds.finish(record)
             else:
+                forget_what_changed(series.source, series.rows, record, workers=who)
                 register_what_is_missing(series.source, series.rows, record, workers=who, progress=progress)
             return close_run(record, folder, described, series, repair=repair)
 
@@ -122,12 +130,33 @@ def open_record(
         yield record
 
 
+@contextmanager
+def _told_what_is_lost(folder: Path, source: FrameSource) -> Iterator[None]:
+    """Say so where other settings mean that the frames are gone from which the settings came."""
+    try:
+        yield
+    except OtherSettingsError as error:
+        settings, entries = read_record(folder / RECORD)
+        names, there = [name for _, name, *_ in entries], set(sources_of(source))
+        lost = [name for name in names if name not in there]
+        if not {settings["reference"], *names[:LOOKED_AT]}.intersection(lost):
+            raise
+        others = f" and {len(lost) - 1} more are" if len(lost) > 1 else " is"
+        raise RunError(
+            f"{lost[0]}{others} not in the input any more; the run in {folder} goes on only with its "
+            f"reference and its first {LOOKED_AT} frames, which tell of the detector: bring them back, or "
+            "take another folder or --overwrite (what is done can still be applied, merged and exported)"
+        ) from error
+
+
 def close_run(record: Record, folder: Path, frames: Any, series: Prepared, *, repair: bool) -> Alignment:
     """Make the table of a run from its record, write it, and return it."""
     record.commit()
     table = _table(record.entries(), folder, repair=repair)
     for name in unknown(read_excluded(folder), table):
         log.warning("%s names %r, which is no frame of the run", folder / EXCLUDED, name)
+    if [row.source for row in table] != sources_of(series.source):
+        frames = FramesOfRun(folder, table, frames)  # numbers of the table are none of theirs
     alignment = Alignment(table, frames, series.mask, series.by)
     alignment.to_csv(folder / TABLE)
     return alignment

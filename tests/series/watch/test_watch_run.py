@@ -219,6 +219,13 @@ def test_watch_and_align_go_on_with_runs_of_each_other(folder, mask, tmp_path, m
         assert table(tmp_path) == expected
 
 
+def test_watch_reads_what_has_changed_since_a_run_of_align(folder, frames, tmp_path):
+    align_run(folder, tmp_path / "run")
+    tifffile.imwrite(folder / "f3.tif", frames[6])
+    watch_run(folder, tmp_path / "run", **QUICK)
+    assert table(tmp_path) == whole(folder, tmp_path)
+
+
 def test_an_interrupted_watch_has_its_table_and_goes_on(folder, tmp_path, monkeypatch):
     expected = whole(folder, tmp_path)
     of, after = run_module.FrameRow.of, [5]

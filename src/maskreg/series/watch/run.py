@@ -252,11 +252,15 @@ class _Session:
         files, statuses = record.files(), record.statuses()
         if statuses:
             log.info("frames done already: %d", len(statuses))
-        self._names = {file: _sources(file, state.frames) for file, state in files.items()}
-        done: dict[str, Stamp | None] = {
-            file: Stamp(state.size, state.mtime_ns) for file, state in files.items()
-        }
-        # what `align` has registered, or what could not be read: rows without a file
+        done: dict[str, Stamp | None] = {}
+        self._names = {}
+        for file, state in files.items():
+            sources = _sources(file, state.frames)
+            # `align` notes what a file is like before its frames are done
+            self._names[file] = [source for source in sources if source in statuses]
+            if all(statuses.get(source, Status.UNREADABLE) is not Status.UNREADABLE for source in sources):
+                done[file] = Stamp(state.size, state.mtime_ns)
+        # what could not be read: rows without a file
         for source in statuses.keys() - {source for sources in self._names.values() for source in sources}:
             self._names[source] = [source]
             if statuses[source] is not Status.UNREADABLE:

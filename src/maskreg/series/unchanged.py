@@ -1,0 +1,166 @@
+"""Whether the rows of a record are those of the frames that are there now; what is not is forgotten.
+
+A file is known by its size and the time of its last change, noted before it is read. One frame in a file
+that has changed is registered anew. A stack may have grown, and nobody reads hundreds of gigabytes to see
+whether that is all: some of its frames are registered again. Where their rows are the same to the last bit,
+those of the others are kept, and that is said. So are frames in memory, of which nothing is noted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from maskreg.errors import RunError
+from maskreg.frames import FrameSource
+from maskreg.outputs import FileState, Record
+from maskreg.registration import Registration, Status
+from maskreg.series.named import file_of, location_of
+from maskreg.series.resume import ensure_same_series
+from maskreg.series.rows import Rows, sources_of
+from maskreg.stream import Workers
+
+log = logging.getLogger(__name__)
+
+LOOKED_AT_AGAIN = 16
+"""At most so many frames of a stack are registered again: the first, the last, and some between."""
+
+IN_MEMORY = ""
+"""Stands for the file of frames that are in none."""
+
+Files = dict[str, list[int]]
+"""The indices of the frames of each file."""
+
+
+def forget_what_changed(source: FrameSource, rows_of: Rows, record: Record, *, workers: Workers) -> None:
+    """Let a record hold no row of a frame that is another one now, and note what the files are like."""
+    sources = sources_of(source)
+    ensure_same_series(sources, record.statuses())
+    files = _files(source)
+    states = _states(source, files)
+    changed = _changed(source, files, states, record)
+    alike = _alike(source, changed, rows_of, record, workers=workers)
+    anew = {file: frames for file, frames in changed.items() if file not in alike}
+    others = [sources[frame] for frames in anew.values() for frame in frames]
+    record.renew_files(states, forget=[*others, *_without_frame(source, files, record)])
+    for file in alike:
+        log.info("%s", _kept(file, len(changed[file])))
+    if anew:
+        log.warning("%s", _told_anew(anew))
+
+
+def ensure_unchanged(source: FrameSource, record: Record) -> None:
+    """Raise `RunError` when a file has changed: in the mean of a series each frame has its part."""
+    files = _files(source)
+    states = _states(source, files)
+    before = record.files()
+    changed = [file for file in states if file in before and before[file] != states[file]]
+    if changed:
+        raise RunError(
+            f"{_named(changed)} changed since the run began, and the mean of the series with it; "
+            "--overwrite registers all anew"
+        )
+    record.renew_files(states)
+
+
+def _files(source: FrameSource) -> Files:
+    files: Files = {}
+    for frame, name in enumerate(sources_of(source)):
+        files.setdefault(IN_MEMORY if source.root is None else file_of(name), []).append(frame)
+    return files
+
+
+def _states(source: FrameSource, files: Files) -> dict[str, FileState]:
+    """Return what the files are like; not of those that are gone, as reading them will say."""
+    if source.root is None:
+        return {}
+    states = {file: _state(source.root / file, len(frames)) for file, frames in files.items()}
+    return {file: state for file, state in states.items() if state is not None}
+
+
+def _state(path: Path, frames: int) -> FileState | None:
+    try:
+        place = location_of(path).path
+        # of a store in many files, such as Zarr, the folder alone tells nothing
+        found = [file.stat() for file in ([place, *place.rglob("*")] if place.is_dir() else [place])]
+    except OSError:
+        return None
+    return FileState(sum(one.st_size for one in found), max(one.st_mtime_ns for one in found), frames)
+
+
+def _changed(source: FrameSource, files: Files, states: dict[str, FileState], record: Record) -> Files:
+    """Return the frames with a row, by their files, of files that are not what they were."""
+    before, done, sources = record.files(), record.statuses(), sources_of(source)
+    held = {
+        file: [
+            frame for frame in frames if done.get(sources[frame], Status.UNREADABLE) is not Status.UNREADABLE
+        ]
+        for file, frames in files.items()
+        if file == IN_MEMORY or (file in states and states[file] != before.get(file))
+    }
+    return {file: frames for file, frames in held.items() if frames}
+
+
+def _without_frame(source: FrameSource, files: Files, record: Record) -> list[str]:
+    """Return the rows of frames that their file, which is there, does not hold any more."""
+    gone = record.statuses().keys() - set(sources_of(source))
+    return [name for name in gone if source.root is None or file_of(name) in files]
+
+
+def _alike(
+    source: FrameSource, changed: Files, rows_of: Rows, record: Record, *, workers: Workers
+) -> list[str]:
+    """Return the stacks of which some frames have the same rows as before."""
+    chosen = {file: _spread(frames) for file, frames in changed.items() if _is_stack(file, frames)}
+    again = sorted(frame for frames in chosen.values() for frame in frames)
+    if not again:
+        return []
+    sources = sources_of(source)
+    wanted = {sources[frame] for frame in again}
+    before = {name: answer for _, name, answer, _ in record.entries() if name in wanted}
+    with closing(rows_of(again, workers=workers)) as rows:
+        same = {row.frame for row in rows if _is_same(row.registration, before[row.source])}
+    return [file for file, frames in chosen.items() if same.issuperset(frames)]
+
+
+def _is_stack(file: str, frames: Sequence[int]) -> bool:
+    return file == IN_MEMORY or len(frames) > 1
+
+
+def _spread(frames: Sequence[int]) -> list[int]:
+    """Return the first, the last, and some between."""
+    places = np.linspace(0, len(frames) - 1, min(len(frames), LOOKED_AT_AGAIN)).round().astype(int)
+    return [frames[place] for place in dict.fromkeys(places.tolist())]
+
+
+def _is_same(one: Registration, other: Registration) -> bool:
+    """Return whether two answers are the same to the last bit."""
+    return one.status is other.status and np.array_equal(_numbers(one), _numbers(other), equal_nan=True)
+
+
+def _numbers(answer: Registration) -> list[float]:
+    covariance = np.triu(answer.covariance)  # a record holds half of what is symmetric
+    return [*answer.shift, *covariance.flat, answer.score, answer.significance, answer.overlap]
+
+
+def _kept(file: str, done: int) -> str:
+    what = f"{file} has changed since" if file else "the frames are in memory"
+    looked = min(done, LOOKED_AT_AGAIN)
+    rest = "" if looked == done else "; the others are kept (--overwrite registers all anew)"
+    return f"{what}: {looked} of {done} frames that were done are registered again, and are the same{rest}"
+
+
+def _told_anew(anew: Files) -> str:
+    frames = sum(map(len, anew.values()))
+    what = "it is registered anew" if frames == 1 else f"{frames} frames are registered anew"
+    if IN_MEMORY in anew:
+        return f"the frames in memory are others than those of the run: {what}"
+    return f"{_named(list(anew))} changed since the run began: {what}"
+
+
+def _named(files: list[str]) -> str:
+    return f"{files[0]} has" if len(files) == 1 else f"{files[0]} and {len(files) - 1} more have"
