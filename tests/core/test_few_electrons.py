@@ -89,7 +89,7 @@ def test_frames_of_more_electrons_are_not_asked(seed, monkeypatch):
     def never(*_):
         raise AssertionError
 
-    monkeypatch.setattr("maskreg.core.reference.Electrons", never)
+    monkeypatch.setattr("maskreg.core.masked_side.Electrons", never)
     reference, moving, shift = spots(seed, 2 * FEW)
     found = maskreg.register(reference, moving)
     assert found.ok
