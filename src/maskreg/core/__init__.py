@@ -1,6 +1,7 @@
 """Numbers: arrays in, values out. This floor knows no file, no progress bar, no database.
 
-The journey of a pair is the order of the files: `images` (check) -> `stabilise` -> `pyramid` ->
-`detail` -> `spectra` -> `correlate` -> `search` -> `peak` -> `settle` -> `refine` -> `uncertainty`;
-`registrar` walks it, `plan` says with which sizes, `direct` is the slow truth beside it.
+A pair's journey: `images` (check) -> `stabilise` -> `prepared`, with its `pyramid` -> `search` (`detail`,
+`spectra`, `correlate`, `scores`) -> `peak` -> `place` (`settle`, `refine`) -> `journey` (status and doubt).
+`registrar` walks it; `reference` and `masked_side` hold what all frames share, `plan` says with which sizes,
+`direct` is the slow truth beside it.
 """

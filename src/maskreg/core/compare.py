@@ -345,10 +345,4 @@ def _variance_at(around: list[CommonSums], off: list[float]) -> float:
             for k, weight in weights.items()
             for move, share in ((0, 1 - abs(part)), (there, abs(part)))
         }
-    return sum(weight * _variance(around[k]) for k, weight in weights.items())
-
-
-def _variance(sums: CommonSums) -> float:
-    """Return the variance of moving."""
-    n = max(sums.n, 1.0)
-    return sums.bb / n - (sums.b / n) ** 2
+    return sum(weight * around[k].variances[1] for k, weight in weights.items())

@@ -133,12 +133,12 @@ def find_lever(
     information = seen - float(c @ arm)
     if not information > 0:
         return None
-    projected = float(np.trace(normal.inverse @ normal.projected @ normal.inverse.T))
+    of_shift = float(np.trace(normal.inverse @ normal.projected @ normal.inverse.T))
     # signal in D meets the noise of both images, the noise in D only that of moving
     own = gains.gradient * _sum(noise**2 * squared)
     made = 2 * max(_sum(noise * outward**2) - own, 0.0) + own
     shown = made / seen / information
-    return Lever(arm, information, shown / projected if projected > 0 else None)
+    return Lever(arm, information, shown / of_shift if of_shift > 0 else None)
 
 
 def without_expansion(

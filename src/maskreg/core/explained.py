@@ -34,10 +34,9 @@ def explained(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) 
 def structure_shared(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> float:
     """Return rho at the whole pixel nearest to a shift, px; 0 where either image shows noise alone."""
     sums = moving.sums_with(masked.side.image, nearest_lag(shift))
-    n, b = max(sums.n, 1.0), next((b for b in masked.plan.bins if b >= BLOCK), masked.plan.bins[-1])
+    b = next((b for b in masked.plan.bins if b >= BLOCK), masked.plan.bins[-1])
     noise = masked.side.noise_of_blocks(b), masked.side.noise_curve.mean_of_blocks(moving.level(b))
-    structure = sums.aa / n - (sums.a / n) ** 2 - noise[0]
-    other = sums.bb / n - (sums.b / n) ** 2 - noise[1]
+    structure, other = (whole - part for whole, part in zip(sums.variances, noise, strict=True))
     if not (structure > 0 and other > 0):
         return 0.0
-    return (sums.ab - sums.a * sums.b / n) / n / math.sqrt(structure * other)
+    return sums.covariance / math.sqrt(structure * other)

@@ -31,6 +31,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from maskreg.core.covariances import common_axes
 from maskreg.core.detail import LocalPlane, detail
 from maskreg.core.filters import gaussian_taps
 from maskreg.core.prepared import Prepared
@@ -130,11 +131,8 @@ def _told(
 
 def longer(known: NDArray[np.float64], shown: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a known covariance made as long as another one, in each direction where it is shorter."""
-    root = np.linalg.cholesky(known + SHORTEST_STEP**2 * np.eye(len(known)))
-    apart = np.linalg.solve(root, np.linalg.solve(root, shown).T)
-    times, directions = np.linalg.eigh((apart + apart.T) / 2)
-    stretched = root @ directions
-    return np.asarray((stretched * np.maximum(times, 1.0)) @ stretched.T)
+    axes, times = common_axes(known + SHORTEST_STEP**2 * np.eye(len(known)), shown)
+    return np.asarray((axes * np.maximum(times, 1.0)) @ axes.T)
 
 
 class Gaps:

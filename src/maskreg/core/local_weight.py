@@ -22,6 +22,7 @@ from maskreg.core.detail import plain_between_blocks
 from maskreg.core.filters import gaussian
 from maskreg.core.gains import NoiseGains, Promised
 from maskreg.core.pyramid import halved
+from maskreg.core.wiener import CAUTION, with_eigenvalues
 
 BLOCK = 4
 """J is the mean over blocks of so many px a side,"""
@@ -31,9 +32,6 @@ WINDOW_PX = 8.0
 
 REACH = 3.0
 """The Gaussian ends at this many sigma."""
-
-CAUTION = 1.3
-"""The noise is taken so much larger: what merely looks like signal costs more than what is lost."""
 
 WORTH = 1.01
 """The variance of the shift must promise to fall by this factor."""
@@ -155,10 +153,7 @@ class Local:
     def matrix(self) -> NDArray[np.float32]:
         """Return W as its elements (row row, row col, col col)."""
         along, across = self.weights
-        mean, spread = (along + across) / 2, (along - across) / (2 * np.maximum(self.radius, 1e-30))
-        return np.stack([mean + spread * self.half, spread * self.cross, mean - spread * self.half]).astype(
-            np.float32
-        )
+        return with_eigenvalues(along, across, self.half, self.cross, self.radius)
 
 
 def local_weights(

@@ -232,47 +232,56 @@ class LevelSearch:
         common: CommonPixels | None = None,
     ) -> None:
         self.bin = b
+        self._options = options
         self._restoration = restoration
-        image = self._restored(image)
-        reference = image.level(b)
-        # a step of one count in a block of b pixels
-        step = image.detector.least_step(image.raw.dtype, image.typical) / image.scale
-        sigma = FAINT_BACKGROUND_PX if faint else BACKGROUND_PX
-        fine = b in plan.fine
-        plane_of = BinnedPlane if fine else LocalPlane
-        plane = plane_of(reference.mask, sigma)
-        same = moving_mask.shape == reference.mask.shape and np.array_equal(moving_mask, reference.mask)
-        self._moving_plane = plane if same else plane_of(moving_mask, sigma)
-        own = detail(reference.pixels, plane, image.detector, image.mean)
-        pixels, energy, whole = own.pixels.copy(), own.energy, own.whole
-        del own  # and with it a twin of squares
-        self._matched = Matched(pixels) if faint else None
-        kept = 1.0
-        if self._matched is not None:
-            kept, pixels = self._matched.kept, self._matched.filtered(pixels, reference.mask)
-            energy = sum_of_squares(pixels)
-        self._quantised = (step * kept / b**moving_mask.ndim) ** 2 / 12
-        self._reference = LevelImage(pixels, reference.mask)
-        self._variance = _variance(energy, whole, reference.mask)
-        # the chance level comes from all lags, whatever the limits: same map, same significance
-        self.lags = limited_lags(reference.mask.shape, moving_mask.shape, None)
+        self._lock = RLock()
+        self._terms: dict[type, ReferenceTerms] = {}
         self._window = plan.window(b)
         # half for the filter, which decides on faint frames; the levels, of which many may be searched, share
         self._chance = CHANCE / 2 if faint else CHANCE / (2 * len(plan.bins))
-        self._options = options
-        self._lock = RLock()
-        self._terms: dict[type, ReferenceTerms] = {}
-        masks = reference.mask, moving_mask
-        self._fine = FineLags(pixels, common or CommonPixels(*masks, self._window)) if fine else None
+        image, fine = self._restored(image), b in plan.fine
+        mask = image.level(b).mask
+        # the chance level comes from all lags, whatever the limits: same map, same significance
+        self.lags = limited_lags(mask.shape, moving_mask.shape, None)
+        sigma, plane_of = FAINT_BACKGROUND_PX if faint else BACKGROUND_PX, BinnedPlane if fine else LocalPlane
+        plane = plane_of(mask, sigma)
+        self._moving_plane = plane if np.array_equal(moving_mask, mask) else plane_of(moving_mask, sigma)
+        self._matched: Matched | None = None
+        self._take_reference(image, plane, faint=faint)
+        self._fine = None
+        if fine:
+            common = common or CommonPixels(mask, moving_mask, self._window)
+            self._fine = FineLags(self._reference.pixels, common)
+        self._take_overlap()
+
+    def _take_reference(self, image: Prepared, plane: LocalPlane | BinnedPlane, *, faint: bool) -> None:
+        """Take the reference's detail, filtered to match if it is faint, and how far it is known."""
+        level = image.level(self.bin)
+        own = detail(level.pixels, plane, image.detector, image.mean)
+        pixels, energy, whole = own.pixels.copy(), own.energy, own.whole
+        del own  # and with it a twin of squares
+        # a step of one count in a block of pixels
+        step = image.detector.least_step(image.raw.dtype, image.typical) / image.scale
+        kept = 1.0
+        if faint:
+            self._matched = Matched(pixels)
+            kept, pixels = self._matched.kept, self._matched.filtered(pixels, level.mask)
+            energy = sum_of_squares(pixels)
+        self._quantised = (step * kept / self.bin**level.mask.ndim) ** 2 / 12
+        self._reference = LevelImage(pixels, level.mask)
+        self._variance = _variance(energy, whole, level.mask)
+
+    def _take_overlap(self) -> None:
+        """Take which lags are searched, and which the chance level is read off: of a fine level some."""
+        lags = self.lags
         if self._fine is None:
-            overlap, lags = self.terms(np.float32).overlap, self.lags
+            overlap = self.terms(np.float32).overlap
+            greatest = float(overlap.max(initial=0))
         else:
             common = self._fine.common
-            lags = tuple(axis[some] for axis, some in zip(self.lags, common.sampled, strict=True))
-            overlap = common.sampled_overlap
-        self._least, counted = self._least_overlaps(
-            float(overlap.max(initial=0) if self._fine is None else self._fine.common.greatest_overlap)
-        )
+            lags = tuple(axis[some] for axis, some in zip(lags, common.sampled, strict=True))
+            overlap, greatest = common.sampled_overlap, common.greatest_overlap
+        self._least, counted = self._least_overlaps(greatest)
         searched = _within(lags, self._limits()) & (overlap >= self._least)
         # of a fine level how many of the sampled lags are: a map would take more than all else
         self._searched: Any = searched if self._fine is None else np.count_nonzero(searched)

@@ -22,6 +22,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.covariances import common_axes
 from maskreg.core.normal_matrices import NormalMatrices
 from maskreg.core.residual import Residual
 
@@ -79,15 +80,11 @@ class SeenCovariance:
         1 + (1 - e^2 / (t - 1)^2) (t - 1) times the known one (James and Stein, Proc. 4th Berkeley Symp. 1,
         361, 1961).
         """
-        root = np.linalg.cholesky(known)
-        apart = np.linalg.solve(root, np.linalg.solve(root, self.covariance).T)
-        times, directions = np.linalg.eigh((apart + apart.T) / 2)
+        axes, times = common_axes(known, self.covariance)
         beyond = np.maximum(times - 1, 0.0)
         by_chance = 2 / self.freedom
         believed = np.where(beyond**2 > by_chance, 1 - by_chance / np.maximum(beyond, TINY) ** 2, 0.0)
-        stretched = root @ directions
-        factors = 1 + believed * beyond
-        return np.asarray((stretched * factors) @ stretched.T)
+        return np.asarray((axes * (1 + believed * beyond)) @ axes.T)
 
 
 def seen_covariance(normal: NormalMatrices, residual: Residual, box: int = BOX) -> SeenCovariance:

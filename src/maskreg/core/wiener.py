@@ -65,6 +65,25 @@ def _elements(
     along, across = (
         np.clip(1 - below / np.maximum(value, 1e-30), 0, 1) for value in (middle + radius, middle - radius)
     )
+    return with_eigenvalues(along, across, half, cross, radius)
+
+
+def with_eigenvalues(
+    along: NDArray[np.floating],
+    across: NDArray[np.floating],
+    half: NDArray[np.floating],
+    cross: NDArray[np.floating],
+    radius: NDArray[np.floating],
+) -> NDArray[np.float32]:
+    """Return matrices with the eigenvectors of T and other eigenvalues, (row row, row col, col col).
+
+    Parameters
+    ----------
+    along, across : ndarray
+        Eigenvalues along the strongest direction of T and across it.
+    half, cross, radius : ndarray
+        (T_00 - T_11) / 2, T_01 and their length: where that direction points.
+    """
     mean, spread = (along + across) / 2, (along - across) / (2 * np.maximum(radius, 1e-30))
     return np.stack([mean + spread * half, spread * cross, mean - spread * half]).astype(np.float32)
 

@@ -53,7 +53,7 @@ class WindowSums:
 
 
 class CommonSums(NamedTuple):
-    """What `WindowSums` holds of a single lag."""
+    """What `WindowSums` holds of a single lag, and what follows from it."""
 
     n: float
     a: float
@@ -70,6 +70,18 @@ class CommonSums(NamedTuple):
         if not (va > LEAST_VARIANCE * self.aa and vb > LEAST_VARIANCE * self.bb):
             return math.nan
         return min(1.0, max(-1.0, (self.ab - self.a * self.b / n) / math.sqrt(va * vb)))
+
+    @property
+    def variances(self) -> tuple[float, float]:
+        """Those of reference and moving."""
+        n = max(self.n, 1.0)
+        return self.aa / n - (self.a / n) ** 2, self.bb / n - (self.b / n) ** 2
+
+    @property
+    def covariance(self) -> float:
+        """That of reference and moving."""
+        n = max(self.n, 1.0)
+        return (self.ab - self.a * self.b / n) / n
 
 
 def window_sums(
