@@ -326,31 +326,29 @@ class ImagePair:
         spectra = spectra_of(self.moving.astype(dtype), terms.moving_mask_spectrum, window)
         return lag_map(terms, spectra)
 
-    def could_win(self, found: LagMap) -> NDArray[np.intp]:
+    def _could_win(self, found: LagMap) -> NDArray[np.intp]:
         """Return indices of untrusted lags whose greatest possible likelihood beats the best known."""
         best = likelihood(found.ncc, found.overlap, self.floor).max(initial=-np.inf)
         possible = likelihood(np.where(found.untrusted, 1.0, np.nan), found.overlap, self.floor)
-        return np.argwhere((possible > best) & ~self._surely_flat(found))
+        return np.argwhere((possible > best) & ~self._surely_flat())
 
     def completed(self, found: LagMap) -> NDArray[Any]:
         """Return the NCC map in which every untrusted lag that could win is summed directly."""
         ncc = found.ncc.astype(np.float64)
         if not found.untrusted.any():
             return ncc
-        for index in map(tuple, self.could_win(found)):
+        for index in map(tuple, self._could_win(found)):
             lag = [int(axis[i]) for axis, i in zip(self.lags, index, strict=True)]
             ncc[index], _ = ncc_at(
                 self.reference, self.moving, self.reference_mask, self.moving_mask, lag, self.steps
             )
         return ncc
 
-    def _surely_flat(self, found: LagMap) -> NDArray[np.bool_]:
+    def _surely_flat(self) -> NDArray[np.bool_]:
         """Lags at which every common pixel of one image has that image's commonest value.
 
         Counted exactly by transforms, so that half-constant images need no direct sums.
         """
-        if not found.untrusted.any():
-            return np.zeros(found.ncc.shape, bool)
         window = tuple(
             window_length(p, q, None) for p, q in zip(self.reference.shape, self.moving.shape, strict=True)
         )

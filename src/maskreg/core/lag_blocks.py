@@ -82,11 +82,6 @@ class LagBlocks:
             bound = covariance / self.root
         return np.where(self.possible, np.where(covariance > 0, bound, 0), -np.inf)
 
-    def of(self, lags: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the indices of the blocks in which lags lie."""
-        rows, columns = ((lags - self.first) // self.size).T
-        return rows, columns
-
     def spans_of(self, blocks: NDArray[np.bool_]) -> list[tuple[int, int]]:
         """Return the first lag of the blocks along each axis, and the one after the last."""
         return [

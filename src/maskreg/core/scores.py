@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from maskreg.core.correlate import TRUSTED_ROUNDING, ReferenceTerms, lag_map
 from maskreg.core.likelihood import FEWEST_PIXELS, fisher_z, likelihood
 from maskreg.core.maxima import MOST_CANDIDATES, likeliest_maxima
-from maskreg.core.search_kernels import level_scores_2d
+from maskreg.core.search_kernels import level_scores_2d, median_and_deviation
 from maskreg.core.spectra import Spectra, correlations, transformed_pair
 
 SPREAD_OF_MAD = 1.4826
@@ -136,21 +136,17 @@ def plain_scores(
     return Scores(found.ncc, fisher_z(found.ncc, found.overlap, floor), possible)
 
 
-def chance_level(z: NDArray[Any], counted: NDArray[np.bool_]) -> tuple[float, float, int]:
-    """Return median and spread of the known z that count, and how many these are; 0 without any.
+def chance_level(z: NDArray[np.float32], counted: NDArray[np.bool_]) -> tuple[float, float, int]:
+    """Return median and spread of the known z of two axes that count, and how many these are; 0 without any.
 
     The lower median, and 1.4826 times the lower median of the absolute deviations from it.
     """
-    if z.ndim != 2 or z.dtype != np.float32:
-        return plain_chance_level(z, counted)
-    from maskreg.core.search_kernels import median_and_deviation
-
     median, deviation, count = median_and_deviation(z, counted)
     return float(median), SPREAD_OF_MAD * float(deviation), int(count)
 
 
 def plain_chance_level(z: NDArray[Any], counted: NDArray[np.bool_]) -> tuple[float, float, int]:
-    """Return what `chance_level` does, for any number of axes."""
+    """Return what `chance_level` does, for any number of axes and precision."""
     values = z[counted & ~np.isnan(z)]
     if values.size == 0:
         return 0.0, 0.0, 0

@@ -54,10 +54,6 @@ class Detector:
             return pixels.astype(np.float64)
         return 2.0 * np.sqrt(np.maximum(self.electrons(pixels) + self.pad, 0.0))
 
-    def table(self, dtype: Any) -> NDArray[np.float64]:
-        """Return the stabilised value of every value of an unsigned integer dtype."""
-        return self.stabilised(np.arange(np.iinfo(dtype).max + 1))
-
     def noise_variance(self, local: NDArray[Any]) -> NDArray[np.float64]:
         """Return the variance of the noise of stabilised counts whose local mean is `local`.
 
