@@ -6,6 +6,14 @@ import os
 import sys
 import threading
 
+_MOST_WORKERS = 1024
+"""More frames at once than this only cost memory, unless a machine has more cores."""
+
+
+def most_workers() -> int:
+    """Return how many frames may be worked on at once, at most: more are a slip of the pen."""
+    return max(_MOST_WORKERS, available_cores())
+
 
 def available_cores() -> int:
     """Return how many processors this process may use (fewer than the machine has, in a container)."""

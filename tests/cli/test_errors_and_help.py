@@ -55,6 +55,8 @@ def in_a_new_process(code):
         (["align", "a", "-o", "r", "--resume"], 2, "the same command goes on where it was"),
         (["align", "a", "-o", "r", "-O", "s"], 2, "did you mean -o?"),
         (["a" * 5000], 2, "there is no verb"),
+        (["align", "a", "-o", "r", "--workers", "9" * 5000], 2, "is too many workers, at most "),
+        (["merge", "r", "-o", "m.h5", "--workers", "100000000000"], 2, "leave --workers out to use all"),
         (["align", "a", "-o", "r", "--gain", "1,5"], 2, "'1,5' is not a number"),
         (["align", "a", "-o", "r", "--skip", "3"], 2, "there is no option --skip; see"),
         (["info", "a", "--mask", "m"], 2, "there is no option --mask; see maskreg info --help"),

@@ -367,10 +367,42 @@ def test_threads_and_a_client_are_one_too_many(cluster):
         workers_of(None, "tcp://127.0.0.1:8786")
 
 
-@pytest.mark.parametrize(("workers", "in_flight"), [(0, None), (-1, 4), (4, 2), (Forked(2), 0)])
+@pytest.mark.parametrize(
+    ("workers", "in_flight"), [(0, None), (-1, 4), (4, 2), (Forked(2), 0), (10**11, None), (10**30, None)]
+)
 def test_impossible_numbers_are_refused(workers, in_flight):
     with pytest.raises(InputError, match=r"workers|in_flight"):
         ordered_map(abs, [1], workers=workers, in_flight=in_flight)
+
+
+def test_where_the_system_starts_no_more_threads_those_that_run_do_it(monkeypatch):
+    start, left = threading.Thread.start, [2]
+
+    def few(thread):
+        left[0] -= 1
+        if left[0] < 0:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", few)
+    assert list(ordered_map(abs, range(40), workers=8)) == list(range(40))
+    with pytest.raises(RuntimeError):  # there is none at all
+        list(ordered_map(abs, range(40), workers=8))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux")
+def test_where_the_system_starts_no_more_processes_those_that_run_do_it(monkeypatch, caplog):
+    fork, left = os.fork, [2]
+
+    def few():
+        left[0] -= 1
+        if left[0] < 0:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return fork()
+
+    monkeypatch.setattr(os, "fork", few)
+    assert list(ordered_map(abs, range(40), workers=Forked(8))) == list(range(40))
+    assert "2 worker processes, not 8: Resource temporarily unavailable" in caplog.text
 
 
 def test_there_is_at_least_one_core():

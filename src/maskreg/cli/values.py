@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError
 
+from maskreg.cores import available_cores, most_workers
+
 
 def max_shift(text: str) -> float | tuple[float, ...]:
     """Return ``20`` or ``20,30`` as a number or one per axis."""
@@ -26,8 +28,13 @@ def smoothing(text: str) -> float | str:
 
 def workers(text: str) -> int:
     """Return a positive whole number."""
-    if not text.isdecimal() or int(text) == 0:
+    if not text.isdecimal() or not text.strip("0"):
         raise ArgumentTypeError(f"{text!r} is not a number of workers, one or more")
+    if len(text) > 9 or int(text) > most_workers():
+        raise ArgumentTypeError(
+            f"{text!r} is too many workers, at most {most_workers()} ({available_cores()} cores are there; "
+            "leave --workers out to use all of them)"
+        )
     return int(text)
 
 
@@ -74,7 +81,7 @@ def minutes(text: str) -> float:
 
 def port(text: str) -> int:
     """Return the number of a port, 0 for any that is free."""
-    if not text.isdecimal() or int(text) > 65535:
+    if not text.isdecimal() or len(text) > 5 or int(text) > 65535:
         raise ArgumentTypeError(f"{text!r} is no port, 1 to 65535 (0: any that is free)")
     return int(text)
 

@@ -64,7 +64,7 @@ def workers_within(
         `memory` is no positive number.
     """
     _ensure_positive(memory)
-    wanted = available_cores() if workers is None else workers
+    wanted = min(available_cores() if workers is None else workers, len(source))
     if wanted < 1:  # refused where it is used
         return wanted
     planned = _planned(memory, wanted, source, exact=exact, mean=mean)

@@ -174,7 +174,11 @@ class _Crew:
         try:
             for _ in range(workers):
                 self._workers.append(self._new())
-        except BaseException:
+        except BaseException as error:
+            # the system allows no more processes or pipes; fewer give the same results
+            if isinstance(error, OSError) and self._workers:
+                log.warning("%d worker processes, not %d: %s", len(self._workers), workers, error.strerror)
+                return
             self.stop()
             raise
 

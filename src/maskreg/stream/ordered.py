@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 from operator import index as as_index
 from typing import Any, TypeVar
 
-from maskreg.cores import available_cores
+from maskreg.cores import available_cores, most_workers
 from maskreg.errors import InputError
 from maskreg.stream.batch import AHEAD, ensure_a_batch
 from maskreg.stream.cluster import Cluster
@@ -70,8 +70,7 @@ def ordered_map(
         return forked_map(function, items, forked=workers, in_flight=in_flight, batch=batch)
     if workers is None:
         workers = available_cores()
-    if workers < 1:
-        raise InputError(f"workers is {workers}; it must be one or more")
+    workers = _number_of(workers)
     if in_flight is None:
         in_flight = 2 * workers
     if in_flight < workers:
@@ -100,4 +99,9 @@ def _number_of(workers: Any) -> int:
         number = 0
     if number < 1:
         raise InputError(f"workers is {workers!r}; it must be a whole number, one or more")
+    if number > most_workers():
+        raise InputError(
+            f"workers is {number}; it may be at most {most_workers()} "
+            f"({available_cores()} cores are there; leave workers out to use all of them)"
+        )
     return number

@@ -29,12 +29,16 @@ class _Pool:
 
     def __init__(self, workers: int) -> None:
         self._tasks: SimpleQueue[tuple[Future[Any], Callable[[Any], Any], Any] | None] = SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._work, name=f"maskreg-{number}", daemon=True)
-            for number in range(workers)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
+        for number in range(workers):
+            thread = threading.Thread(target=self._work, name=f"maskreg-{number}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the system allows no more; fewer give the same results
+                if not self._threads:
+                    raise
+                break
+            self._threads.append(thread)
 
     def submit(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
         future: Future[Result] = Future()
