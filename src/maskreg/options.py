@@ -10,6 +10,9 @@ from maskreg.errors import InputError
 _LOUDEST = 1e6
 """Most read noise, electrons: beyond it tables of what is stabilised would not fit into memory."""
 
+_WIDEST = 1000.0
+"""Widest low-pass, px: beyond it nothing is left to register, after hours."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -61,9 +64,12 @@ class Options:
                 f"read_noise is {self.read_noise}; it must be zero or more electrons, at most {_LOUDEST:g}"
             )
         if self.smoothing != "auto" and (
-            isinstance(self.smoothing, str) or not _number("smoothing", self.smoothing) > 0
+            isinstance(self.smoothing, str) or not 0 < _number("smoothing", self.smoothing) <= _WIDEST
         ):
-            raise InputError(f"smoothing is {self.smoothing!r}; it must be 'auto' or a positive width in px")
+            raise InputError(
+                f"smoothing is {self.smoothing!r}; "
+                f"it must be 'auto' or a positive width in px, at most {_WIDEST:g}"
+            )
 
     def limits(self, ndim: int) -> tuple[float, ...] | None:
         """Return the greatest shift searched along each of `ndim` axes, px, or None for no limit."""

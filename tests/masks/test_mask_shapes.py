@@ -60,6 +60,7 @@ class TestDisk:
     def test_its_rim_is_inside(self) -> None:
         assert ignore_disk(SHAPE, "10,10,5")[10, 15]
         assert ignore_disk(SHAPE, "10,10,0").sum() == 1
+        assert ignore_disk(SHAPE, "10,10,1e300").all()
 
     def test_its_centre_may_be_outside_the_image(self) -> None:
         assert ignore_disk(SHAPE, "-2,5,3").sum() == (np.hypot(ROWS + 2, COLS - 5) <= 3).sum() > 0

@@ -193,6 +193,7 @@ def test_a_flat_reference_is_told(frames, mask):
         ({"workers": 2.5}, InputError, "workers is 2.5"),
         ({"workers": "2"}, InputError, "workers is '2'"),
         ({"memory": "1GB"}, InputError, "memory is '1GB'"),
+        ({"smoothing": 1e300}, InputError, "smoothing is 1e.300; it must be 'auto' or a positive .* at most"),
         ({"smoothing": "wide"}, InputError, "smoothing is 'wide'; it must be 'auto' or"),
     ],
 )

@@ -63,7 +63,8 @@ def ignore_disk(shape: tuple[int, int], disk: str | Disk) -> NDArray[np.bool_]:
     """Return the pixels whose centres are at most the radius away, (rows, cols) bool, True = ignored."""
     row, col, radius = parse_disk(disk) if isinstance(disk, str) else disk
     rows, cols = np.ogrid[: shape[0], : shape[1]]
-    area = (rows - row) ** 2 + (cols - col) ** 2 <= radius**2
+    with np.errstate(over="ignore"):  # whatever is typed: what is infinitely far is outside
+        area = (rows - row) ** 2 + (cols - col) ** 2 <= radius * radius
     return _covering_something(area, "ignore_disk", disk if isinstance(disk, str) else _joined(disk))
 
 
