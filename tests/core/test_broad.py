@@ -52,3 +52,14 @@ def test_of_faint_lattices_nearly_all_are_placed_and_none_is_ok_elsewhere():
         wrong.append(answer.ok and not near)
     assert sum(right) >= 7
     assert not any(wrong)
+
+
+@pytest.mark.parametrize("seed", [0, 15, 25, 34])
+def test_a_volume_of_a_lattice_is_not_told_from_the_next_period_by_how_many_pixels_meet(seed):
+    rng = np.random.default_rng([20, seed])
+    period, start = rng.uniform(6, 10), rng.integers(0, 20, 3)
+    lattice = 20 * (3 + 0.8 * sum(np.cos(2 * np.pi * axis / period) for axis in np.indices((44,) * 3)))
+    parts = [tuple(slice(i, i + 24) for i in first) for first in ((10, 10, 10), start)]
+    reference, moving = (rng.poisson(lattice[part]).astype(np.uint16) for part in parts)
+    answer = register(reference, moving)
+    assert not answer.ok or np.abs(answer.shift - (start - 10)).max() < 1

@@ -44,6 +44,9 @@ UNEVEN_HEIGHT = 0.07
 UNEVEN = 0.02
 """Matches that differ by less than this part are equal: interpolation may make as much."""
 
+CLEAR = 0.5
+"""Filtered images that share more than this part of their variance where they match hold little noise."""
+
 FEW_ROWS = 4
 """One in so many rows tells what is hopeless."""
 
@@ -256,7 +259,8 @@ def matched_gap(level: LevelMap, one: NDArray[np.float64], other: NDArray[np.flo
 
     Where noise drowns single pixels their likelihoods tell nothing, but the map of the matched filter does:
     its Fisher z has unit noise. The noises of two places are at most independent; the result is 0 where
-    they could make the difference.
+    they could make the difference. Where the filter leaves hardly any noise, a place of larger overlap is
+    higher for its pixels alone: both count as of the fewer.
 
     Parameters
     ----------
@@ -265,7 +269,11 @@ def matched_gap(level: LevelMap, one: NDArray[np.float64], other: NDArray[np.flo
     one, other : (ndim,) ndarray
         Shifts, px.
     """
-    heights = [level.height(shift) for shift in (one, other)]
+    tops = [level.top(shift) for shift in (one, other)]
+    if max(ncc for ncc, _ in tops) ** 2 > CLEAR:
+        fewer = min(number for _, number in tops)
+        tops = [(ncc, fewer) for ncc, _ in tops]
+    heights = [level.z_of(*top) for top in tops]
     best, gap = max(heights), heights[0] - heights[1]
     sure = abs(gap) - CHANCE_SPREADS * np.sqrt(2) - UNEVEN * abs(best)
     return float(np.copysign(best * sure, gap)) if sure > 0 and best > 0 else 0.0

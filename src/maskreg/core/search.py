@@ -146,6 +146,14 @@ class LevelMap:
 
     def height(self, shift: NDArray[np.float64]) -> float:
         """Return Fisher's z, of unit noise, at the top of the peak near a shift in px."""
+        return self.z_of(*self.top(shift))
+
+    def z_of(self, ncc: float, number: float) -> float:
+        """Return Fisher's z of the NCC of so many independent values."""
+        return float(np.arctanh(np.clip(ncc, -1, np.sqrt(1 - self.floor))) * np.sqrt(max(number - 3, 0)))
+
+    def top(self, shift: NDArray[np.float64]) -> tuple[float, float]:
+        """Return NCC at the top of the peak near a shift in px, and of how many independent values it is."""
         index = self.index_of(shift)
         window = tuple(slice(max(0, i - self.reach), i + self.reach + 1) for i in index)
         near = np.where(np.isnan(self.ncc[window]), -1.0, self.ncc[window])
@@ -159,8 +167,7 @@ class LevelMap:
                 curvature = 2 * float(near.max()) - left - right
                 if curvature > 0:
                     top += (right - left) ** 2 / (8 * curvature)
-        n = float(self.overlap[at]) * self.resolved
-        return float(np.arctanh(np.clip(top, -1, np.sqrt(1 - self.floor))) * np.sqrt(max(n - 3, 0)))
+        return top, float(self.overlap[at]) * self.resolved
 
     def lag(self, index: tuple[int, ...]) -> tuple[int, ...]:
         """Return the lag at an index, level pixels."""
