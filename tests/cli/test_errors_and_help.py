@@ -162,6 +162,16 @@ def test_help_loads_nothing_heavy_and_is_quick(capsys):
     assert not {"numpy", "scipy", "numba", "tifffile", "sqlite3", "tqdm"} & set(loaded)
 
 
+def test_a_file_that_is_called_like_an_option_is_told(maskreg, data, monkeypatch):
+    monkeypatch.chdir(data)
+    first, second, *_ = sorted((data / "frames").iterdir())
+    first.rename("-a.tif")
+    for arguments in (["pair", "-a.tif", second], ["align", "frames", "-a.tif", "-o", "run"]):
+        outcome = maskreg(*arguments)
+        assert outcome.code == 2
+        assert outcome.err.endswith("; the file -a.tif is written ./-a.tif\n")
+
+
 def test_importing_maskreg_loads_neither_numba_nor_anything_optional():
     loaded = set(in_a_new_process("import sys, maskreg; print(*sys.modules)"))
     assert (

@@ -120,6 +120,16 @@ def test_a_table_gives_columns_by_file_name(
     assert "log.csv has no line about 1 frames, the first is run/2_-2.5.tif" in caplog.text
 
 
+def test_names_with_the_separator_of_what_is_inside_are_names(tmp_path: Path) -> None:
+    for number in range(3):
+        np.save(tmp_path / f"a::{number}.npy", np.full((2, 4, 5) if number == 2 else (4, 5), number))
+    (tmp_path / "log.csv").write_text("file,t\na::0.npy,5\na::1.npy,6\na::2.npy,7\n")
+    expected = [{"n": 0, "t": 5}, {"n": 1, "t": 6}, {"n": 2, "t": 7}, {"n": 2, "t": 7}]
+    for what in (tmp_path, tmp_path / "a::*.npy", f"{tmp_path}/a::[0-9].npy"):
+        source = open_frames(what, pattern="a::{n:d}.npy", metadata=tmp_path / "log.csv")
+        assert rows(source) == expected
+
+
 def test_the_table_counts_before_the_pattern(scan: Path, tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("file,scan\n" + "\n".join(f"{name},9" for name in NAMES))
     source = open_frames(scan, pattern="{scan:d}_{delay:f}.tif", metadata=tmp_path / "log.csv")

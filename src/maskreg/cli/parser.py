@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -60,11 +61,14 @@ def parse(argv: Sequence[str]) -> Namespace:
             verb.set_defaults(is_begun=lambda args: True)
             module.add_arguments(verb)
             _add_common(verb)
-    args, unknown = parser.parse_known_args(argv)
+    try:
+        args, unknown = parser.parse_known_args(argv)
+    except UsageError as error:
+        raise UsageError(f"{error}{_about_files(argv)}") from error
     if unknown:
         # a mistyped option leaves its value behind as an argument too many: name the option
         culprit = next((argument for argument in unknown if argument.startswith("-")), unknown[0])
-        raise UsageError(_about_unknown(culprit, args.parser))
+        raise UsageError(f"{_about_unknown(culprit, args.parser)}{_about_files(unknown)}")
     args.verbosity = args.verbose - args.quiet
     args.command = list(argv)
     return args
@@ -94,6 +98,12 @@ def _check_verb(argv: Sequence[str]) -> None:
     first = argv[0]
     if not first.startswith("-") and first not in VERBS:
         raise UsageError(f"there is no verb {first!r}{about_verb(first, VERBS)}; see maskreg --help")
+
+
+def _about_files(words: Sequence[str]) -> str:
+    """Return what to write for a file that is called like an option; nothing, or a clause."""
+    file = next((word for word in words if word.startswith("-") and os.path.exists(word)), None)  # noqa: PTH110
+    return f"; the file {file} is written ./{file}" if file else ""
 
 
 def _about_unknown(argument: str, verb: ArgumentParser) -> str:

@@ -54,7 +54,7 @@ def find_files(paths: PathLike | Sequence[PathLike]) -> tuple[list[Location], Pa
 
 def means(text: str, path: Path) -> bool:
     """Whether an argument means `path` too, or would if that were there: itself, or as one of its frames."""
-    name, inside = (text, "") if os.path.exists(text) else split_location(text)  # noqa: PTH110
+    name, inside = _split(text)
     given, path = Path(os.path.realpath(name)), Path(os.path.realpath(path))  # patterns stay as they are
     if path == given or (_is_readable(Location(given, inside)) and given in path.parents):
         return True
@@ -63,6 +63,14 @@ def means(text: str, path: Path) -> bool:
     if "**" in given.parts:
         return fnmatch.fnmatchcase(str(path), _as_pattern(given))
     return len(path.parts) == len(given.parts) and fnmatch.fnmatchcase(str(path), _as_pattern(given))
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return a file or pattern, and what in it is meant; a name that is there is meant as a whole."""
+    # unlike Path.exists, this one takes whatever was typed
+    if os.path.exists(text) or (glob.has_magic(text) and any(glob.iglob(text, recursive=True))):  # noqa: PTH110, PTH207
+        return text, ""
+    return split_location(text)
 
 
 def is_path_like(value: Any) -> bool:
@@ -74,7 +82,7 @@ def is_path_like(value: Any) -> bool:
 
 def _expand(text: str) -> tuple[list[Location], Path]:
     """Return the files that one argument means, and the root of their names."""
-    name, inside = (text, "") if os.path.exists(text) else split_location(text)  # noqa: PTH110
+    name, inside = _split(text)
     # not resolved: a link is called by its own name, and may point out of the root
     location = Location(Path(os.path.abspath(name)), inside)  # noqa: PTH100
     path = location.path

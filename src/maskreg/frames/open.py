@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from maskreg.frames.file import FileFrames
 from maskreg.frames.folder import FolderFrames
 from maskreg.frames.lazy import LazyFrames, is_dask, unwrapped
 from maskreg.frames.locate import PathLike, find_files, is_path_like
+from maskreg.frames.location import files_of
 from maskreg.frames.name_pattern import NamePattern
 from maskreg.frames.name_table import NameTable
 from maskreg.frames.registry import open_file
@@ -131,7 +131,7 @@ def describe(source: FrameSource, pattern: str | None, metadata: PathLike | None
     if isinstance(source, DescribedFrames) and pattern is None and metadata is None:
         return source
     names = [source.name(index) for index in range(len(source))]
-    files = [re.sub(r"(::[^\[\]]*)?(\[\d+\])?$", "", name) for name in names]
+    files = files_of(names, source.root)
     rows = [metadata_of(source, index) for index in range(len(source))]
     from_names = metadata is None and not any(rows)
     if pattern is not None:
