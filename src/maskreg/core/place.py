@@ -18,7 +18,7 @@ from maskreg.core.expansion import without_expansion
 from maskreg.core.held import PATTERN, is_held
 from maskreg.core.masked_side import NARROWING, MaskedSide
 from maskreg.core.prepared import Prepared
-from maskreg.core.pulled import are_better, is_pulled, without_pull
+from maskreg.core.pulled import LIKELY, MOST_NEITHER, VERY_LIKELY, are_better, evidence, without_pull
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.refill import Shown
 from maskreg.core.refine import as_moving_shows, refine
@@ -358,27 +358,37 @@ def _with_what_is_left(masked: MaskedSide, moving: Prepared, known: Place) -> Pl
 def _without_pull(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
     """Return a refined place as the parts of the image tell it that go with the scene, if others pull it."""
     levels = [b for b in masked.plan.bins if _has_pixels(masked, b)]
-    few = [b for b in levels if b >= known.bin and _is_few(masked, b)]
-    if not few or not is_pulled(_residual(masked, moving, known, few[0])):
+    likely = _evidence(masked, moving, known, levels)
+    if likely <= LIKELY:
         return known
     last, gaussian = masked.stages(known.bin)[-1]
-    free = known
+    free, neither = known, 1.0
     for b in reversed(levels):  # what pulls far is seen in large pixels
         if b >= last:
-            free = replace(free, bin=b, gaussian=gaussian if b == last else None)
-            found = without_pull(_residual(masked, moving, free, b))
+            here = replace(free, bin=b, gaussian=gaussian if b == last else None)
+            found = without_pull(_residual(masked, moving, here, b))
             if found is not None:
-                free = replace(free, shift=b * found.shift)
-    if found is None or not _is_borne_out(masked, moving, known, free):
+                free = replace(here, shift=b * found.shift, covariance=b**2 * found.covariance)
+                neither = found.neither
+    if neither > MOST_NEITHER or not _is_borne_out(masked, moving, known, free, likely):
         return known
-    return replace(free, covariance=last**2 * found.covariance, pulled_to=known.shift)
+    return replace(free, pulled_to=known.shift)
 
 
-def _is_borne_out(masked: MaskedSide, moving: Prepared, known: Place, free: Place) -> bool:
-    """Whether parts of the image that go with the scene match better at a freed place, if it is far."""
+def _evidence(masked: MaskedSide, moving: Prepared, known: Place, levels: list[int]) -> float:
+    """Return how likely it is that a refined place is pulled, at the level of few pixels that tells most."""
+    likely = 0.0
+    for b in levels:
+        if likely <= VERY_LIKELY and b >= known.bin and _is_few(masked, b):
+            likely = max(likely, evidence(_residual(masked, moving, known, b)))
+    return likely
+
+
+def _is_borne_out(masked: MaskedSide, moving: Prepared, known: Place, free: Place, likely: float) -> bool:
+    """Whether a freed place is near and very likely, or parts of the image match better at it."""
     b = free.bin
     if np.abs(free.shift - known.shift).max() <= b:
-        return True
+        return likely > VERY_LIKELY
     before = replace(known, bin=b, gaussian=free.gaussian)
     return are_better(_residual(masked, moving, before, b), free.shift / b)
 

@@ -63,9 +63,13 @@ NEITHER, FAR_OFF = 0.05, 4.0
 SURE = 6.0
 """A shift is pulled if it is so many sigma from where the parts that go tell it,"""
 
-MORE_LIKELY, OF_TURNED = 60.0, 0.5
-"""and that some stand is by so much more likely than that none do, of logarithms (spots that each move
-otherwise reach 52); what has no reason by this part of it at most."""
+LIKELY, VERY_LIKELY, OF_TURNED = 20.0, 60.0, 0.5
+"""and that some stand is by so much more likely than that none do, of logarithms, or by so much where parts
+cannot bear it out (spots that each move otherwise reach 52); what has no reason by this part of it."""
+
+MOST_NEITHER = 0.65
+"""Of the gradient, parts that do neither hold at most this where those that go tell a shift: where spots each
+move otherwise it is 0.67 and more, beside a block less."""
 
 HUBER = 1.345
 """Errors of more sigma than this count less: 95 % of the information of Gaussian ones is kept."""
@@ -85,7 +89,7 @@ LEAST = 1e-12
 MOST_STEPS, DONE = 8, 1.0
 """The residual is looked at again so many times, until the shift is off by less than so many sigma."""
 
-BETTER = 4.0
+BETTER = 2.5
 """Parts match better if what is left of them is less by so many of what it differs by from part to part."""
 
 REACH = 3.0
@@ -125,6 +129,11 @@ class Parts:
         squared = np.trace(self.matrices, axis1=1, axis2=2)
         return np.asarray(squared > part * squared.max(initial=0.0))
 
+    def share(self, weights: NDArray[np.float64]) -> float:
+        """Return the weighted part of the gradient."""
+        gradient = np.sqrt(np.trace(self.matrices, axis1=1, axis2=2))
+        return float(weights @ gradient / gradient.sum())
+
     def of(self, chosen: NDArray[np.bool_]) -> Parts:
         """Return some of them."""
         return Parts(*(field[chosen] for field in (self.scores, self.matrices, self.squares, self.pixels)))
@@ -132,6 +141,10 @@ class Parts:
     def left(self, step: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what is left of the scores where the shift is off by a step, (parts, ndim)."""
         return self.scores - self.matrices @ step
+
+    def squared(self, step: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the squares that a step leaves of each part, but for its noise."""
+        return np.asarray((self.matrices @ step) @ step)
 
     def off(self, step: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the squared distance of each part from a step, without the size of the noise."""
@@ -178,8 +191,8 @@ class Division:
         Of these; None where that is not to be told.
     step : (ndim,) ndarray of float64
         The same step, in any case.
-    go : (parts,) ndarray of float64
-        How likely each part goes with it.
+    go, neither : (parts,) ndarray of float64
+        How likely each part goes with it, and how likely it does neither that nor stand.
     standing : float
         So many stand still.
     noise : float
@@ -189,6 +202,7 @@ class Division:
     estimate: Estimate | None
     step: NDArray[np.float64]
     go: NDArray[np.float64]
+    neither: NDArray[np.float64]
     standing: float
     noise: float
 
@@ -203,36 +217,42 @@ class Free:
         Level px.
     covariance : (ndim, ndim) ndarray of float64
         Level px squared.
+    neither : float
+        Parts that neither go with it nor stand hold this part of the gradient.
     """
 
     shift: NDArray[np.float64]
     covariance: NDArray[np.float64]
+    neither: float
 
 
-def is_pulled(residual: Residual) -> bool:
-    """Whether parts of a refined pair that stand still surely pull its shift."""
+def evidence(residual: Residual) -> float:
+    """Return by how much more likely it is that parts of a refined pair that stand still pull its shift.
+
+    In logarithms; 0 where it is not surely elsewhere, infinite where even few parts far off make it so.
+    """
     pair = _that_tell(residual)
     if pair is None:
-        return False
+        return 0.0
     parts, told = pair
     steep = parts.of(parts.steep(TELLS_MUCH))
     if len(steep.scores) >= FEWEST and robust(steep).sigmas > SURE:
-        return True
+        return math.inf
     shift = residual.shift
     stand = parts.distances(_scores_at(residual, np.zeros_like(shift))[told])
     some = divided(parts, stand)
     if some.estimate is None or some.estimate.sigmas <= SURE:
-        return False
+        return 0.0
     none = divided(parts, None).step
     more = _more_likely(parts, stand, some, none)
-    if more <= MORE_LIKELY:
-        return False
+    if more <= LIKELY:
+        return 0.0
     for turn in _turns(len(shift)):
         there = parts.distances(_scores_at(residual, shift - turn @ shift)[told])
         turned = _at_most(parts, there, turn @ some.step, some)
         if _more_likely(parts, there, turned, none) > OF_TURNED * more:
-            return False
-    return True
+            return 0.0
+    return more
 
 
 def without_pull(residual: Residual) -> Free | None:
@@ -262,18 +282,23 @@ def without_pull(residual: Residual) -> Free | None:
         if np.abs(shift - residual.shift).max() > REACH:
             return None
         if found.estimate.sigmas < DONE:
-            return Free(shift, found.estimate.covariance) if found.standing < MOST_STANDING else None
+            free = Free(shift, found.estimate.covariance, parts.share(found.neither))
+            return free if found.standing < MOST_STANDING else None
     return None
 
 
 def are_better(residual: Residual, shift: NDArray[np.float64]) -> bool:
     """Whether the parts of a refined pair that go with the scene match better at a shift, part by part."""
-    before, after = parts_of(residual), parts_of(_at(residual, shift))
-    told = after.steep(TELLS) & (np.minimum(before.pixels, after.pixels) > 0)
+    # between pixels there is less noise: before, too, it is so far between them as after
+    alike = shift + np.rint(residual.shift - shift)
+    before, after = parts_of(_at(residual, alike)), parts_of(_at(residual, shift))
+    told = after.steep(TELLS) & (np.minimum(before.squares, after.squares) > 0)
     before, after = before.of(told), after.of(told)
     go = divided(after, after.distances(_scores_at(residual, np.zeros_like(shift))[told])).go
-    gain = go * (before.squares / before.pixels - after.squares / after.pixels) * after.pixels
-    return float(gain.sum()) > BETTER * math.sqrt(float(np.square(gain).sum()))
+    gains = np.log(before.squares / before.pixels * after.pixels / after.squares)
+    expected = np.log1p(after.squared(alike - shift) / after.squares)
+    gains *= go * expected
+    return float(gains.sum()) > BETTER * math.sqrt(float(np.square(gains).sum()))
 
 
 def _that_tell(residual: Residual) -> tuple[Parts, NDArray[np.bool_]] | None:
@@ -373,11 +398,11 @@ def divided(parts: Parts, stand: NDArray[np.float64] | None) -> Division:
     unknown = np.einsum("t,ti,tj->ij", weights * (1 - weights) / noise, left, left)
     matrix = parts.together(weights) - unknown
     if not np.linalg.eigvalsh(matrix)[0] > 0:
-        return Division(None, step, weights, standing, noise)
+        return Division(None, step, weights, shares[2], standing, noise)
     # what parts scatter by is not less than the noise of their pixels
     white = (weights @ parts.squares) / (weights @ parts.pixels) * np.linalg.inv(matrix)
     covariance = SeenCovariance(_sandwich(matrix, weights, left), math.inf).exceeding(white)
-    return Division(Estimate(step, covariance), step, weights, standing, noise)
+    return Division(Estimate(step, covariance), step, weights, shares[2], standing, noise)
 
 
 def _begun(parts: Parts, stand: NDArray[np.float64], middle: float) -> NDArray[np.float64]:
