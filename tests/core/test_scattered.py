@@ -145,6 +145,15 @@ def test_kriged_pixels_are_what_the_filter_leaves_as_it_is(shape):
     assert np.std((found - image)[~mask]) < 2
 
 
+def test_without_noise_what_is_kriged_ends_where_rounding_begins():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        pixels, holes = rng.normal(size=(16, 16)).astype(np.float32), ~scattered(0.06, seed, (16, 16))
+        found = kriged(pixels, holes, LowPass(np.ones(16), 0.0), 0.0)
+        assert np.isfinite(found).all()
+        np.testing.assert_array_equal(found[~holes], pixels[~holes])
+
+
 def test_refilled_pixels_are_the_reference_at_the_shift_and_only_where_it_is_known():
     shape, shift = (96, 80), np.array([3.3, -2.6])
     y, x = np.indices(shape).astype(np.float64)

@@ -53,11 +53,12 @@ def kriged(
     close = CLOSE**2 * noise * max(left.size, 1)
     direction = left
     for _ in range(MOST_STEPS):
-        if height == 0:
-            break
         step[places] = direction
         bent = lacking(step)
-        length = height / float(np.vdot(direction, bent))
+        curvature = float(np.vdot(direction, bent))
+        if curvature <= 0:  # the others tell nothing more, but for rounding
+            break
+        length = height / curvature
         out[places] += np.float32(length) * direction
         if length**2 * float(np.vdot(direction, direction)) <= close:
             break
