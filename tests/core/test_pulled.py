@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ import scipy.stats
 
 from maskreg import register
 from maskreg.core import place
-from maskreg.core.pulled import MORE_LIKELY, SURE, Parts, _more_likely, divided, robust
+from maskreg.core.pulled import LIKELY, SURE, Parts, _more_likely, divided, robust
 from maskreg.testing import Rings, Spots, Texture, beam_block
 
 SHAPE = 192, 192
@@ -25,7 +26,7 @@ def behind_a_block(seed, scene, dose, drift, dtype=np.uint16):
 
 def as_least_squares_has_it(monkeypatch, frames):
     with monkeypatch.context() as patched:
-        patched.setattr(place, "is_pulled", lambda residual: False)
+        patched.setattr(place, "evidence", lambda residual: 0.0)
         return register(*frames)
 
 
@@ -128,7 +129,7 @@ def test_what_has_no_reason_is_not_more_likely():
         heavy = replace(parts, scores=parts.scores * rng.choice([1, 3], (len(stand), 1)))
         stand = heavy.off(np.array([0.8, -0.5]))
         some, none = divided(heavy, stand), divided(heavy, None)
-        assert _more_likely(heavy, stand, some, none.step) < MORE_LIKELY
+        assert _more_likely(heavy, stand, some, none.step) < LIKELY
 
 
 def test_images_that_are_the_same_stay_where_they_are():
@@ -141,7 +142,7 @@ def test_images_that_are_the_same_stay_where_they_are():
 def test_where_the_parts_that_go_do_not_tell_the_shift_it_stays(monkeypatch):
     frames = behind_a_block(2, Texture(SHAPE), 40.0, (2.3, 1.4))
     squares = as_least_squares_has_it(monkeypatch, frames)
-    monkeypatch.setattr(place, "is_pulled", lambda residual: True)
+    monkeypatch.setattr(place, "evidence", lambda residual: math.inf)
     monkeypatch.setattr(place, "without_pull", lambda residual: None)
     found = register(*frames)
     np.testing.assert_array_equal(found.shift, squares.shift)

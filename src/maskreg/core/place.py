@@ -18,7 +18,7 @@ from maskreg.core.expansion import without_expansion
 from maskreg.core.held import PATTERN, is_held
 from maskreg.core.masked_side import NARROWING, MaskedSide
 from maskreg.core.prepared import Prepared
-from maskreg.core.pulled import LIKELY, MOST_NEITHER, VERY_LIKELY, are_better, evidence, without_pull
+from maskreg.core.pulled import FEW_NEITHER, LIKELY, MOST_NEITHER, are_better, evidence, without_pull
 from maskreg.core.pyramid import LevelImage
 from maskreg.core.refill import Shown
 from maskreg.core.refine import as_moving_shows, refine
@@ -370,27 +370,26 @@ def _without_pull(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
             if found is not None:
                 free = replace(here, shift=b * found.shift, covariance=b**2 * found.covariance)
                 neither = found.neither
-    if neither > MOST_NEITHER or not _is_borne_out(masked, moving, known, free, likely):
-        return known
-    return replace(free, pulled_to=known.shift)
+    if np.abs(free.shift - known.shift).max() <= free.bin:
+        freed = neither <= FEW_NEITHER or likely == math.inf
+    else:
+        freed = neither <= MOST_NEITHER and _is_better(masked, moving, known, free)
+    return replace(free, pulled_to=known.shift) if freed else known
 
 
 def _evidence(masked: MaskedSide, moving: Prepared, known: Place, levels: list[int]) -> float:
     """Return how likely it is that a refined place is pulled, at the level of few pixels that tells most."""
     likely = 0.0
     for b in levels:
-        if likely <= VERY_LIKELY and b >= known.bin and _is_few(masked, b):
+        if likely < math.inf and b >= known.bin and _is_few(masked, b):
             likely = max(likely, evidence(_residual(masked, moving, known, b)))
     return likely
 
 
-def _is_borne_out(masked: MaskedSide, moving: Prepared, known: Place, free: Place, likely: float) -> bool:
-    """Whether a freed place is near and very likely, or parts of the image match better at it."""
-    b = free.bin
-    if np.abs(free.shift - known.shift).max() <= b:
-        return likely > VERY_LIKELY
-    before = replace(known, bin=b, gaussian=free.gaussian)
-    return are_better(_residual(masked, moving, before, b), free.shift / b)
+def _is_better(masked: MaskedSide, moving: Prepared, known: Place, free: Place) -> bool:
+    """Whether parts of the image that go with the scene match better at a freed place."""
+    before = replace(known, bin=free.bin, gaussian=free.gaussian)
+    return are_better(_residual(masked, moving, before, free.bin), free.shift / free.bin)
 
 
 def _has_pixels(masked: MaskedSide, b: int) -> bool:

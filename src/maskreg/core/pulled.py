@@ -63,13 +63,14 @@ NEITHER, FAR_OFF = 0.05, 4.0
 SURE = 6.0
 """A shift is pulled if it is so many sigma from where the parts that go tell it,"""
 
-LIKELY, VERY_LIKELY, OF_TURNED = 20.0, 60.0, 0.5
-"""and that some stand is by so much more likely than that none do, of logarithms, or by so much where parts
-cannot bear it out (spots that each move otherwise reach 52); what has no reason by this part of it."""
+LIKELY, OF_TURNED = 20.0, 0.5
+"""and that some stand is by so much more likely than that none do, of logarithms; what has no reason by this
+part of it at most."""
 
-MOST_NEITHER = 0.65
-"""Of the gradient, parts that do neither hold at most this where those that go tell a shift: where spots each
-move otherwise it is 0.67 and more, beside a block less."""
+MOST_NEITHER, FEW_NEITHER = 0.65, 0.3
+"""Of the gradient, parts that do neither hold at most this where those that go tell a shift, and this if it
+is so near that no better match can bear it out. Where spots each move otherwise it is 0.37 and more near the
+shift, 0.67 and more further off."""
 
 HUBER = 1.345
 """Errors of more sigma than this count less: 95 % of the information of Gaussian ones is kept."""
