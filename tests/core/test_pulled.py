@@ -10,10 +10,10 @@ import pytest
 import scipy.ndimage
 import scipy.stats
 
-from maskreg import register
+from maskreg import Registrar, register
 from maskreg.core import place
 from maskreg.core.pulled import LIKELY, SURE, Parts, _more_likely, divided, robust
-from maskreg.testing import Rings, Spots, Texture, beam_block
+from maskreg.testing import ChromiumScan, Rings, Spots, Texture, beam_block
 
 SHAPE = 192, 192
 
@@ -56,6 +56,17 @@ def test_sharp_spots_that_a_block_holds_near_no_shift_are_freed_through_large_pi
         assert found.ok, found
         np.testing.assert_allclose(found.shift, np.negative(drift), atol=5 * found.uncertainty.max())
         assert found.uncertainty.max() < 0.05
+
+
+def test_rings_that_a_block_holds_far_from_where_they_are_are_freed():
+    scan = ChromiumScan(SHAPE, scans=2)
+    registrar, right = Registrar(scan.frame(0)), 0
+    for k in range(12, 24):
+        found, truth = registrar(scan.frame(k)), scan.shifts[k]
+        if found.ok:
+            right += 1
+            np.testing.assert_allclose(found.shift, truth, atol=0.15)
+    assert right >= 9
 
 
 TROUBLES = "none", "parts fade", "faint", "more light", "a little turned", "no drift"
