@@ -99,13 +99,17 @@ def test_what_is_made_ahead_is_what_a_frame_needs(monkeypatch):
         one(moving, mask)
     (side,) = one._sides.values()
     (masked,) = one._masked
-    kept = [len(part._values) for part in (side._templates, side._rings, masked._searches, masked._surrounds)]
+    kept = [
+        len(part._values)
+        for part in (side._templates._kept, side._rings, masked._searches, masked._surrounds)
+    ]
     without = Registrar(reference, mask)
     without(moving, mask)
     (side,) = without._sides.values()
     (masked,) = without._masked
     needed = [
-        len(part._values) for part in (side._templates, side._rings, masked._searches, masked._surrounds)
+        len(part._values)
+        for part in (side._templates._kept, side._rings, masked._searches, masked._surrounds)
     ]
     assert len(made) == 2
     assert kept == needed
