@@ -19,6 +19,10 @@ class InputTypeError(InputError, TypeError):
     """An argument has a type that holds no real-valued image (complex, object, text)."""
 
 
+class InputIndexError(InputError, IndexError):
+    """There is no frame of this number: which there are."""
+
+
 class FlatReferenceError(InputError):
     """To this image nothing can be registered: its valid pixels have one value, or there is none."""
 

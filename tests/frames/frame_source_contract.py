@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from maskreg.errors import InputError
+from maskreg.errors import InputError, InputTypeError
 from maskreg.frames import FrameSource
 
 
@@ -80,6 +80,29 @@ class FrameSourceContract:
     def test_an_index_outside_is_named(self, source: FrameSource, index: int) -> None:
         with pytest.raises(InputError, match=rf"index is {index}; the series has the frames 0 to 11"):
             source.read(index)
+
+    def test_is_a_sequence_of_what_it_reads(self, source: FrameSource, frames: NDArray) -> None:
+        for index in (0, 11, -1, -12, np.int64(4)):
+            np.testing.assert_array_equal(source[index], frames[index])
+        for read, frame in zip(source, frames, strict=True):
+            np.testing.assert_array_equal(read, frame)
+        for index in (12, -13):
+            with pytest.raises(IndexError, match=f"index is {index}; the series has the frames 0 to 11"):
+                source[index]
+        with pytest.raises(InputTypeError, match="index is of type tuple; give a whole number or a slice"):
+            source[1, 2]
+
+    @pytest.mark.parametrize("which", [np.s_[2:9:3], np.s_[::-1], np.s_[-2:], np.s_[:100]])
+    def test_a_slice_is_a_series_of_frames_with_their_names(self, source, frames, which) -> None:
+        part, numbers = source[which], range(12)[which]
+        assert [part.name(index) for index in range(len(part))] == [source.name(index) for index in numbers]
+        assert (part.shape, part.dtype, part.root) == (source.shape, source.dtype, source.root)
+        for index, number in enumerate(numbers):
+            np.testing.assert_array_equal(part.read(index), frames[number])
+            assert part.metadata(index) == source.metadata(number)
+        np.testing.assert_array_equal(part[1:][-1], part[-1])
+        with pytest.raises(InputError, match="no frame is taken of 12"):
+            source[5:5]
 
     def test_names_tell_the_frames_apart_and_hold_no_machine_path(
         self, source: FrameSource, tmp_path: Path

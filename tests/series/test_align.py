@@ -212,3 +212,13 @@ def test_a_stack_needs_the_number_of_its_frame_to_be_a_reference(frames, stack):
 def test_one_image_is_no_series(frames):
     with pytest.raises((InputError, InputTypeError)):
         align(frames[0])
+
+
+def test_a_part_of_a_series_is_a_series(folder, mask):
+    with open_frames(folder) as source:
+        every, some = align(source, mask), align(source[::2], mask)
+    np.testing.assert_array_equal(some.shifts, every.shifts[::2])
+    assert [row.source for row in some.table()] == ["f0.tif", "f2.tif", "f4.tif", "f6.tif"]
+    for (image, valid), (other, also) in zip(some.apply(), list(every.apply())[::2], strict=True):
+        np.testing.assert_array_equal(valid, also)
+        np.testing.assert_array_equal(image[valid], other[also])

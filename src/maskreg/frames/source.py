@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import operator
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.errors import FrameError, FrameShapeError, InputError, MaskregError
+from maskreg.errors import FrameError, FrameShapeError, InputIndexError, InputTypeError, MaskregError
 from maskreg.frames.frame import as_frame
 from maskreg.frames.passing import once_more
 
@@ -26,6 +27,9 @@ class FrameSource(ABC):
 
     Many threads may call `read` at once. A frame that cannot be read is the problem of that
     frame alone; `shape` and `dtype` are those of the first one that can.
+
+    It is a sequence: ``frames[3]`` is what ``frames.read(3)`` returns, a negative index counts from the
+    end, ``frames[::10]`` is a series again, and ``for frame in frames`` reads one frame at a time.
     """
 
     from_names: bool = False
@@ -46,6 +50,25 @@ class FrameSource(ABC):
         Safe to be called by many threads at once. May raise any `Exception`: `load` puts its
         text behind the frame's name.
         """
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> NDArray[Any]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> FrameSource: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> NDArray[Any] | FrameSource:
+        from maskreg.frames.part import PartOfFrames  # which is a source itself
+
+        if isinstance(index, slice):
+            return PartOfFrames(self, range(len(self))[index])
+        if not isinstance(index, SupportsIndex):
+            raise InputTypeError(f"index is of type {type(index).__name__}; give a whole number or a slice")
+        position = operator.index(index)
+        return self.read(position + len(self) if -len(self) <= position < 0 else position)
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        return map(self.read, range(len(self)))
 
     @property
     def root(self) -> Path | None:
@@ -106,8 +129,8 @@ class FrameSource(ABC):
             When the frame cannot be read: which one and why.
         FrameShapeError
             When it has another shape than the series.
-        InputError
-            When there is no such index.
+        InputIndexError
+            When there is no such index; it is an `InputError` and an `IndexError`.
         """
         frame = self.load(index)
         if frame.shape != self.shape:
@@ -173,7 +196,7 @@ class FrameSource(ABC):
     def _checked(self, index: int) -> int:
         position = operator.index(index)
         if not 0 <= position < len(self):
-            raise InputError(f"index is {position}; the series has the frames 0 to {len(self) - 1}")
+            raise InputIndexError(f"index is {position}; the series has the frames 0 to {len(self) - 1}")
         return position
 
 
