@@ -236,9 +236,9 @@ def grouped(aligned: AlignedFrames, by: str | None) -> list[tuple[Any, list[int]
         return [(None, used)]
     members: dict[Any, list[int]] = {}
     for position in used:
-        value = aligned.table[position].metadata.get(by)
-        if value is not None:
-            members.setdefault(value, []).append(position)
+        row = aligned.table[position]
+        if is_grouped(row, by):
+            members.setdefault(row.metadata[by], []).append(position)
     if not members:
         known = dict.fromkeys(key for row in aligned.table for key in row.metadata if key != by)
         has = (
@@ -250,10 +250,15 @@ def grouped(aligned: AlignedFrames, by: str | None) -> list[tuple[Any, list[int]
     return sorted(members.items(), key=lambda item: _ascending(item[0]))
 
 
+def is_grouped(row: FrameRow, by: str | None) -> bool:
+    """Return whether a frame is in a group: only frames without a value of the column `by` are in none."""
+    return by is None or row.metadata.get(by) is not None
+
+
 def describe_groupless(aligned: AlignedFrames, by: str | None) -> str:
     """Return one line about frames that are used, and have no value of `by`; '' where there are none."""
     used = [row for row in aligned.table if aligned.moving.uses(row)]
-    missing = 0 if by is None else sum(row.metadata.get(by) is None for row in used)
+    missing = sum(not is_grouped(row, by) for row in used)
     return f"{missing} of these have no '{by}', and are in no group" if missing else ""
 
 

@@ -89,15 +89,12 @@ def running(args: Namespace) -> dict[str, Any]:
 
 
 def told(args: Namespace, alignment: Alignment, done: str, by: str | None = None) -> int:
-    """Print how many frames of the series were used, `done` saying for what, and return the exit code.
-
-    Frames without a value of the column `by` are in no group, and so are not used.
-    """
+    """Print how many frames of the series were used, `done` saying for what, and return the exit code."""
     from maskreg.apply.aligned import Moving
+    from maskreg.apply.merge import is_grouped
 
     moving = Moving(include=args.include)
-    rows = (row for row in alignment.table() if by is None or row.metadata.get(by) is not None)
-    used = sum(map(moving.uses, rows))
+    used = sum(moving.uses(row) and is_grouped(row, by) for row in alignment.table())
     summary = {"frames": alignment.total, "used": used, "output": args.output}
     print(json.dumps(summary) if args.json else f"{used} of {alignment.total} frames {done}: {args.output}")
     return exits.DONE if used == alignment.total else exits.FLAGGED

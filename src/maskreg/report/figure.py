@@ -11,13 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskreg.errors import InputError, MissingExtraError
-from maskreg.outputs import atomic_write_bytes
+from maskreg.report.canvas import (
+    PAPER,
+    SOFT_INK,
+    checked_image,
+    checked_mask,
+    inset,
+    pillow,
+    write_png,
+    write_text,
+)
 from maskreg.report.colour import grey, palette
 from maskreg.report.panel import binned, brightness_panel, contrast, difference_panel, symmetric_limit
 
@@ -37,11 +45,6 @@ _CAPTION = 52
 _BAR = 20
 """Width of the colour bar, px."""
 _BAR_LABELS = 92
-
-# greys, 0 to 255
-_INK = 30
-_SOFT_INK = 96
-_PAPER = 255
 
 _HEADINGS = (
     ("Reference", "Data", "Difference"),
@@ -107,36 +110,13 @@ def draw_alignment_figure(
     MissingExtraError
         If Pillow is not installed.
     """
-    before = _image("reference", reference)
-    data = _image("moving", moving, before.shape)
-    after = _image("aligned", aligned, before.shape)
-    valid = _mask("mask", mask, before.shape)
-    aligned_valid = _mask("aligned_mask", aligned_mask, before.shape)
+    before = checked_image("reference", reference)
+    data = checked_image("moving", moving, before.shape)
+    after = checked_image("aligned", aligned, before.shape)
+    valid = checked_mask("mask", mask, before.shape)
+    aligned_valid = checked_mask("aligned_mask", aligned_mask, before.shape)
     panels = _panels(before, data, after, valid, aligned_valid)
-    return _save(_drawn(panels, title, _caption(panels, shift, uncertainty, unit), unit), Path(path))
-
-
-def _save(picture: Any, path: Path) -> Path:
-    """Write a picture of Pillow's as PNG; return where."""
-    with atomic_write_bytes(path) as stream:
-        picture.save(stream, format="PNG", optimize=True)
-    return path
-
-
-def _image(name: str, array: ArrayLike, shape: tuple[int, ...] | None = None) -> NDArray[np.float64]:
-    image = np.asarray(array, dtype=np.float64)
-    if image.ndim != 2:
-        raise InputError(f"{name} has {image.ndim} axes; the figure shows images of two")
-    if shape is not None and image.shape != shape:
-        raise InputError(f"{name} has shape {image.shape}, the reference has {shape}")
-    return image
-
-
-def _mask(name: str, array: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    mask = np.ones(shape, dtype=bool) if array is None else np.asarray(array, dtype=bool)
-    if mask.shape != shape:
-        raise InputError(f"{name} has shape {mask.shape}, the reference has {shape}")
-    return mask
+    return write_png(_drawn(panels, title, _caption(panels, shift, uncertainty, unit), unit), Path(path))
 
 
 def _panels(
@@ -178,20 +158,20 @@ def _caption(
 
 def _drawn(panels: _Panels, title: str, caption: str, unit: str) -> Image:
     """Return the whole picture: text and frames in grey first, then the coloured panels."""
-    pil_image, pil_draw, _ = _pillow()
+    pil_image, pil_draw, _ = pillow()
     height, width = panels.images[0][0].shape
     right = _MARGIN + 3 * width + 2 * _GAP
     bottom = _TITLE + 2 * (_HEADING + height) + _GAP
     bar = (_TITLE + _HEADING, right + _GAP)
-    text = pil_image.new("L", (right + _GAP + _BAR + _BAR_LABELS, bottom + _CAPTION), _PAPER)
+    text = pil_image.new("L", (right + _GAP + _BAR + _BAR_LABELS, bottom + _CAPTION), PAPER)
     draw = pil_draw.Draw(text)
-    _write(draw, (_MARGIN, 18), title, 26)
-    _write(draw, (_MARGIN, bottom + 16), caption, 18, _SOFT_INK)
+    write_text(draw, (_MARGIN, 18), title, 26)
+    write_text(draw, (_MARGIN, bottom + 16), caption, 18, SOFT_INK)
     _write_headings(draw, height, width)
     _write_bar_labels(draw, bar, bottom, panels.limit, unit)
     indices = grey(np.asarray(text))
     for corner, coloured in [*_coloured_panels(panels), (bar, _bar(bottom - bar[0]))]:
-        _inset(indices, corner, coloured)
+        inset(indices, corner, coloured)
     picture: Image = pil_image.fromarray(indices)
     picture.putpalette(palette().tobytes())
     return picture
@@ -207,7 +187,7 @@ def _write_headings(draw: ImageDraw, height: int, width: int) -> None:
     for row, headings in enumerate(_HEADINGS):
         for column, heading in enumerate(headings):
             top, left = _corner(row, column, height, width)
-            _write(draw, (left, top - 27), heading, 19)
+            write_text(draw, (left, top - 27), heading, 19)
 
 
 def _coloured_panels(panels: _Panels) -> Iterator[tuple[tuple[int, int], NDArray[np.uint8]]]:
@@ -227,41 +207,10 @@ def _bar(height: int) -> NDArray[np.uint8]:
 def _write_bar_labels(draw: ImageDraw, corner: tuple[int, int], bottom: int, limit: float, unit: str) -> None:
     """Write the unit above the bar and five numbers beside it."""
     top, left = corner
-    _write(draw, (left, top - 27), unit, 19)
+    write_text(draw, (left, top - 27), unit, 19)
     for part in (-1.0, -0.5, 0.0, 0.5, 1.0):
         y = top + round((1.0 - part) / 2.0 * (bottom - top - 1))
-        draw.line((left + _BAR, y, left + _BAR + 6, y), fill=_SOFT_INK)
+        draw.line((left + _BAR, y, left + _BAR + 6, y), fill=SOFT_INK)
         label = f"{part * limit:+.4g}" if part else "0"
         # the outermost numbers stay within the height of the bar
-        _write(draw, (left + _BAR + 11, min(max(y, top + 8), bottom - 9)), label, 18, anchor="lm")
-
-
-def _inset(picture: NDArray[np.uint8], corner: tuple[int, int], panel: NDArray[np.uint8]) -> None:
-    """Put a panel into the picture, with a thin grey frame around it."""
-    top, left = corner
-    bottom, right = top + panel.shape[0], left + panel.shape[1]
-    picture[top - 1 : bottom + 1, left - 1 : right + 1] = grey(np.array(_SOFT_INK, dtype=np.uint8))
-    picture[top:bottom, left:right] = panel
-
-
-def _write(
-    draw: ImageDraw,
-    place: tuple[int, int],
-    text: str,
-    size: int,
-    ink: int = _INK,
-    anchor: str = "la",
-) -> None:
-    _, _, pil_font = _pillow()
-    draw.text(place, text, fill=ink, font=pil_font.load_default(size), anchor=anchor)
-
-
-def _pillow() -> tuple[Any, Any, Any]:
-    """Return Pillow's modules Image, ImageDraw and ImageFont; Pillow is optional."""
-    try:
-        from PIL import Image, ImageDraw, ImageFont
-    except ImportError:
-        raise MissingExtraError(
-            'the figure needs Pillow, which is not installed: python -m pip install "maskreg[app]"'
-        ) from None
-    return Image, ImageDraw, ImageFont
+        write_text(draw, (left + _BAR + 11, min(max(y, top + 8), bottom - 9)), label, 18, anchor="lm")

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from maskreg.errors import InputError
+from maskreg.report.canvas import PAPER, checked_image, checked_mask, inset, pillow, write_png, write_text
 from maskreg.report.colour import grey, palette
-from maskreg.report.figure import _image, _inset, _mask, _pillow, _save, _write
 from maskreg.report.panel import binned, brightness_panel, contrast
 
 PANEL = 640
@@ -50,24 +50,24 @@ def draw_mask_figure(frame: ArrayLike, mask: ArrayLike, *, title: str, path: str
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise InputError(f"{path}: the picture is a .png file; name it so")
-    image = _image("frame", frame)
-    valid = _mask("mask", mask, image.shape)
+    image = checked_image("frame", frame)
+    valid = checked_mask("mask", mask, image.shape)
     finite = np.isfinite(image)
     panels = [binned(image, finite, PANEL), binned(image, finite & valid, PANEL)]
     low, high = contrast([panels[1]])
     height, width = panels[0].shape
-    pil_image, pil_draw, _ = _pillow()
+    pil_image, pil_draw, _ = pillow()
     size = (2 * width + 2 * _MARGIN + _GAP, _TITLE + _HEADING + height + _MARGIN)
-    text = pil_image.new("L", size, 255)
+    text = pil_image.new("L", size, PAPER)
     draw = pil_draw.Draw(text)
-    _write(draw, (_MARGIN, 18), title, 26)
+    write_text(draw, (_MARGIN, 18), title, 26)
     lefts = (_MARGIN, _MARGIN + width + _GAP)
     ignored = f"{100 * (1 - valid.mean()):.1f} % ignored (hatched)"
     for left, heading in zip(lefts, ("Frame", ignored), strict=True):
-        _write(draw, (left, _TITLE + 7), heading, 19)
+        write_text(draw, (left, _TITLE + 7), heading, 19)
     indices = grey(np.asarray(text))
     for left, panel in zip(lefts, panels, strict=True):
-        _inset(indices, (_TITLE + _HEADING, left), brightness_panel(panel, low, high))
+        inset(indices, (_TITLE + _HEADING, left), brightness_panel(panel, low, high))
     picture = pil_image.fromarray(indices)
     picture.putpalette(palette().tobytes())
-    return _save(picture, path)
+    return write_png(picture, path)
