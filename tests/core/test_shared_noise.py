@@ -59,6 +59,24 @@ def test_what_the_gradient_sees_is_how_much_its_sums_scatter(shape, blur):
     assert (np.mean(seen, axis=0) > 2).all() if blur else np.allclose(np.mean(seen, axis=0), 1, atol=0.15)
 
 
+def test_of_too_few_common_pixels_or_a_residual_of_none_nothing_is_read_off():
+    rng, shape = np.random.default_rng(2), (90, 90)
+    mask = np.ones(shape, bool)
+    scene = gaussian_filter(rng.normal(size=shape), 2.0).astype(np.float32)
+    template = template_of(scene, mask)
+    block = find_block(template)
+
+    def seen(moving, usable):
+        return seen_noise(block, Residual(template, moving, usable, np.zeros(2), (0, 0), 1.0))
+
+    noisy = scene + rng.normal(size=shape).astype(np.float32)
+    few = np.zeros(shape, bool)
+    few[20:50, 20:50] = True
+    assert seen(noisy, mask) is not None
+    assert seen(noisy, few) is None
+    assert seen(scene, mask) is None
+
+
 @pytest.mark.parametrize("blur", [0.0, 0.5, 1.0])
 def test_sigma_is_right_where_neighbours_share_their_noise(blur):
     scene, mask = Rings(SHAPE), beam_block(SHAPE)

@@ -10,6 +10,7 @@ from maskreg import Registrar, Registration, Status, register
 from maskreg.core import reference
 from maskreg.core.stripes import (
     Stripes,
+    are_of_scene,
     lines_off,
     striped_axes,
     stripes_of_both,
@@ -47,6 +48,18 @@ def said(one, other, *shift):
     if not shift:
         return stripes_of_both({axis: lines_off(one, axis) for axis in striped_axes(one)}, other)
     return stripes_of_moving(frozenset(), one, other, found_at(*shift))
+
+
+def test_what_both_frames_have_where_they_match_is_the_scene_and_where_none_is_known_nothing_is():
+    lines = 20 + np.random.default_rng(4).normal(0, 5, SIDE)
+    one, other = (
+        prepared(np.random.default_rng(k).normal(lines[:, None], 1, SHAPE).astype(np.float32)) for k in (1, 2)
+    )
+    rows, columns = Stripes((0,)), Stripes((1,))
+    assert are_of_scene(rows, one, other, found_at(0.0, 0.0))
+    assert not are_of_scene(columns, one, other, found_at(0.0, 0.0))
+    assert not are_of_scene(rows, one, other, found_at(7.0, 0.0))
+    assert not are_of_scene(rows, one, other, Registration.failed(Status.WEAK, 2))
 
 
 @pytest.mark.parametrize("scene", SCENES)
