@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.ndimage
-import scipy.stats
 
 from maskreg import Registrar, register
 from maskreg.core import place
-from maskreg.core.pulled import LIKELY, SURE, Parts, _more_likely, divided, robust
 from maskreg.testing import ChromiumScan, Rings, Spots, Texture, beam_block
 
 SHAPE = 192, 192
@@ -93,54 +90,6 @@ def test_where_nothing_stands_still_no_answer_gets_worse(monkeypatch, scene, tro
             error = found.shift + drift
             assert np.abs(error).max() < np.abs(squares.shift + drift).max(), (seed, found, squares)
             assert error @ np.linalg.solve(found.covariance, error) < 20, (seed, found)
-
-
-def some_parts(rng, step, standing, neither, noise=1.0, number=200, to_rest=(0.8, -0.5)):
-    """Parts that go with a step, some that stand, some that do neither; and their distance from standing."""
-    root = rng.normal(size=(number, 2, 2)) * rng.exponential(12, (number, 1, 1))
-    matrices = root @ root.transpose(0, 2, 1)
-    kind = rng.random(number)
-    truth = np.where((kind < standing)[:, None], to_rest, step)
-    truth[kind > 1 - neither] += rng.normal(0, 2, (np.count_nonzero(kind > 1 - neither), 2))
-    errors = np.sqrt(noise) * np.einsum("tij,tj->ti", root, rng.normal(size=(number, 2)))
-    pixels = np.full(number, 256.0)
-    parts = Parts(np.einsum("tij,tj->ti", matrices, truth) + errors, matrices, noise * pixels, pixels)
-    return parts, parts.off(np.array(to_rest))
-
-
-@pytest.mark.parametrize(("standing", "neither"), [(0.0, 0.0), (0.3, 0.0), (0.3, 0.1), (0.1, 0.2)])
-@pytest.mark.parametrize("noise", [1.0, 1e-4])
-def test_the_parts_that_go_tell_the_step_and_how_well(standing, neither, noise):
-    rng, step = np.random.default_rng(3), np.array([0.02, 0.03])
-    chi_squared = []
-    for _ in range(40):
-        parts, stand = some_parts(rng, step, standing, neither, noise)
-        found = divided(parts, stand)
-        assert abs(found.standing - standing) < 0.15
-        error = found.estimate.step - step
-        chi_squared.append(error @ np.linalg.solve(found.estimate.covariance, error))
-    assert scipy.stats.kstest(chi_squared, scipy.stats.chi2(2).cdf).pvalue > 1e-3
-
-
-def test_few_parts_far_off_hardly_move_the_robust_step_and_all_of_them_do():
-    rng = np.random.default_rng(4)
-    parts, _ = some_parts(rng, np.zeros(2), 0.0, 0.05)
-    assert robust(parts).sigmas < SURE
-    parts, _ = some_parts(rng, np.array([0.3, 0.1]), 0.0, 0.05)
-    found = robust(parts)
-    assert found.sigmas > SURE
-    np.testing.assert_allclose(found.step, [0.3, 0.1], atol=0.05)
-
-
-def test_what_has_no_reason_is_not_more_likely():
-    rng = np.random.default_rng(5)
-    for _ in range(40):
-        # errors of many sizes, as a second kind of part would make them
-        parts, stand = some_parts(rng, np.zeros(2), 0.0, 0.0)
-        heavy = replace(parts, scores=parts.scores * rng.choice([1, 3], (len(stand), 1)))
-        stand = heavy.off(np.array([0.8, -0.5]))
-        some, none = divided(heavy, stand), divided(heavy, None)
-        assert _more_likely(heavy, stand, some, none.step) < LIKELY
 
 
 def test_images_that_are_the_same_stay_where_they_are():
