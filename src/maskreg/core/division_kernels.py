@@ -60,9 +60,9 @@ def shared_out(  # type: ignore[no-untyped-def]
     """Return the shares of each part, (3, parts), how many stand, the noise and the step at most likely.
 
     `stand` is the squared distance of each part from standing, `standing` how many do at first, at most
-    `most_standing`; `neither` the prior and the likelihood of doing neither, `middle` the median of a distance
-    if the noise is one; `tiny` the least noise, and the part of the trace that is added along each axis. The
-    last round is that of number `rounds`, or moves the step by less than `last`.
+    `most_standing`; `neither` the prior and the likelihood of doing neither, `middle` the median of a
+    distance if the noise is one; `tiny` the least noise, and the part of the trace that is added along each
+    axis. The last round is that of number `rounds`, or moves the step by less than `last`.
     """
     n, ndim = scores.shape
     least, ridge = tiny
