@@ -251,3 +251,20 @@ def test_frames_that_are_in_no_group_are_not_said_to_be_merged(maskreg, data):
     outcome = maskreg("merge", data / "run", "-o", data / "m.h5", "--by", "group")
     assert (outcome.code, outcome.out) == (3, f"4 of 6 frames merged: {data / 'm.h5'}\n")
     assert "2 of these have no 'group', and are in no group" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "apply {run} -o {run}/inputs/valid_mask.tif --overwrite",
+        "merge {run} -o {run}/inputs/m.h5",
+        "export {run} -o {run}/inputs/where.json --overwrite",
+        "mask auto {frames} -o {run}/inputs/valid_mask.tif --overwrite",
+    ],
+)
+def test_what_a_run_keeps_of_its_frames_is_no_output(maskreg, run, data, verb):
+    before = {file.name: file.read_bytes() for file in (run / "inputs").iterdir()}
+    outcome = maskreg(*verb.format(run=run, frames=data / "frames").split())
+    assert outcome.code == 2
+    assert "is where the run keeps what it was made of; name another place with -o" in outcome.err
+    assert {file.name: file.read_bytes() for file in (run / "inputs").iterdir()} == before

@@ -9,7 +9,7 @@ from frame_source_contract import FrameSourceContract, some_frames
 from numpy.typing import NDArray
 
 from maskreg.errors import FrameError, FrameShapeError, InputError, InputTypeError
-from maskreg.frames import FrameSource, as_source, open_frames
+from maskreg.frames import FrameSource, as_source, locate, open_frames
 from maskreg.frames.locate import means
 
 FRAMES = some_frames(12, 6, 9)
@@ -204,3 +204,14 @@ def test_brackets_in_the_name_of_a_folder_that_is_there_are_no_wildcards(tmp_pat
     assert not means(str(pattern), tmp_path / "run 1" / "f2.npy")
     assert len(open_frames(tmp_path / "run [1-9]" / "*.npy")) == 1
     assert len(open_frames(tmp_path / "run*" / "f[1].npy")) == 2
+
+
+def test_a_hint_looks_at_no_more_files_than_it_needs(tmp_path, monkeypatch):
+    for number in range(9):
+        (tmp_path / "sub" / f"{number}").mkdir(parents=True)
+        np.save(tmp_path / "sub" / f"{number}" / "a.npy", np.zeros((3, 4)))
+    with pytest.raises(FrameError, match="the folders below it hold 9: try"):
+        open_frames(tmp_path)
+    monkeypatch.setattr(locate, "_LOOKED_AT", 12)
+    with pytest.raises(FrameError, match=r"the folders below it hold at least \d+: try"):
+        open_frames(tmp_path)

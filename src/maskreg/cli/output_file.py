@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from maskreg.errors import RunError, UsageError
 def free(path: str | Path, overwrite: bool) -> Path:
     """Return the path of a file that is not there, or may be replaced."""
     file = Path(path)
+    _ensure_no_part_of_a_run(file)
     if file.exists() and not overwrite:
         raise RunError(f"{file} exists; take another name, or --overwrite")
     return file
@@ -38,6 +40,17 @@ def ensure_apart(output: str | Path, inputs: Sequence[str], *inside: str) -> Non
     """
     from maskreg.frames.locate import means
 
+    _ensure_no_part_of_a_run(output)
     for text in inputs:
         if any(means(text, path) for path in (Path(output), *(Path(output) / name for name in inside))):
             raise UsageError(f"{output} would be among the frames ({text}); name another place with -o")
+
+
+def _ensure_no_part_of_a_run(output: str | Path) -> None:
+    """Refuse an output among what a run keeps of its frames: it would be taken for that the next time."""
+    from maskreg.series import is_run
+    from maskreg.series.inputs import FOLDER
+
+    folder = Path(os.path.realpath(output)).parent
+    if folder.name == FOLDER and is_run(folder.parent):
+        raise UsageError(f"{output} is where the run keeps what it was made of; name another place with -o")

@@ -48,6 +48,7 @@ def parse(argv: Sequence[str]) -> Namespace:
     Only the module of the verb that is asked for is imported.
     """
     _check_verb(argv)
+    _check_empty(argv)
     parser = _Parser("maskreg", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"maskreg {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", dest="verb", required=True)
@@ -98,6 +99,13 @@ def _check_verb(argv: Sequence[str]) -> None:
     first = argv[0]
     if not first.startswith("-") and first not in VERBS:
         raise UsageError(f"there is no verb {first!r}{about_verb(first, VERBS)}; see maskreg --help")
+
+
+def _check_empty(argv: Sequence[str]) -> None:
+    """Refuse an empty word: a path that is none would be the working folder."""
+    for place, word in enumerate(argv):
+        if not word or (word.endswith("=") and word.startswith("--")):
+            raise UsageError(f"{word or argv[place - 1]} has nothing behind it; is a shell variable not set?")
 
 
 def _about_files(words: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from maskreg.frames.order import natural_key
 from maskreg.frames.registry import known_suffixes, no_reader, reader_for
 
 PathLike = str | os.PathLike[str]
+
+_LOOKED_AT = 2000
+"""Most files below a folder that are looked at for a hint: there may be a whole disk below it."""
 
 
 def find_files(paths: PathLike | Sequence[PathLike]) -> tuple[list[Location], Path]:
@@ -100,9 +104,11 @@ def _expand(text: str) -> tuple[list[Location], Path]:
 def _files_in(folder: Location) -> list[Location]:
     files = _readable(folder.path.iterdir(), folder.inside)
     if not files:
-        below = len(_readable(folder.path.rglob("*"), folder.inside))
+        looked_at = list(islice(folder.path.rglob("*"), _LOOKED_AT))
+        below = len(_readable(looked_at, folder.inside))
+        least = "at least " if len(looked_at) == _LOOKED_AT else ""
         hint = (
-            f"the folders below it hold {below}: try '{folder.path.name}/**/*'"
+            f"the folders below it hold {least}{below}: try '{folder.path.name}/**/*'"
             if below
             else f"known are {known_suffixes()}"
         )
