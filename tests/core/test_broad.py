@@ -54,12 +54,18 @@ def test_of_faint_lattices_nearly_all_are_placed_and_none_is_ok_elsewhere():
     assert not any(wrong)
 
 
-@pytest.mark.parametrize("seed", [0, 15, 25, 34])
-def test_a_volume_of_a_lattice_is_not_told_from_the_next_period_by_how_many_pixels_meet(seed):
+@pytest.mark.parametrize(
+    ("seed", "shape"),
+    [*((seed, (24, 24, 24)) for seed in (0, 15, 25, 34)), (1, (40, 44, 36)), (2, (40, 44, 36))],
+)
+def test_a_volume_of_a_lattice_is_not_told_from_the_next_period_by_how_many_pixels_meet(seed, shape):
     rng = np.random.default_rng([20, seed])
     period, start = rng.uniform(6, 10), rng.integers(0, 20, 3)
-    lattice = 20 * (3 + 0.8 * sum(np.cos(2 * np.pi * axis / period) for axis in np.indices((44,) * 3)))
-    parts = [tuple(slice(i, i + 24) for i in first) for first in ((10, 10, 10), start)]
+    grid = np.indices([n + 20 for n in shape])
+    lattice = 20 * (3 + 0.8 * sum(np.cos(2 * np.pi * axis / period) for axis in grid))
+    parts = [
+        tuple(slice(i, i + n) for i, n in zip(first, shape, strict=True)) for first in ((10,) * 3, start)
+    ]
     reference, moving = (rng.poisson(lattice[part]).astype(np.uint16) for part in parts)
     answer = register(reference, moving)
     assert not answer.ok or np.abs(answer.shift - (start - 10)).max() < 1

@@ -215,6 +215,23 @@ def test_hot_pixels_of_one_image_do_not_carry_it_to_a_bright_spot(count, hot):
     assert not found.ok or np.abs(found.shift - SHIFT).max() < 0.3
 
 
+@pytest.mark.parametrize("side", [32, 64, 128])
+def test_two_hot_pixels_that_meet_two_others_do_not_carry_a_small_image_there(side):
+    right = 0
+    for seed in range(6):
+        rng = np.random.default_rng([seed, side])
+        drift, apart = rng.uniform(-side / 8, side / 8, 2), rng.integers(side // 6, side // 4, 2)
+        scene = Texture((side, side))
+        one, other = (rng.poisson(20 * scene.render(d)).astype(np.uint16) for d in ((0.0, 0.0), drift))
+        hot = rng.integers(2, side - side // 4 - 2, (2, 2))
+        one[tuple(hot.T)] = other[tuple((hot + apart).T)] = 20_000
+        found = register(one, other)
+        near = bool(np.abs(found.shift + drift).max() < 0.5)
+        assert near or not found.ok
+        right += near and found.ok
+    assert right >= 3
+
+
 def test_where_nothing_else_is_found_it_is_said_what_was_left_out():
     rng = np.random.default_rng(3)
     images = [rng.poisson(5.0, (SIDE, SIDE)).astype(np.uint16) for _ in range(2)]
