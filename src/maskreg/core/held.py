@@ -83,8 +83,9 @@ by more, as where a border holds none: then what neighbours share tells."""
 SURE, LIKELY = 6.5, 3.0
 """Both together stand out by so many of what chance makes them scatter, each by itself by so many,"""
 
-OF_ALL = 0.4
-"""C is this part of what R holds beside noise, which is C one pixel from none,"""
+OF_ALL, OF_HELD, SURE_OF_HELD = 0.4, 0.2, 13.0
+"""C is this part of what R holds beside noise, which is C one pixel from none; or, of a match within `HELD`,
+this one, as where the scene has moved beneath dark gaps, if both stand out by so many,"""
 
 LEAST_OF_C, MOST_OF_C = 1.0, 5.0
 """and V is so many times C."""
@@ -231,14 +232,15 @@ def _moved_further(reference: Middle, moving: Middle, shift: NDArray[np.float64]
         part = middle_of([n // b for n in shape])
         one = reference.window(b, part)
         other = moving.window(b, part, one)
-        found = _moved(one, other, shift / b, reference.noise / b ** len(shape), NEAR // b)
+        noise = reference.noise / b ** len(shape)
+        found = _moved(one, other, shift / b, noise, NEAR // b, OF_HELD if is_held(shift) else OF_ALL)
         if found is not None:
             return tuple(b * s for s in found)
     return None
 
 
 def _moved(
-    one: Window, other: Window, shift: NDArray[np.float64], noise: float, near: int
+    one: Window, other: Window, shift: NDArray[np.float64], noise: float, near: int, least: float
 ) -> tuple[int, ...] | None:
     """Return what `_moved_further` does, in pixels of these windows."""
     common, shape = one.area.shared_with(other.area), one.detail.shape
@@ -253,7 +255,7 @@ def _moved(
     r, pairs = scipy.fft.rfftn(difference), common.pairs
     c = cross(r, r, shape)
     beside = float(np.mean([c[step] / pairs[step] for step in _unit_steps(len(shape))]))
-    there = (pairs > COMMON * common.number) & (-c > max(OF_ALL * beside, 0) * pairs)
+    there = (pairs > COMMON * common.number) & (-c > max(least * beside, 0) * pairs)
     distances = [np.abs(_lags(n)) for n in shape]
     there[np.ix_(*(distance <= near for distance in distances))] = False
     for axis, (n, distance) in enumerate(zip(shape, distances, strict=True)):
@@ -270,7 +272,9 @@ def _moved(
     u, u_scatter = cross(r, m, shape), cross(r_squared, m_squared, shape)
     v, v_squared = u - _mirrored(u), u_scatter + _mirrored(u_scatter)
     v_scatter = np.sqrt(np.maximum(v_squared, ROUNDING * v_squared.max()))
-    there &= (v > LIKELY * v_scatter) & (np.hypot(c / c_scatter, v / v_scatter) > SURE)
+    stands_out = np.hypot(c / c_scatter, v / v_scatter)
+    there &= (v > LIKELY * v_scatter) & (stands_out > SURE)
+    there &= (-c > OF_ALL * beside * pairs) | (stands_out > SURE_OF_HELD)
     there &= (v > LEAST_OF_C * -c) & (v < MOST_OF_C * -c)
     if not there.any():
         return None
