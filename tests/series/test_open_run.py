@@ -7,10 +7,12 @@ import shutil
 
 import numpy as np
 import pytest
+import tifffile
 
 from maskreg import open_run
 from maskreg.errors import InputError, RunError
 from maskreg.frames.array import ArrayFrames
+from maskreg.masks import save_mask
 from maskreg.registration import Status
 from maskreg.series import align, align_run
 
@@ -135,3 +137,41 @@ def test_what_is_made_of_the_frames_never_replaces_them(request, opened, kind, n
 def run_beside(frames, mask):
     align_run(frames, frames.parent / "run", mask)
     return frames.parent / "run"
+
+
+@pytest.mark.parametrize("kept", ["valid_mask.tif", "dark.npy", "flat.npy"])
+@pytest.mark.parametrize("lost", [True, False])
+def test_frames_are_not_moved_behind_another_mask_or_calibration(folder, mask, tmp_path, kept, lost):
+    image = np.ones(mask.shape, np.float32)
+    how = {"dark": 10 * image, "flat": 2 * image}
+    fresh = align_run(folder, tmp_path / "run", mask, **how)
+    file = tmp_path / "run" / "inputs" / kept
+    if lost:
+        file.unlink()
+    elif kept == "valid_mask.tif":
+        save_mask(file, ~mask)
+    else:
+        np.save(file, 3 * image)
+    again = open_run(tmp_path / "run")
+    np.testing.assert_array_equal(again.shifts, fresh.shifts)
+    name = "mask" if kept == "valid_mask.tif" else kept.removesuffix(".npy")
+    with pytest.raises(RunError, match=f"inputs does not hold the {name} that the run was made with"):
+        again.merge()
+    align_run(folder, tmp_path / "run", mask, **how)
+    same_frames(fresh, open_run(tmp_path / "run"))
+
+
+def test_shifts_of_files_that_have_changed_since_are_told(folder, frames, tmp_path, caplog):
+    align_run(folder, tmp_path / "run")
+    shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copyfile)
+    open_run(tmp_path / "run").merge()
+    open_run(tmp_path / "run", tmp_path / "copy").merge()
+    assert "changed since" not in caplog.text
+    tifffile.imwrite(folder / "f3.tif", frames[5])
+    open_run(tmp_path / "run").merge()
+    assert "f3.tif has changed since the shifts were found" in caplog.text
+    caplog.clear()
+    align_run(folder, tmp_path / "run")
+    caplog.clear()
+    open_run(tmp_path / "run").merge()
+    assert "changed since" not in caplog.text

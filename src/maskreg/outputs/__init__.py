@@ -1,7 +1,7 @@
 """Writing what survives: whole files under their final names, images, and the record of a run."""
 
 from maskreg.outputs.atomic import atomic_write, atomic_write_bytes
-from maskreg.outputs.record import Entry, FileState, Record, read_record
+from maskreg.outputs.record import Entry, FileState, Record, read_files, read_record
 from maskreg.outputs.stack import (
     STACK_SUFFIXES,
     Description,
@@ -24,6 +24,7 @@ __all__ = [
     "atomic_write",
     "atomic_write_bytes",
     "open_stack",
+    "read_files",
     "read_record",
     "sibling",
 ]

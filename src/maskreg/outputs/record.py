@@ -213,8 +213,7 @@ class Record:
     def files(self) -> dict[str, FileState]:
         """Return the files of which frames are, or were about to be, in the record, by their names."""
         with _told(self.path):
-            rows = self._database.execute("SELECT * FROM files")
-            return {os.fsdecode(file): FileState(*state) for file, *state in rows}
+            return _files(self._database)
 
     def entries(self) -> Iterator[Entry]:
         """Yield all frames in the order of the series, those not yet committed too."""
@@ -244,6 +243,17 @@ def read_record(path: Path) -> tuple[Settings, list[Entry]]:
             raise RunError(f"{path} is only being made, or its run was stopped before it began; try again")
         _check_format(database, path)
         return _settings(database), list(_entries(database))
+
+
+def read_files(path: Path) -> dict[str, FileState]:
+    """Return what the files of a record were like before they were read, by their names."""
+    with _told(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        return _files(database)
+
+
+def _files(database: sqlite3.Connection) -> dict[str, FileState]:
+    rows = database.execute("SELECT * FROM files")
+    return {os.fsdecode(file): FileState(*state) for file, *state in rows}
 
 
 def _lock(path: Path) -> sqlite3.Connection:

@@ -24,7 +24,7 @@ from maskreg.registration import Status
 from maskreg.series.closing import jumps_of
 from maskreg.series.drift import Jump
 from maskreg.series.frames import Described, open_described, opened
-from maskreg.series.inputs import ensure_no_input
+from maskreg.series.inputs import FramesOfRun, ensure_no_input
 from maskreg.series.progress import with_progress
 from maskreg.shifts import ShiftTable
 from maskreg.stream import Cluster, workers_of
@@ -309,6 +309,8 @@ class Alignment:
             left_out = aligned.left_out()
             level = logging.WARNING if left_out else logging.INFO
             log.log(level, "%s", describe_left_out(left_out, len(aligned)))
+            if isinstance(source, FramesOfRun) and (about := source.describe_changes()):
+                log.warning("%s", about)
             yield aligned
 
     def _moved(self, source: Any, moving: Moving) -> AlignedFrames:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from maskreg._version import __version__
 from maskreg.frames import FrameSource
+from maskreg.frames.corrected import Calibration
 from maskreg.frames.source import metadata_of
 from maskreg.series.prepared import Prepared
 from maskreg.shifts.row import plain_metadata
@@ -25,8 +26,7 @@ from maskreg.shifts.row import plain_metadata
 
 def identity(series: Prepared) -> dict[str, Any]:
     """Return the settings of a run, by the names that the user knows; contents as fingerprints."""
-    mask, reference, by = series.mask, series.reference, series.by
-    calibration = {"dark": None, "flat": None} if by is None else {"dark": by.dark, "flat": by.flat}
+    reference = series.reference
     return {
         "maskreg": __version__,
         "shape": list(reference.image.shape),
@@ -35,10 +35,18 @@ def identity(series: Prepared) -> dict[str, Any]:
         "reference": _of_reference(series),
         **({"frames_of_the_mean": _of_names(series.source)} if series.mean else {}),
         "reference_pixels": _of_array(reference.image),
-        "mask": None if mask is None else f"{100 * (1 - mask.mean()):.1f} % ignored ({_of_array(mask)})",
-        **{name: None if image is None else _of_array(image) for name, image in calibration.items()},
+        **of_inputs(series.mask, series.by),
         **asdict(series.options),
         "first_look": series.look.describe(),
+    }
+
+
+def of_inputs(mask: NDArray[np.bool_] | None, by: Calibration | None) -> dict[str, str | None]:
+    """Return the fingerprints of a mask (True = valid), a dark and a flat."""
+    calibration = {"dark": None, "flat": None} if by is None else {"dark": by.dark, "flat": by.flat}
+    return {
+        "mask": None if mask is None else f"{100 * (1 - mask.mean()):.1f} % ignored ({_of_array(mask)})",
+        **{name: None if image is None else _of_array(image) for name, image in calibration.items()},
     }
 
 

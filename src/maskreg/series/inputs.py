@@ -29,9 +29,11 @@ from maskreg.series.frames import open_described
 from maskreg.series.named import file_of, location_of
 from maskreg.series.origin import Origin
 from maskreg.series.prepared import Prepared
+from maskreg.series.unchanged import files_changed_since
 from maskreg.shifts import ShiftTable
 from maskreg.shifts.row import source_text
 
+RECORD = "run.sqlite"
 FOLDER = "inputs"
 WHERE = "where.json"
 MASK = "valid_mask.tif"
@@ -109,11 +111,14 @@ class FramesOfRun(FrameSource):
         Its rows, which name the frames.
     frames : optional
         Where they are now, as `maskreg.align` takes them; by default where they were.
+    unusable : str
+        Why none may be read, if that is so.
     """
 
-    def __init__(self, run: Path, table: ShiftTable, frames: Any = None) -> None:
+    def __init__(self, run: Path, table: ShiftTable, frames: Any = None, *, unusable: str = "") -> None:
         self.run = run
         self._given = frames
+        self._unusable = unusable
         self._file = lru_cache(OPEN)(self._open)
         self.renew(table)
 
@@ -133,6 +138,21 @@ class FramesOfRun(FrameSource):
         """The folder that the files are in now."""
         return self._root if self._given is None else self._elsewhere[0].folder
 
+    def describe_changes(self) -> str:
+        """Return one line about files that have changed since they were registered; '' if none has."""
+        folder = self.folder
+        record = self.run / RECORD
+        if folder is None or not record.is_file():
+            return ""
+        changed = files_changed_since(record, folder, self._names.values(), with_times=self._given is None)
+        if not changed:
+            return ""
+        who = f"{changed[0]} has" if len(changed) == 1 else f"{changed[0]} and {len(changed) - 1} more have"
+        return (
+            f"{who} changed since the shifts were found; unless frames were only added, or copied, "
+            "these are the shifts of others: give the command of align again"
+        )
+
     def __getstate__(self) -> dict[str, Any]:
         if self._given is None:
             _ = self._root  # found here: another process may not see the run folder
@@ -142,6 +162,8 @@ class FramesOfRun(FrameSource):
         self.__dict__.update(state, _file=lru_cache(OPEN)(self._open))
 
     def _fetch(self, index: int) -> Any:
+        if self._unusable:
+            raise RunError(self._unusable)
         if index not in self._names:
             raise FrameError(f"frame {index}: is not registered yet")
         name = self._names[index]

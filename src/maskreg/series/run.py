@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from maskreg.errors import OtherSettingsError, RunError
 from maskreg.frames import FrameSource
+from maskreg.frames.corrected import Calibration
 from maskreg.frames.seen import ensure_files
 from maskreg.options import Options
 from maskreg.outputs import Entry, Record, atomic_write, read_record
@@ -21,8 +23,16 @@ from maskreg.series.closing import closed
 from maskreg.series.excluded import EXCLUDED, excluding, read_excluded, unknown
 from maskreg.series.first_look import LOOKED_AT
 from maskreg.series.frames import Described, opened
-from maskreg.series.identity import identity
-from maskreg.series.inputs import FramesOfRun, keep_inputs, kept_calibration, kept_mask, kept_origin
+from maskreg.series.identity import identity, of_inputs
+from maskreg.series.inputs import (
+    FOLDER,
+    RECORD,
+    FramesOfRun,
+    keep_inputs,
+    kept_calibration,
+    kept_mask,
+    kept_origin,
+)
 from maskreg.series.memory import MEMORY_MB, workers_within
 from maskreg.series.origin import Origin
 from maskreg.series.prepared import Prepared, prepare
@@ -37,8 +47,6 @@ from maskreg.shifts.columns import REPAIRED_NAMES
 from maskreg.stream import Cluster, workers_of
 
 log = logging.getLogger(__name__)
-
-RECORD = "run.sqlite"
 
 
 def align_run(
@@ -212,9 +220,22 @@ def open_run(run: str | os.PathLike[str], frames: Any = None) -> Alignment:
     settings, table = read_run(folder)
     if line := unfinished(folder, settings, table):
         log.warning("%s", line)
-    by = kept_calibration(folder, settings["shape"])
-    named = FramesOfRun(folder, table, frames)
-    return Alignment(table, named, kept_mask(folder), by, total=settings["frames"])
+    mask, by = kept_mask(folder), kept_calibration(folder, settings["shape"])
+    named = FramesOfRun(folder, table, frames, unusable=_told_of_others(folder, settings, mask, by))
+    return Alignment(table, named, mask, by, total=settings["frames"])
+
+
+def _told_of_others(
+    folder: Path, settings: dict[str, Any], mask: NDArray[np.bool_] | None, by: Calibration | None
+) -> str:
+    """Return why frames cannot be moved as the run says (another mask, dark or flat); '' if they can."""
+    for name, fingerprint in of_inputs(mask, by).items():
+        if settings[name] != fingerprint:
+            return (
+                f"{folder / FOLDER} does not hold the {name} that the run was made with "
+                f"({settings[name] or 'none'}); give the command of align again, which brings it back"
+            )
+    return ""
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:

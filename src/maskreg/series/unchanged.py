@@ -9,7 +9,7 @@ those of the others are kept, and that is said. So are frames in memory, of whic
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from maskreg.errors import RunError
 from maskreg.frames import FrameSource
-from maskreg.outputs import FileState, Record
+from maskreg.outputs import FileState, Record, read_files
 from maskreg.registration import Registration, Status
 from maskreg.series.named import file_of, location_of
 from maskreg.series.resume import ensure_same_series
@@ -65,6 +65,32 @@ def ensure_unchanged(source: FrameSource, record: Record) -> None:
             "--overwrite registers all anew"
         )
     record.renew_files(states)
+
+
+def files_changed_since(
+    record: Path, root: Path, sources: Iterable[str], *, with_times: bool = True
+) -> list[str]:
+    """Return the files of some frames that are not what they were before they were registered.
+
+    Parameters
+    ----------
+    record : Path
+        Of the run.
+    root : Path
+        The folder in which the frames are now.
+    sources : iterable of str
+        The frames, as the table has them.
+    with_times : bool
+        Whether another time of the last change counts: it does not in a copy of the frames.
+    """
+    before = read_files(record)
+    changed = []
+    for file in dict.fromkeys(map(file_of, sources)):
+        then = before.get(file)
+        now = None if then is None else _state(root / file, then.frames)
+        if then is not None and now is not None and (now != then if with_times else now.size != then.size):
+            changed.append(file)
+    return changed
 
 
 def _files(source: FrameSource) -> Files:

@@ -26,10 +26,17 @@ from maskreg.series import is_run, read_run
 from maskreg.series.closing import jumps_of
 from maskreg.series.drift import Jump
 from maskreg.series.excluded import EXCLUDED, read_excluded, write_excluded
-from maskreg.series.inputs import FramesOfRun, kept_calibration, kept_mask, kept_origin, kept_reference
+from maskreg.series.inputs import (
+    RECORD,
+    FramesOfRun,
+    kept_calibration,
+    kept_mask,
+    kept_origin,
+    kept_reference,
+)
 from maskreg.series.origin import Origin
 from maskreg.series.repeat import command_to_repeat
-from maskreg.series.run import RECORD, write_table
+from maskreg.series.run import write_table
 from maskreg.series.story import run_name
 from maskreg.shifts import ShiftTable
 from maskreg.shifts.row import one_line
