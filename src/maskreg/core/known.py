@@ -42,6 +42,7 @@ LEAST_LEFT = 0.4
 """Without a frame's own part, so much of that must be left."""
 
 MOST_STEPS = 15
+"""Of the iteration: more than it needs where it converges at all."""
 
 SMALL_STEP = 0.03
 """The iteration has converged when a step is shorter than this many standard deviations."""

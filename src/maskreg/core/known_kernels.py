@@ -16,6 +16,7 @@ import numpy as np
 from maskreg.core.compiled import inlined, kernel
 
 SUMS = 16
+"""So many numbers `maskreg.core.known.KnownSums` holds."""
 
 
 @kernel

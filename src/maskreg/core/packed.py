@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from maskreg.core.runs import Region
 
 LARGEST = 32767
+"""Of 16-bit numbers."""
 
 LANES = 16
 """So many pixels of a row are worked on at once; what is left over costs a pass as much as ten times that."""

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.aligned import AlignedFrames, Mean
+from maskreg.core.scores import SPREAD_OF_MAD
 
 CLASSES = 24
 """The pixels are sorted by brightness into so many classes of equal size."""
 
-FEWEST_FRAMES = 4
-
-FEWEST_PIXELS = 2000
+FEWEST_FRAMES, FEWEST_PIXELS = 4, 2000
+"""Of fewer frames, or valid pixels, nothing is told."""
 
 SURE = 8.0
 """The slope must stand out by so many of its standard deviations."""
@@ -39,7 +39,11 @@ MOST_PIXELS = 1 << 17
 """Of larger frames every so many-th row is taken, so that each pair has at most about so many."""
 
 ROUNDS = 10
-"""Of the robust fit."""
+"""Of the robust fit,"""
+
+HUBER = 1.345
+"""in which points further off than so many spreads count less: of Gaussian scatter 5 % is lost (P. Huber,
+*Robust Statistics*, 1981)."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +142,8 @@ def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float,
         normal = weighted.T @ design
         solution = np.linalg.solve(normal, weighted.T @ y)
         relative = (y - design @ solution) / scale
-        spread = max(1.4826 * float(np.median(np.abs(relative))), 1e-9)
-        huber = np.minimum(1, 1.345 * spread / np.maximum(np.abs(relative), 1e-30))
+        spread = max(SPREAD_OF_MAD * float(np.median(np.abs(relative))), 1e-9)
+        huber = np.minimum(1, HUBER * spread / np.maximum(np.abs(relative), 1e-30))
         scale = np.maximum(design @ solution, 0.1 * y)
     sigma = spread * float(np.sqrt(np.linalg.inv(normal)[1, 1]))
     return float(solution[0]), float(solution[1]), float(solution[1]) / sigma

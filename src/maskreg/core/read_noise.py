@@ -136,7 +136,7 @@ class Restoration:
         lowest = step * max(0.0, np.floor((nothing - DEEPEST * read_noise) / step)) - nothing
         self.detector = RestoredDetector(True, step=step, lowest=float(lowest), rounded=read_noise)
         self._named = detector
-        self._planes: dict[int, tuple[MaskPyramid, LocalPlane | BinnedPlane]] = {}
+        self._last: tuple[MaskPyramid, LocalPlane | BinnedPlane] | None = None
 
     def __call__(self, image: Prepared) -> Prepared:
         """Return the image with its values replaced."""
@@ -154,10 +154,10 @@ class Restoration:
 
     def _plane(self, masks: MaskPyramid) -> LocalPlane | BinnedPlane:
         """Return the plane of a mask; kept for the last one."""
-        kept = self._planes.get(0)
-        if kept is None or kept[0] is not masks:
-            kept = self._planes[0] = masks, _plane_of(masks.mask)
-        return kept[1]
+        last = self._last  # another thread may put another one there
+        if last is None or last[0] is not masks:
+            last = self._last = masks, _plane_of(masks.mask)
+        return last[1]
 
 
 def restoration_of(reference: Prepared) -> Restoration | None:

@@ -29,6 +29,7 @@ from maskreg.core.template import Template
 from maskreg.geometry import nearest_lag
 
 MOST_STEPS = 20
+"""Of the iteration: far more than it needs where it converges at all."""
 
 SMALL_STEP = 0.1
 """The iteration has converged when what is left is less than this many standard deviations."""

@@ -25,9 +25,8 @@ from maskreg.core.filters import gaussian
 LEAST_DRIFT_PX = 2.0
 """Root mean square distance of the shifts from their mean; below it nothing can be told apart."""
 
-FEWEST_FRAMES = 6
-
-FEWEST_PIXELS = 400
+FEWEST_FRAMES, FEWEST_PIXELS = 6, 400
+"""Of fewer frames, or pixels that both halves of them have seen, nothing is told."""
 
 SCALES_PX = (0.0, 0.7, 1.4, 2.8)
 """Widths over which the residuals are smoothed, sigma in px; the best one is taken."""
@@ -39,6 +38,7 @@ LIKELY = 2.0
 """Once it is sure that there is something, more of it need only be likely."""
 
 ROUNDS = 8
+"""So many times at most what moves and what stays are told apart anew."""
 
 SETTLED = 0.002
 """What is told apart has settled when its strength changes by less than this part."""

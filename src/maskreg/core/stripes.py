@@ -32,6 +32,7 @@ BROAD, REACH = 8.0, 3.0
 """The lines about a line are those under a Gaussian of this sigma, px, that ends at so many sigma."""
 
 TINY = 1e-30
+"""Instead of nothing, by which nothing is divided."""
 
 
 class Stripes(NamedTuple):

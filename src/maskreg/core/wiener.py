@@ -16,9 +16,10 @@ TRUNCATE = 4.0
 """Gaussians end at this many sigma."""
 
 WINDOW_PX = 4.0
-"""Sigma of the neighbourhood, px; at least `WINDOW_WIDTHS` widths of the low-pass."""
+"""Sigma of the neighbourhood, px;"""
 
 WINDOW_WIDTHS = 2.0
+"""at least so many widths of the low-pass."""
 
 BAND = 64
 """So many rows are made at once: what is between stays in the cache."""
