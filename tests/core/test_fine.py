@@ -39,7 +39,8 @@ EXAMPLES = 2 if WITHOUT_COMPILER else 20
 FLOOR = 1e-6
 
 seeds = st.integers(0, 2**32 - 1)
-sides = st.tuples(st.integers(60, 110), st.integers(60, 110))
+length = st.integers(40, 60) if WITHOUT_COMPILER else st.integers(60, 110)
+sides = st.tuples(length, length)
 
 
 def noise(seed, shape, spikes=0):

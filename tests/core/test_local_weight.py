@@ -109,7 +109,7 @@ def test_along_rings_the_gradient_loses_what_it_has_across_them_it_keeps():
 
 @pytest.mark.parametrize("seed", range(2))
 def test_what_is_kept_of_noise_is_what_the_weights_leave_of_noise_they_do_not_know(seed):
-    spread = np.broadcast_to(np.linspace(0.5, 2, SHAPE[1], dtype=np.float32), SHAPE)
+    spread = np.tile(np.linspace(0.5, 2, SHAPE[1], dtype=np.float32), (SHAPE[0], 1))
     matrix = np.random.default_rng(6).random((3, SHAPE[0] // BLOCK, SHAPE[1] // BLOCK), np.float32)
     energy, slope = np.zeros((2, 2)), np.zeros((2, 2))
     turns = 60

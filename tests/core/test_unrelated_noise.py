@@ -17,16 +17,16 @@ LIMITS = (None, 8, 64)
 
 
 def answers(shape, pairs, masks):
-    """Yield what comes of unrelated pairs, for every smoothness and limit."""
+    """Yield what comes of unrelated pairs of every smoothness, each within one of the limits."""
     rng = np.random.default_rng([len(shape), *shape])
     for exponent in EXPONENTS:
         for number in range(pairs):
             a, b = noise_field(shape, exponent, rng), noise_field(shape, exponent, rng)
             mask = masks[number % len(masks)]
-            for limit in LIMITS:
-                found = Registrar(a, mask, mask, max_shift=limit)(b)
-                assert_well_formed(found, len(shape))
-                yield exponent, limit, found
+            limit = LIMITS[number // len(masks) % len(LIMITS)]
+            found = Registrar(a, mask, mask, max_shift=limit)(b)
+            assert_well_formed(found, len(shape))
+            yield exponent, limit, found
 
 
 def scattered(shape, part):
@@ -34,14 +34,14 @@ def scattered(shape, part):
 
 
 GROUPS = {
-    "32 squared": ((32, 32), 14, lambda s: [None, beam_block(s), scattered(s, 0.9)]),
-    "64 squared": ((64, 64), 14, lambda s: [None, beam_block(s, "large"), scattered(s, 0.8)]),
-    "128 by 120": ((128, 120), 6, lambda s: [None, beam_block(s)]),
-    "256 squared": ((256, 256), 2, lambda s: [None, beam_block(s)]),
-    "64 long": ((64,), 20, lambda s: [None, scattered(s, 0.8)]),
-    "400 long": ((400,), 20, lambda s: [None, scattered(s, 0.8)]),
-    "16 cubed": ((16, 16, 16), 6, lambda s: [None, scattered(s, 0.9)]),
-    "28 by 20 by 24": ((28, 20, 24), 4, lambda s: [None, scattered(s, 0.9)]),
+    "32 squared": ((32, 32), 27, lambda s: [None, beam_block(s), scattered(s, 0.9)]),
+    "64 squared": ((64, 64), 27, lambda s: [None, beam_block(s, "large"), scattered(s, 0.8)]),
+    "128 by 120": ((128, 120), 12, lambda s: [None, beam_block(s)]),
+    "256 squared": ((256, 256), 6, lambda s: [None, beam_block(s)]),
+    "64 long": ((64,), 36, lambda s: [None, scattered(s, 0.8)]),
+    "400 long": ((400,), 36, lambda s: [None, scattered(s, 0.8)]),
+    "16 cubed": ((16, 16, 16), 12, lambda s: [None, scattered(s, 0.9)]),
+    "28 by 20 by 24": ((28, 20, 24), 9, lambda s: [None, scattered(s, 0.9)]),
 }
 
 
@@ -50,7 +50,7 @@ def test_unrelated_noise_is_hardly_ever_ok(group):
     shape, pairs, masks = GROUPS[group]
     found = list(answers(shape, pairs, masks(shape)))
     ok = [case for case in found if case[2].ok]
-    assert len(found) == pairs * len(EXPONENTS) * len(LIMITS)
+    assert len(found) == pairs * len(EXPONENTS)
     # a group is small: one answer is allowed where 2 % is less than that
     assert len(ok) <= max(1, MOST_OK * len(found)), ok
 

@@ -90,7 +90,7 @@ def settle(
     if len(lag) != 2 or scattered:
         return plain_settle(reference, moving, lag, safe, radius, reach=reach, scattered=scattered)
     told, *found, peak, vertex, a_pixel = settle_2d(
-        reference.pixels, reference.mask, moving.pixels, safe, *lag, radius, reach, few,
+        reference.pixels, reference.mask, moving.pixels, safe, *lag, radius, float(reach), few,
         FEWEST_PIXELS, LEAST_UNEXPLAINED, WORTH, MOST_MOVES,
     )  # fmt: skip
     if not told:  # each lag on its own pixels, then
