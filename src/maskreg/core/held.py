@@ -83,7 +83,7 @@ by more, as where a border holds none: then what neighbours share tells."""
 SURE, LIKELY = 6.0, 3.0
 """Both together stand out by so many of what chance makes them scatter, each by itself by so many,"""
 
-OF_ALL, OF_HELD, SURE_OF_HELD = 0.35, 0.2, 13.0
+OF_ALL, OF_HELD, SURE_OF_HELD = 0.4, 0.2, 13.0
 """C is this part of what R holds beside noise, which is C one pixel from none; or, of a match within `HELD`,
 this one, as where the scene has moved beneath dark gaps, if both stand out by so many,"""
 
