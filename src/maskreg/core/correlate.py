@@ -132,8 +132,6 @@ def correlate(
     ]
     if not batch:
         return maps[0]
-    if not maps:
-        raise InputError(f"reference has shape {np.shape(reference)}: its batch axes are empty")
     shape = (*a.shape[: len(batch)], *maps[0].ncc.shape)
     return CorrelationMap(
         np.stack([m.ncc for m in maps]).reshape(shape),
