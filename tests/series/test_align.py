@@ -222,3 +222,11 @@ def test_a_part_of_a_series_is_a_series(folder, mask):
     for (image, valid), (other, also) in zip(some.apply(), list(every.apply())[::2], strict=True):
         np.testing.assert_array_equal(valid, also)
         np.testing.assert_array_equal(image[valid], other[also])
+
+
+def test_a_reference_called_as_a_frame_is_told_by_its_index(folder, stack, monkeypatch):
+    with pytest.raises(InputError, match=r"reference is 'f3\.tif', which is no file here; .*\(reference=3\)"):
+        align(folder, reference="f3.tif")
+    monkeypatch.chdir(stack.parent)
+    by_name, by_index = align("stack.tif", reference="stack.tif[3]"), align("stack.tif", reference=3)
+    np.testing.assert_array_equal(by_name.shifts[4:], by_index.shifts[4:])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from maskreg.errors import FlatReferenceError, FrameError, InputError, InputTypeError
 from maskreg.frames import FrameSource, open_frames
+from maskreg.frames.location import split_location
 from maskreg.options import Options
 from maskreg.series.condition import frames_that_meet, is_condition, mean_of
 from maskreg.shifts import source_text
@@ -70,6 +71,7 @@ def find_reference(
     elif isinstance(reference, str) and is_condition(reference) and not Path(reference).exists():
         found = _mean(reference, source, mask, options or Options())
     elif isinstance(reference, str | os.PathLike) and reference not in ("first", "mean"):
+        _ensure_no_name(reference, source)
         _ensure_a_file(reference)
         found = Reference(read_image(reference), None, None, f"the reference {reference}")
     else:
@@ -114,6 +116,20 @@ def _ensure_a_file(reference: str | os.PathLike[str]) -> None:
         raise InputError(
             f"reference is '{reference}', which is no file; it is first, mean, the index of a frame "
             "(-1: the last), an image file, or a condition such as 'delay<0'"
+        )
+
+
+def _ensure_no_name(reference: str | os.PathLike[str], source: FrameSource) -> None:
+    """Refuse what is no file and the name of a frame, with the number of that frame."""
+    name = os.fspath(reference)
+    file, _ = split_location(_split_index(name)[0])
+    if os.path.exists(name) or os.path.exists(file):  # noqa: PTH110 (whatever was typed)
+        return
+    frame = next((frame for frame in range(len(source)) if source.name(frame) == name), None)
+    if frame is not None:
+        raise InputError(
+            f"reference is '{name}', which is no file here; "
+            f"the frame that is called so has the index {frame}: --reference {frame} (reference={frame})"
         )
 
 

@@ -9,7 +9,7 @@ those of the others are kept, and that is said. So are frames in memory, of whic
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -38,15 +38,15 @@ Files = dict[str, list[int]]
 
 def forget_what_changed(source: FrameSource, rows_of: Rows, record: Record, *, workers: Workers) -> None:
     """Let a record hold no row of a frame that is another one now, and note what the files are like."""
-    sources = sources_of(source)
-    ensure_same_series(sources, record.statuses())
-    files = _files(source)
+    sources, done = sources_of(source), record.statuses()
+    ensure_same_series(sources, done)
+    files = _files(source, sources)
     states = _states(source, files)
-    changed = _changed(source, files, states, record)
-    alike = _alike(source, changed, rows_of, record, workers=workers)
+    changed = _changed(sources, files, states, record.files(), done)
+    alike = _alike(sources, changed, rows_of, record, workers=workers)
     anew = {file: frames for file, frames in changed.items() if file not in alike}
     others = [sources[frame] for frames in anew.values() for frame in frames]
-    record.renew_files(states, forget=[*others, *_without_frame(source, files, record)])
+    record.renew_files(states, forget=[*others, *_without_frame(source, sources, files, done)])
     for file in alike:
         log.info("%s", _kept(file, len(changed[file])))
     if anew:
@@ -55,8 +55,7 @@ def forget_what_changed(source: FrameSource, rows_of: Rows, record: Record, *, w
 
 def ensure_unchanged(source: FrameSource, record: Record) -> None:
     """Raise `RunError` when a file has changed: in the mean of a series each frame has its part."""
-    files = _files(source)
-    states = _states(source, files)
+    states = _states(source, _files(source, sources_of(source)))
     before = record.files()
     changed = [file for file in states if file in before and before[file] != states[file]]
     if changed:
@@ -93,9 +92,9 @@ def files_changed_since(
     return changed
 
 
-def _files(source: FrameSource) -> Files:
+def _files(source: FrameSource, sources: Sequence[str]) -> Files:
     files: Files = {}
-    for frame, name in enumerate(sources_of(source)):
+    for frame, name in enumerate(sources):
         files.setdefault(IN_MEMORY if source.root is None else file_of(name), []).append(frame)
     return files
 
@@ -118,9 +117,14 @@ def _state(path: Path, frames: int) -> FileState | None:
     return FileState(sum(one.st_size for one in found), max(one.st_mtime_ns for one in found), frames)
 
 
-def _changed(source: FrameSource, files: Files, states: dict[str, FileState], record: Record) -> Files:
+def _changed(
+    sources: Sequence[str],
+    files: Files,
+    states: Mapping[str, FileState],
+    before: Mapping[str, FileState],
+    done: Mapping[str, Status],
+) -> Files:
     """Return the frames with a row, by their files, of files that are not what they were."""
-    before, done, sources = record.files(), record.statuses(), sources_of(source)
     held = {
         file: [
             frame for frame in frames if done.get(sources[frame], Status.UNREADABLE) is not Status.UNREADABLE
@@ -131,21 +135,21 @@ def _changed(source: FrameSource, files: Files, states: dict[str, FileState], re
     return {file: frames for file, frames in held.items() if frames}
 
 
-def _without_frame(source: FrameSource, files: Files, record: Record) -> list[str]:
+def _without_frame(
+    source: FrameSource, sources: Sequence[str], files: Files, done: Mapping[str, Status]
+) -> list[str]:
     """Return the rows of frames that their file, which is there, does not hold any more."""
-    gone = record.statuses().keys() - set(sources_of(source))
-    return [name for name in gone if source.root is None or file_of(name) in files]
+    return [name for name in done.keys() - set(sources) if source.root is None or file_of(name) in files]
 
 
 def _alike(
-    source: FrameSource, changed: Files, rows_of: Rows, record: Record, *, workers: Workers
+    sources: Sequence[str], changed: Files, rows_of: Rows, record: Record, *, workers: Workers
 ) -> list[str]:
     """Return the stacks of which some frames have the same rows as before."""
     chosen = {file: _spread(frames) for file, frames in changed.items() if _is_stack(file, frames)}
     again = sorted(frame for frames in chosen.values() for frame in frames)
     if not again:
         return []
-    sources = sources_of(source)
     wanted = {sources[frame] for frame in again}
     before = {name: answer for _, name, answer, _ in record.entries() if name in wanted}
     with closing(rows_of(again, workers=workers)) as rows:

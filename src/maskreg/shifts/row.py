@@ -72,6 +72,8 @@ def source_text(name: str) -> str:
 
 def name_of(source: str) -> str:
     """Return the name that `source_text` wrote down."""
+    if "\\" not in source:
+        return source
     return re.sub(_ESCAPE, lambda found: str(ast.literal_eval(f'"{found[0]}"')), source)
 
 
