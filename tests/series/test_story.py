@@ -94,6 +94,12 @@ def test_without_the_frames_there_are_no_pictures_but_a_note(run, folder, caplog
     assert "cannot be found" in story_of(run).notes[0]
 
 
+def test_pictures_of_frames_that_have_changed_since_come_with_a_note(run, folder):
+    assert not story_of(run).notes
+    tifffile.imwrite(folder / "f3.tif", tifffile.imread(folder / "f5.tif"))
+    assert story_of(run).notes[0].startswith("f3.tif has changed since the shifts were found")
+
+
 def test_a_broken_note_of_where_they_are_is_told(run):
     (run / "inputs" / "where.json").write_text("{")
     with pytest.raises(RunError, match=r"where\.json"):

@@ -90,8 +90,12 @@ def story_of(
     if merged is not None:
         told = _with(told, mean=_merged(Path(merged), settings["shape"]))
     by = kept_calibration(Path(run), settings["shape"])
-    source = as_corrected(FramesOfRun(Path(run), table, frames), by)
+    raw = FramesOfRun(Path(run), table, frames)
+    source = as_corrected(raw, by)
     try:
+        if about := raw.describe_changes():
+            log.warning("%s", about)
+            told = _with(told, notes=(*told.notes, about))
         return _with_pictures(told, Path(run), source, table, chosen)
     except MaskregError as error:
         log.warning("no pictures: %s", error)
