@@ -175,3 +175,11 @@ def test_shifts_of_files_that_have_changed_since_are_told(folder, frames, tmp_pa
     caplog.clear()
     open_run(tmp_path / "run").merge()
     assert "changed since" not in caplog.text
+
+
+def test_a_column_that_no_frame_has_is_told_once(frames, tmp_path, caplog):
+    fresh = align_run(Delayed(frames), tmp_path / "run")
+    caplog.clear()
+    with pytest.raises(InputError, match="by is 'delya', which no frame of the series has"):
+        fresh.merge(by="delya")
+    assert "no group" not in caplog.text

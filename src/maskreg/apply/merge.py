@@ -256,10 +256,13 @@ def is_grouped(row: FrameRow, by: str | None) -> bool:
 
 
 def describe_groupless(aligned: AlignedFrames, by: str | None) -> str:
-    """Return one line about frames that are used, and have no value of `by`; '' where there are none."""
+    """Return one line about frames that are used, and have no value of `by`; '' where there are none.
+
+    Where none has one there is nothing to merge, which is an error of its own.
+    """
     used = [row for row in aligned.table if aligned.moving.uses(row)]
     missing = sum(not is_grouped(row, by) for row in used)
-    return f"{missing} of these have no '{by}', and are in no group" if missing else ""
+    return f"{missing} of these have no '{by}', and are in no group" if 0 < missing < len(used) else ""
 
 
 def _ascending(value: Any) -> tuple[bool, float, str]:
