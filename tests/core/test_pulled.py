@@ -85,7 +85,7 @@ def test_where_nothing_stands_still_no_answer_gets_worse(monkeypatch, scene, tro
         brighter = 3.0 if trouble == "more light" else 1.0
         frames = [rng.poisson(dose * f).astype(np.uint16) for f in (one, brighter * other)]
         found, squares = register(*frames), as_least_squares_has_it(monkeypatch, frames)
-        assert found.status == squares.status
+        assert found.ok or found.status == squares.status
         if found.ok and (found.shift != squares.shift).any():
             error = found.shift + drift
             assert np.abs(error).max() < np.abs(squares.shift + drift).max(), (seed, found, squares)

@@ -84,8 +84,8 @@ SURE, LIKELY = 6.0, 3.0
 """Both together stand out by so many of what chance makes them scatter, each by itself by so many,"""
 
 OF_ALL, OF_HELD, SURE_OF_HELD = 0.4, 0.2, 13.0
-"""C is this part of what R holds beside noise, which is C one pixel from none; or, of a match within `HELD`,
-this one, as where the scene has moved beneath dark gaps, if both stand out by so many,"""
+"""C is this part of what R holds beside noise, which is C one pixel from none; or this one, as where a scene
+has moved beneath dark gaps, if both stand out by so many, of a match within `HELD` that is not freed,"""
 
 LEAST_OF_C, MOST_OF_C = 1.0, 5.0
 """and V is so many times C."""
@@ -195,7 +195,9 @@ class Middle:
         return Window(np.asarray(detail, np.float32), area)
 
 
-def moved_under(reference: Middle, moving: Middle, shift: NDArray[np.float64]) -> tuple[int, ...] | None:
+def moved_under(
+    reference: Middle, moving: Middle, shift: NDArray[np.float64], *, freed: bool = False
+) -> tuple[int, ...] | None:
     """Return where a scene has surely moved to between images that match at hardly any shift; else None.
 
     Parameters
@@ -204,6 +206,8 @@ def moved_under(reference: Middle, moving: Middle, shift: NDArray[np.float64]) -
         Of images of equal axes.
     shift : (ndim,) ndarray of float64
         Where they match, px.
+    freed : bool
+        The match has been freed of parts that stand still, and so is hardly held.
 
     Returns
     -------
@@ -216,14 +220,17 @@ def moved_under(reference: Middle, moving: Middle, shift: NDArray[np.float64]) -
     and may look like a scene that has moved further. Beyond `HELD` the images as they are must tell of the
     same place: in their difference nothing is left of it.
     """
-    found = _moved_further(reference, moving, shift)
+    least = OF_HELD if is_held(shift) and not freed else OF_ALL
+    found = _moved_further(reference, moving, shift, least)
     if found is None or is_held(shift):
         return found
-    said = _moved_further(reference, moving, np.zeros_like(shift))
+    said = _moved_further(reference, moving, np.zeros_like(shift), least)
     return said if said is not None and is_there(said - shift, found) else None
 
 
-def _moved_further(reference: Middle, moving: Middle, shift: NDArray[np.float64]) -> tuple[int, ...] | None:
+def _moved_further(
+    reference: Middle, moving: Middle, shift: NDArray[np.float64], least: float
+) -> tuple[int, ...] | None:
     """Return how far a scene has moved between the reference and moving at a shift, px."""
     shape = tuple(map(min, reference.image.mask.shape, moving.image.mask.shape))
     for b in LEVELS:
@@ -233,7 +240,7 @@ def _moved_further(reference: Middle, moving: Middle, shift: NDArray[np.float64]
         one = reference.window(b, part)
         other = moving.window(b, part, one)
         noise = reference.noise / b ** len(shape)
-        found = _moved(one, other, shift / b, noise, NEAR // b, OF_HELD if is_held(shift) else OF_ALL)
+        found = _moved(one, other, shift / b, noise, NEAR // b, least)
         if found is not None:
             return tuple(b * s for s in found)
     return None

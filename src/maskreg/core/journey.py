@@ -145,12 +145,13 @@ def _unless_held(masked: MaskedSide, moving: Prepared, found: Registration) -> R
     if not moving.spread and of_single_pixels(masked.side.image, moving):
         failed = Registration.failed(Status.WEAK, moving.mask.ndim, FIXED_PATTERN)
         return replace(failed, significance=found.significance, rival=found.rival)
-    pulled_to = found.shift if moving.pulled_to is None else moving.pulled_to
+    freed = moving.pulled_to is not None
+    pulled_to = moving.pulled_to if moving.pulled_to is not None else found.shift
     if not moving.patterned or not is_held(pulled_to, PULLED):
         return found
     middle = Middle(moving, masked.side.noise_of_pixels)
-    elsewhere = moved_under(masked.side.middle, middle, pulled_to)
-    if elsewhere is None or (moving.pulled_to is not None and is_there(found.shift - pulled_to, elsewhere)):
+    elsewhere = moved_under(masked.side.middle, middle, pulled_to, freed=freed)
+    if elsewhere is None or (freed and is_there(found.shift - pulled_to, elsewhere)):
         return found
     rival = Rival(elsewhere, 0.0)
     detail = f"what stands still on the detector holds it; the scene has moved, by ({rival.shift_text}) px"

@@ -59,7 +59,7 @@ MORE_THAN_NOISE = 1.1
 SLOPES_TELL = 0.25
 """The noise of moving is in its slopes, too: they tell the Jacobian to about what sigma is, level pixels."""
 
-FEW_PIXELS = 2**18
+FEW_PIXELS = 2**16
 """Of a level of so many it is seen if anything pulls."""
 
 NEXT = 0.15
