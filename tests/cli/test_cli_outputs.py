@@ -197,9 +197,10 @@ def test_nothing_is_written_where_it_would_be_a_frame_the_next_time(
 
 def test_beside_and_below_the_frames_is_room(maskreg, run, data, scan, monkeypatch):
     monkeypatch.chdir(data / "frames")
-    assert maskreg("align", ".", "-o", "run", "--no-report").code == 0
-    assert maskreg("align", "*.tif", "-o", "run-2", "--no-report").code == 0
-    assert maskreg("align", *scan.names[:3], "-o", "run-3", "--no-report").code == 0
+    how = ("--valid", data / "valid_mask.tif", "--no-report")
+    assert maskreg("align", ".", "-o", "run", *how).code == 0
+    assert maskreg("align", "*.tif", "-o", "run-2", *how).code == 0
+    assert maskreg("align", *scan.names[:3], "-o", "run-3", *how).code == 0
     assert maskreg("apply", "run-3", "-o", "aligned.h5").code == 0
 
 

@@ -37,7 +37,7 @@ def test_an_old_report_does_not_outlive_its_run(maskreg, data, run):
 
 def test_a_report_that_fails_does_not_fail_the_run(maskreg, data, monkeypatch):
     monkeypatch.setitem(sys.modules, "bokeh", None)
-    outcome = maskreg("align", data / "frames", "-o", data / "run")
+    outcome = maskreg("align", data / "frames", "--valid", data / "valid_mask.tif", "-o", data / "run")
     assert outcome.code == 0
     assert "warning: no report: this needs bokeh" in outcome.err
     assert 'pip install "maskreg[app]"' in outcome.err
@@ -46,7 +46,7 @@ def test_a_report_that_fails_does_not_fail_the_run(maskreg, data, monkeypatch):
 def test_a_report_that_is_a_bug_is_told_in_one_short_line(maskreg, data, monkeypatch):
     page = 1000 * "p" + "\udce9"
     monkeypatch.setattr("maskreg.report.report_page", lambda story: page.encode())
-    outcome = maskreg("align", data / "frames", "-o", data / "run")
+    outcome = maskreg("align", data / "frames", "--valid", data / "valid_mask.tif", "-o", data / "run")
     assert outcome.code == 0
     line = next(line for line in outcome.err.splitlines() if "no report: UnicodeEncodeError: " in line)
     assert len(line) < 250
@@ -58,7 +58,7 @@ def test_a_run_in_a_folder_whose_name_is_no_text_has_a_report(maskreg, data):
         (data / "frames").rename(folder)
     except OSError:
         pytest.skip("this file system takes text alone")
-    outcome = maskreg("align", folder, "-o", folder / "run", "-q")
+    outcome = maskreg("align", folder, "--valid", data / "valid_mask.tif", "-o", folder / "run", "-q")
     assert (outcome.code, outcome.err) == (0, "")
     assert r"caf\udce9/run" in (folder / "run" / "report.html").read_text("utf-8")
 
