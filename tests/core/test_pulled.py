@@ -107,6 +107,7 @@ def test_where_the_parts_that_go_do_not_tell_the_shift_it_stays(monkeypatch):
     found = register(*frames)
     np.testing.assert_array_equal(found.shift, squares.shift)
     np.testing.assert_array_equal(found.covariance, squares.covariance)
+    assert found.status == squares.status
 
 
 def test_volumes_too():

@@ -370,6 +370,8 @@ def _without_pull(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
             if found is not None:
                 free = replace(here, shift=b * found.shift, covariance=b**2 * found.covariance)
                 neither = found.neither
+    if free is known:
+        return known
     if np.abs(free.shift - known.shift).max() <= free.bin:
         freed = neither <= FEW_NEITHER or likely == math.inf
     else:
