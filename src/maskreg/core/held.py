@@ -104,6 +104,11 @@ def is_there(shift: NDArray[np.float64], place: Sequence[int]) -> bool:
     return bool(np.abs(shift - place).max() <= NEAR)
 
 
+def is_about_there(shift: NDArray[np.float64], place: Sequence[int]) -> bool:
+    """Whether a shift, px, may be where a scene has moved to: broader than that, it shows on either side."""
+    return bool(np.abs(shift - place).max() <= NEAR + 2 * np.abs(shift).max())
+
+
 Part = tuple[tuple[int, int], ...]
 """The first and the end of the pixels along each axis."""
 

@@ -16,7 +16,7 @@ from maskreg.core.compare import AMBIGUOUS, height_doubt, likelihood_gap, matche
 from maskreg.core.contested import better_in_detail
 from maskreg.core.explained import explained
 from maskreg.core.few_electrons import are_few, longer
-from maskreg.core.held import PATTERN, PULLED, Middle, is_held, is_there, moved_under
+from maskreg.core.held import PATTERN, PULLED, Middle, is_about_there, is_held, moved_under
 from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.lines import standing
 from maskreg.core.lone_kernels import greatest_part_2d
@@ -151,7 +151,7 @@ def _unless_held(masked: MaskedSide, moving: Prepared, found: Registration) -> R
         return found
     middle = Middle(moving, masked.side.noise_of_pixels)
     elsewhere = moved_under(masked.side.middle, middle, pulled_to, freed=freed)
-    if elsewhere is None or (freed and is_there(found.shift - pulled_to, elsewhere)):
+    if elsewhere is None or (freed and is_about_there(found.shift - pulled_to, elsewhere)):
         return found
     rival = Rival(elsewhere, 0.0)
     detail = f"what stands still on the detector holds it; the scene has moved, by ({rival.shift_text}) px"
