@@ -170,15 +170,3 @@ def test_a_border_that_holds_no_noise_does_not_hide_that_the_scene_has_moved(see
     counts = (rng.poisson(0.9 * scene.render(by)) for by in ((0.0, 0.0), (-2.5, 2.5)))
     found = register(*(np.where(inner, frame, 4).astype(np.uint16) for frame in counts))
     assert not found.ok, found
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_rings_that_move_under_dark_gaps_are_not_believed_to_stand(seed):
-    rng, gaps = np.random.default_rng(seed), np.ones((128, 128))
-    for first in (40, 85):
-        gaps[first : first + 7] = gaps[:, first : first + 7] = 0
-    scene = Rings(gaps.shape, seed=seed)
-    drift = tuple(rng.uniform(8, 28, 2))
-    frames = [rng.poisson(40 * gaps * scene.render(by)).astype(np.uint16) for by in ((0.0, 0.0), drift)]
-    found = register(*frames)
-    assert not found.ok or np.abs(found.shift + drift).max() < 0.5

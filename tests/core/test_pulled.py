@@ -46,6 +46,26 @@ def test_a_block_that_is_not_masked_pulls_no_more(monkeypatch, scene, dtype):
     assert np.median(chi_squared) < 4
 
 
+@pytest.mark.parametrize("scene", [Rings, Spots, Texture])
+def test_floats_are_freed_too_and_are_no_surer_of_what_is_near(monkeypatch, scene):
+    off, before = [], []
+    for seed in range(8):
+        drift = tuple(np.random.default_rng([1, seed]).uniform(1, 4, 2))
+        frames = [
+            np.float32(0.37) * frame + np.float32(11.3)
+            for frame in behind_a_block(seed, scene(SHAPE, seed=seed), 40.0, drift)
+        ]
+        found, squares = register(*frames), as_least_squares_has_it(monkeypatch, frames)
+        if not found.ok:
+            continue
+        off.append(np.abs(found.shift + drift).max())
+        before.append(np.abs(squares.shift + drift).max())
+        if np.abs(found.shift - squares.shift).max() <= 1:
+            np.testing.assert_array_equal(found.covariance, squares.covariance)
+    assert len(off) >= 5
+    assert np.median(off) < min(0.06, 0.6 * np.median(before))
+
+
 def test_sharp_spots_that_a_block_holds_near_no_shift_are_freed_through_large_pixels():
     scene = Spots((512, 512), seed=1)
     for seed, drift in enumerate([(2.6, -1.4), (6.5, -3.5)]):

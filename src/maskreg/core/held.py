@@ -83,9 +83,8 @@ by more, as where a border holds none: then what neighbours share tells."""
 SURE, LIKELY = 6.0, 3.0
 """Both together stand out by so many of what chance makes them scatter, each by itself by so many,"""
 
-OF_ALL, OF_HELD, SURE_OF_HELD = 0.4, 0.2, 13.0
-"""C is this part of what R holds beside noise, which is C one pixel from none; or this one, as where a scene
-has moved beneath dark gaps, if both stand out by so many, of a match within `HELD` that is not freed,"""
+OF_ALL = 0.4
+"""C is this part of what R holds beside noise, which is C one pixel from none,"""
 
 LEAST_OF_C, MOST_OF_C = 1.0, 5.0
 """and V is so many times C."""
@@ -200,9 +199,7 @@ class Middle:
         return Window(np.asarray(detail, np.float32), area)
 
 
-def moved_under(
-    reference: Middle, moving: Middle, shift: NDArray[np.float64], *, freed: bool = False
-) -> tuple[int, ...] | None:
+def moved_under(reference: Middle, moving: Middle, shift: NDArray[np.float64]) -> tuple[int, ...] | None:
     """Return where a scene has surely moved to between images that match at hardly any shift; else None.
 
     Parameters
@@ -211,8 +208,6 @@ def moved_under(
         Of images of equal axes.
     shift : (ndim,) ndarray of float64
         Where they match, px.
-    freed : bool
-        The match has been freed of parts that stand still, and so is hardly held.
 
     Returns
     -------
@@ -225,17 +220,14 @@ def moved_under(
     and may look like a scene that has moved further. Beyond `HELD` the images as they are must tell of the
     same place: in their difference nothing is left of it.
     """
-    least = OF_HELD if is_held(shift) and not freed else OF_ALL
-    found = _moved_further(reference, moving, shift, least)
+    found = _moved_further(reference, moving, shift)
     if found is None or is_held(shift):
         return found
-    said = _moved_further(reference, moving, np.zeros_like(shift), least)
+    said = _moved_further(reference, moving, np.zeros_like(shift))
     return said if said is not None and is_there(said - shift, found) else None
 
 
-def _moved_further(
-    reference: Middle, moving: Middle, shift: NDArray[np.float64], least: float
-) -> tuple[int, ...] | None:
+def _moved_further(reference: Middle, moving: Middle, shift: NDArray[np.float64]) -> tuple[int, ...] | None:
     """Return how far a scene has moved between the reference and moving at a shift, px."""
     shape = tuple(map(min, reference.image.mask.shape, moving.image.mask.shape))
     for b in LEVELS:
@@ -244,15 +236,14 @@ def _moved_further(
         part = middle_of([n // b for n in shape])
         one = reference.window(b, part)
         other = moving.window(b, part, one)
-        noise = reference.noise / b ** len(shape)
-        found = _moved(one, other, shift / b, noise, NEAR // b, least)
+        found = _moved(one, other, shift / b, reference.noise / b ** len(shape), NEAR // b)
         if found is not None:
             return tuple(b * s for s in found)
     return None
 
 
 def _moved(
-    one: Window, other: Window, shift: NDArray[np.float64], noise: float, near: int, least: float
+    one: Window, other: Window, shift: NDArray[np.float64], noise: float, near: int
 ) -> tuple[int, ...] | None:
     """Return what `_moved_further` does, in pixels of these windows."""
     common, shape = one.area.shared_with(other.area), one.detail.shape
@@ -267,7 +258,7 @@ def _moved(
     r, pairs = scipy.fft.rfftn(difference), common.pairs
     c = cross(r, r, shape)
     beside = float(np.mean([c[step] / pairs[step] for step in _unit_steps(len(shape))]))
-    there = (pairs > COMMON * common.number) & (-c > max(least * beside, 0) * pairs)
+    there = (pairs > COMMON * common.number) & (-c > max(OF_ALL * beside, 0) * pairs)
     distances = [np.abs(_lags(n)) for n in shape]
     there[np.ix_(*(distance <= near for distance in distances))] = False
     for axis, (n, distance) in enumerate(zip(shape, distances, strict=True)):
@@ -284,9 +275,7 @@ def _moved(
     u, u_scatter = cross(r, m, shape), cross(r_squared, m_squared, shape)
     v, v_squared = u - _mirrored(u), u_scatter + _mirrored(u_scatter)
     v_scatter = np.sqrt(np.maximum(v_squared, ROUNDING * v_squared.max()))
-    stands_out = np.hypot(c / c_scatter, v / v_scatter)
-    there &= (v > LIKELY * v_scatter) & (stands_out > SURE)
-    there &= (-c > OF_ALL * beside * pairs) | (stands_out > SURE_OF_HELD)
+    there &= (v > LIKELY * v_scatter) & (np.hypot(c / c_scatter, v / v_scatter) > SURE)
     there &= (v > LEAST_OF_C * -c) & (v < MOST_OF_C * -c)
     if not there.any():
         return None

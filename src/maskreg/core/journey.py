@@ -145,12 +145,12 @@ def _unless_held(masked: MaskedSide, moving: Prepared, found: Registration) -> R
     if not moving.spread and of_single_pixels(masked.side.image, moving):
         failed = Registration.failed(Status.WEAK, moving.mask.ndim, FIXED_PATTERN)
         return replace(failed, significance=found.significance, rival=found.rival)
-    freed = moving.pulled_to is not None
-    pulled_to = moving.pulled_to if moving.pulled_to is not None else found.shift
+    pulled_to = found.shift if moving.pulled_to is None else moving.pulled_to
     if not moving.patterned or not is_held(pulled_to, PULLED):
         return found
     middle = Middle(moving, masked.side.noise_of_pixels)
-    elsewhere = moved_under(masked.side.middle, middle, pulled_to, freed=freed)
+    elsewhere = moved_under(masked.side.middle, middle, pulled_to)
+    freed = moving.pulled_to is not None
     if elsewhere is None or (freed and is_about_there(found.shift - pulled_to, elsewhere)):
         return found
     rival = Rival(elsewhere, 0.0)

@@ -237,8 +237,7 @@ def judged(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
     """Return a place that the last stage has refined, off what pulls it, with what the residual shows."""
     found = _with_seen_covariance(masked, moving, known)
     asked = max(found.beside / PATTERN, found.noise / MORE_THAN_NOISE) > 1 and not found.blind.size
-    # of floats nobody tells which parts are noisier
-    return _without_pull(masked, moving, found) if asked and masked.side.image.detector.counts else found
+    return _without_pull(masked, moving, found) if asked else found
 
 
 def _with_seen_covariance(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
@@ -374,6 +373,9 @@ def _without_pull(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
         return known
     if np.abs(free.shift - known.shift).max() <= free.bin:
         freed = neither <= FEW_NEITHER or likely == math.inf
+        if not masked.side.image.detector.counts:
+            # nobody tells which parts are noisier, nor what they leave how far off they are
+            free = replace(free, covariance=known.covariance)
     else:
         freed = neither <= MOST_NEITHER and _is_better(masked, moving, known, free)
     return replace(free, pulled_to=known.shift) if freed else known
