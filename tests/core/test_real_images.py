@@ -80,8 +80,8 @@ def test_a_hard_pair_is_right_or_doubtful(shared_data, truth):
         assert error <= tolerance, found
 
 
-def test_without_its_mask_the_beam_block_wins(shared_data, truth):
-    """What the masks are for: unmasked, the answer is where the block stands still, or doubtful."""
+def test_without_its_mask_the_beam_block_is_told_or_makes_a_doubt(shared_data, truth):
+    """What the masks are for: unmasked, what stands still must be told from what has moved."""
     reference, moving, *masks = load(shared_data / "seed_cr_blog")
     with_mask, without = register(reference, moving, *masks), register(reference, moving)
     assert_well_formed(without, 2)
@@ -89,7 +89,7 @@ def test_without_its_mask_the_beam_block_wins(shared_data, truth):
     assert with_mask.ok
     assert error <= tolerance
     error, _ = error_and_tolerance(without, truth["seed_cr_blog"])
-    assert not (without.ok and error <= tolerance), without
+    assert not without.ok or error <= tolerance, without
 
 
 @pytest.mark.parametrize("name", SERIES)

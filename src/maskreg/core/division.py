@@ -122,10 +122,12 @@ def divided(parts: Parts, stand: NDArray[np.float64] | None) -> Division:
     left, weights = parts.left(step), shares[0]
     unknown = np.einsum("t,ti,tj->ij", weights * (1 - weights) / noise, left, left)
     matrix = parts.together(weights) - unknown
-    if not np.linalg.eigvalsh(matrix)[0] > 0:
+    along = np.linalg.eigvalsh(matrix)
+    if not along[0] > RIDGE * abs(along[-1]):
         return Division(None, step, weights, shares[2], standing, noise)
     # what parts scatter by is not less than the noise of their pixels
-    white = (weights @ parts.squares) / (weights @ parts.pixels) * np.linalg.inv(matrix)
+    variance = max((weights @ parts.squares) / (weights @ parts.pixels), LEAST)
+    white = variance * np.linalg.inv(matrix)
     covariance = SeenCovariance(_sandwich(matrix, weights, left), math.inf).exceeding(white)
     return Division(Estimate(step, covariance), step, weights, shares[2], standing, noise)
 

@@ -236,7 +236,9 @@ def _found_by(masked: MaskedSide, b: int, shift: NDArray[np.float64], look: bool
 def judged(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
     """Return a place that the last stage has refined, off what pulls it, with what the residual shows."""
     found = _with_seen_covariance(masked, moving, known)
-    asked = max(found.beside / PATTERN, found.noise / MORE_THAN_NOISE) > 1 and not found.blind.size
+    # what neighbours share of floats is known near no shift alone
+    beside = found.beside if masked.side.image.detector.counts or found.beside < math.inf else 0.0
+    asked = max(beside / PATTERN, found.noise / MORE_THAN_NOISE) > 1 and not found.blind.size
     return _without_pull(masked, moving, found) if asked else found
 
 

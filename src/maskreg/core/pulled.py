@@ -32,6 +32,9 @@ TELLS, TELLS_MUCH = 1e-5, 1e-3
 """Parts of less than this of the squared gradient of the steepest are not asked; where less divides them, of
 less than that: nothing but noise may be in the others."""
 
+LEAST_LEFT = 0.06
+"""What is left of a match amounts to a displacement of this many level px at least, if anything pulls."""
+
 SURE = 6.0
 """A shift is pulled if it is so many sigma from where the parts that go tell it,"""
 
@@ -82,6 +85,8 @@ def evidence(residual: Residual) -> float:
     if pair is None:
         return 0.0
     parts, told = pair
+    if parts.squares.sum() < LEAST_LEFT**2 * np.trace(parts.matrices.sum(axis=0)):
+        return 0.0
     steep = parts.of(parts.steep(TELLS_MUCH))
     if len(steep.scores) >= FEWEST and robust(steep).sigmas > SURE:
         return math.inf
