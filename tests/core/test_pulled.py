@@ -84,6 +84,7 @@ def test_rings_that_a_block_holds_far_from_where_they_are_are_freed():
             right += 1
             np.testing.assert_allclose(found.shift, truth, atol=0.15)
     assert right >= 9
+    assert registrar.freed
 
 
 TROUBLES = "none", "parts fade", "faint", "more light", "a little turned", "no drift"

@@ -11,7 +11,7 @@ from maskreg.masks import grow
 from maskreg.options import Options
 from maskreg.series.prepared import prepare
 from maskreg.series.run import align_run
-from maskreg.testing import Detector, Rings, Texture, beam_block
+from maskreg.testing import ChromiumScan, Detector, Rings, Texture, beam_block
 
 SHAPE = (128, 128)
 DRIFTS = np.cumsum(np.random.default_rng(5).normal(0, 1.5, (20, 2)), axis=0)
@@ -138,3 +138,15 @@ def test_frames_that_are_delivered_again_show_nothing_that_stays():
         assert look(frames[:1] * times + frames[1:], beam_block(SHAPE)).describe() is None
     once, thrice = (align(nine * times, beam_block(SHAPE)).shifts for times in (1, 3))
     np.testing.assert_array_equal(thrice[:9], once)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_block_that_is_not_masked_is_told_and_is_no_static_structure(caplog, masked):
+    scan = ChromiumScan((192, 192), scans=2)
+    frames = [scan.frame(k) for k in (0, *range(14, 24), *range(1, 12))]
+    mask = scan.mask if masked else None
+    found = look(frames, mask)
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert any("and are not masked" in one for one in said) != masked
+    if not masked:
+        assert found.static is None

@@ -75,6 +75,7 @@ class GreatestPart(NamedTuple):
 
 def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
     """Return the registration of a moving image; both images have valid pixels of some variance."""
+    side = masked.side
     masked, moving, number = _without_lines(masked, moving)
     if masked.side.image.flat or moving.flat:
         return Registration.failed(Status.WEAK, moving.mask.ndim, "nothing but lines that stand out differs")
@@ -91,6 +92,8 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
             found = _registered_in_its_room(masked, moving)
     moving, found = _unless_striped(masked, moving, found)
     found = _unless_held(masked, moving, found)
+    if found.ok and moving.pulled_to is not None and not is_held(found.shift - moving.pulled_to):
+        side.note_freed()
     if found.ok or not number:
         return found
     said = f"without {number} pixels that stand out, as hot or dead ones do"

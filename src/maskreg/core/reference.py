@@ -105,6 +105,7 @@ class ReferenceSide:
         self._rings: Made[int, Rings | None] = Made()
         self._periods: Made[tuple[int, float | None], NDArray[np.float64]] = Made()
         self._looks = [0, 0]
+        self.freed = False
         self._fallback: tuple[int, ...] | None = None
         self._few: Made[int, bool] = Made()
         self._pointed: Made[tuple[tuple[int, ...], int], bool] = Made(MOST_KEPT)
@@ -368,6 +369,10 @@ class ReferenceSide:
         """Count a frame whose first look was enough, or was not."""
         with self._lock:
             self._looks[not enough] += 1
+
+    def note_freed(self) -> None:
+        """Note that parts of a frame that stand still pulled its shift by more than a pixel."""
+        self.freed = True
 
     @property
     def looks(self) -> tuple[int, int]:

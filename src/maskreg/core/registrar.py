@@ -139,6 +139,15 @@ class Registrar:
         return _useless("moving", image) or robust_registration(masked, image)
 
     @property
+    def freed(self) -> bool:
+        """Whether parts that stand still pulled any shift so far by more than a pixel.
+
+        As a beam-block does that is not masked.
+        """
+        with self._lock:
+            return any(side.freed for side in self._sides.values())
+
+    @property
     def looks(self) -> tuple[int, int]:
         """For how many frames so far the first look was enough, and for how many all levels were searched.
 

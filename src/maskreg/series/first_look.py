@@ -133,7 +133,7 @@ def take_first_look(
     known = any(value is not None for value in (options.gain, options.offset, options.read_noise))
     if len(source) < LOOKED_AT or reference.image.dtype.kind not in "ui" or source.dtype.kind not in "ui":
         return FirstLook(options)
-    aligned = _aligned(source, mask, reference, options, workers)
+    aligned, pulled = _aligned(source, mask, reference, options, workers)
     if aligned is None:
         return FirstLook(options)
     evened = aligned.evened()
@@ -145,7 +145,8 @@ def take_first_look(
         return FirstLook(options)
     offset = options.offset or 0.0
     lit = evened.less(offset)
-    static = find_static(lit)
+    # what is taken off is faint; a block is to be left out
+    static = None if pulled else find_static(lit)
     if static is None:
         look = FirstLook(options, detector)
     else:
@@ -176,12 +177,15 @@ def _aligned(
     reference: Reference,
     options: Options,
     workers: int | None,
-) -> AlignedFrames | None:
-    """Return the first frames that are ok and show the pattern of the others, roughly aligned."""
+) -> tuple[AlignedFrames | None, bool]:
+    """Return the first frames that are ok and show the pattern of the others, roughly aligned.
+
+    And whether what stands still, and is not masked, pulled any of them.
+    """
     from maskreg.core.aligned import AlignedFrames
 
     run = partial(ordered_map, workers=workers)
-    places = _places(source, mask, reference, options, run)
+    places, pulled = _places(source, mask, reference, options, run)
     # read once more, rather than kept while frames of no sure place may need as much memory
     images = run(partial(_read, source), [frame for frame, _ in places])
     kept: list[tuple[NDArray[Any], NDArray[np.float64]]] = []
@@ -189,7 +193,7 @@ def _aligned(
         if image is not None and not _is_among(image, kept):
             kept.append((image, shift))
     if len(kept) < 2:
-        return None
+        return None, pulled
     valid = np.ones(source.shape, bool) if mask is None else mask.copy()
     for image, _ in kept:
         if np.ma.isMaskedArray(image):
@@ -197,7 +201,7 @@ def _aligned(
     frames = [np.ma.getdata(image) for image, _ in kept]
     aligned = AlignedFrames.of(frames, valid, np.stack([shift for _, shift in kept]), run=run)
     alike = aligned.of_one_pattern()
-    return alike if len(alike) > 1 else None
+    return alike if len(alike) > 1 else None, pulled
 
 
 def _is_among(image: NDArray[Any], kept: Sequence[tuple[NDArray[Any], NDArray[np.float64]]]) -> bool:
@@ -212,8 +216,8 @@ def _places(
     reference: Reference,
     options: Options,
     run: Callable[..., Iterator[Any]],
-) -> list[tuple[int, NDArray[np.float64]]]:
-    """Return which of the first frames are ok, and their shifts."""
+) -> tuple[list[tuple[int, NDArray[np.float64]]], bool]:
+    """Return which of the first frames are ok, their shifts, and whether what stands still pulled any."""
     from maskreg.core.registrar import Registrar
 
     registrar = Registrar(reference.image, mask, mask, **asdict(replace(options, exact=False)))
@@ -232,7 +236,12 @@ def _places(
     found = list(zip(range(LOOKED_AT), run(place, range(LOOKED_AT)), strict=True))
     if unread:
         _tell_of(sorted(unread), source)
-    return [(frame, shift) for frame, shift in found if shift is not None]
+    if registrar.freed:
+        log.warning(
+            "parts of the frames stand still, as a beam-block does, and are not masked: "
+            "shifts are told without them where that is sure; mask them (maskreg mask auto finds them)"
+        )
+    return [(frame, shift) for frame, shift in found if shift is not None], registrar.freed
 
 
 def _tell_of(unread: list[int], source: FrameSource) -> None:
