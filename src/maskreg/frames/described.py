@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from maskreg.frames.reordered import ReorderedFrames
 from maskreg.frames.source import FrameSource
 
 
-class DescribedFrames(FrameSource):
+class DescribedFrames(ReorderedFrames):
     """The frames of another source, in another order or with more metadata.
 
     Parameters
@@ -32,48 +32,16 @@ class DescribedFrames(FrameSource):
         *,
         from_names: bool = False,
     ) -> None:
-        self.from_names = from_names
-        self._source = source
+        super().__init__(source, range(len(source)) if order is None else order, from_names=from_names)
         self._rows = rows
-        self._order = range(len(source)) if order is None else order
 
     def __len__(self) -> int:
         return len(self._source)
-
-    def name(self, index: int) -> str:
-        """Return where the frame comes from."""
-        return self._source.name(self._order[index])
-
-    @property
-    def root(self) -> Path | None:
-        """The folder that the names are relative to."""
-        return self._source.root
-
-    @property
-    def folder(self) -> Path | None:
-        """The folder that the files are in."""
-        return self._source.folder
 
     def metadata(self, index: int) -> dict[str, Any]:
         """Return all that is known of the frame."""
         return dict(self._rows[self._order[index]])
 
-    def layout(self) -> str:
-        """Return how the frames are stored."""
-        return self._source.layout()
-
-    @property
-    def held(self) -> int:
-        """Bytes that reading a frame may leave in memory, at most."""
-        return self._source.held
-
-    def soon(self, index: int) -> None:
-        """Know that the frame will be read soon."""
-        self._source.soon(self._order[index])
-
     def close(self) -> None:
         """Close the source of the frames."""
         self._source.close()
-
-    def _fetch(self, index: int) -> Any:
-        return self._source.load(self._order[index])

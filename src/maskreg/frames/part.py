@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from maskreg.errors import InputError
+from maskreg.frames.reordered import ReorderedFrames
 from maskreg.frames.source import FrameSource
 
 
-class PartOfFrames(FrameSource):
+class PartOfFrames(ReorderedFrames):
     """Some frames of another source, under their own names; shape and type are those of the whole.
 
     Parameters
@@ -30,34 +30,14 @@ class PartOfFrames(FrameSource):
     def __init__(self, source: FrameSource, which: range) -> None:
         if not which:
             raise InputError(f"no frame is taken of {len(source)}; a series has at least one")
-        self.from_names = source.from_names
-        self._source = source
-        self._which = which
+        super().__init__(source, which, from_names=source.from_names)
 
     def __len__(self) -> int:
-        return len(self._which)
-
-    def name(self, index: int) -> str:
-        """Return the name that the frame has in the whole series."""
-        return self._source.name(self._which[index])
-
-    @property
-    def root(self) -> Path | None:
-        """The folder that the names are relative to."""
-        return self._source.root
-
-    @property
-    def folder(self) -> Path | None:
-        """The folder that the files are in."""
-        return self._source.folder
+        return len(self._order)
 
     def metadata(self, index: int) -> dict[str, Any]:
         """Return what is known of the frame."""
-        return self._source.metadata(self._which[index])
-
-    def layout(self) -> str:
-        """Return how the frames are stored."""
-        return self._source.layout()
+        return self._source.metadata(self._order[index])
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -68,15 +48,3 @@ class PartOfFrames(FrameSource):
     def dtype(self) -> np.dtype[Any]:
         """Type of a pixel."""
         return self._source.dtype
-
-    @property
-    def held(self) -> int:
-        """Bytes that reading a frame may leave in memory, at most."""
-        return self._source.held
-
-    def soon(self, index: int) -> None:
-        """Know that the frame will be read soon."""
-        self._source.soon(self._which[index])
-
-    def _fetch(self, index: int) -> Any:
-        return self._source.load(self._which[index])
