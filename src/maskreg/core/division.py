@@ -24,6 +24,7 @@ import scipy.special
 from numpy.typing import NDArray
 
 from maskreg.core.parts import Parts
+from maskreg.core.scores import HUBER
 from maskreg.core.seen_errors import SeenCovariance
 
 FIRST_STANDING, MOST_STANDING = 0.2, 0.5
@@ -34,9 +35,6 @@ NEITHER, FAR_OFF = 0.05, 4.0
 
 UNLIKELY = math.exp(-(FAR_OFF**2) / 2)
 """That likelihood."""
-
-HUBER = 1.345
-"""Errors of more sigma than this count less: 95 % of the information of Gaussian ones is kept."""
 
 TRIED, TOGETHER = 64, 3
 """An estimate begins at the best of what so many handfuls of so many parts tell,"""

@@ -93,7 +93,7 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
     moving, found = _unless_striped(masked, moving, found)
     found = _unless_held(masked, moving, found)
     if found.ok and moving.pulled_to is not None and not is_held(found.shift - moving.pulled_to):
-        side.note_freed()
+        side.freed = True
     if found.ok or not number:
         return found
     said = f"without {number} pixels that stand out, as hot or dead ones do"

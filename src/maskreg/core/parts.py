@@ -56,14 +56,18 @@ class Parts:
         least = (LEAST_OF_MEAN * np.trace(self.matrices.mean(axis=0)) + LEAST) * np.eye(ndim)
         return np.asarray(np.linalg.inv(self.matrices + least))
 
+    @cached_property
+    def squared_gradient(self) -> NDArray[np.float64]:
+        """The sum of the squared gradient over each part, (parts,)."""
+        return np.asarray(np.trace(self.matrices, axis1=1, axis2=2))
+
     def steep(self, part: float) -> NDArray[np.bool_]:
         """Return which have at least this part of the squared gradient of the steepest."""
-        squared = np.trace(self.matrices, axis1=1, axis2=2)
-        return np.asarray(squared > part * squared.max(initial=0.0))
+        return np.asarray(self.squared_gradient > part * self.squared_gradient.max(initial=0.0))
 
     def share(self, weights: NDArray[np.float64]) -> float:
         """Return the weighted part of the gradient."""
-        gradient = np.sqrt(np.trace(self.matrices, axis1=1, axis2=2))
+        gradient = np.sqrt(self.squared_gradient)
         return float(weights @ gradient / gradient.sum())
 
     def of(self, chosen: NDArray[np.bool_]) -> Parts:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.aligned import AlignedFrames, Mean
-from maskreg.core.scores import SPREAD_OF_MAD
+from maskreg.core.scores import HUBER, SPREAD_OF_MAD
 
 CLASSES = 24
 """The pixels are sorted by brightness into so many classes of equal size."""
@@ -39,11 +39,7 @@ MOST_PIXELS = 1 << 17
 """Of larger frames every so many-th row is taken, so that each pair has at most about so many."""
 
 ROUNDS = 10
-"""Of the robust fit,"""
-
-HUBER = 1.345
-"""in which points further off than so many spreads count less: of Gaussian scatter 5 % is lost (P. Huber,
-*Robust Statistics*, 1981)."""
+"""Of the robust fit."""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def evidence(residual: Residual) -> float:
     if pair is None:
         return 0.0
     parts, told = pair
-    if parts.squares.sum() < LEAST_LEFT**2 * np.trace(parts.matrices.sum(axis=0)):
+    if parts.squares.sum() < LEAST_LEFT**2 * parts.squared_gradient.sum():
         return 0.0
     steep = parts.of(parts.steep(TELLS_MUCH))
     if len(steep.scores) >= FEWEST and robust(steep).sigmas > SURE:

@@ -105,6 +105,7 @@ class ReferenceSide:
         self._rings: Made[int, Rings | None] = Made()
         self._periods: Made[tuple[int, float | None], NDArray[np.float64]] = Made()
         self._looks = [0, 0]
+        # whether parts of any frame so far that stand still pulled its shift by more than a pixel
         self.freed = False
         self._fallback: tuple[int, ...] | None = None
         self._few: Made[int, bool] = Made()
@@ -369,10 +370,6 @@ class ReferenceSide:
         """Count a frame whose first look was enough, or was not."""
         with self._lock:
             self._looks[not enough] += 1
-
-    def note_freed(self) -> None:
-        """Note that parts of a frame that stand still pulled its shift by more than a pixel."""
-        self.freed = True
 
     @property
     def looks(self) -> tuple[int, int]:

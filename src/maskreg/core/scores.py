@@ -17,6 +17,10 @@ from maskreg.core.spectra import Spectra, correlations, transformed_pair
 SPREAD_OF_MAD = 1.4826
 """Standard deviation of a Gaussian of unit median absolute deviation."""
 
+HUBER = 1.345
+"""Errors of more spreads than this count less in robust fits: 95 % of the information of Gaussian ones is
+kept (P. Huber, *Robust Statistics*, 1981)."""
+
 LEAST_SPREAD = 0.5
 """The spread of z is 1 for white images and more for others; it is not believed below this.
 
