@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from maskreg.core.apart import done_apart
+from maskreg.core.machine.apart import done_apart
 from maskreg.forking import SIGNALS, undisturbed
 from maskreg.stream.forked import Forked, forked_map
 

@@ -16,7 +16,7 @@ from maskreg._version import __version__
 
 if TYPE_CHECKING:
     from maskreg.apply.shift_image import shift_image
-    from maskreg.core.correlate import CorrelationMap, correlate
+    from maskreg.core.lags.correlate import CorrelationMap, correlate
     from maskreg.core.register import register
     from maskreg.core.registrar import Registrar
     from maskreg.frames import FrameSource, open_frames
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 _CONTENTS = {
     "register": "maskreg.core.register",
-    "correlate": "maskreg.core.correlate",
-    "CorrelationMap": "maskreg.core.correlate",
+    "correlate": "maskreg.core.lags.correlate",
+    "CorrelationMap": "maskreg.core.lags.correlate",
     "Registrar": "maskreg.core.registrar",
     "Registration": "maskreg.registration",
     "Rival": "maskreg.registration",

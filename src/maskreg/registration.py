@@ -89,7 +89,7 @@ class Registration:
     score : float
         Masked NCC of the unsmoothed images at the nearest whole-pixel lag.
     significance : float
-        By how many spreads of the chance values the winner stands out (see `maskreg.core.peak`).
+        By how many spreads of the chance values the winner stands out (see `maskreg.core.search.peak`).
     overlap : float
         Pixels valid in both at the answer, over the greatest number at any lag.
     rival : Rival or None

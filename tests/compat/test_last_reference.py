@@ -14,9 +14,9 @@ import scipy.ndimage
 from maskreg.compat import last_reference, masked
 from maskreg.compat.last_reference import LastReference
 from maskreg.compat.skimage import cross_correlate_masked, phase_cross_correlation
-from maskreg.core import lag_sums
-from maskreg.core.in_parallel import in_parallel
-from maskreg.core.kept import Kept
+from maskreg.core.machine.in_parallel import in_parallel
+from maskreg.core.machine.kept import Kept
+from maskreg.core.ncc import lag_sums
 
 Call = Callable[[], np.ndarray]
 

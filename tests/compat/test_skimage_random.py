@@ -11,7 +11,7 @@ import scipy.ndimage
 
 from maskreg.compat import masked
 from maskreg.compat.skimage import cross_correlate_masked, phase_cross_correlation
-from maskreg.core.all_sums import AllSums
+from maskreg.core.ncc.all_sums import AllSums
 
 theirs = pytest.importorskip("skimage.registration._masked_phase_cross_correlation")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
-from maskreg.core.stabilise import Detector
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid
+from maskreg.core.image.stabilise import Detector
 
 
 def prepared(image, mask=None):

@@ -7,8 +7,8 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from maskreg import Status, register
-from maskreg.core.gains import noise_gains
-from maskreg.core.low_pass import gaussian_low_pass
+from maskreg.core.frequencies.gains import noise_gains
+from maskreg.core.frequencies.low_pass import gaussian_low_pass
 
 ROWS, COLUMNS = np.mgrid[:128, :128]
 

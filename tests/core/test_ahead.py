@@ -15,9 +15,10 @@ from registration_law import COUNTS
 from tests.core.uncompiled import WITHOUT_COMPILER
 
 from maskreg import Registrar, align, register
-from maskreg.core import ahead, in_parallel, kernels_of_pair, registrar
+from maskreg.core import ahead, kernels_of_pair, registrar
 from maskreg.core import register as register_module
-from maskreg.core.in_parallel import meanwhile
+from maskreg.core.machine import in_parallel
+from maskreg.core.machine.in_parallel import meanwhile
 from maskreg.testing import Rings, Spots, Texture, simulate_pair
 
 ONE_PAIR = """

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from uncompiled import assert_passes_uncompiled
 
-from maskreg.core.aligned import AlignedFrames, Mean, slopes_of
-from maskreg.core.aligned_kernels import add_residual_2d
-from maskreg.core.interpolate_frame import all_valid, interpolated
-from maskreg.core.photon_transfer import photon_transfer
-from maskreg.core.rim import distances, find_soft_rim
-from maskreg.core.static import find_static, plain_add_residual, residuals
+from maskreg.core.aligned.aligned_kernels import add_residual_2d
+from maskreg.core.aligned.frames import AlignedFrames, Mean, slopes_of
+from maskreg.core.aligned.interpolate_frame import all_valid, interpolated
+from maskreg.core.aligned.photon_transfer import photon_transfer
+from maskreg.core.aligned.rim import distances, find_soft_rim
+from maskreg.core.aligned.static import find_static, plain_add_residual, residuals
 from maskreg.stream import ordered_map
 from maskreg.testing import Detector, Spots, Texture, beam_block, simulate_series
 

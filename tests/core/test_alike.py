@@ -7,15 +7,15 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from maskreg import Registrar, register
-from maskreg.core.alike import _on_pixels_of_their_own, best_two
-from maskreg.core.explained import explained
+from maskreg.core.doubt.alike import _on_pixels_of_their_own, best_two
+from maskreg.core.doubt.explained import explained
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid
+from maskreg.core.image.stabilise import detector_for
 from maskreg.core.masked_side import MaskedSide
-from maskreg.core.peak import Candidate
 from maskreg.core.place import place
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.reference import ReferenceSide
-from maskreg.core.stabilise import detector_for
+from maskreg.core.search.peak import Candidate
 from maskreg.options import Options
 from maskreg.testing import Spots, beam_block
 

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from maskreg.core import apart
-from maskreg.core.apart import done_apart
+from maskreg.core.machine import apart
+from maskreg.core.machine.apart import done_apart
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux")
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from maskreg import register
-from maskreg.core.broad import broad_likelihood
-from maskreg.core.compare import height_doubt
-from maskreg.core.pyramid import LevelImage
+from maskreg.core.doubt.broad import broad_likelihood
+from maskreg.core.doubt.compare import height_doubt
+from maskreg.core.image.pyramid import LevelImage
 from maskreg.testing import Detector, Spots, beam_block, simulate_pair
 
 SHAPE = (256, 256)

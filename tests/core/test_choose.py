@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uncompiled import assert_passes_uncompiled
 
-from maskreg.core.peak import choose, plain_choose
-from maskreg.core.pyramid import LevelImage
-from maskreg.core.search import LevelMap
+from maskreg.core.image.pyramid import LevelImage
+from maskreg.core.search.peak import choose, plain_choose
+from maskreg.core.search.search import LevelMap
 
 FLAT = LevelImage(np.zeros((4, 4), np.float32), np.ones((4, 4), bool))
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskreg import Registrar
-from maskreg.core.images import as_counts, every_pixel_counts
-from maskreg.core.static import Static
+from maskreg.core.aligned.static import Static
+from maskreg.core.image.checked import as_counts, every_pixel_counts
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "i2", "i4", "f2", "f4", "f8"])

@@ -18,13 +18,13 @@ from numba.core.dispatcher import Dispatcher
 from tests.core.uncompiled import WITHOUT_COMPILER
 
 import maskreg.core
-from maskreg.core.pyramid import halved
+from maskreg.core.image.pyramid import halved
 
 pytestmark = pytest.mark.skipif(WITHOUT_COMPILER, reason="nothing is compiled")
 
 CALL = """
 import numpy as np
-from maskreg.core.kernels import halved_2d
+from maskreg.core.image.kernels import halved_2d
 found = halved_2d(np.random.default_rng(3).random((64, 65), np.float32))
 hits = sum(halved_2d.stats.cache_hits.values())
 print(found.tobytes().hex()[:2000], hits)
@@ -33,9 +33,9 @@ print(found.tobytes().hex()[:2000], hits)
 
 def _kernels():
     """Every compiled function that is called from Python, by its full name."""
-    for module in pkgutil.iter_modules(maskreg.core.__path__):
+    for module in pkgutil.walk_packages(maskreg.core.__path__, "maskreg.core."):
         if module.name.endswith("kernels"):
-            loaded = importlib.import_module(f"maskreg.core.{module.name}")
+            loaded = importlib.import_module(module.name)
             for name, value in vars(loaded).items():
                 if isinstance(value, Dispatcher) and value.py_func.__module__ == loaded.__name__:
                     yield f"{module.name}.{name}", value
@@ -49,21 +49,22 @@ def test_every_kernel_stands_in_the_table_of_its_module_beside_a_plain_twin_that
     called: dict[str, set[str]] = {}
     for name, function in _kernels():
         if not _is_inlined(function):
-            module, kernel = name.split(".")
+            module, kernel = name.rsplit(".", 1)
             called.setdefault(module, set()).add(kernel)
     for module, kernels in called.items():
-        text = importlib.import_module(f"maskreg.core.{module}").__doc__
+        text = importlib.import_module(module).__doc__
         rows = dict(re.findall(r"^`(\w+)` +(.*)$", text, re.MULTILINE))
         assert set(rows) == kernels, module
         for kernel, twin in rows.items():
             for named in re.findall(r"`([a-z]+\.[\w.]+)`", twin):
-                assert pkgutil.resolve_name(named), kernel
+                whole = named if named.startswith(("numpy.", "scipy.")) else f"maskreg.core.{named}"
+                assert pkgutil.resolve_name(whole), kernel
             for file in re.findall(r"`(tests/.+?)`", twin):
                 assert (Path(__file__).parents[2] / file).is_file(), kernel
 
 
 HERE = """
-from maskreg.core import compiled
+from maskreg.core.machine import compiled
 compiled.done_apart = lambda work: False
 """
 

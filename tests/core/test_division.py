@@ -9,7 +9,7 @@ import pytest
 import scipy.stats
 from tests.core.uncompiled import assert_passes_uncompiled
 
-from maskreg.core.division import (
+from maskreg.core.standing.division import (
     FIRST_STANDING,
     compiled_likely_steps,
     compiled_shared_out,
@@ -20,8 +20,8 @@ from maskreg.core.division import (
     plain_shared_out,
     robust,
 )
-from maskreg.core.parts import Parts
-from maskreg.core.pulled import LIKELY, SURE
+from maskreg.core.standing.parts import Parts
+from maskreg.core.standing.pulled import LIKELY, SURE
 
 
 def some_parts(rng, step, standing, neither, noise=1.0, number=200, to_rest=(0.8, -0.5)):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import minimum_filter
 
-from maskreg.core.pyramid import eroded
+from maskreg.core.image.pyramid import eroded
 
 
 @pytest.mark.parametrize("shape", [(1,), (30,), (2, 1), (17, 30), (64, 5), (5, 9, 12)])

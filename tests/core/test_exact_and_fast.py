@@ -14,12 +14,12 @@ from registration_law import COUNTS, assert_same_place, bits, counted_pair, whol
 from scipy.ndimage import gaussian_filter
 
 from maskreg import Registrar, register
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid
+from maskreg.core.image.stabilise import detector_for
 from maskreg.core.masked_side import MaskedSide
 from maskreg.core.plan import make_plan
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.reference import ReferenceSide
-from maskreg.core.stabilise import detector_for
 from maskreg.masks import load_mask
 from maskreg.options import Options
 from maskreg.testing import ChromiumScan, Rings, Spots, Texture, beam_block

@@ -9,12 +9,12 @@ import pytest
 
 from maskreg import register
 from maskreg.core import place as places
-from maskreg.core.expansion import find_rings
-from maskreg.core.images import checked_image
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
+from maskreg.core.image.checked import checked_image
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid
+from maskreg.core.image.stabilise import Detector as Model
 from maskreg.core.reference import ReferenceSide
-from maskreg.core.stabilise import Detector as Model
+from maskreg.core.subpixel.expansion import find_rings
 from maskreg.options import Options
 from maskreg.testing import Detector, Lines, Rings, Spots, Texture, beam_block
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maskreg import Status, register
-from maskreg.core.matched import Matched
+from maskreg.core.search.matched import Matched
 from maskreg.testing import Detector, Lines, Rings, Spots, Texture, beam_block, simulate_pair
 
 SHAPE = (256, 256)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.optimize import isotonic_regression
 
-from maskreg.core.spectrum import _falling
+from maskreg.core.frequencies.spectrum import _falling
 
 
 @pytest.mark.parametrize("rings", [1, 2, 8, 128])

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import maskreg
-from maskreg.core.few_electrons import FEW, SURELY, Gaps, are_few, longer, plain_gap
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
-from maskreg.core.stabilise import Detector
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid
+from maskreg.core.image.stabilise import Detector
+from maskreg.core.uncertainty.few_electrons import FEW, SURELY, Gaps, are_few, longer, plain_gap
 from maskreg.registration import Status
 
 SIDE = 256

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskreg.core import fill
-from maskreg.core.fill import filled
+from maskreg.core.image import fill
+from maskreg.core.image.fill import filled
 
 MASKS = (
     lambda shape, rng: rng.random(shape) < 0.5,

@@ -15,22 +15,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
-from maskreg.core.common_pixels import CommonPixels, block_side
-from maskreg.core.correlate import limited_lags, reference_terms
-from maskreg.core.detail import BinnedPlane, LocalPlane, plain_between_blocks
-from maskreg.core.detail_kernels import between_blocks_2d
-from maskreg.core.fine import MOST_SPIKES, FineLags, without_spikes
-from maskreg.core.lean_maps import BlockSums, HalfMap
+from maskreg.core.image.detail import BinnedPlane, LocalPlane, plain_between_blocks
+from maskreg.core.image.detail_kernels import between_blocks_2d
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid
+from maskreg.core.image.stabilise import Detector
+from maskreg.core.lags.common_pixels import CommonPixels, block_side
+from maskreg.core.lags.correlate import limited_lags, reference_terms
+from maskreg.core.lags.fine import MOST_SPIKES, FineLags, without_spikes
+from maskreg.core.lags.lean_maps import BlockSums, HalfMap
+from maskreg.core.lags.maxima import likeliest_maxima
+from maskreg.core.lags.scores import plain_scores
+from maskreg.core.lags.spectra import transformed_pair
 from maskreg.core.likelihood import likelihood
-from maskreg.core.maxima import likeliest_maxima
+from maskreg.core.machine.room import Room, Rooms, share_places
 from maskreg.core.plan import Plan, make_plan, window_length
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
-from maskreg.core.room import Room, Rooms, share_places
-from maskreg.core.scores import plain_scores
-from maskreg.core.search import LevelSearch
-from maskreg.core.spectra import transformed_pair
-from maskreg.core.stabilise import Detector
+from maskreg.core.search.search import LevelSearch
 from maskreg.options import Options
 from maskreg.testing import beam_block
 
@@ -309,7 +309,7 @@ SCARCE = """
 import resource
 from pathlib import Path
 import numpy as np
-from maskreg.core.memory import LARGE, SCARCITY
+from maskreg.core.machine.memory import LARGE, SCARCITY
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / LARGE
@@ -335,7 +335,7 @@ def test_where_memory_is_scarce_large_blocks_go_back_to_the_system_at_once():
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux")
 def test_forked_processes_share_places_and_one_that_dies_leaves_its_own(monkeypatch):
-    monkeypatch.setattr("maskreg.core.room._shared", None)
+    monkeypatch.setattr("maskreg.core.machine.room._shared", None)
     share_places()
     plan = make_plan((2048, 2048), (2048, 2048))
     context = get_context("fork")

@@ -7,8 +7,8 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
-from maskreg.core.gains import noise_gains, plain_noise_gains, promised
-from maskreg.core.low_pass import LowPass
+from maskreg.core.frequencies.gains import noise_gains, plain_noise_gains, promised
+from maskreg.core.frequencies.low_pass import LowPass
 
 SIZES = (8, 32, 50, 128)
 

@@ -12,22 +12,14 @@ import scipy.fft
 import scipy.ndimage
 
 from maskreg.compat.masked import ncc_map
-from maskreg.core import (
-    all_sums,
-    bound_kernels,
-    greatest,
-    lag_blocks,
-    lag_sums,
-    least_energy,
-    likeliest,
-    race_kernels,
-)
-from maskreg.core.centred import CentredImage, exact_values
-from maskreg.core.deviations import Deviations
-from maskreg.core.enough_overlap import enough_overlap
-from maskreg.core.greatest import greatest_ncc_lag
-from maskreg.core.in_parallel import in_parallel
-from maskreg.core.overlap import overlap_sums, plain_overlap_sums
+from maskreg.core.lags import race_kernels
+from maskreg.core.machine.in_parallel import in_parallel
+from maskreg.core.ncc import all_sums, bound_kernels, greatest, lag_blocks, lag_sums, least_energy, likeliest
+from maskreg.core.ncc.centred import CentredImage, exact_values
+from maskreg.core.ncc.deviations import Deviations
+from maskreg.core.ncc.enough_overlap import enough_overlap
+from maskreg.core.ncc.greatest import greatest_ncc_lag
+from maskreg.core.ncc.overlap import overlap_sums, plain_overlap_sums
 from maskreg.geometry import lag_axis, overlap_slices
 
 

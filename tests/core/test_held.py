@@ -7,7 +7,7 @@ import pytest
 from tests.core.images import prepared
 
 from maskreg import Status, register
-from maskreg.core.held import Area, Middle, is_held, moved_under
+from maskreg.core.standing.held import Area, Middle, is_held, moved_under
 from maskreg.testing import Rings, Spots, Texture, beam_block
 
 SIDE = 192

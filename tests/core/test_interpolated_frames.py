@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from scipy.ndimage import shift as shifted
 from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
-from maskreg.core.interpolate_frame import all_valid, interpolated, plain_all_valid, plain_interpolated
+from maskreg.core.aligned.interpolate_frame import (
+    all_valid,
+    interpolated,
+    plain_all_valid,
+    plain_interpolated,
+)
 
 EXAMPLES = 20 if WITHOUT_COMPILER else 200
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="te
 CALL = """
 import resource
 import numpy as np
-from maskreg.core.memory import GREATEST, _gnu, keep_freed_memory
+from maskreg.core.machine.memory import GREATEST, _gnu, keep_freed_memory
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 before = faults()
 keep_freed_memory()

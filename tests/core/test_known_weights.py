@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskreg.core.spectrum import known_weights
+from maskreg.core.frequencies.spectrum import known_weights
 
 SHAPE = (128, 128)
 FRAMES = 20.0

@@ -7,7 +7,7 @@ import pytest
 from tests.core.images import prepared
 
 from maskreg import Registrar, Status, register
-from maskreg.core.lines import COMMON, Line, less_lines, lines, standing
+from maskreg.core.detector.lines import COMMON, Line, less_lines, lines, standing
 from maskreg.testing import Rings, Spots, Texture, beam_block
 
 SIDE = 256

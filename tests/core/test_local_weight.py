@@ -7,12 +7,18 @@ import pytest
 from uncompiled import assert_passes_uncompiled
 
 from maskreg import register
-from maskreg.core import template as templates
-from maskreg.core.filters import filtered
-from maskreg.core.gains import Promised, noise_gains
-from maskreg.core.images import checked_image
-from maskreg.core.interpolation_error import SLOPE
-from maskreg.core.local_weight import (
+from maskreg.core.frequencies.gains import Promised, noise_gains
+from maskreg.core.frequencies.interpolation_error import SLOPE
+from maskreg.core.frequencies.low_pass import gaussian_low_pass
+from maskreg.core.image.checked import checked_image
+from maskreg.core.image.filters import filtered
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid
+from maskreg.core.image.stabilise import Detector as Model
+from maskreg.core.image.whole import Whole, image_of
+from maskreg.core.reference import ReferenceSide
+from maskreg.core.subpixel import template as templates
+from maskreg.core.subpixel.local_weight import (
     BLOCK,
     Kept,
     applied,
@@ -21,12 +27,6 @@ from maskreg.core.local_weight import (
     plain_weights,
     weighted,
 )
-from maskreg.core.low_pass import gaussian_low_pass
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
-from maskreg.core.reference import ReferenceSide
-from maskreg.core.stabilise import Detector as Model
-from maskreg.core.whole import Whole, image_of
 from maskreg.options import Options
 from maskreg.testing import Detector, Rings, Texture, beam_block, simulate_pair
 

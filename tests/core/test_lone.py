@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from maskreg import Registrar, register
 from maskreg.core import clipped, journey
-from maskreg.core.lone import (
+from maskreg.core.detector.lone import (
     ALIKE,
     ALONE,
     BLOCK,
@@ -27,12 +27,12 @@ from maskreg.core.lone import (
     plain_off_most,
     stand_out,
 )
-from maskreg.core.lone_kernels import off_most_2d
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import LevelImage, MaskPyramid
+from maskreg.core.detector.lone_kernels import off_most_2d
+from maskreg.core.doubt.without_lone import SPREAD, Clean, _met
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import LevelImage, MaskPyramid
+from maskreg.core.image.stabilise import Detector
 from maskreg.core.reference import ReferenceSide
-from maskreg.core.stabilise import Detector
-from maskreg.core.without_lone import SPREAD, Clean, _met
 from maskreg.options import Options
 from maskreg.registration import Status
 from maskreg.testing import ChromiumScan, Rings, Spots, Texture, beam_block
@@ -86,7 +86,7 @@ def test_what_stands_out_is_told_pixel_by_pixel(seed, shape, masked, at_once):
     pixels[~mask] = 0
     expected = [list(place) for place in np.argwhere(mask) if plainly_lone(pixels, mask, place)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("maskreg.core.lone.AT_ONCE", at_once)
+        patch.setattr("maskreg.core.detector.lone.AT_ONCE", at_once)
         found = stand_out(LevelImage(pixels, mask), 1.0)
     number = groups(np.reshape(expected, (-1, len(shape))).astype(int), shape)
     common = number > max(HANDFUL, COMMON * np.count_nonzero(mask))

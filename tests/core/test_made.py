@@ -7,7 +7,7 @@ from threading import Barrier, Event
 
 import pytest
 
-from maskreg.core.made import Made
+from maskreg.core.machine.made import Made
 
 
 def test_a_value_is_made_once_and_kept_until_it_is_dropped():

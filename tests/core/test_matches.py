@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uncompiled import assert_passes_uncompiled
 
-from maskreg.core.compare import matches, plain_matches
-from maskreg.core.fill import filled
-from maskreg.core.low_pass import gaussian_low_pass
-from maskreg.core.pyramid import eroded
-from maskreg.core.template import make_template
+from maskreg.core.doubt.compare import matches, plain_matches
+from maskreg.core.frequencies.low_pass import gaussian_low_pass
+from maskreg.core.image.fill import filled
+from maskreg.core.image.pyramid import eroded
+from maskreg.core.subpixel.template import make_template
 
 sides = st.tuples(st.integers(8, 40), st.integers(8, 40))
 steps = st.one_of(st.integers(-12, 12).map(float), st.floats(-12, 12, width=32))

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskreg.core.fill import filled
-from maskreg.core.low_pass import gaussian_low_pass
-from maskreg.core.moments import moments, plain_moments, plain_projected, projected
-from maskreg.core.normal_matrices import normal_sums, plain_normal_sums
-from maskreg.core.pyramid import eroded
-from maskreg.core.refine_kernels import PIECE, SHORT_ROW
-from maskreg.core.runs import Region
-from maskreg.core.template import make_template
+from maskreg.core.frequencies.low_pass import gaussian_low_pass
+from maskreg.core.image.fill import filled
+from maskreg.core.image.pyramid import eroded
+from maskreg.core.image.runs import Region
+from maskreg.core.subpixel.moments import moments, plain_moments, plain_projected, projected
+from maskreg.core.subpixel.normal_matrices import normal_sums, plain_normal_sums
+from maskreg.core.subpixel.refine_kernels import PIECE, SHORT_ROW
+from maskreg.core.subpixel.template import make_template
 
 ROW_ROUNDING = 1e-5
 """Sums run along a row in float32: relative to the sum of the moduli."""
@@ -169,16 +169,16 @@ UNCOMPILED = """
 import numpy as np
 import numba
 assert numba.config.DISABLE_JIT
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid, halved, plain_halved
-from maskreg.core.moments import moments, plain_moments
-from maskreg.core.normal_matrices import normal_sums, plain_normal_sums
-from maskreg.core.pyramid import eroded
-from maskreg.core.runs import Region
-from maskreg.core.stabilise import Detector
-from maskreg.core.spectrum import gaussian_low_pass
-from maskreg.core.template import make_template
-from maskreg.core.windows import plain_window_sums, window_sums
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid, halved, plain_halved
+from maskreg.core.subpixel.moments import moments, plain_moments
+from maskreg.core.subpixel.normal_matrices import normal_sums, plain_normal_sums
+from maskreg.core.image.pyramid import eroded
+from maskreg.core.image.runs import Region
+from maskreg.core.image.stabilise import Detector
+from maskreg.core.frequencies.spectrum import gaussian_low_pass
+from maskreg.core.subpixel.template import make_template
+from maskreg.core.image.windows import plain_window_sums, window_sums
 
 rng = np.random.default_rng(7)
 compared = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskreg.core.noise_kernels import plain_sorted_into_classes, sorted_into_classes
+from maskreg.core.detector.noise_kernels import plain_sorted_into_classes, sorted_into_classes
 
 
 @pytest.mark.parametrize("different", [1, 2, 5, 30, 10**6])

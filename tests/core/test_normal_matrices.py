@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from maskreg.core.low_pass import gaussian_low_pass
-from maskreg.core.normal_matrices import NOISE_DOUBT, for_noise, normal_matrices, shows_all_directions
-from maskreg.core.template import make_template
+from maskreg.core.frequencies.low_pass import gaussian_low_pass
+from maskreg.core.subpixel.normal_matrices import (
+    NOISE_DOUBT,
+    for_noise,
+    normal_matrices,
+    shows_all_directions,
+)
+from maskreg.core.subpixel.template import make_template
 
 SHAPE = (70, 80)
 EVERYWHERE = np.ones(SHAPE, bool)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Barrier
 
-from maskreg.core.once import once
+from maskreg.core.machine.once import once
 
 
 @dataclass(frozen=True)

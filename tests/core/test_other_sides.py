@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from maskreg.core import reference
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid
+from maskreg.core.image.stabilise import Detector
 from maskreg.core.reference import ReferenceSide
-from maskreg.core.stabilise import Detector
 from maskreg.options import Options
 
 SIDE = 64

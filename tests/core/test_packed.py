@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
-from maskreg.core.low_pass import gaussian_low_pass
-from maskreg.core.moments import moments, plain_moments
-from maskreg.core.packed import LARGEST, packed, plain_packed
-from maskreg.core.runs import Region
-from maskreg.core.template import make_template
+from maskreg.core.frequencies.low_pass import gaussian_low_pass
+from maskreg.core.image.runs import Region
+from maskreg.core.subpixel.moments import moments, plain_moments
+from maskreg.core.subpixel.packed import LARGEST, packed, plain_packed
+from maskreg.core.subpixel.template import make_template
 
 EXAMPLES = 8 if WITHOUT_COMPILER else 80
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from maskreg import register
-from maskreg.core.among_periods import among_periods
+from maskreg.core.doubt.among_periods import among_periods
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid
+from maskreg.core.image.stabilise import detector_for
 from maskreg.core.masked_side import MaskedSide
 from maskreg.core.place import another, place
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.reference import ReferenceSide
-from maskreg.core.stabilise import detector_for
 from maskreg.options import Options
 from maskreg.testing import Rings, Spots, Texture, beam_block
 

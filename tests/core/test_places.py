@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import LevelImage, MaskPyramid, eroded
+from maskreg.core.image.stabilise import Detector
+from maskreg.core.lags.maxima import MOST_CANDIDATES
 from maskreg.core.likelihood import likelihood
-from maskreg.core.maxima import MOST_CANDIDATES
-from maskreg.core.peak import choose
 from maskreg.core.plan import make_plan
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import LevelImage, MaskPyramid, eroded
-from maskreg.core.search import CHANCE, LevelMap, LevelSearch, significance_line
-from maskreg.core.settle import settle
-from maskreg.core.stabilise import Detector
+from maskreg.core.search.peak import choose
+from maskreg.core.search.search import CHANCE, LevelMap, LevelSearch, significance_line
+from maskreg.core.subpixel.settle import settle
 from maskreg.options import Options
 
 FLAT = LevelImage(np.zeros((1, 1), np.float32), np.ones((1, 1), bool))

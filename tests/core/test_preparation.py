@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from maskreg.core.detail import LocalPlane, detail
-from maskreg.core.fill import filled
-from maskreg.core.images import centred
-from maskreg.core.interpolate import TAPS, lagrange_slopes, lagrange_taps
-from maskreg.core.low_pass import gaussian_low_pass
-from maskreg.core.noise import noise_curve, sample
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import ImagePyramid, MaskPyramid, eroded, halved, plain_halved
-from maskreg.core.stabilise import Detector, detector_for
-from maskreg.core.template import make_template
+from maskreg.core.detector.noise import noise_curve, sample
+from maskreg.core.frequencies.low_pass import gaussian_low_pass
+from maskreg.core.image.checked import centred
+from maskreg.core.image.detail import LocalPlane, detail
+from maskreg.core.image.fill import filled
+from maskreg.core.image.interpolate import TAPS, lagrange_slopes, lagrange_taps
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import ImagePyramid, MaskPyramid, eroded, halved, plain_halved
+from maskreg.core.image.stabilise import Detector, detector_for
+from maskreg.core.subpixel.template import make_template
 from maskreg.options import Options
 
 FLOAT32 = 3e-6

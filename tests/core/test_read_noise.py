@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from maskreg import register
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
-from maskreg.core.read_noise import Restoration, fitted_read_noise, restoration_of
-from maskreg.core.stabilise import Detector as Model
+from maskreg.core.detector.read_noise import Restoration, fitted_read_noise, restoration_of
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid
+from maskreg.core.image.stabilise import Detector as Model
 from maskreg.testing import Detector, Rings, Spots, Texture, beam_block, simulate_pair
 
 SHAPE = (256, 256)

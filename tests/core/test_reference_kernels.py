@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uncompiled import assert_passes_uncompiled
 
-from maskreg.core.bands import _sum_within, plain_sum_within
-from maskreg.core.filter_kernels import looked_up
-from maskreg.core.filters import filtered, plain_filtered
-from maskreg.core.interpolation_error import lagged_products
-from maskreg.core.low_pass import LowPass, cosine_frequencies
-from maskreg.core.pyramid import LevelImage
-from maskreg.core.sample import ENOUGH, sampled_rows
-from maskreg.core.spectrum import _ring_power, plain_ring_power
+from maskreg.core.frequencies.bands import _sum_within, plain_sum_within
+from maskreg.core.frequencies.interpolation_error import lagged_products
+from maskreg.core.frequencies.low_pass import LowPass, cosine_frequencies
+from maskreg.core.frequencies.spectrum import _ring_power, plain_ring_power
+from maskreg.core.image.filter_kernels import looked_up
+from maskreg.core.image.filters import filtered, plain_filtered
+from maskreg.core.image.pyramid import LevelImage
+from maskreg.core.image.sample import ENOUGH, sampled_rows
 
 FLOAT32 = 1e-5
 """Rounding of sums of float32, relative to the largest term."""

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uncompiled import assert_passes_uncompiled
 
-from maskreg.core.fill import filled
-from maskreg.core.low_pass import gaussian_low_pass
-from maskreg.core.normal_matrices import NormalMatrices, normal_matrices
-from maskreg.core.refine import compiled_steps, plain_steps, refine
-from maskreg.core.runs import Region
-from maskreg.core.surround import where_interpolable
-from maskreg.core.template import make_template
+from maskreg.core.frequencies.low_pass import gaussian_low_pass
+from maskreg.core.image.fill import filled
+from maskreg.core.image.runs import Region
+from maskreg.core.image.surround import where_interpolable
+from maskreg.core.subpixel.normal_matrices import NormalMatrices, normal_matrices
+from maskreg.core.subpixel.refine import compiled_steps, plain_steps, refine
+from maskreg.core.subpixel.template import make_template
 
 
 def images(seed, noise, part, shape=(30, 34), moving_shape=(33, 31)):

@@ -8,15 +8,15 @@ import scipy.fft
 import scipy.ndimage
 
 import maskreg
-from maskreg.core import holes as holes_module
-from maskreg.core.holes import NEAR, NOISIEST, Holes
-from maskreg.core.kriging import kriged
-from maskreg.core.low_pass import LowPass, gaussian_low_pass
-from maskreg.core.pyramid import LevelImage
-from maskreg.core.refill import Shown
-from maskreg.core.spectrum import forecast
-from maskreg.core.template import make_template
-from maskreg.core.whole import image_of
+from maskreg.core.frequencies.kriging import kriged
+from maskreg.core.frequencies.low_pass import LowPass, gaussian_low_pass
+from maskreg.core.frequencies.spectrum import forecast
+from maskreg.core.image import holes as holes_module
+from maskreg.core.image.holes import NEAR, NOISIEST, Holes
+from maskreg.core.image.pyramid import LevelImage
+from maskreg.core.image.whole import image_of
+from maskreg.core.subpixel.refill import Shown
+from maskreg.core.subpixel.template import make_template
 from maskreg.testing import Rings, Spots, Texture, pair_bound, simulate_pair
 
 SHAPE = (192, 192)

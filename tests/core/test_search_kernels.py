@@ -8,22 +8,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
-from maskreg.core.bands import band_of, visible_part
-from maskreg.core.correlate import limited_lags, reference_terms
-from maskreg.core.detail import LocalPlane, detail, plain_detail
-from maskreg.core.images import checked_image, checked_pixels, every_pixel_counts
+from maskreg.core.detector.lone import most_of_block, plain_most_of_block
+from maskreg.core.frequencies.bands import band_of, visible_part
+from maskreg.core.image.checked import checked_image, checked_pixels, every_pixel_counts
+from maskreg.core.image.detail import LocalPlane, detail, plain_detail
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import LevelImage, MaskPyramid, eroded, plain_halved
+from maskreg.core.image.stabilise import Detector
+from maskreg.core.image.windows import plain_window_sums, window_sums
 from maskreg.core.journey import greatest_part, plain_greatest_part
+from maskreg.core.lags.correlate import limited_lags, reference_terms
+from maskreg.core.lags.maxima import likeliest_maxima
+from maskreg.core.lags.scores import (
+    Judged,
+    chance_level,
+    level_scores,
+    plain_chance_level,
+    plain_level_scores,
+)
+from maskreg.core.lags.search_kernels import _logarithm
+from maskreg.core.lags.spectra import transform, transformed_pair
 from maskreg.core.likelihood import likelihood
-from maskreg.core.lone import most_of_block, plain_most_of_block
-from maskreg.core.maxima import likeliest_maxima
 from maskreg.core.plan import window_length
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import LevelImage, MaskPyramid, eroded, plain_halved
-from maskreg.core.scores import Judged, chance_level, level_scores, plain_chance_level, plain_level_scores
-from maskreg.core.search_kernels import _logarithm
-from maskreg.core.spectra import transform, transformed_pair
-from maskreg.core.stabilise import Detector
-from maskreg.core.windows import plain_window_sums, window_sums
 
 FLOAT32 = 1e-5
 """Rounding of a pass in float32, relative to the largest value."""

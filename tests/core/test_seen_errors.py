@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 import maskreg
-from maskreg.core import seen_errors
-from maskreg.core.low_pass import gaussian_low_pass
-from maskreg.core.residual import Residual
-from maskreg.core.seen_errors import (
+from maskreg.core.frequencies.low_pass import gaussian_low_pass
+from maskreg.core.subpixel.residual import Residual
+from maskreg.core.subpixel.template import make_template
+from maskreg.core.uncertainty import seen_errors
+from maskreg.core.uncertainty.seen_errors import (
     BOX,
     FEWEST,
     SHARED,
@@ -22,7 +23,6 @@ from maskreg.core.seen_errors import (
     compiled_box_sums,
     plain_box_sums,
 )
-from maskreg.core.template import make_template
 from maskreg.testing import Rings, Spots, Texture, beam_block, simulate_pair
 
 SHAPE = (192, 192)

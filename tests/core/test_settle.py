@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uncompiled import assert_passes_uncompiled
 
-from maskreg.core.pyramid import LevelImage, eroded
-from maskreg.core.settle import plain_settle, settle
+from maskreg.core.image.pyramid import LevelImage, eroded
+from maskreg.core.subpixel.settle import plain_settle, settle
 
 STEPS = st.tuples(st.integers(-4, 4), st.integers(-4, 4))
 

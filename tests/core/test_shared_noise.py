@@ -10,12 +10,13 @@ from scipy.ndimage import gaussian_filter
 from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg import register
-from maskreg.core.low_pass import gaussian_low_pass
-from maskreg.core.moments import moments, plain_moments
-from maskreg.core.pyramid import eroded
-from maskreg.core.residual import Residual
-from maskreg.core.runs import Region
-from maskreg.core.shared_noise import (
+from maskreg.core.frequencies.low_pass import gaussian_low_pass
+from maskreg.core.image.pyramid import eroded
+from maskreg.core.image.runs import Region
+from maskreg.core.subpixel.moments import moments, plain_moments
+from maskreg.core.subpixel.residual import Residual
+from maskreg.core.subpixel.template import make_template
+from maskreg.core.uncertainty.shared_noise import (
     REACH,
     Block,
     compiled_seen_noise,
@@ -23,7 +24,6 @@ from maskreg.core.shared_noise import (
     plain_seen_noise,
     seen_noise,
 )
-from maskreg.core.template import make_template
 from maskreg.testing import Rings, beam_block
 
 SHAPE = (160, 160)

@@ -7,10 +7,10 @@ import pytest
 from test_choose import level_of
 
 from maskreg import Registrar
-from maskreg.core.peak import choose
 from maskreg.core.plan import CHEAP_PIXELS
 from maskreg.core.reference import ReferenceSide
-from maskreg.core.search import LevelMap
+from maskreg.core.search.peak import choose
+from maskreg.core.search.search import LevelMap
 from maskreg.testing import Spots, beam_block, simulate_pair
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.core.images import prepared
 
 from maskreg import Status, register
-from maskreg.core.single_pixels import of_single_pixels
+from maskreg.core.standing.single_pixels import of_single_pixels
 from maskreg.testing import Rings, Spots, Texture, beam_block
 
 SIDE = 128

@@ -8,7 +8,7 @@ from tests.core.images import prepared
 
 from maskreg import Registrar, Registration, Status, register
 from maskreg.core import reference
-from maskreg.core.stripes import (
+from maskreg.core.detector.stripes import (
     Stripes,
     are_of_scene,
     lines_off,

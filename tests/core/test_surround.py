@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskreg.core.pyramid import eroded
-from maskreg.core.surround import REACH, Surround, plain_continue_pixels
+from maskreg.core.image.pyramid import eroded
+from maskreg.core.image.surround import REACH, Surround, plain_continue_pixels
 from maskreg.testing import beam_block
 
 SHAPES = ((60,), (31, 26), (9, 11, 8))

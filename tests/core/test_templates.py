@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from maskreg.core.plan import CHEAP_PIXELS
-from maskreg.core.templates import Templates
+from maskreg.core.subpixel.templates import Templates
 
 SMALL, LARGE = 4, 1
 

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from maskreg.core import told
-from maskreg.core.peak import Candidate
-from maskreg.core.search import LevelMap
-from maskreg.core.told import BETWEEN, told_place
+from maskreg.core.doubt import told
+from maskreg.core.doubt.told import BETWEEN, told_place
+from maskreg.core.search.peak import Candidate
+from maskreg.core.search.search import LevelMap
 
 BIN, HALF = 2, 40
 

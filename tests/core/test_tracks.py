@@ -9,12 +9,12 @@ import pytest
 
 import maskreg.core.clipped as clipped_module
 from maskreg import Registrar, Registration, Rival, Status, register
-from maskreg.core.bright import BRIGHT, ceiling, clipped
+from maskreg.core.detector.bright import BRIGHT, ceiling, clipped
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid
+from maskreg.core.image.stabilise import Detector
 from maskreg.core.masked_side import MaskedSide
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.reference import ReferenceSide
-from maskreg.core.stabilise import Detector
 from maskreg.options import Options
 from maskreg.testing import Rings, Spots, Texture, beam_block
 

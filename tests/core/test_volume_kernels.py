@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
-from maskreg.core.bands import _sum_within, plain_sum_within
-from maskreg.core.low_pass import gaussian_low_pass
-from maskreg.core.moments import moments, plain_moments
-from maskreg.core.normal_matrices import normal_sums, plain_normal_sums
-from maskreg.core.pyramid import LevelImage, eroded, halved, plain_halved
-from maskreg.core.runs import Region
-from maskreg.core.template import make_template
-from maskreg.core.windows import plain_window_sums, window_sums
+from maskreg.core.frequencies.bands import _sum_within, plain_sum_within
+from maskreg.core.frequencies.low_pass import gaussian_low_pass
+from maskreg.core.image.pyramid import LevelImage, eroded, halved, plain_halved
+from maskreg.core.image.runs import Region
+from maskreg.core.image.windows import plain_window_sums, window_sums
+from maskreg.core.subpixel.moments import moments, plain_moments
+from maskreg.core.subpixel.normal_matrices import normal_sums, plain_normal_sums
+from maskreg.core.subpixel.template import make_template
 
 ROUNDING = 1e-5
 """Sums run along a row in float32: relative to the sum of the moduli."""

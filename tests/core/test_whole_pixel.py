@@ -7,7 +7,7 @@ import pytest
 import scipy.ndimage
 
 import maskreg
-from maskreg.core.whole_pixel import WITHIN_HALF
+from maskreg.core.doubt.whole_pixel import WITHIN_HALF
 
 
 def white(n: int, shift: tuple[int, int], seed: int, *, noise: float = 0.0):

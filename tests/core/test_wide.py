@@ -10,14 +10,15 @@ import scipy.fft
 from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg.compat.skimage import cross_correlate_masked
-from maskreg.core import lag_sums, spectra
-from maskreg.core.all_sums import PAIRS
-from maskreg.core.butterfly import Complex, butterfly
-from maskreg.core.deviations import Deviations
-from maskreg.core.kept import Kept
-from maskreg.core.lag_sums import Transform, Workspace
-from maskreg.core.ncc import fill_ncc, plain_ncc
-from maskreg.core.wide import LINE, aligned, stages_of_columns, stages_of_rows, wide_length
+from maskreg.core.lags import spectra
+from maskreg.core.machine.kept import Kept
+from maskreg.core.ncc import lag_sums
+from maskreg.core.ncc.all_sums import PAIRS
+from maskreg.core.ncc.coefficients import fill_ncc, plain_ncc
+from maskreg.core.ncc.deviations import Deviations
+from maskreg.core.ncc.lag_sums import Transform, Workspace
+from maskreg.core.transforms.butterfly import Complex, butterfly
+from maskreg.core.transforms.wide import LINE, aligned, stages_of_columns, stages_of_rows, wide_length
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 5, 7, 8])

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskreg.core.pyramid import eroded
-from maskreg.core.windows import plain_window_sums, window_sums
+from maskreg.core.image.pyramid import eroded
+from maskreg.core.image.windows import plain_window_sums, window_sums
 from maskreg.geometry import overlap_slices
 
 ROW_ROUNDING = 1e-5

@@ -8,11 +8,11 @@ import scipy.ndimage
 
 from maskreg import Registrar
 from maskreg.core import reference as reference_module
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid
+from maskreg.core.image.stabilise import Detector
 from maskreg.core.plan import make_plan
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.reference import ReferenceSide
-from maskreg.core.stabilise import Detector
 from maskreg.options import Options
 from maskreg.testing import beam_block
 

@@ -62,7 +62,7 @@ def test_a_page_names_functions_that_exist(name, least):
     named = {f"{module}.{name}" for module, name in re.findall(r"`(?!maskreg\.)(\w+)\.(\w+)`", page)}
     defined = {
         f"{file.stem}.{name}"
-        for file in (ROOT / "src" / "maskreg").glob("*/*.py")
+        for file in (ROOT / "src" / "maskreg").rglob("*.py")
         for name in re.findall(r"^(?:def|class) (\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
     }
     assert len(named) >= least

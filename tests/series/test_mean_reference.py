@@ -7,9 +7,9 @@ import pytest
 import tifffile
 
 from maskreg import Status, align
-from maskreg.core.known import plain_known_sums
-from maskreg.core.known_frame import KnownFrame
-from maskreg.core.known_kernels import known_sums_2d
+from maskreg.core.aligned.known import plain_known_sums
+from maskreg.core.aligned.known_frame import KnownFrame
+from maskreg.core.aligned.known_kernels import known_sums_2d
 from maskreg.errors import InputError, RunError
 from maskreg.series import align_run, read_run
 from maskreg.series import pipeline as pipeline_module

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.centred import CentredImage, exact_values
-from maskreg.core.kept import Kept
+from maskreg.core.machine.kept import Kept
+from maskreg.core.ncc.centred import CentredImage, exact_values
 
 MOST_KEPT = 17 * 2**23
 """Bytes that are kept of a reference, and as many of it beside a mask of moving.
@@ -94,7 +94,7 @@ def _more_of(kept: Kept, most: int) -> Kept:
 
 def _same_values(image: CentredImage, values: NDArray[Any]) -> bool:
     """Return whether the valid values are the same to the last bit."""
-    from maskreg.core.bound_kernels import same_values
+    from maskreg.core.ncc.bound_kernels import same_values
 
     if image.values.dtype != values.dtype:
         return False

@@ -13,12 +13,12 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from maskreg.compat.last_reference import LastReference
-from maskreg.core.all_sums import AllSums, N
-from maskreg.core.centred import CentredImage
-from maskreg.core.enough_overlap import allowed_by_shape
-from maskreg.core.greatest import greatest_ncc_lag
-from maskreg.core.in_parallel import in_parallel
-from maskreg.core.memory import GREATEST, keep_freed_memory
+from maskreg.core.machine.in_parallel import in_parallel
+from maskreg.core.machine.memory import GREATEST, keep_freed_memory
+from maskreg.core.ncc.all_sums import AllSums, N
+from maskreg.core.ncc.centred import CentredImage
+from maskreg.core.ncc.enough_overlap import allowed_by_shape
+from maskreg.core.ncc.greatest import greatest_ncc_lag
 from maskreg.cores import available_cores
 from maskreg.errors import InputError, InputTypeError
 
@@ -178,7 +178,7 @@ def _may_be_enough(sums: AllSums, overlap_ratio: float) -> list[tuple[int, int]]
 
 
 def _fill(sums: AllSums, enough: float, column: int, out: NDArray[Any], root: NDArray[Any]) -> bool:
-    """Do what `maskreg.core.ncc_kernels.ncc_2d` does, for all lags of the sums, from a column on."""
+    """Do what `transforms.ncc_kernels.ncc_2d` of core does, for all lags of the sums, from a column on."""
     number, eps = sums.dtype.type, float(np.finfo(sums.dtype).eps)
     # of the second limit n has to be above
     least = [ROUNDINGS * eps, np.nextafter(number(enough), number(-1)), 2 * FAINT * eps]

@@ -126,7 +126,7 @@ def cross_correlate_masked(  # type: ignore[no-untyped-def]  # the signature is 
 ):
     """Return the masked NCC of two arrays, as scikit-image's function of this name does.
 
-    Its time is that of real transforms in the precision of the result (`maskreg.core.wide_kernels`): nine
+    Its time is that of real transforms in the precision of the result (`core/transforms`): nine
     for new images behind the same masks, five against the last reference. They have room for the lags of
     enough overlap; the others hold 0.0 without being computed. Who needs the best lag alone is quicker with
     `phase_cross_correlation`, which does not compute them all.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import scipy.fft
 
-from maskreg.core.in_parallel import in_parallel
+from maskreg.core.machine.in_parallel import in_parallel
 from maskreg.core.masked_side import MaskedSide
 
 

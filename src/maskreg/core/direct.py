@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskreg.core.images import centred, check_same_axes, checked_image
+from maskreg.core.image.checked import centred, check_same_axes, checked_image
 from maskreg.core.likelihood import FEWEST_PIXELS, likelihood, unexplained_floor
 from maskreg.geometry import lag_axis, overlap_slices
 

@@ -9,31 +9,31 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.alike import BestTwo, best_two
-from maskreg.core.among_periods import among_periods
-from maskreg.core.broad import broad_likelihood
-from maskreg.core.compare import AMBIGUOUS, height_doubt, likelihood_gap, matched_gap
-from maskreg.core.contested import better_in_detail
-from maskreg.core.explained import explained
-from maskreg.core.few_electrons import are_few, longer
-from maskreg.core.held import PATTERN, PULLED, Middle, is_about_there, is_held, moved_under
+from maskreg.core.detector.lines import standing
+from maskreg.core.detector.lone_kernels import greatest_part_2d
+from maskreg.core.detector.stripes import are_of_scene, stripes_of_both, stripes_of_moving, without_stripes
+from maskreg.core.doubt.alike import BestTwo, best_two
+from maskreg.core.doubt.among_periods import among_periods
+from maskreg.core.doubt.broad import broad_likelihood
+from maskreg.core.doubt.compare import AMBIGUOUS, height_doubt, likelihood_gap, matched_gap
+from maskreg.core.doubt.contested import better_in_detail
+from maskreg.core.doubt.explained import explained
+from maskreg.core.doubt.told import DROWNED, told_place
+from maskreg.core.doubt.whole_pixel import whole_pixel, worse_than_whole_pixel
+from maskreg.core.doubt.without_lone import Clean, may_be_held, may_be_lone, without_lone
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import LevelImage
 from maskreg.core.likelihood import FEWEST_PIXELS
-from maskreg.core.lines import standing
-from maskreg.core.lone_kernels import greatest_part_2d
+from maskreg.core.machine.memory import give_back_free_memory
+from maskreg.core.machine.room import Room
 from maskreg.core.masked_side import MaskedSide
-from maskreg.core.memory import give_back_free_memory
-from maskreg.core.peak import AROUND, Candidate, Choice, choose, most_significant
 from maskreg.core.place import Place, place
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import LevelImage
 from maskreg.core.reference import ReferenceSide
-from maskreg.core.room import Room
-from maskreg.core.search import LevelMap
-from maskreg.core.single_pixels import of_single_pixels, tells_beside
-from maskreg.core.stripes import are_of_scene, stripes_of_both, stripes_of_moving, without_stripes
-from maskreg.core.told import DROWNED, told_place
-from maskreg.core.whole_pixel import whole_pixel, worse_than_whole_pixel
-from maskreg.core.without_lone import Clean, may_be_held, may_be_lone, without_lone
+from maskreg.core.search.peak import AROUND, Candidate, Choice, choose, most_significant
+from maskreg.core.search.search import LevelMap
+from maskreg.core.standing.held import PATTERN, PULLED, Middle, is_about_there, is_held, moved_under
+from maskreg.core.standing.single_pixels import of_single_pixels, tells_beside
+from maskreg.core.uncertainty.few_electrons import are_few, longer
 from maskreg.geometry import nearest_lag, overlap_slices
 from maskreg.registration import Registration, Rival, Status
 

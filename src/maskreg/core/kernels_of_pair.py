@@ -9,23 +9,15 @@ import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike
 
-from maskreg.core import (
-    detail_kernels,
-    filter_kernels,
-    kernels,
-    lone_kernels,
-    noise_kernels,
-    peak_kernels,
-    prepare_kernels,
-    refine_kernels,
-    residual_kernels,
-    search_kernels,
-    settle_kernels,
-    spectrum_kernels,
-    surround_kernels,
-)
-from maskreg.core.compiled import load_kept
-from maskreg.core.in_parallel import meanwhile
+from maskreg.core.detector import lone_kernels, noise_kernels
+from maskreg.core.frequencies import spectrum_kernels
+from maskreg.core.image import detail_kernels, filter_kernels, kernels, prepare_kernels, surround_kernels
+from maskreg.core.lags import search_kernels
+from maskreg.core.machine.compiled import load_kept
+from maskreg.core.machine.in_parallel import meanwhile
+from maskreg.core.search import peak_kernels
+from maskreg.core.subpixel import refine_kernels, settle_kernels
+from maskreg.core.uncertainty import residual_kernels
 
 IN_ORDER: tuple[Any, ...] = (
     prepare_kernels.stabilised_halves_2d,

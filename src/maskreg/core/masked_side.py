@@ -12,24 +12,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.coarse_lag import MOST_KEPT, coarse_lag
-from maskreg.core.common_pixels import CommonPixels, have_pattern
-from maskreg.core.expansion import Lever, find_lever
-from maskreg.core.few_electrons import Electrons
-from maskreg.core.holes import Holes, find_holes
-from maskreg.core.lines import Line, less_lines
-from maskreg.core.made import Made
-from maskreg.core.normal_matrices import NormalMatrices, normal_matrices
+from maskreg.core.detector.lines import Line, less_lines
+from maskreg.core.detector.stripes import Stripes
+from maskreg.core.image.holes import Holes, find_holes
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid, eroded
+from maskreg.core.image.runs import Region
+from maskreg.core.image.surround import Surround, where_interpolable
+from maskreg.core.lags.common_pixels import CommonPixels, have_pattern
+from maskreg.core.lags.spectra import cross, transform
+from maskreg.core.machine.made import Made
+from maskreg.core.machine.room import Room
 from maskreg.core.plan import CHEAP_PIXELS, Plan, make_plan
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid, eroded
 from maskreg.core.reference import ReferenceSide
-from maskreg.core.room import Room
-from maskreg.core.runs import Region
-from maskreg.core.search import LevelSearch
-from maskreg.core.spectra import cross, transform
-from maskreg.core.stripes import Stripes
-from maskreg.core.surround import Surround, where_interpolable
+from maskreg.core.search.search import LevelSearch
+from maskreg.core.subpixel.coarse_lag import MOST_KEPT, coarse_lag
+from maskreg.core.subpixel.expansion import Lever, find_lever
+from maskreg.core.subpixel.normal_matrices import NormalMatrices, normal_matrices
+from maskreg.core.uncertainty.few_electrons import Electrons
 
 NARROWING = 2.5
 """From stage to stage of the refinement at one level the low-pass narrows by this factor."""

@@ -14,19 +14,19 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.expansion import without_expansion
-from maskreg.core.held import PATTERN, is_held
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import LevelImage
 from maskreg.core.masked_side import NARROWING, MaskedSide
-from maskreg.core.prepared import Prepared
-from maskreg.core.pulled import FEW_NEITHER, LIKELY, MOST_NEITHER, are_better, evidence, without_pull
-from maskreg.core.pyramid import LevelImage
-from maskreg.core.refill import Shown
-from maskreg.core.refine import as_moving_shows, refine
-from maskreg.core.residual import Residual
-from maskreg.core.seen_errors import SHARED_NOISE, WIDE_BOX, seen_covariance
-from maskreg.core.settle import Settled, settle
-from maskreg.core.shared_noise import scaled, seen_noise
-from maskreg.core.sharp import edges_matter, off_edges
+from maskreg.core.standing.held import PATTERN, is_held
+from maskreg.core.standing.pulled import FEW_NEITHER, LIKELY, MOST_NEITHER, are_better, evidence, without_pull
+from maskreg.core.subpixel.expansion import without_expansion
+from maskreg.core.subpixel.refill import Shown
+from maskreg.core.subpixel.refine import as_moving_shows, refine
+from maskreg.core.subpixel.residual import Residual
+from maskreg.core.subpixel.settle import Settled, settle
+from maskreg.core.subpixel.sharp import edges_matter, off_edges
+from maskreg.core.uncertainty.seen_errors import SHARED_NOISE, WIDE_BOX, seen_covariance
+from maskreg.core.uncertainty.shared_noise import scaled, seen_noise
 from maskreg.geometry import nearest_lag
 
 WIDEST_WINDOW = 4

@@ -39,7 +39,7 @@ FINE_BYTES = 5
 """Bytes a lag of a fine level that its searches keep, and"""
 
 FINE_BYTES_A_FRAME = 14
-"""for each frame that is searched there at once (`maskreg.core.fine`)."""
+"""for each frame that is searched there at once (`lags.fine`)."""
 
 FINE_AT_ONCE = 240_000_000
 """So many frames are searched there at once as take no more bytes than this; one in any case."""
@@ -52,7 +52,7 @@ BEHIND_PATTERN_BYTES_A_FRAME = 30
 """for each frame, filled and refined at full resolution. One that is searched at all lags there is alone."""
 
 COMPARED_FIELDS = 12
-"""So many float32 images comparing the first frames takes (`maskreg.core.static`), beside those frames."""
+"""So many float32 images comparing the first frames takes (`aligned.static`), beside those frames."""
 
 MEAN_BYTES = 120
 """Bytes a pixel that the mean of a series takes as the reference: sums of any number of frames, fields."""
@@ -64,7 +64,7 @@ MEAN_KEPT_BYTES = 20
 """Bytes a pixel that are kept of the mean while frames are looked for in it at all places."""
 
 BACKGROUND_PX = 5.0
-"""Sigma, in level pixels, of the local plane that the search takes off (`maskreg.core.detail`)."""
+"""Sigma, in level pixels, of the local plane that the search takes off (`image.detail`)."""
 
 SECONDS_PER_PIXEL = 5e-9
 """Time that reading and registering a frame takes, per pixel (`benchmarks/series.py`)."""
@@ -110,7 +110,7 @@ class Plan:
 
     @property
     def fine(self) -> tuple[int, ...]:
-        """The levels of so many pixels that they are searched in little memory (`maskreg.core.fine`)."""
+        """The levels of so many pixels that they are searched in little memory (`lags.fine`)."""
         if len(self.moving_shape) != 2:
             return ()
         pixels = max(math.prod(self.reference_shape), math.prod(self.moving_shape))

@@ -16,31 +16,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.bands import NOISE_KNOWN, Band, band_of, seen_bands, visible_part
-from maskreg.core.bright import Ceiling, ceiling, clipped
-from maskreg.core.expansion import Rings, find_rings
-from maskreg.core.few_electrons import are_few
-from maskreg.core.gains import noise_gains, promised
-from maskreg.core.held import Middle
-from maskreg.core.holes import Holes, find_holes
-from maskreg.core.kriging import kriged
-from maskreg.core.lines import Line, less_lines, lines
-from maskreg.core.lone import least_of_lone, less, pointed, stand_out
-from maskreg.core.made import Made
-from maskreg.core.noise import NoiseCurve, counting_curve, noise_curve, sample
-from maskreg.core.periods import find_periods
+from maskreg.core.detector.bright import Ceiling, ceiling, clipped
+from maskreg.core.detector.lines import Line, less_lines, lines
+from maskreg.core.detector.lone import least_of_lone, less, pointed, stand_out
+from maskreg.core.detector.noise import NoiseCurve, counting_curve, noise_curve, sample
+from maskreg.core.detector.read_noise import Restoration, restoration_of
+from maskreg.core.detector.stripes import Stripes, lines_off, striped_axes, without_stripes
+from maskreg.core.frequencies.bands import NOISE_KNOWN, Band, band_of, seen_bands, visible_part
+from maskreg.core.frequencies.gains import noise_gains, promised
+from maskreg.core.frequencies.kriging import kriged
+from maskreg.core.frequencies.spectrum import FAINT, Forecast, forecast
+from maskreg.core.image.holes import Holes, find_holes
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid
+from maskreg.core.image.whole import Whole
+from maskreg.core.machine.made import Made
+from maskreg.core.machine.room import Rooms
 from maskreg.core.plan import Plan
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
-from maskreg.core.read_noise import Restoration, restoration_of
-from maskreg.core.room import Rooms
-from maskreg.core.shared_noise import Block, find_block
-from maskreg.core.spectrum import FAINT, Forecast, forecast
-from maskreg.core.stripes import Stripes, lines_off, striped_axes, without_stripes
-from maskreg.core.template import Template, make_template
-from maskreg.core.templates import Templates
-from maskreg.core.whole import Whole
-from maskreg.core.worth_searching import worth_searching
+from maskreg.core.search.periods import find_periods
+from maskreg.core.search.worth_searching import worth_searching
+from maskreg.core.standing.held import Middle
+from maskreg.core.subpixel.expansion import Rings, find_rings
+from maskreg.core.subpixel.template import Template, make_template
+from maskreg.core.subpixel.templates import Templates
+from maskreg.core.uncertainty.few_electrons import are_few
+from maskreg.core.uncertainty.shared_noise import Block, find_block
 from maskreg.options import Options
 
 MOSTLY_VISIBLE = 0.5

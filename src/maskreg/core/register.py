@@ -7,7 +7,7 @@ import scipy.fft
 from numpy.typing import ArrayLike
 
 from maskreg.core.kernels_of_pair import kernels_meanwhile
-from maskreg.core.memory import keep_freed_memory
+from maskreg.core.machine.memory import keep_freed_memory
 from maskreg.core.registrar import Registrar
 from maskreg.cores import cores_of_a_call
 from maskreg.registration import Registration

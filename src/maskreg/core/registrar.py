@@ -10,9 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from maskreg.core.ahead import prepare
 from maskreg.core.clipped import robust_registration
-from maskreg.core.compilation import tell_of_compilation
-from maskreg.core.credible import ensure_electrons
-from maskreg.core.images import (
+from maskreg.core.detector.credible import ensure_electrons
+from maskreg.core.image.checked import (
     as_counts,
     check_same_axes,
     checked_image,
@@ -20,11 +19,12 @@ from maskreg.core.images import (
     checked_pixels,
     every_pixel_counts,
 )
+from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.pyramid import MaskPyramid
+from maskreg.core.image.stabilise import Detector, detector_for
+from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.masked_side import MaskedSide
-from maskreg.core.prepared import Prepared
-from maskreg.core.pyramid import MaskPyramid
 from maskreg.core.reference import ReferenceSide
-from maskreg.core.stabilise import Detector, detector_for
 from maskreg.errors import InputError
 from maskreg.options import Options
 from maskreg.registration import Registration, Status

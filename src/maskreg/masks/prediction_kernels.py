@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "boundscheck": False, "error_model": "numpy"}
-# written into their callers before compilation, as in `maskreg.core.kernels`
+# written into their callers before compilation, as in `maskreg.core.image.kernels`
 _INLINED = {**_OPTIONS, "inline": "always"}
 
 LEAST_WEIGHT = np.float32(0.4)

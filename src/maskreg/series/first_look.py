@@ -25,9 +25,9 @@ from maskreg.series.reference import Reference
 from maskreg.stream import ordered_map
 
 if TYPE_CHECKING:
-    from maskreg.core.aligned import AlignedFrames, Pattern
-    from maskreg.core.photon_transfer import PhotonTransfer
-    from maskreg.core.static import Static
+    from maskreg.core.aligned.frames import AlignedFrames, Pattern
+    from maskreg.core.aligned.photon_transfer import PhotonTransfer
+    from maskreg.core.aligned.static import Static
 
 log = logging.getLogger(__name__)
 
@@ -126,9 +126,9 @@ def take_first_look(
 
     `workers` frames, or parts of them, at once; all cores unless told. It changes nothing.
     """
-    from maskreg.core.photon_transfer import PhotonTransfer, photon_transfer
-    from maskreg.core.rim import find_soft_rim
-    from maskreg.core.static import find_static
+    from maskreg.core.aligned.photon_transfer import PhotonTransfer, photon_transfer
+    from maskreg.core.aligned.rim import find_soft_rim
+    from maskreg.core.aligned.static import find_static
 
     known = any(value is not None for value in (options.gain, options.offset, options.read_noise))
     if len(source) < LOOKED_AT or reference.image.dtype.kind not in "ui" or source.dtype.kind not in "ui":
@@ -182,7 +182,7 @@ def _aligned(
 
     And whether what stands still, and is not masked, pulled any of them.
     """
-    from maskreg.core.aligned import AlignedFrames
+    from maskreg.core.aligned.frames import AlignedFrames
 
     run = partial(ordered_map, workers=workers)
     places, pulled = _places(source, mask, reference, options, run)

@@ -44,7 +44,7 @@ from maskreg.stream import Cluster, Workers
 from maskreg.stream.sums import summed
 
 if TYPE_CHECKING:
-    from maskreg.core.known import Known, KnownReference
+    from maskreg.core.aligned.known import Known, KnownReference
     from maskreg.core.registrar import Registrar
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class MeanRound:
     """
 
     def __init__(self, series: Prepared, before: Sequence[FrameRow], *, workers: Workers) -> None:
-        from maskreg.core.memory import give_back_free_memory
+        from maskreg.core.machine.memory import give_back_free_memory
 
         self._series = series
         self._before = before
@@ -288,7 +288,7 @@ class RegisterToMean:
 
     @cached_property
     def _made_ready(self) -> _Ready:
-        from maskreg.core.known import KnownReference
+        from maskreg.core.aligned.known import KnownReference
 
         values, total = Values(self._series), self._total
         assert total is not None
@@ -336,7 +336,7 @@ class RegisterToMean:
         return replace(found, shift=found.shift - gauge.shift + 0.0, detail="")
 
     def _forget_registrar(self) -> None:
-        from maskreg.core.memory import give_back_free_memory
+        from maskreg.core.machine.memory import give_back_free_memory
 
         with self._lock:
             if self._registrar is not None:
@@ -345,7 +345,7 @@ class RegisterToMean:
 
     def _search(self) -> Registrar:
         """Return the registrar to the mean, made when a frame needs it; what places frames is let go of."""
-        from maskreg.core.memory import give_back_free_memory
+        from maskreg.core.machine.memory import give_back_free_memory
         from maskreg.core.registrar import Registrar
 
         with self._lock:

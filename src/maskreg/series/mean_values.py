@@ -14,7 +14,7 @@ from maskreg.options import Options
 from maskreg.series.prepared import Prepared
 
 if TYPE_CHECKING:
-    from maskreg.core.known_frame import KnownFrame
+    from maskreg.core.aligned.known_frame import KnownFrame
 
 FEWEST_COMMON = 100
 """Fewer common pixels than this tell no brightness."""
@@ -29,13 +29,13 @@ class Values:
 
     Attributes
     ----------
-    detector : maskreg.core.stabilise.Detector
+    detector : maskreg.core.image.stabilise.Detector
     mask : (rows, cols) ndarray of bool
         Of all frames, True = valid.
     """
 
     def __init__(self, series: Prepared) -> None:
-        from maskreg.core.stabilise import detector_for
+        from maskreg.core.image.stabilise import detector_for
 
         self._source, self._look = series.source, series.look
         self._options = series.look.options
@@ -69,15 +69,15 @@ class Values:
 
         That follows from the two frames alone, the sums of what both see; 1 for what are no counts.
         """
-        from maskreg.core.images import checked_image
-        from maskreg.core.known_frame import KnownFrame
+        from maskreg.core.aligned.known_frame import KnownFrame
+        from maskreg.core.image.checked import checked_image
 
         pixels, valid = checked_image("frame", self.read(frame), self.mask)
         known = KnownFrame(self._values(pixels, valid), valid, shift)
         return known, self._gain(known)
 
     def _checked(self, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        from maskreg.core.images import checked_image
+        from maskreg.core.image.checked import checked_image
 
         return checked_image("reference", self._look.corrected(image), self.mask)
 

@@ -119,8 +119,8 @@ class _Answer:
 
 def _runner(source: FrameSource, mask: NDArray[np.bool_] | None, frames: int, workers: Workers) -> Runner:
     """Return who registers so many frames by their images."""
+    from maskreg.core.machine.room import share_places
     from maskreg.core.plan import make_plan  # here, for who reads a run needs no transforms
-    from maskreg.core.room import share_places
 
     if isinstance(workers, Cluster):
         return workers
@@ -135,8 +135,8 @@ def _runner(source: FrameSource, mask: NDArray[np.bool_] | None, frames: int, wo
 
 def _takes_turns(mask: NDArray[np.bool_] | None) -> bool:
     """Whether memory is scarce behind a mask, so that frames in doubt wait for all others (`core.room`)."""
-    from maskreg.core.common_pixels import have_pattern
-    from maskreg.core.pyramid import MaskPyramid
+    from maskreg.core.image.pyramid import MaskPyramid
+    from maskreg.core.lags.common_pixels import have_pattern
 
     return mask is not None and (MaskPyramid(mask).scattered or have_pattern(mask, mask))
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.apply.shift_image import shift_image
-from maskreg.core.correlate import correlate
+from maskreg.core.lags.correlate import correlate
 from maskreg.errors import InputError, MaskregError
 from maskreg.frames import FrameSource, open_frames
 from maskreg.frames.corrected import as_corrected

@@ -46,7 +46,7 @@ PATIENCE = 0.5
 
 STANDING_STILL = ("maskreg-signals", "maskreg_")
 """Names of threads, or how they begin, that hold no lock while this process is forked: they wait for this
-thread (the second are those of `maskreg.core.in_parallel`)."""
+thread (the second are those of `maskreg.core.machine.in_parallel`)."""
 
 _PR_SET_PDEATHSIG = 1
 

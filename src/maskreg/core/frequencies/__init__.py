@@ -1,0 +1,1 @@
+"""Which spatial frequencies of an image tell where it is, and which are noise."""

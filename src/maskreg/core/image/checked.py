@@ -1,0 +1,196 @@
+"""Check what users pass: an image and its mask, of any real dtype and memory layout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from maskreg.core.image.prepare_kernels import all_finite
+from maskreg.core.image.sample import sampled_rows
+from maskreg.errors import InputError, InputTypeError
+
+
+def checked_image(
+    name: str, image: ArrayLike, mask: ArrayLike | None = None, *, mask_name: str | None = None
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return the image as a native real array and the mask of its usable pixels.
+
+    Parameters
+    ----------
+    name : str
+        What the caller calls the image; errors repeat it.
+    image : array_like
+        Real, 1-D or more, any dtype and layout; a `numpy.ma` array brings its own (opposite) mask.
+    mask : array_like of bool, optional
+        True = valid, same shape as the image.
+    mask_name : str, optional
+        What the caller calls the mask; default ``{name}_mask``.
+
+    Returns
+    -------
+    image : ndarray
+        Native byte order, a plain ndarray; float16 widened to float32, bool to uint8.
+    mask : ndarray of bool
+        True where the mask is, the `numpy.ma` mask is not, and the pixel is finite.
+
+    Raises
+    ------
+    InputTypeError
+        The image is complex, text or objects.
+    InputError
+        The image is empty or a scalar, or the mask has another shape or no truth values.
+    """
+    pixels = _real_array(name, image)
+    valid = np.ones(pixels.shape, bool) if mask is None else _fitting_mask(name, pixels, mask, mask_name)
+    if np.ma.isMaskedArray(image):
+        valid = valid & ~np.ma.getmaskarray(image)
+    if pixels.dtype.kind == "f":
+        valid = valid & np.isfinite(pixels)
+    # one layout, writeable or not in the caller's hands: one compiled kernel serves all, and sums run
+    # in one order, so that the same image gives the same bits
+    return checked_pixels(name, pixels), np.require(valid, requirements=["C", "W"])
+
+
+def every_pixel_counts(image: ArrayLike, mask: ArrayLike | None) -> bool:
+    """Whether an image has no ignored pixel: without any mask, integers or finite numbers."""
+    if mask is not None or not isinstance(image, np.ndarray) or np.ma.isMaskedArray(image):
+        return False
+    if image.dtype.kind in "bui":
+        return True
+    # in one compiled pass: a mask that says so of each pixel would be made, combined and compared
+    plain = image.dtype in (np.float32, np.float64) and image.dtype.isnative and image.flags.c_contiguous
+    return plain and bool(all_finite(image.reshape(-1), np.finfo(image.dtype).max))
+
+
+def as_counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return floats that hold whole numbers, none negative, as integers; others as they are.
+
+    Counts that were converted are still counts, and as noisy.
+    """
+    if pixels.dtype.kind != "f" or not valid.any():
+        return pixels
+    middle = len(pixels) // 2
+    if not _are_whole(pixels[middle][valid[middle]]):  # which rows to sample takes longer to tell
+        return pixels
+    rows = sampled_rows(valid)
+    if not _are_whole(pixels[rows][valid[rows]]):  # most other floats need not be read whole
+        return pixels
+    values = pixels[valid]
+    if not _are_whole(values):
+        return pixels
+    greatest = values.max()
+    dtype = next((kind for kind in (np.uint16, np.uint32) if greatest <= np.iinfo(kind).max), None)
+    return pixels if dtype is None else np.where(valid, pixels, 0).astype(dtype)
+
+
+def _are_whole(values: NDArray[Any]) -> bool:
+    return bool((values >= 0).all() and (values == np.floor(values)).all())
+
+
+def checked_pixels(name: str, image: ArrayLike) -> NDArray[Any]:
+    """Return the image as `checked_image` does, without a mask."""
+    return np.require(_real_array(name, image), requirements=["C", "W"])
+
+
+def _real_array(name: str, image: ArrayLike) -> NDArray[Any]:
+    try:
+        pixels = np.asarray(np.ma.getdata(image))
+    except ValueError as error:
+        raise InputError(f"{name} is not a rectangular array: {error}") from None
+    if pixels.dtype.kind not in "buif":
+        if pixels.ndim == 0:
+            raise InputTypeError(
+                f"{name} is of type {type(image).__name__}; give an array "
+                "(maskreg.open_frames(file).read(0) is that of a file)"
+            )
+        kind = "complex" if pixels.dtype.kind == "c" else f"of dtype {pixels.dtype}"
+        raise InputTypeError(
+            f"{name} is {kind}; images are real numbers, try abs({name}) or {name}.astype(float)"
+        )
+    if pixels.ndim == 0 or pixels.size == 0:
+        raise InputError(f"{name} has shape {pixels.shape}; an image has at least one axis and one pixel")
+    if pixels.dtype.kind == "b":
+        return pixels.astype(np.uint8)
+    if pixels.dtype == np.float16:
+        return pixels.astype(np.float32)
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+
+
+def checked_mask(name: str, mask: ArrayLike) -> NDArray[np.bool_]:
+    """Return a mask as a boolean array.
+
+    Raises
+    ------
+    InputTypeError, InputError
+        It holds no truth values, or is empty or ragged.
+    """
+    try:
+        valid = np.asarray(mask)
+    except ValueError as error:
+        raise InputError(f"{name} is not a rectangular array: {error}") from None
+    if valid.ndim == 0:
+        raise InputTypeError(
+            f"{name} is of type {type(mask).__name__}; give an array "
+            "(maskreg.masks.load_mask reads one from a file)"
+        )
+    if valid.dtype.kind not in "bui":
+        raise InputTypeError(
+            f"{name} has dtype {valid.dtype}; a mask is boolean, True = valid, try {name} > 0"
+        )
+    if valid.size == 0:
+        raise InputError(f"{name} has shape {valid.shape}; it holds no pixel")
+    return valid.astype(bool, copy=False)
+
+
+def _fitting_mask(
+    name: str, pixels: NDArray[Any], mask: ArrayLike, mask_name: str | None
+) -> NDArray[np.bool_]:
+    mask_name = mask_name or f"{name}_mask"
+    valid = checked_mask(mask_name, mask)
+    if valid.shape != pixels.shape:
+        raise InputError(
+            f"{mask_name} has shape {valid.shape}, {name} has {pixels.shape}; they must be equal"
+        )
+    return valid
+
+
+def check_same_axes(reference: NDArray[Any], moving: NDArray[Any]) -> None:
+    """Raise `InputError` unless both images have the same number of axes."""
+    if reference.ndim != moving.ndim:
+        raise InputError(
+            f"reference has shape {reference.shape}, moving has {moving.shape}; "
+            "they need the same number of axes (their lengths may differ)"
+        )
+
+
+def centred(pixels: NDArray[Any], mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
+    """Return the image less its masked mean, zero where ignored, scaled to a largest value of 1.
+
+    Taking the mean off before anything is squared is what keeps 60000 +/- 5 exact; the scale
+    keeps squares of any dtype's values inside the floating-point range.
+
+    Returns
+    -------
+    image : ndarray of float64
+        Same shape; all zero when no pixel is valid or all are equal.
+    resolution : float
+        The step, in the units of the returned image, below which differences may be rounding
+        of the input's own values.
+    """
+    out = np.zeros(pixels.shape, np.float64)
+    values = pixels[mask].astype(np.float64)
+    if values.size == 0:
+        return out, 0.0
+    # divided before summing: a mean of values near the largest float must not overflow
+    largest = float(np.abs(values).max())
+    if largest == 0.0:
+        return out, 0.0
+    values /= largest
+    values -= values.mean()
+    scale = float(np.abs(values).max())
+    if scale <= 4 * np.finfo(np.float64).eps:
+        return out, 0.0
+    out[mask] = values / scale
+    return out, float(np.finfo(np.float64).eps / scale)

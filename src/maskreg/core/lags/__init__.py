@@ -1,0 +1,1 @@
+"""Sums, NCC and likelihood at every lag, and the likeliest among them."""

@@ -1,0 +1,1 @@
+"""What computing stands on, whatever the image: compiled loops, threads, memory, values made once."""

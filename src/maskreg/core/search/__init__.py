@@ -1,0 +1,1 @@
+"""Every lag of the binned images, then finer ones: the likeliest places."""

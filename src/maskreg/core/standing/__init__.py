@@ -1,0 +1,1 @@
+"""What stands still on the detector while the scene moves, and what it makes of a shift."""

@@ -1,0 +1,1 @@
+"""How far a refined shift may be off: its covariance, as noise, its residual and few electrons make it."""
