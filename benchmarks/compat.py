@@ -5,8 +5,8 @@
 Each has a process of its own, as its users have, and they take turns. (In one process scikit-image would be
 quicker, too: ours lets the allocator keep memory, see `maskreg.core.machine.memory`.) Ours lets the
 transforms of images of 512 pixels and more use all cores, for maps of every lag those of 256; `--cores 1`
-holds it to one, as scikit-image does. Simulated chromium rings behind a beam-block (uint16), a noisy texture and white
-noise, each moved by whole pixels; a scattered mask shows what is left where bounds are of no use.
+holds it to one, as scikit-image does. Simulated chromium rings behind a beam-block (uint16), a noisy texture
+and white noise, each moved by whole pixels; a scattered mask shows what is left where bounds are of no use.
 
 A series is one reference and other images, of which ours keeps what it computed of the reference; single
 pairs have another reference each. scikit-image takes as long for either.

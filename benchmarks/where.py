@@ -41,7 +41,7 @@ STEPS = [
     ("  bin, background, scores of all lags", "maskreg.core.search.search", "LevelSearch.__call__"),
     ("    take the background off", "maskreg.core.search.search", "detail"),
     ("    transforms, scores, chance level", "maskreg.core.search.search", "level_scores"),
-    ("  choose", "maskreg.core.journey", "choose"),
+    ("  choose", "maskreg.core.levels", "choose"),
     ("search: all levels", "maskreg.core.journey", "search"),
     ("place below the pixel", "maskreg.core.journey", "decide"),
     ("  settle", "maskreg.core.place", "settle"),
@@ -50,8 +50,8 @@ STEPS = [
     ("  noise that the residual shows", "maskreg.core.place", "_with_seen_noise"),
     ("  do rings expand?", "maskreg.core.place", "_without_expansion"),
     ("  normal matrices", "maskreg.core.masked_side", "MaskedSide.normal"),
-    ("one pixel?", "maskreg.core.journey", "_one_pixel_made"),
-    ("score and overlap", "maskreg.core.journey", "_score"),
+    ("one pixel?", "maskreg.core.journey", "one_pixel_made"),
+    ("score and overlap", "maskreg.core.journey", "score_and_overlap"),
 ]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskreg import Registrar, register
-from maskreg.core import clipped, journey
+from maskreg.core import cleaned, clipped
 from maskreg.core.detector.lone import (
     ALIKE,
     ALONE,
@@ -175,7 +175,7 @@ def test_pixels_that_stand_out_again_and_again_leave_a_doubt(monkeypatch):
     images = frames(Rings((SIDE, SIDE)))
     for image in images:
         image[places(12)] = 60_000
-    without, times = journey.without_lone, []
+    without, times = cleaned.without_lone, []
 
     def always_others(masked, moving, shift):
         times.append(1)
@@ -186,11 +186,11 @@ def test_pixels_that_stand_out_again_and_again_leave_a_doubt(monkeypatch):
         moving.pointed = True
         return True
 
-    monkeypatch.setattr(journey, "without_lone", always_others)
-    monkeypatch.setattr(journey, "may_be_held", pointed)
+    monkeypatch.setattr(cleaned, "without_lone", always_others)
+    monkeypatch.setattr(cleaned, "may_be_held", pointed)
     monkeypatch.setattr(clipped, "_clipped", lambda *_: iter(()))
     found = register(*images)
-    assert len(times) == journey.MOST_CLEANED + 1
+    assert len(times) == cleaned.MOST_CLEANED + 1
     assert found.status is Status.WEAK
     assert "others do" in found.detail
 
@@ -257,7 +257,7 @@ def test_ordinary_frames_are_not_asked(size, monkeypatch):
     def never(*_):
         raise AssertionError
 
-    monkeypatch.setattr("maskreg.core.journey.without_lone", never)
+    monkeypatch.setattr("maskreg.core.cleaned.without_lone", never)
     scan = ChromiumScan((size, size), scans=1, delays=(0.0, 1.0, 2.0))
     registrar = Registrar(scan.frame(0), scan.mask, scan.mask)
     for k in (0, 1, 2):

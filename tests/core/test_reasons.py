@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskreg import Registrar, Status, correlate, register
-from maskreg.core.journey import not_significant
+from maskreg.core.judge import not_significant
 
 
 @given(st.floats(0.01, 100), st.floats(1e-6, 10))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg.core.detector.lone import most_of_block, plain_most_of_block
+from maskreg.core.doubt.one_pixel import greatest_part, plain_greatest_part
 from maskreg.core.frequencies.bands import band_of, visible_part
 from maskreg.core.image.checked import checked_image, checked_pixels, every_pixel_counts
 from maskreg.core.image.detail import LocalPlane, detail, plain_detail
@@ -16,7 +17,6 @@ from maskreg.core.image.prepared import Prepared
 from maskreg.core.image.pyramid import LevelImage, MaskPyramid, eroded, plain_halved
 from maskreg.core.image.stabilise import Detector
 from maskreg.core.image.windows import plain_window_sums, window_sums
-from maskreg.core.journey import greatest_part, plain_greatest_part
 from maskreg.core.lags.correlate import limited_lags, reference_terms
 from maskreg.core.lags.maxima import likeliest_maxima
 from maskreg.core.lags.scores import (

@@ -3,14 +3,16 @@
 A pair's journey:
 
 1. `image` checks it, makes its noise the same everywhere, takes its mean off and bins it (`image.prepared`).
-2. `search` finds the likeliest `lags`, on binned images first, and chooses among them (`search.peak`).
-3. `place` settles and refines the choice below the pixel (`subpixel`) and says how far off it may be
-   (`uncertainty`); what does not move with the scene is found out (`standing`).
-4. `journey` walks these steps and judges: whether another place, or something else than the scene, makes as
-   good a match (`doubt`), and which status the answer has.
+2. `levels` looks at one coarse level, then at finer ones while a doubt is left: `search` finds the likeliest
+   of all `lags` of a level, and chooses among them (`search.peak`).
+3. `decide` says which of the chosen places is the right one: `place` refines each below the pixel
+   (`subpixel`), with its `uncertainty`; rivals are compared (`doubt`); what does not move is found out
+   (`standing`).
+4. `judge` gives the status, and the reason in words.
 
-`reference` and `masked_side` hold what all frames share, `registrar` and `register` are what others call.
-`direct` is the slow truth beside it, `plan` says with which sizes. Below all of them: what tells a signal from noise
-(`frequencies`, `detector`), `transforms` and the `machine`. `ncc` gives the masked NCC itself, to the last
-digit; `aligned` what many aligned frames show together.
+`journey` walks these steps. `cleaned` walks it again without what the `detector` adds, lines, stripes, single
+pixels, where these may have made the match; `clipped` without cosmic rays. `reference` and `masked_side` hold
+what all frames share; `registrar` and `register` are what others call. `direct` is the slow truth beside it,
+`plan` says with which sizes. Below all: which `frequencies` are signal, `transforms`, the `machine`. `ncc`
+gives the masked NCC itself to the last digit, `aligned` what many aligned frames show together.
 """

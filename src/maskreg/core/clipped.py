@@ -16,10 +16,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.cleaned import registration_of
 from maskreg.core.detector.bright import BRIGHT, Ceiling, ceiling, clipped
 from maskreg.core.doubt.explained import structure_shared
 from maskreg.core.image.prepared import Prepared
-from maskreg.core.journey import registration_of, score_and_overlap
+from maskreg.core.journey import score_and_overlap
 from maskreg.core.masked_side import MaskedSide
 from maskreg.geometry import nearest_lag
 from maskreg.registration import Registration, Rival, Status

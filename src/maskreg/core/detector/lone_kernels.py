@@ -3,7 +3,7 @@
 ============================  ==========================================
 kernel                        plain twin
 ============================  ==========================================
-`greatest_part_2d`            `journey.plain_greatest_part`
+`greatest_part_2d`            `doubt.one_pixel.plain_greatest_part`
 `most_of_block_2d`            `detector.lone.plain_most_of_block`
 `off_most_2d`                 `detector.lone.plain_off_most`
 ============================  ==========================================
