@@ -11,8 +11,9 @@ from maskreg.core.image.prepared import Prepared
 from maskreg.core.image.pyramid import MaskPyramid
 from maskreg.core.image.stabilise import detector_for
 from maskreg.core.masked_side import MaskedSide
-from maskreg.core.place import another, place
+from maskreg.core.place import place
 from maskreg.core.reference import ReferenceSide
+from maskreg.core.stage import another
 from maskreg.options import Options
 from maskreg.testing import Rings, Spots, Texture, beam_block
 

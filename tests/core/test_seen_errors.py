@@ -163,7 +163,7 @@ def test_where_nothing_changed_nothing_but_the_noise_is_asked(scene, dose, monke
     def never(*_):
         raise AssertionError
 
-    monkeypatch.setattr("maskreg.core.place._with_what_is_left", never)
+    monkeypatch.setattr("maskreg.core.corrected._with_what_is_left", never)
     shape = (256, 256)
     mask = beam_block(shape)
     for seed in range(3):

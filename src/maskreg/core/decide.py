@@ -17,9 +17,10 @@ from maskreg.core.doubt.whole_pixel import whole_pixel, worse_than_whole_pixel
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.machine.memory import give_back_free_memory
 from maskreg.core.masked_side import MaskedSide
-from maskreg.core.place import Place, place
+from maskreg.core.place import place
 from maskreg.core.search.peak import Candidate, Choice, choose
 from maskreg.core.search.search import LevelMap
+from maskreg.core.stage import Place
 from maskreg.geometry import nearest_lag
 from maskreg.registration import Rival
 

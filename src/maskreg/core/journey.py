@@ -16,9 +16,9 @@ from maskreg.core.judge import judge, not_significant, undecided, why_forbidden
 from maskreg.core.levels import SURE, add_finer, confirmed, finer_levels, look, may_miss, search
 from maskreg.core.machine.room import Room
 from maskreg.core.masked_side import MaskedSide
-from maskreg.core.place import Place
 from maskreg.core.search.peak import AROUND, Choice, choose, most_significant
 from maskreg.core.search.search import LevelMap
+from maskreg.core.stage import Place
 from maskreg.core.standing.held import PATTERN, is_held
 from maskreg.core.standing.single_pixels import tells_beside
 from maskreg.core.uncertainty.few_electrons import are_few, longer

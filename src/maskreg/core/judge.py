@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from maskreg.core.doubt.compare import AMBIGUOUS
 from maskreg.core.likelihood import FEWEST_PIXELS
-from maskreg.core.place import Place
 from maskreg.core.reference import ReferenceSide
 from maskreg.core.search.search import LevelMap
+from maskreg.core.stage import Place
 from maskreg.registration import Rival, Status
 
 WIDE = 1.0

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.machine.room import Room
 from maskreg.core.masked_side import MaskedSide
-from maskreg.core.place import Place
 from maskreg.core.search.peak import Choice, choose
 from maskreg.core.search.search import LevelMap
+from maskreg.core.stage import Place
 from maskreg.registration import Registration
 
 DECISIVE = 3.0

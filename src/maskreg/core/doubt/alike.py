@@ -16,8 +16,9 @@ from maskreg.core.image.prepared import Prepared
 from maskreg.core.image.windows import CommonSums
 from maskreg.core.likelihood import likelihood
 from maskreg.core.masked_side import MaskedSide
-from maskreg.core.place import Beginning, Place, beginning, place
+from maskreg.core.place import Beginning, beginning, place
 from maskreg.core.search.peak import Candidate
+from maskreg.core.stage import Place
 from maskreg.geometry import nearest_lag, overlap_slices
 
 AHEAD = 1.2

@@ -15,10 +15,12 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.corrected import corrected
 from maskreg.core.doubt.compare import AMBIGUOUS, hopeless_gap, likelihood_gap, resolved
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.masked_side import MaskedSide
-from maskreg.core.place import Beginning, Place, another, judged
+from maskreg.core.place import Beginning
+from maskreg.core.stage import Place, another
 from maskreg.geometry import nearest_lag
 from maskreg.registration import Rival
 
@@ -81,7 +83,7 @@ def among_periods(
             second, least = found
     if second is not None and (rival is None or least < rival.gap):
         rival = Rival(nearest_lag(second.shift), least)
-    return (place if best is place else judged(masked, moving, best)), rival
+    return (place if best is place else corrected(masked, moving, best)), rival
 
 
 def _hopeless(masked: MaskedSide, moving: Prepared, best: Place, step: NDArray[np.float64]) -> float | None:

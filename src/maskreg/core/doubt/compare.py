@@ -20,8 +20,9 @@ from maskreg.core.image.shifted import shifted_mask
 from maskreg.core.image.windows import CommonSums, window_sums
 from maskreg.core.likelihood import LEAST_UNEXPLAINED
 from maskreg.core.masked_side import MaskedSide
-from maskreg.core.place import Beginning, Place
+from maskreg.core.place import Beginning
 from maskreg.core.search.search import LevelMap
+from maskreg.core.stage import Place
 from maskreg.core.subpixel.moments import moments, where_taps_are_inside
 from maskreg.core.subpixel.template import Template
 from maskreg.geometry import nearest_lag

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.masked_side import MaskedSide
-from maskreg.core.place import Place, nowhere
 from maskreg.core.search.peak import Candidate
 from maskreg.core.search.search import LevelMap
+from maskreg.core.stage import Place, nowhere
 from maskreg.core.subpixel.normal_matrices import shows_all_directions
 from maskreg.geometry import nearest_lag
 

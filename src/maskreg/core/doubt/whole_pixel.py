@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.image.pyramid import LevelImage
 from maskreg.core.masked_side import MaskedSide
-from maskreg.core.place import Place, nowhere
+from maskreg.core.stage import Place, nowhere
 from maskreg.core.subpixel.settle import settle, window_likelihood
 from maskreg.geometry import nearest_lag
 
