@@ -12,9 +12,10 @@ import pytest
 import tifffile
 from frame_source_contract import some_frames
 
-from maskreg.frames import ahead, file, folder, hdf5, open_frames
+from maskreg.frames import ahead, file, folder, open_frames
 from maskreg.frames.ahead import PIECE, ask_for, in_memory
 from maskreg.frames.corrected import as_corrected, calibration
+from maskreg.frames.formats import hdf5
 
 FRAMES = some_frames(6, 64, 48)
 

@@ -10,7 +10,7 @@ import pytest
 from maskreg import Status, align
 from maskreg.errors import FrameError
 from maskreg.frames import open_frames, passing
-from maskreg.frames.npy import NpyFrames
+from maskreg.frames.formats.npy import NpyFrames
 from maskreg.frames.passing import PATIENT_FOR, once_more
 
 

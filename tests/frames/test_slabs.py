@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskreg.frames import open_frames, slabs
+from maskreg.frames import open_frames
+from maskreg.frames.formats import slabs
+from maskreg.frames.formats.slabs import Slabs
 from maskreg.frames.navigation import Stack
-from maskreg.frames.slabs import Slabs
 
 SHAPE = (3, 4)
 

@@ -227,7 +227,7 @@ def _at_time(row: FrameRow) -> str:
 
 def _time_of(row: FrameRow) -> Any:
     """Return when a frame was taken, if its metadata tell."""
-    from maskreg.frames.time_order import time_column
+    from maskreg.frames.metadata.time_order import time_column
 
     column = time_column([row.metadata])
     return None if column is None else row.metadata[column]

@@ -14,11 +14,11 @@ from maskreg.frames.folder import FolderFrames
 from maskreg.frames.lazy import LazyFrames, is_dask, unwrapped
 from maskreg.frames.locate import PathLike, find_files, is_path_like
 from maskreg.frames.location import files_of
-from maskreg.frames.name_pattern import NamePattern
-from maskreg.frames.name_table import NameTable
+from maskreg.frames.metadata.name_pattern import NamePattern
+from maskreg.frames.metadata.name_table import NameTable
+from maskreg.frames.metadata.time_order import order_of_time
 from maskreg.frames.registry import open_file
 from maskreg.frames.source import FrameSource, metadata_of
-from maskreg.frames.time_order import order_of_time
 
 _COLOURS = 4
 """Most channels of an image in colour."""

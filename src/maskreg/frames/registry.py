@@ -1,4 +1,4 @@
-"""Which reader opens which file. A new format is a file in this folder and a line here.
+"""Which reader opens which file. A new format is a file in `formats` and a line here.
 
 A laboratory's own format comes from outside, by an entry point: see `plugins`. Ours are asked
 first, so that no other package can change how a format of ours is read.
@@ -32,7 +32,7 @@ class Reader:
     suffixes : tuple of str
         How the names of such files end, in lower case, with the dot.
     target : str
-        ``module:Class`` below `maskreg.frames`, imported when a file is opened. The class is
+        ``module:Class`` below `maskreg.frames.formats`, imported when a file is opened. The class is
         called with the file, the root of its names (two `pathlib.Path`) and, if there is one,
         the part behind ``::``. It may raise any exception when the file is not what its name
         says.
@@ -51,7 +51,7 @@ class Reader:
     def load(self) -> Any:
         """Return the class that reads."""
         module, _, name = self.target.partition(":")
-        return getattr(import_module(f"maskreg.frames.{module}"), name)
+        return getattr(import_module(f"maskreg.frames.formats.{module}"), name)
 
 
 READERS = (

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.frames.time_order import time_column
+from maskreg.frames.metadata.time_order import time_column
 from maskreg.shifts import FrameRow
 
 

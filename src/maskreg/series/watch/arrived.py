@@ -9,7 +9,7 @@ from typing import Any
 
 from maskreg.frames.folder import FolderFrames
 from maskreg.frames.location import Location
-from maskreg.frames.name_pattern import NamePattern
+from maskreg.frames.metadata.name_pattern import NamePattern
 
 
 class ArrivedFrames(FolderFrames):

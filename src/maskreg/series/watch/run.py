@@ -24,8 +24,8 @@ from maskreg.frames import FrameSource
 from maskreg.frames.corrected import as_corrected
 from maskreg.frames.folder import FolderFrames
 from maskreg.frames.location import Location
-from maskreg.frames.name_pattern import NamePattern
-from maskreg.frames.time_order import TIME_COLUMNS
+from maskreg.frames.metadata.name_pattern import NamePattern
+from maskreg.frames.metadata.time_order import TIME_COLUMNS
 from maskreg.options import Options
 from maskreg.outputs import FileState, Record
 from maskreg.registration import Status

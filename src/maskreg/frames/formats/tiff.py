@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from maskreg.errors import MissingExtraError
 from maskreg.frames.file import FileFrames
-from maskreg.frames.ome import ome_image
+from maskreg.frames.formats.ome import ome_image
 from maskreg.frames.plain import check_credible, read_plain
 
 _ROOM = 2**16

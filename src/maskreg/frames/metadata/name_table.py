@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from maskreg.errors import InputError
-from maskreg.frames.columns import as_numbers
+from maskreg.frames.metadata.columns import as_numbers
 
 log = logging.getLogger(__name__)
 

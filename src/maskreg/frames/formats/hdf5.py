@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 
 from maskreg.errors import MissingExtraError
 from maskreg.frames.ahead import ask_for
-from maskreg.frames.coordinates import Coordinate, columns_of, may_belong, row_of
 from maskreg.frames.extras import optional_package
 from maskreg.frames.file import FileFrames
+from maskreg.frames.formats.slabs import Slabs, Slices
 from maskreg.frames.frame import REAL_KINDS
+from maskreg.frames.metadata.coordinates import Coordinate, columns_of, may_belong, row_of
 from maskreg.frames.navigation import Stack, as_stack, only_stack
 from maskreg.frames.plain import PREALLOCATED, check_credible
-from maskreg.frames.slabs import Slabs, Slices
 
 _MOST_CHUNKS = 16
 """Chunks of a frame that are looked up before it is read."""

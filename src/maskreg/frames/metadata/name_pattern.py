@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from maskreg.errors import FrameError, InputError
-from maskreg.frames.columns import as_numbers
+from maskreg.frames.metadata.columns import as_numbers
 
 _KINDS = {
     "d": r"[+-]?\d+",

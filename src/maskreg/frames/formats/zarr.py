@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.frames.coordinates import Coordinate, columns_of, may_belong, row_of
 from maskreg.frames.extras import optional_package
 from maskreg.frames.file import FileFrames
+from maskreg.frames.formats.slabs import Slabs
 from maskreg.frames.frame import REAL_KINDS
+from maskreg.frames.metadata.coordinates import Coordinate, columns_of, may_belong, row_of
 from maskreg.frames.navigation import Stack, as_stack, only_stack
 from maskreg.frames.plain import ALWAYS_FINE, PREALLOCATED, check_credible
-from maskreg.frames.slabs import Slabs
 
 
 class ZarrFrames(FileFrames):
