@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from maskreg import register
-from maskreg.core import place as places
+from maskreg.core import corrected
 from maskreg.core.image.checked import checked_image
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.image.pyramid import MaskPyramid
@@ -49,7 +49,7 @@ def test_rings_that_expand_have_not_drifted(expansion):
 def test_rings_that_do_not_expand_are_placed_as_if_they_could_not(monkeypatch):
     pairs = [frames(Rings(SHAPE), Rings(SHAPE), 30, seed) for seed in range(4)]
     free = [register(*pair, MASK, MASK).shift for pair in pairs]
-    monkeypatch.setattr(places, "_without_expansion", lambda masked, moving, known: known)
+    monkeypatch.setattr(corrected, "_without_expansion", lambda masked, moving, known: known)
     bound = [register(*pair, MASK, MASK).shift for pair in pairs]
     np.testing.assert_array_equal(free, bound)
 

@@ -9,7 +9,7 @@ import pytest
 import scipy.ndimage
 
 from maskreg import Registrar, register
-from maskreg.core import place
+from maskreg.core import corrected
 from maskreg.testing import ChromiumScan, Rings, Spots, Texture, beam_block
 
 SHAPE = 192, 192
@@ -23,7 +23,7 @@ def behind_a_block(seed, scene, dose, drift, dtype=np.uint16):
 
 def as_least_squares_has_it(monkeypatch, frames):
     with monkeypatch.context() as patched:
-        patched.setattr(place, "evidence", lambda residual: 0.0)
+        patched.setattr(corrected, "evidence", lambda residual: 0.0)
         return register(*frames)
 
 
@@ -123,8 +123,8 @@ def test_images_that_are_the_same_stay_where_they_are():
 def test_where_the_parts_that_go_do_not_tell_the_shift_it_stays(monkeypatch):
     frames = behind_a_block(2, Texture(SHAPE), 40.0, (2.3, 1.4))
     squares = as_least_squares_has_it(monkeypatch, frames)
-    monkeypatch.setattr(place, "evidence", lambda residual: math.inf)
-    monkeypatch.setattr(place, "without_pull", lambda residual: None)
+    monkeypatch.setattr(corrected, "evidence", lambda residual: math.inf)
+    monkeypatch.setattr(corrected, "without_pull", lambda residual: None)
     found = register(*frames)
     np.testing.assert_array_equal(found.shift, squares.shift)
     np.testing.assert_array_equal(found.covariance, squares.covariance)
