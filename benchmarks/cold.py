@@ -34,11 +34,14 @@ CEILING = 768.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where to put the frames")
     parser.add_argument("--frames", type=int, default=550)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--turns", type=int, default=3)
     args = parser.parse_args()
+    if args.frames <= FIRST:
+        parser.error(f"--frames {args.frames}: the first {FIRST} are left out")
+    args.folder.mkdir(parents=True, exist_ok=True)
     print(describe("maskreg", "numpy", "numba"))
     folder = Path(tempfile.mkdtemp(dir=args.folder))
     try:
@@ -57,8 +60,10 @@ def main() -> None:
     megabytes = 2048 * 2048 * 2 / 1e6
     read = args.frames * megabytes / median(turns["read"])
     beyond = (args.frames - FIRST) * megabytes
-    rates = [beyond / (one - few) for one, few in zip(turns["large"], turns["small"], strict=True)]
-    align = median(rates)
+    longer = [one - few for one, few in zip(turns["large"], turns["small"], strict=True)]
+    if min(longer) <= 0:
+        sys.exit(f"{args.frames} frames took no longer than the first {FIRST}; take more of them")
+    align = median(beyond / seconds for seconds in longer)
     print(f"{args.frames} frames of 2048 x 2048 uint16, page cache dropped, medians of {args.turns} turns")
     print(f"reading alone {read:.0f} MB/s")
     print(f"maskreg align, {args.workers} workers: {align:.0f} MB/s, {align / megabytes:.0f} frames a second")

@@ -25,6 +25,9 @@ from benchmarks.machine import describe, limit_threads, print_table
 CALLS = 3
 """A turn is two calls, and so many that are timed."""
 
+SMALLEST = 128
+"""The least rows and columns of the rings, px."""
+
 SERIES, SINGLE = "series", "single"
 
 EVERY_LAG = "every lag (cross_correlate_masked)"
@@ -46,16 +49,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="turns of each (5)")
     parser.add_argument("--cores", type=int, help="cores that ours may use (all)")
     args = parser.parse_args()
+    sizes = [int(size) for size in args.sizes.split(",")]
+    if min(sizes) < SMALLEST:
+        parser.error(f"--sizes {args.sizes}: the rings need {SMALLEST} px")
 
     limit_threads(1)
     print(describe("maskreg", "numpy", "scipy", "numba", "scikit-image"))
     print(f"medians of {args.runs} turns, s\n")
-    rows = [
-        _row(size, case, args.runs, args.cores)
-        for size in map(int, args.sizes.split(","))
-        for case in CASES
-        if args.cases in case
-    ]
+    rows = [_row(size, case, args.runs, args.cores) for size in sizes for case in CASES if args.cases in case]
     print_table(
         ["case", "scikit-image", "maskreg, series", "single", "ratio, series", "single", "same answer"], rows
     )

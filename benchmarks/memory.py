@@ -29,6 +29,9 @@ DISTINCT = 16
 LOOK = 0.01
 """How often memory is looked at, s."""
 
+FEWEST = 12
+"""The time of a frame is taken from the eleventh to the last."""
+
 ALIGN = """
 import json, sys, time
 begun = float(sys.argv[1])
@@ -49,12 +52,15 @@ print(json.dumps([rows[1] - begun, (rows[-1] - rows[10]) / (len(rows) - 11)]))
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where to put the frames")
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024, 2048], metavar="PX")
     parser.add_argument("--frames", type=int, nargs="+", default=[20, 200])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--turns", type=int, default=3)
     args = parser.parse_args()
+    if min(args.frames) < FEWEST:
+        parser.error(f"--frames {min(args.frames)}: the time of a frame needs {FEWEST} frames")
+    args.folder.mkdir(parents=True, exist_ok=True)
     print(describe("maskreg", "numpy", "numba"))
     print(f"maskreg align, {args.workers} workers, medians of {args.turns} runs")
     rows = []

@@ -18,6 +18,9 @@ from maskreg.series.drift import LIMIT, TO_SIGMA, find_jumps, find_outliers, int
 NOISE = 0.02
 """Sigma of a frame's shift, px."""
 
+JUMPS, APART, MARGIN = 5, 40, 30
+"""How many jumps a drift has, how many frames they are apart at least, and from its ends."""
+
 DRIFTS = ("still", "smooth", "walk", "rough walk", "smooth and walk", "with jumps", "uneven")
 WRONG = ("anywhere", "1 px off", "lattice")
 SHARES = (0.0, 0.01, 0.05, 0.2)
@@ -29,7 +32,7 @@ def simulate_drift(kind, frames, rng):
     smooth = rng.uniform(5, 30, 2) * np.sin(2 * np.pi * (rng.uniform(0.5, 4, 2) * time + rng.random(2)))
     walk = np.cumsum(rng.normal(0, 0.05, (frames, 2)), axis=0)
     jumps = np.zeros((frames, 2))
-    at = np.sort(rng.choice(np.arange(30, frames - 30, 40), 5, replace=False))
+    at = np.sort(rng.choice(np.arange(MARGIN, frames - MARGIN, APART), JUMPS, replace=False))
     for frame in at:
         jumps[frame:] += rng.choice([-1, 1], 2) * rng.uniform(2, 10, 2)
     uneven = np.cumsum(rng.normal(0, 1, (frames, 2)) * np.where(time % 0.3 > 0.2, 0.5, 0.01), axis=0)
@@ -122,6 +125,8 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=40)
     parser.add_argument("--frames", type=int, default=1000)
     args = parser.parse_args()
+    if args.frames < (fewest := 2 * MARGIN + (JUMPS - 1) * APART + 1):
+        parser.error(f"--frames {args.frames}: {JUMPS} jumps need {fewest} frames")
     print(f"{args.series} series of {args.frames} frames a line, sigma of a frame {NOISE} px; shares in %")
     print(
         f"{'drift':16} {'wrong frames':17}  {'found':>6} {'(median)':>8}  {'false':>6} {'(median)':>8}",

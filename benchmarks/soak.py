@@ -68,14 +68,15 @@ def sample(process, run, begin):
 
 def followed(arguments, run, frames):
     """Run the command line and return its exit code and samples, about one for each part of the frames."""
-    samples = []
+    samples, due = [], frames / (PARTS + 1)
     begin = time.monotonic()
     command = [sys.executable, "-m", "maskreg", *arguments, "-o", str(run), "-q"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
             now = sample(process, run, begin)
-            if now and now.frames >= (len(samples) + 1) * frames / (PARTS + 1):
+            if now and now.frames >= due:
                 samples.append(now)
+                due = now.frames + frames / (PARTS + 1)
             time.sleep(0.02)
     return process.returncode, samples
 

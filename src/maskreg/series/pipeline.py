@@ -134,7 +134,7 @@ def _runner(source: FrameSource, mask: NDArray[np.bool_] | None, frames: int, wo
 
 
 def _takes_turns(mask: NDArray[np.bool_] | None) -> bool:
-    """Whether memory is scarce behind a mask, so that frames in doubt wait for all others (`core.room`)."""
+    """Whether memory is scarce behind a mask: frames in doubt wait for all others (`core.machine.room`)."""
     from maskreg.core.image.pyramid import MaskPyramid
     from maskreg.core.lags.common_pixels import have_pattern
 
