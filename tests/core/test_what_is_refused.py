@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -187,3 +189,40 @@ def test_a_frame_of_another_shape_than_its_static_mask_is_refused():
     refused(InputError, "moving", lambda: registrar(B[:-1]))
     # and the next one is not the worse for it
     assert registrar(A).status == register(A, A, VALID, VALID).status
+
+
+RGB = np.stack([A, A // 2, A // 3], axis=-1)
+RGBA = np.stack([A, A // 2, A // 3, np.full_like(A, 255)], axis=-1) / 255.0
+COLOUR = r"reference has shape \(24, 26, [34]\) and is taken for a volume; is it a picture in colour\?"
+
+
+@pytest.mark.parametrize("picture", [RGB, RGBA], ids=["RGB", "RGBA"])
+def test_a_picture_in_colour_is_not_taken_for_a_volume_in_silence(picture, caplog):
+    for function in (register, correlate):
+        caplog.clear()
+        function(picture, picture)
+        (said,) = caplog.messages
+        assert re.match(COLOUR, said)
+        assert "reference[..., 1]" in said
+    caplog.clear()
+    registrar = Registrar(picture)
+    registrar(picture)
+    registrar(picture)
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize("shape", [(3, 24, 26), (24, 26, 2), (24, 26, 5), (24, 12, 3), (24, 26)])
+def test_other_thin_volumes_are_taken_as_they_are(shape, caplog):
+    Registrar(RNG.poisson(20.0, shape))
+    correlate(RNG.poisson(20.0, shape), RNG.poisson(20.0, shape))
+    assert caplog.messages == []
+
+
+def test_channels_that_are_a_batch_are_no_mistake(caplog):
+    correlate(RGB, RGB, axes=(0, 1))
+    assert caplog.messages == []
+
+
+def test_a_grey_image_and_one_in_colour_are_told_apart():
+    refused(InputError, "in colour is converted to grey first", lambda: register(A, RGB))
+    refused(InputError, "in colour is converted to grey first", lambda: register(RGB, A))

@@ -88,6 +88,7 @@ def test_when_no_frame_can_be_read_the_first_reason_is_given() -> None:
     [
         (FRAMES[0], InputError, r"shape \(6, 9\), which is one image; .*maskreg\.register"),
         (FRAMES[None], InputError, r"shape \(1, 4, 6, 9\)"),
+        (np.zeros((4, 6, 9, 3)), InputError, r"it takes \(frames, rows, cols\) \(convert colours to grey\)"),
         (FRAMES[:0], InputError, "frames is empty"),
         ([], InputError, "the list is empty; give at least one frame"),
         (FRAMES * 1j, InputTypeError, "frames holds complex128"),

@@ -18,6 +18,7 @@ from maskreg.core.image.checked import (
     checked_mask,
     checked_pixels,
     every_pixel_counts,
+    warn_of_colour,
 )
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.image.pyramid import MaskPyramid
@@ -80,6 +81,7 @@ class Registrar:
     ) -> None:
         self.options = Options(max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing)
         pixels, mask = checked_image("reference", reference, reference_mask)
+        warn_of_colour("reference", pixels)
         # copies, as of all masks that are kept: the caller may read the next frame into the same memory
         self._mask = mask.copy()
         self._pixels = as_counts(pixels, self._mask).copy()

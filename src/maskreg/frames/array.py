@@ -6,6 +6,7 @@ from typing import Any
 
 from maskreg.errors import InputError, InputTypeError
 from maskreg.frames.frame import REAL_KINDS
+from maskreg.frames.navigation import MOST_COLOURS
 from maskreg.frames.source import FrameSource
 
 
@@ -60,4 +61,5 @@ def _check_stack(stack: Any) -> None:
             "or register two images with maskreg.register"
         )
     if stack.ndim != 3:
-        raise InputError(f"frames has shape {stack.shape}; it takes (frames, rows, cols)")
+        hint = " (convert colours to grey)" if stack.ndim > 3 and stack.shape[-1] <= MOST_COLOURS else ""
+        raise InputError(f"frames has shape {stack.shape}; it takes (frames, rows, cols){hint}")

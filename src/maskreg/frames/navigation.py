@@ -10,7 +10,7 @@ import numpy as np
 
 from maskreg.frames.frame import REAL_KINDS
 
-_MOST_COLOURS = 4
+MOST_COLOURS = 4
 """A last axis this short is one of colours, not of columns."""
 
 _SHOWN = 6
@@ -57,7 +57,7 @@ def as_stack(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Stack:
         raise ValueError(f"its pixels are of type {dtype}; a frame holds real numbers")
     if len(shape) < 2 or 0 in shape:
         raise ValueError(f"its shape is {shape}; it takes (rows, cols) or (frames, rows, cols)")
-    if len(shape) > 3 and shape[-1] <= _MOST_COLOURS:
+    if len(shape) > 3 and shape[-1] <= MOST_COLOURS:
         raise ValueError(
             f"its shape is {shape}; the last two axes are rows and columns (convert colours to grey)"
         )

@@ -17,11 +17,9 @@ from maskreg.frames.location import files_of
 from maskreg.frames.metadata.name_pattern import NamePattern
 from maskreg.frames.metadata.name_table import NameTable
 from maskreg.frames.metadata.time_order import order_of_time
+from maskreg.frames.navigation import MOST_COLOURS
 from maskreg.frames.registry import open_file
 from maskreg.frames.source import FrameSource, metadata_of
-
-_COLOURS = 4
-"""Most channels of an image in colour."""
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +113,7 @@ def as_source(frames: Any, *, pattern: str | None = None, metadata: PathLike | N
 def _warn_of_order(source: FrameSource) -> None:
     """Say so where one array looks as if its last axis were that of the frames, or of colours."""
     count, (rows, cols) = len(source), source.shape
-    if count > 1 and cols <= _COLOURS < rows:
+    if count > 1 and cols <= MOST_COLOURS < rows:
         hint = "is this one image in colour? Then convert it to grey"
     elif count == rows > cols:
         hint = "is the last axis that of the frames? Then move it to the front: numpy.moveaxis(frames, -1, 0)"

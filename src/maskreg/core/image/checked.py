@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from maskreg.core.image.prepare_kernels import all_finite
 from maskreg.core.image.sample import sampled_rows
 from maskreg.errors import InputError, InputTypeError
+
+log = logging.getLogger(__name__)
+
+COLOURS = (3, 4)
+"""How many channels a picture in colour has, along its last axis."""
+
+SMALLEST_PICTURE = 16
+"""Rows or columns below which such an array is rather a small volume, px."""
 
 
 def checked_image(
@@ -156,12 +165,30 @@ def _fitting_mask(
     return valid
 
 
+def warn_of_colour(name: str, pixels: NDArray[Any]) -> None:
+    """Say so where a volume looks like a picture in colour: thin volumes are honest, so it is no error."""
+    if _may_be_in_colour(pixels):
+        log.warning(
+            "%s has shape %s and is taken for a volume; is it a picture in colour? "
+            "Then take one channel, such as %s[..., 1], or convert it to grey",
+            name,
+            pixels.shape,
+            name,
+        )
+
+
+def _may_be_in_colour(pixels: NDArray[Any]) -> bool:
+    return pixels.ndim == 3 and pixels.shape[2] in COLOURS and min(pixels.shape[:2]) >= SMALLEST_PICTURE
+
+
 def check_same_axes(reference: NDArray[Any], moving: NDArray[Any]) -> None:
     """Raise `InputError` unless both images have the same number of axes."""
     if reference.ndim != moving.ndim:
+        in_colour = _may_be_in_colour(reference) or _may_be_in_colour(moving)
+        hint = "; one in colour is converted to grey first" if in_colour else ""
         raise InputError(
             f"reference has shape {reference.shape}, moving has {moving.shape}; "
-            "they need the same number of axes (their lengths may differ)"
+            f"they need the same number of axes (their lengths may differ{hint})"
         )
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maskreg.core.direct import ncc_at
-from maskreg.core.image.checked import centred, check_same_axes, checked_image
+from maskreg.core.image.checked import centred, check_same_axes, checked_image, warn_of_colour
 from maskreg.core.lags.spectra import Spectra, cross, spectra_of, transform
 from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood, unexplained_floor
 from maskreg.core.plan import window_length
@@ -117,6 +117,8 @@ def correlate(
     b, b_mask = checked_image("moving", moving, moving_mask)
     check_same_axes(a, b)
     chosen = _checked_axes(axes, a.ndim)
+    if len(chosen) == a.ndim:
+        warn_of_colour("reference", a)
     limits = Options(max_shift=_as_limit(max_shift)).limits(len(chosen))
     batch = [axis for axis in range(a.ndim) if axis not in chosen]
     order = [*batch, *chosen]
