@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
+from contextlib import suppress
 
 import pytest
 
@@ -47,3 +49,63 @@ def test_what_notices_is_not_ended_and_everything_is_put_back(number):
     assert signal.getsignal(number) is before
     with interruptible(lambda: "farewell"):
         assert signal.getsignal(number) is not before
+
+
+class _Destructor:
+    def __init__(self, act):
+        self.act = act
+
+    def __del__(self):
+        self.act()
+
+
+class _Whole:
+    pass
+
+
+def _in_a_destructor(act):
+    _Destructor(act)
+
+
+def _in_the_callback_of_a_weak_reference(act):
+    whole = _Whole()
+    kept = weakref.ref(whole, lambda _: act())
+    del whole
+    assert kept() is None
+
+
+def _in_a_library_that_catches_everything(act):
+    with suppress(BaseException):
+        act()
+
+
+def _in_one_that_raises_another_error(act):
+    try:
+        try:
+            act()
+        except BaseException as error:
+            raise ValueError("no image") from error
+    except ValueError:
+        pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "dropping",
+    [
+        _in_a_destructor,
+        _in_the_callback_of_a_weak_reference,
+        _in_a_library_that_catches_everything,
+        _in_one_that_raises_another_error,
+    ],
+)
+def test_an_interrupt_that_is_dropped_comes_again(dropping, number, capsys):
+    def interrupted():
+        os.kill(os.getpid(), number)
+        time.sleep(1)
+
+    with pytest.raises(KeyboardInterrupt), interruptible(lambda: "farewell"):
+        for _ in range(2):
+            dropping(interrupted)
+        time.sleep(5)
+    assert capsys.readouterr().err == ""
