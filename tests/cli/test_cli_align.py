@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
 import tifffile
 
 from maskreg.errors import InputError
+from maskreg.frames import FrameSource
 from maskreg.masks import load_mask
 from maskreg.options import Options
+from maskreg.outputs import Record
 from maskreg.series import align_run, read_run
 from so_far import wait_until_done
 
@@ -228,12 +232,54 @@ def test_who_interrupts_before_there_is_a_run_is_told_that_nothing_was_begun(
 
 
 def test_a_record_that_cannot_be_opened_is_told_with_what_to_look_at(maskreg, data, flags):
-    (data / "run" / "run.sqlite").mkdir(parents=True)
+    (data / "run" / "run.lock").mkdir(parents=True)
     outcome = maskreg("align", data / "frames", *flags, "-q")
     assert outcome.code == 1
     assert (
         "run.sqlite: unable to open database file; may you read it, and write in its folder?" in outcome.err
     )
+
+
+def _without_room(**_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.fixture
+def in_the_way(request, data, monkeypatch):
+    """Something that keeps the run folder from being written; return what is said of it."""
+    run, what = data / "run", request.param
+    if what == "no room":
+        monkeypatch.setattr(tempfile, "TemporaryFile", _without_room)
+        why = "make room and give the same command again; or take another folder"
+        return f"cannot write {run}: No space left on device; {why}"
+    if what == "":
+        run.touch()
+        return f"cannot write {run}: it is a file, no folder; take another folder"
+    (run / what).mkdir(parents=True)
+    return f"cannot write {run / what}: it is a folder, no file; take another folder"
+
+
+@pytest.mark.parametrize("verb", ["align", "watch"])
+@pytest.mark.parametrize("in_the_way", ["no room", "", "run.sqlite", "shifts.csv"], indirect=True)
+def test_a_run_that_cannot_be_written_is_told_before_a_frame_is_read(
+    verb, in_the_way, maskreg, data, flags, monkeypatch
+):
+    def read(*_):
+        raise AssertionError("a frame was read")
+
+    monkeypatch.setattr(FrameSource, "read", read)
+    monkeypatch.setattr(FrameSource, "ensure_readable", read)
+    outcome = maskreg(verb, data / "frames", *flags, *(["--until-idle", "0.1"] if verb == "watch" else []))
+    assert outcome == (1, "", f"maskreg: error: {in_the_way}\n")
+
+
+def test_a_run_in_use_is_told_before_a_frame_is_read(maskreg, data, flags, monkeypatch):
+    (data / "run").mkdir()
+    monkeypatch.setattr(FrameSource, "ensure_readable", None)
+    with Record(data / "run" / "run.sqlite", {"by": "another process"}):
+        outcome = maskreg("align", data / "frames", *flags)
+    said = f"{data / 'run'} is in use by another maskreg process; wait for it or stop it"
+    assert outcome == (1, "", f"maskreg: error: {said}\n")
 
 
 def test_a_reason_names_its_frame_once(maskreg, data, flags, scan):

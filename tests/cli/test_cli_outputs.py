@@ -226,6 +226,13 @@ def test_how_a_mask_is_called_is_looked_at_before_it_is_looked_for(maskreg, data
     assert "mask.jpg: a mask is written as .tif, .tiff, .png, .npy; name it so" in outcome.err
 
 
+def test_a_mask_that_cannot_be_written_is_told_before_it_is_looked_for(maskreg, data, monkeypatch):
+    monkeypatch.setattr(find_mask_module, "find_mask", None)
+    outcome = maskreg("mask", "auto", data / "frames", "-o", data / "nowhere" / "mask.tif")
+    assert outcome.code == 1
+    assert f"there is no folder {data / 'nowhere'}" in outcome.err
+
+
 def test_a_mask_is_drawn(maskreg, data):
     from PIL import Image
 

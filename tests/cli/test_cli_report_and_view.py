@@ -43,6 +43,20 @@ def test_a_report_that_fails_does_not_fail_the_run(maskreg, data, monkeypatch):
     assert 'pip install "maskreg[app]"' in outcome.err
 
 
+def test_a_folder_in_place_of_the_report_does_not_fail_the_run(maskreg, data):
+    (data / "run" / "report.html").mkdir(parents=True)
+    outcome = maskreg("align", data / "frames", "--valid", data / "valid_mask.tif", "-o", data / "run")
+    assert outcome.code == 0
+    assert "warning: no report: " in outcome.err
+
+
+def test_a_report_that_cannot_be_written_is_told_before_a_frame_is_read(maskreg, run, data, monkeypatch):
+    monkeypatch.setattr("maskreg.report.report_page", None)
+    outcome = maskreg("report", run, "-o", data / "nowhere" / "report.html")
+    assert outcome.code == 1
+    assert outcome.err.endswith(f"there is no folder {data / 'nowhere'}\n")
+
+
 def test_a_report_that_is_a_bug_is_told_in_one_short_line(maskreg, data, monkeypatch):
     page = 1000 * "p" + "\udce9"
     monkeypatch.setattr("maskreg.report.report_page", lambda story: page.encode())

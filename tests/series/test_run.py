@@ -315,7 +315,7 @@ def test_the_input_is_not_changed(folder, tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_one_line(folder, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(RunError, match="cannot make the run folder"):
+    with pytest.raises(RunError, match="it is a file, no folder"):
         align_run(folder, tmp_path / "file" / "run")
 
 

@@ -96,9 +96,11 @@ def run(args: Namespace) -> int:
     from maskreg.series import Origin, align_run
     from maskreg.series.inputs import FOLDER, MASK, REFERENCE
     from maskreg.series.reference import image_for_mask
+    from maskreg.series.run import ensure_run_writable
 
     _refuse_a_run(args.input)
     ensure_apart(args.output, args.input, f"{FOLDER}/{MASK}", f"{FOLDER}/{REFERENCE}")
+    ensure_run_writable(args.output)
     with (
         open_frames(args.input, pattern=args.pattern, metadata=args.metadata) as source,
         cluster_of(args) as client,

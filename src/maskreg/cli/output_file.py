@@ -10,11 +10,14 @@ from maskreg.errors import RunError, UsageError
 
 
 def free(path: str | Path, overwrite: bool) -> Path:
-    """Return the path of a file that is not there, or may be replaced."""
+    """Return the path of a file that is not there, or may be replaced, and that can be written."""
+    from maskreg.outputs import ensure_file_writable
+
     file = Path(path)
     _ensure_no_part_of_a_run(file)
     if file.exists() and not overwrite:
         raise RunError(f"{file} exists; take another name, or --overwrite")
+    ensure_file_writable(file)
     return file
 
 

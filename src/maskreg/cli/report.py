@@ -42,7 +42,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Write the report."""
     if args.output is not None:
+        from maskreg.outputs import ensure_file_writable
+
         suffix_of(args.output, "a report", ".html", ".htm")
+        ensure_file_writable(args.output)
     path = write_report(
         Path(args.folder), args.output, frame=args.frame, frames=args.input, merged=args.merged
     )
@@ -52,11 +55,10 @@ def run(args: Namespace) -> int:
 
 def renew_report(folder: Path, *, wanted: bool) -> None:
     """Replace a report that tells of an earlier state; the work before it is done whatever becomes of it."""
-    (folder / REPORT).unlink(missing_ok=True)
-    if not wanted:
-        return
     try:
-        write_report(folder)
+        (folder / REPORT).unlink(missing_ok=True)
+        if wanted:
+            write_report(folder)
     except (MaskregError, OSError) as error:
         log.warning("no report: %s", error)
     except Exception as error:  # days of work are not called failed for a picture

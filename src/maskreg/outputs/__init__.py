@@ -1,7 +1,7 @@
 """Writing what survives: whole files under their final names, images, and the record of a run."""
 
 from maskreg.outputs.atomic import atomic_write, atomic_write_bytes
-from maskreg.outputs.record import Entry, FileState, Record, read_files, read_record
+from maskreg.outputs.record import Entry, FileState, Record, ensure_unused, read_files, read_record
 from maskreg.outputs.stack import (
     STACK_SUFFIXES,
     Description,
@@ -11,6 +11,7 @@ from maskreg.outputs.stack import (
     open_stack,
     sibling,
 )
+from maskreg.outputs.writable import ensure_file_writable, ensure_folder_writable
 
 __all__ = [
     "STACK_SUFFIXES",
@@ -23,6 +24,9 @@ __all__ = [
     "StackWriter",
     "atomic_write",
     "atomic_write_bytes",
+    "ensure_file_writable",
+    "ensure_folder_writable",
+    "ensure_unused",
     "open_stack",
     "read_files",
     "read_record",

@@ -234,6 +234,13 @@ class Record:
             self._lock.close()
 
 
+def ensure_unused(path: Path) -> None:
+    """Raise `RunError` while another process writes a record."""
+    if path.with_suffix(".lock").exists():
+        with _told(path):
+            _lock(path).close()
+
+
 def read_record(path: Path) -> tuple[Settings, list[Entry]]:
     """Return the settings and all committed frames of a record, also while another process writes it."""
     if not path.is_file():

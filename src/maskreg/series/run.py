@@ -17,7 +17,7 @@ from maskreg.frames import FrameSource
 from maskreg.frames.corrected import Calibration
 from maskreg.frames.seen import ensure_files
 from maskreg.options import Options
-from maskreg.outputs import Entry, Record, atomic_write, read_record
+from maskreg.outputs import Entry, Record, atomic_write, ensure_folder_writable, ensure_unused, read_record
 from maskreg.series.alignment import Alignment
 from maskreg.series.closing import closed
 from maskreg.series.excluded import EXCLUDED, excluding, read_excluded, unknown
@@ -100,6 +100,7 @@ def align_run(
     """
     described = Described(frames, pattern, metadata)
     who = workers_of(workers, client)
+    ensure_run_writable(run)
     with opened(described) as source:
         if isinstance(who, Cluster):
             ensure_files(source)
@@ -258,6 +259,12 @@ def write_table(run: str | os.PathLike[str]) -> None:
     _, entries = read_record(Path(run) / RECORD)
     with atomic_write(path) as stream:
         _table(entries, Path(run), repair=repair).to_csv(stream)
+
+
+def ensure_run_writable(run: str | os.PathLike[str]) -> None:
+    """Raise `RunError` unless a run can be written: now, not after all that is read before its first row."""
+    ensure_folder_writable(run, files=(RECORD, TABLE), folders=(FOLDER,))
+    ensure_unused(Path(run) / RECORD)
 
 
 def made_folder(folder: Path) -> Path:

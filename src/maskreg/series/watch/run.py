@@ -36,7 +36,7 @@ from maskreg.series.pipeline import register_frames
 from maskreg.series.prepared import Prepared, look_at, prepare
 from maskreg.series.recording import TABLE
 from maskreg.series.reference import ImageLike, ReferenceLike, find_reference, is_mean, read_image
-from maskreg.series.run import close_run, made_folder, open_record
+from maskreg.series.run import close_run, ensure_run_writable, made_folder, open_record
 from maskreg.series.watch.alarms import Alarm, Alarms
 from maskreg.series.watch.arrivals import Arrivals, Stamp, comes_before, in_order
 from maskreg.series.watch.arrived import ArrivedFrames
@@ -111,6 +111,7 @@ def watch_run(
     """
     root = _checked(Path(os.path.abspath(folder)))  # noqa: PTH100 (not resolved, as in `align`)
     image, named = _image(reference), _pattern(pattern)
+    ensure_run_writable(run)
     where = made_folder(Path(run))
     log.info("watching %s; Ctrl-C ends it", folder)
     with WatchedFolder(root) as watched:
