@@ -136,12 +136,37 @@ def test_a_run_with_a_lost_frame_moves_each_other_frame_by_its_own_shift(folder,
             np.testing.assert_array_equal(image[valid], expected[valid])
 
 
-@pytest.mark.parametrize("reference", ["first", 3, "mean"])
-def test_a_run_of_which_the_reference_or_a_part_of_it_is_gone_says_so(folder, tmp_path, reference):
+@pytest.mark.parametrize(
+    ("reference", "gone", "message"),
+    [
+        (
+            "first",
+            [0],
+            "its reference f0.tif, which is not in the input any more: the reference and the first 16",
+        ),
+        ("first", [1, 0, 2], "its reference f0.tif and 2 more, which are not in the input any more: the ref"),
+        (3, [3], "its reference f3.tif, which is not"),
+        (3, [1, 3], "its reference f3.tif and 1 more, which are not"),
+        ("mean", [5], "f5.tif, which is not in the input any more: each frame has its part in the mean"),
+    ],
+)
+def test_a_run_of_which_the_reference_or_a_part_of_it_is_gone_says_so(
+    folder, tmp_path, reference, gone, message
+):
     align_run(folder, tmp_path / "run", reference=reference)
-    (folder / ("f0.tif" if reference != 3 else "f3.tif")).unlink()
-    with pytest.raises(RunError, match=r"^f[03]\.tif is not in the input .* goes on only"):
+    for number in gone:
+        (folder / f"f{number}.tif").unlink()
+    with pytest.raises(RunError) as caught:
         align_run(folder, tmp_path / "run", reference=reference if reference != 3 else 2)
+    assert str(caught.value).startswith(f"the run in {tmp_path / 'run'} cannot go on without {message}")
+    assert "; bring back what is gone, or take another folder or --overwrite" in str(caught.value)
+
+
+def test_a_reference_whose_file_was_replaced_is_told(folder, frames, tmp_path):
+    align_run(folder, tmp_path / "run")
+    tifffile.imwrite(folder / "f0.tif", frames[0] + 1)
+    with pytest.raises(RunError, match=r"the image that is the reference is not what it was"):
+        align_run(folder, tmp_path / "run")
 
 
 def test_an_input_without_any_frame_of_the_run_is_refused(folder, tmp_path, frames):

@@ -64,8 +64,8 @@ CREATE TABLE files (
 _GROWS = "frames"
 """The setting that says how many frames the series had when they were last numbered."""
 
-_LOOK = "first_look"
-"""The setting that the first frames tell, and not the user."""
+_LOOK, _PIXELS = "first_look", "reference_pixels"
+"""The settings that frames tell, and not the user: the first ones, and the reference."""
 
 
 class FileState(NamedTuple):
@@ -358,6 +358,11 @@ def _check_settings(old: Settings, new: Settings, path: Path) -> None:
         if names == [_LOOK]:
             advice = (
                 "the first frames are not what they were (was one of them broken, or not yet whole?): "
+                "another folder or --overwrite registers all anew"
+            )
+        elif names in ([_PIXELS], [_PIXELS, _LOOK]):
+            advice = (
+                "the image that is the reference is not what it was (was its file replaced?): bring it back; "
                 "another folder or --overwrite registers all anew"
             )
         raise OtherSettingsError(f"{path.parent} holds a run with other settings ({changes}); {advice}")

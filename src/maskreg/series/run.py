@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maskreg.errors import OtherSettingsError, RunError
-from maskreg.frames import FrameSource
 from maskreg.frames.corrected import Calibration
 from maskreg.frames.seen import ensure_files
 from maskreg.options import Options
@@ -47,6 +46,9 @@ from maskreg.shifts.columns import REPAIRED_NAMES
 from maskreg.stream import Cluster, workers_of
 
 log = logging.getLogger(__name__)
+
+Lost = Callable[[Iterable[str]], list[str]]
+"""Returns which of some frames are not in the input any more."""
 
 
 def align_run(
@@ -109,10 +111,12 @@ def align_run(
             who = workers_within(memory, who, source, exact=exact, mean=is_mean(reference))
         series = prepare(source, mask, reference, options or Options(), dark, flat, workers=who)
         folder = made_folder(Path(run))
-        with (
-            _told_what_is_lost(folder, series.source),
-            open_record(folder, series, overwrite=overwrite, origin=origin) as record,
-        ):
+
+        def lost(names: Iterable[str]) -> list[str]:
+            there = set(sources_of(series.source))
+            return [name for name in names if name not in there]
+
+        with open_record(folder, series, lost, overwrite=overwrite, origin=origin) as record:
             if series.mean:
                 rounds = Rounds(series, folder, workers=who, progress=progress, overwrite=overwrite)
                 rounds.finish(record)
@@ -124,38 +128,44 @@ def align_run(
 
 @contextmanager
 def open_record(
-    folder: Path, series: Prepared, *, overwrite: bool, origin: Origin | None
+    folder: Path, series: Prepared, lost: Lost, *, overwrite: bool, origin: Origin | None
 ) -> Iterator[Record]:
     """Open the record of a run, for writing, and keep beside it what the run is made of.
 
     A run that was begun before there were frames enough for the first look starts anew when that
     tells something: all are then registered in the same way, however the series grew.
     """
-    provisional = ("first_look", LOOKED_AT)
-    with Record(folder / RECORD, identity(series), overwrite=overwrite, provisional=provisional) as record:
+    path, provisional = folder / RECORD, ("first_look", LOOKED_AT)
+    try:
+        opened = Record(path, identity(series), overwrite=overwrite, provisional=provisional)
+    except OtherSettingsError as error:
+        if about := _about_lost(folder, lost):
+            raise RunError(about) from error
+        raise
+    with opened as record:
         if overwrite:
             (folder / EXCLUDED).unlink(missing_ok=True)
         keep_inputs(folder, series, origin)
         yield record
 
 
-@contextmanager
-def _told_what_is_lost(folder: Path, source: FrameSource) -> Iterator[None]:
-    """Say so where other settings mean that the frames are gone from which the settings came."""
-    try:
-        yield
-    except OtherSettingsError as error:
-        settings, entries = read_record(folder / RECORD)
-        names, there = [name for _, name, *_ in entries], set(sources_of(source))
-        lost = [name for name in names if name not in there]
-        if not {settings["reference"], *names[:LOOKED_AT]}.intersection(lost):
-            raise
-        others = f" and {len(lost) - 1} more are" if len(lost) > 1 else " is"
-        raise RunError(
-            f"{lost[0]}{others} not in the input any more; the run in {folder} goes on only with its "
-            f"reference and its first {LOOKED_AT} frames, which tell of the detector: bring them back, or "
-            "take another folder or --overwrite (what is done can still be applied, merged and exported)"
-        ) from error
+def _about_lost(folder: Path, lost: Lost) -> str:
+    """Return which frames are gone from which the settings of a run came, and what to do; '' if none are."""
+    settings, entries = read_record(folder / RECORD)
+    reference, names = settings["reference"], [name for _, name, *_ in entries]
+    why = "each frame has its part in the mean"
+    if not is_mean(reference):
+        names = list(dict.fromkeys([name for name in names if name == reference] + names[:LOOKED_AT]))
+        why = f"the reference and the first {LOOKED_AT} frames are read again each time"
+    if not (gone := lost(names)):
+        return ""
+    first = f"its reference {reference}" if gone[0] == reference else gone[0]
+    which = f"{first} and {len(gone) - 1} more, which are" if len(gone) > 1 else f"{first}, which is"
+    return (
+        f"the run in {folder} cannot go on without {which} not in the input any more: {why}; bring back what "
+        "is gone, or take another folder or --overwrite (what is done can still be applied, merged and "
+        "exported)"
+    )
 
 
 def close_run(record: Record, folder: Path, frames: Any, series: Prepared, *, repair: bool) -> Alignment:

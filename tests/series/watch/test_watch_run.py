@@ -296,6 +296,13 @@ def test_other_settings_are_refused(folder, mask, tmp_path):
         watch_run(folder, tmp_path / "run", **QUICK)
 
 
+def test_a_run_whose_reference_is_gone_says_so(folder, tmp_path):
+    watch_run(folder, tmp_path / "run", **QUICK)
+    (folder / "f0.tif").unlink()
+    with pytest.raises(RunError, match=r"cannot go on without its reference f0\.tif, which is not"):
+        watch_run(folder, tmp_path / "run", **QUICK)
+
+
 def test_a_share_that_is_lost_is_one_line_and_the_run_goes_on(folder, tmp_path, monkeypatch):
     expected = whole(folder, tmp_path)
     of, away, after = run_module.FrameRow.of, tmp_path / "away", [4]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
@@ -31,6 +31,7 @@ from maskreg.outputs import FileState, Record
 from maskreg.registration import Status
 from maskreg.series.alignment import Alignment
 from maskreg.series.first_look import LOOKED_AT
+from maskreg.series.named import file_of
 from maskreg.series.origin import Origin
 from maskreg.series.pipeline import register_frames
 from maskreg.series.prepared import Prepared, look_at, prepare
@@ -194,7 +195,7 @@ class _Session:
 
     def work(self, series: Prepared, *, overwrite: bool, repair: bool) -> Alignment:
         """Register what arrives, until nothing does, and return the table."""
-        with open_record(self._run, series, overwrite=overwrite, origin=self._origin) as record:
+        with open_record(self._run, series, self._lost, overwrite=overwrite, origin=self._origin) as record:
             self._resume(record)
             (self._run / TABLE).unlink(missing_ok=True)
             registrar = series.registrar()
@@ -247,6 +248,10 @@ class _Session:
         if found != before:
             level = logging.INFO if before is None else logging.WARNING
             raise _BeginAnewError(f"the first {LOOKED_AT} frames tell: {found or 'nothing'}", level)
+
+    def _lost(self, names: Iterable[str]) -> list[str]:
+        """Return which of some frames are in no file of the folder any more."""
+        return [name for name in names if not (self._folder.path / file_of(name)).exists()]
 
     def _resume(self, record: Record) -> None:
         """Take note of what is in the record."""
