@@ -72,6 +72,16 @@ def test_kernels_are_told_from_their_folder(maskreg, monkeypatch, tmp_path):
     assert "1 compiled and kept" in maskreg("doctor").out
 
 
+def test_kernels_are_told_from_all_folders_of_the_package(maskreg, monkeypatch, tmp_path):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr("maskreg.cli.doctor.__file__", str(tmp_path / "cli" / "doctor.py"))
+    for room in ("lags", "image"):
+        kept = tmp_path / "core" / room / "__pycache__"
+        kept.mkdir(parents=True)
+        (kept / "kernel.nbi").touch()
+    assert "2 compiled and kept" in maskreg("doctor").out
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_scripts_hold_every_verb_and_option_and_are_understood(maskreg, shell, tmp_path):
     outcome = maskreg("completion", shell)
