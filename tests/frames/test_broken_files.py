@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from frame_source_contract import some_frames
 
-from maskreg.errors import FrameError, MaskregError
+from maskreg.errors import FrameError, InputError, MaskregError
 from maskreg.frames import open_frames
+from maskreg.masks import load_mask
 
 FRAMES = some_frames(4, 16, 32)
 ONE_FILE = ["hdf5", "hdf5_chunked", "mrc", "mib", "edf", "emd", "tvips", "dm4", "ser"]
@@ -84,6 +85,15 @@ def test_the_frames_before_the_cut_are_read(tmp_path: Path, name: str) -> None:
         np.testing.assert_array_equal(source.read(index), FRAMES[index])
     with pytest.raises(FrameError, match=r"\[3\]: cannot be read: the file is cut short"):
         source.read(3)
+
+
+@pytest.mark.parametrize("behind", [b"\0\0\0\0", b"garbage and more of it"])
+def test_a_tiff_that_is_nothing_but_a_header_holds_no_image(tmp_path: Path, behind: bytes) -> None:
+    (tmp_path / "f.tif").write_bytes(b"II*\0" + behind)
+    said = refused(tmp_path / "f.tif")
+    assert said == "f.tif: is no readable TIFF file: it holds no image; was it cut short?"
+    with pytest.raises(InputError, match=r"it holds no image; was it cut short\?|cannot be read"):
+        load_mask(tmp_path / "f.tif")
 
 
 def test_a_cbf_whose_pixels_changed_is_no_image(tmp_path: Path) -> None:

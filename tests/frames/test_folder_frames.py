@@ -166,7 +166,8 @@ class TestPatterns:
                 "*.txt",
                 r"\*\.txt: the pattern matches nothing that can be read; no reader for '\.txt' files; ",
             ),
-            ("empty", r"no file in this folder can be read; known are \.bmp"),
+            ("empty", r"empty: this folder is empty$"),
+            ("notes", r"no file in this folder can be read; known are \.bmp"),
         ],
     )
     def test_what_cannot_be_found_is_named_with_what_to_try(
@@ -174,6 +175,8 @@ class TestPatterns:
     ) -> None:
         (tmp_path / "notes.txt").write_text("scan 3: beam was low")
         (tmp_path / "empty").mkdir()
+        (tmp_path / "notes").mkdir()
+        (tmp_path / "notes" / "notes.txt").touch()
         with pytest.raises(FrameError, match=why) as caught:
             open_frames(path)
         assert "\n" not in str(caught.value)

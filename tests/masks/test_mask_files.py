@@ -114,6 +114,18 @@ def test_what_is_no_mask_is_named(tmp_path: Path, array: NDArray, why: str) -> N
         load_mask(tmp_path / "m.npy")
 
 
+def test_an_image_in_place_of_a_mask_is_suspected(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for two in (MASK, 7 * MASK, np.zeros(MASK.shape), np.full(MASK.shape, 255), MASK - 1.0):
+        np.save(tmp_path / "m.npy", two)
+        load_mask(tmp_path / "m.npy")
+    assert caplog.messages == []
+    np.save(tmp_path / "m.npy", np.random.default_rng(0).poisson(50, MASK.shape))
+    assert load_mask(tmp_path / "m.npy").all()
+    assert not load_mask(tmp_path / "m.npy", ignore=True).any()
+    assert [message.rpartition(" taken as ")[2] for message in caplog.messages] == ["valid", "ignored"]
+    assert "m.npy holds more than two values: is it a mask?" in caplog.text
+
+
 def test_a_stack_is_no_mask(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "m.tif", np.zeros((5, 8, 8), "u1"))
     with pytest.raises(InputError, match=r"m\.tif: it holds 5 pages; a mask is one image"):

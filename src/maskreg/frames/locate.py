@@ -105,6 +105,8 @@ def _files_in(folder: Location) -> list[Location]:
     files = _readable(folder.path.iterdir(), folder.inside)
     if not files:
         looked_at = list(islice(folder.path.rglob("*"), _LOOKED_AT))
+        if not looked_at:
+            raise FrameError(f"{folder.path}: this folder is empty")
         below = len(_readable(looked_at, folder.inside))
         least = "at least " if len(looked_at) == _LOOKED_AT else ""
         hint = (

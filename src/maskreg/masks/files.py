@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from maskreg.errors import InputError, MaskregError, not_written
 from maskreg.grey import pillow, read_grey
+
+log = logging.getLogger(__name__)
 
 PathLike = str | os.PathLike[str]
 
@@ -47,8 +50,19 @@ def load_mask(path: PathLike, *, ignore: bool = False) -> NDArray[np.bool_]:
         raise InputError(f"{file}: its shape is {values.shape}; a mask is one image, with two axes")
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise InputError(f"{file}: some of its pixels are NaN, which is neither; save it as 0 and 255")
+    if _has_shades(values):
+        log.warning(
+            "%s holds more than two values: is it a mask? Every pixel that is not 0 is taken as %s",
+            file,
+            "ignored" if ignore else "valid",
+        )
     nonzero: NDArray[np.bool_] = values != 0
     return ~nonzero if ignore else nonzero
+
+
+def _has_shades(values: NDArray[Any]) -> bool:
+    """Whether there are values between the least and the greatest: so in an image, and in labels."""
+    return values.size > 0 and not ((values == values.min()) | (values == values.max())).all()
 
 
 def save_mask(path: PathLike, mask: ArrayLike) -> None:
@@ -107,6 +121,8 @@ def _read_tiff(file: Path) -> NDArray[Any]:
     import tifffile
 
     with tifffile.TiffFile(file) as tif:
+        if not len(tif.pages):
+            raise InputError(f"{file}: it holds no image; was it cut short?")
         if len(tif.pages) > 1:
             raise InputError(f"{file}: it holds {len(tif.pages)} pages; a mask is one image")
         return np.asarray(tif.pages.first.asarray())

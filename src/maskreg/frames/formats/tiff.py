@@ -39,6 +39,7 @@ class TiffFrames(FileFrames):
         super().__init__(path, root, inside)
         # the other files of an OME-TIFF set are files of their own
         with tifffile.TiffFile(path, _multifile=False) as tif:
+            _ensure_a_page(tif)
             self._list_frames(tif)
             self._layout = self._described(tif)
             page = tif.pages.first
@@ -224,6 +225,14 @@ def _page_at(tif: Any, directories: array[int], index: int) -> Any:
     """Return one page, without tifffile walking to it from the first."""
     tif.filehandle.seek(directories[index])
     return tifffile.TiffPage(tif, index=index)
+
+
+def _ensure_a_page(tif: Any) -> None:
+    """Refuse a file that is nothing but a header; to count pages would mean to walk through all of them."""
+    try:
+        _ = tif.pages.first
+    except IndexError:
+        raise ValueError("it holds no image; was it cut short?") from None
 
 
 def _is_plain(page: Any) -> bool:
