@@ -2,6 +2,8 @@
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")} - {None}
 """The errors that tell of a full disk, or of a limit that has been reached."""
@@ -53,6 +55,29 @@ class MissingExtraError(MaskregError, ImportError):
 
 class ClusterError(MaskregError):
     """The workers of a cluster cannot be reached or used: which, and why."""
+
+
+@contextmanager
+def interrupts_as_such() -> Iterator[None]:
+    """Let an interrupt be a `KeyboardInterrupt`, whatever was made of it.
+
+    Python takes one that comes while compiled code hands over its result for a mistake of that code
+    (`SystemError`), and one that comes while a class is made for a mistake of the class (`RuntimeError`).
+    """
+    try:
+        yield
+    except Exception as error:
+        if (interrupt := _interrupt_in(error)) is None:
+            raise
+        raise interrupt from None
+
+
+def _interrupt_in(error: Exception) -> KeyboardInterrupt | None:
+    """Return the interrupt of which an error was made."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__
+    return cause
 
 
 def not_written(path: str | os.PathLike[str], error: Exception) -> RunError:

@@ -219,11 +219,16 @@ def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_bytes(maskreg, data
     assert (data / "run" / "shifts.csv").read_bytes() == stopped
 
 
+@pytest.mark.parametrize(
+    "made", [None, SystemError("a result with an exception set"), RuntimeError("a class")]
+)
 def test_who_interrupts_before_there_is_a_run_is_told_that_nothing_was_begun(
-    maskreg, data, flags, monkeypatch
+    maskreg, data, flags, monkeypatch, made
 ):
     def interrupted(*_, **__):
-        raise KeyboardInterrupt
+        if made is None:
+            raise KeyboardInterrupt
+        raise made from KeyboardInterrupt()
 
     monkeypatch.setattr("maskreg.series.align_run", interrupted)
     outcome = maskreg("align", data / "frames", *flags)

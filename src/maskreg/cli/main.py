@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from maskreg.cli import exits, streams
 from maskreg.cli.parser import parse
-from maskreg.errors import MaskregError, UsageError
+from maskreg.errors import MaskregError, UsageError, interrupts_as_such
 
 NOTHING_YET = "nothing was begun yet"
 
@@ -44,7 +44,8 @@ def _run(args: Namespace) -> int:
 
     with send_to_stderr(args.verbosity), interruptible(farewell):
         try:
-            code: int = args.run(args)
+            with interrupts_as_such():
+                code: int = args.run(args)
         except KeyboardInterrupt:
             streams.complain(farewell())
             raise

@@ -26,7 +26,7 @@ from maskreg.core.image.stabilise import Detector, detector_for
 from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.masked_side import MaskedSide
 from maskreg.core.reference import ReferenceSide
-from maskreg.errors import InputError
+from maskreg.errors import InputError, interrupts_as_such
 from maskreg.options import Options
 from maskreg.registration import Registration, Status
 
@@ -97,6 +97,7 @@ class Registrar:
         shape = " x ".join(map(str, self._mask.shape))
         return f"Registrar(reference of {shape} px, {self._mask.mean():.1%} valid)"
 
+    @interrupts_as_such()
     def __call__(self, moving: ArrayLike, moving_mask: ArrayLike | None = None) -> Registration:
         """Register one moving image.
 

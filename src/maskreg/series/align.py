@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from maskreg.errors import interrupts_as_such
 from maskreg.frames.seen import ensure_files
 from maskreg.masks import mask_warning
 from maskreg.options import Options
@@ -27,6 +28,7 @@ from maskreg.stream import Cluster, workers_of
 log = logging.getLogger(__name__)
 
 
+@interrupts_as_such()
 def align(
     frames: Any,
     mask: ArrayLike | None = None,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskreg.errors import InputError
+from maskreg.errors import InputError, interrupts_as_such
 from maskreg.masks import describe_mask
 from maskreg.masks.intensity import along_shifts, apparent, evened
 from maskreg.masks.moving_model import explained, predict
@@ -92,6 +92,7 @@ class FoundMask:
         )
 
 
+@interrupts_as_such()
 def find_mask(frames: Any, *, given: ArrayLike | None = None, workers: int | None = None) -> FoundMask:
     """Find what stays still while the pattern moves: beam-block, gaps, dead, hot and saturated pixels.
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskreg.errors import OtherSettingsError, RunError
+from maskreg.errors import OtherSettingsError, RunError, interrupts_as_such
 from maskreg.frames.corrected import Calibration
 from maskreg.frames.seen import ensure_files
 from maskreg.options import Options
@@ -51,6 +51,7 @@ Lost = Callable[[Iterable[str]], list[str]]
 """Returns which of some frames are not in the input any more."""
 
 
+@interrupts_as_such()
 def align_run(
     frames: Any,
     run: str | os.PathLike[str],

@@ -27,7 +27,7 @@ from maskreg.core.image.checked import centred, check_same_axes, checked_image, 
 from maskreg.core.lags.spectra import Spectra, cross, spectra_of, transform
 from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood, unexplained_floor
 from maskreg.core.plan import window_length
-from maskreg.errors import InputError
+from maskreg.errors import InputError, interrupts_as_such
 from maskreg.geometry import lag_axis
 from maskreg.options import Options
 
@@ -67,6 +67,7 @@ class CorrelationMap:
         return ncc_map(self, axes)
 
 
+@interrupts_as_such()
 def correlate(
     reference: ArrayLike,
     moving: ArrayLike,

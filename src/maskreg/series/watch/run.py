@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskreg.errors import FlatReferenceError, FrameError, InputError, RunError
+from maskreg.errors import FlatReferenceError, FrameError, InputError, RunError, interrupts_as_such
 from maskreg.frames import FrameSource
 from maskreg.frames.corrected import as_corrected
 from maskreg.frames.folder import FolderFrames
@@ -200,18 +200,23 @@ class _Session:
             (self._run / TABLE).unlink(missing_ok=True)
             registrar = series.registrar()
             try:
-                while not self._is_idle():
-                    while batch := self._batch(series):
-                        self._register(batch, series, registrar, record)
-                        self._look_again(batch, series)
-                        self._look(wait=False)
-                    self._look()
+                self._follow(series, registrar, record)
             except KeyboardInterrupt:
                 if left := len(self._arrivals.ready()) + len(self._arrivals.settling()):
                     log.info("%d files have arrived and are not done", left)
                 log.info("%s", self._close(record, series, repair=repair).table().describe())
                 raise
             return self._close(record, series, repair=repair)
+
+    @interrupts_as_such()
+    def _follow(self, series: Prepared, registrar: Any, record: Record) -> None:
+        """Register what arrives, until nothing does."""
+        while not self._is_idle():
+            while batch := self._batch(series):
+                self._register(batch, series, registrar, record)
+                self._look_again(batch, series)
+                self._look(wait=False)
+            self._look()
 
     def _prepared(self, first: str, reference: NDArray[Any] | None, prepared: Prepare) -> Prepared:
         path, root = self._folder.path / first, self._folder.path
