@@ -226,3 +226,4 @@ def test_channels_that_are_a_batch_are_no_mistake(caplog):
 def test_a_grey_image_and_one_in_colour_are_told_apart():
     refused(InputError, "in colour is converted to grey first", lambda: register(A, RGB))
     refused(InputError, "in colour is converted to grey first", lambda: register(RGB, A))
+    refused(InputError, "is reference in colour? Then convert it", lambda: register(RGB, RGB, VALID, VALID))

@@ -81,6 +81,8 @@ def test_when_no_frame_can_be_read_the_first_reason_is_given() -> None:
         FrameError, match=r"none of the 2 frames can be read; the first is frames\[0\]: .*object"
     ):
         as_source([None, "text"])
+    with pytest.raises(FrameError, match=r"cannot be read: its shape is \(\); a frame has two axes$"):
+        as_source([1, 2])
 
 
 @pytest.mark.parametrize(

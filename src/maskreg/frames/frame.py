@@ -41,8 +41,10 @@ def _native(array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype.kind not in REAL_KINDS:
         raise ValueError(f"its pixels are of type {array.dtype}; a frame holds real numbers")
     if array.ndim != 2:
-        hint = "convert colours to grey, or take one channel, such as image[..., 1]"
-        raise ValueError(f"its shape is {array.shape}; a frame has two axes ({hint})")
+        hint = (
+            " (convert colours to grey, or take one channel, such as image[..., 1])" if array.ndim > 2 else ""
+        )
+        raise ValueError(f"its shape is {array.shape}; a frame has two axes{hint}")
     if array.size == 0:
         raise ValueError(f"its shape is {array.shape}; it holds no pixel")
     # arithmetic on booleans is another one than on numbers

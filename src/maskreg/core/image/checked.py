@@ -159,8 +159,10 @@ def _fitting_mask(
     mask_name = mask_name or f"{name}_mask"
     valid = checked_mask(mask_name, mask)
     if valid.shape != pixels.shape:
+        in_colour = _may_be_in_colour(pixels) and valid.shape == pixels.shape[:2]
+        hint = f" (is {name} in colour? Then convert it to grey)" if in_colour else ""
         raise InputError(
-            f"{mask_name} has shape {valid.shape}, {name} has {pixels.shape}; they must be equal"
+            f"{mask_name} has shape {valid.shape}, {name} has {pixels.shape}; they must be equal{hint}"
         )
     return valid
 
