@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from maskreg.errors import FrameError, RunError
+from maskreg.errors import FrameError, InputError, RunError
 from maskreg.options import Options
 from maskreg.registration import Status
 from maskreg.series import align, align_run, is_run, open_run, read_run, unchanged
@@ -160,6 +160,20 @@ def test_a_run_of_which_the_reference_or_a_part_of_it_is_gone_says_so(
         align_run(folder, tmp_path / "run", reference=reference if reference != 3 else 2)
     assert str(caught.value).startswith(f"the run in {tmp_path / 'run'} cannot go on without {message}")
     assert "; bring back what is gone, or take another folder or --overwrite" in str(caught.value)
+
+
+def test_a_reference_that_cannot_be_read_any_more_is_not_to_be_replaced_by_another(folder, tmp_path):
+    whole = (folder / "f0.tif").read_bytes()
+    align_run(folder, tmp_path / "run", reference=1)
+    (folder / "f0.tif").write_bytes(whole[:200])
+    with pytest.raises(InputError, match="try another frame, --reference 1"):
+        align_run(folder, tmp_path / "run")
+    align_run(folder, tmp_path / "run", reference=1)
+    (folder / "f1.tif").write_bytes(whole[:200])
+    with pytest.raises(RunError, match=r"cannot go on without its reference, and f1\.tif: .*; bring"):
+        align_run(folder, tmp_path / "run", reference=1)
+    with pytest.raises(InputError, match="try another frame, --reference 2"):
+        align_run(folder, tmp_path / "run", reference=1, overwrite=True)
 
 
 def test_a_reference_whose_file_was_replaced_is_told(folder, frames, tmp_path):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from maskreg.errors import OtherSettingsError, RunError, interrupts_as_such
+from maskreg.errors import FrameError, InputError, OtherSettingsError, RunError, interrupts_as_such
 from maskreg.frames.corrected import Calibration
 from maskreg.frames.seen import ensure_files
 from maskreg.options import Options
@@ -110,7 +110,12 @@ def align_run(
         else:
             exact = options is not None and options.exact
             who = workers_within(memory, who, source, exact=exact, mean=is_mean(reference))
-        series = prepare(source, mask, reference, options or Options(), dark, flat, workers=who)
+        try:
+            series = prepare(source, mask, reference, options or Options(), dark, flat, workers=who)
+        except InputError as error:
+            if not overwrite and (about := _about_unreadable(Path(run), error.__cause__)):
+                raise RunError(about) from error
+            raise
         folder = made_folder(Path(run))
 
         def lost(names: Iterable[str]) -> list[str]:
@@ -166,6 +171,19 @@ def _about_lost(folder: Path, lost: Lost) -> str:
         f"the run in {folder} cannot go on without {which} not in the input any more: {why}; bring back what "
         "is gone, or take another folder or --overwrite (what is done can still be applied, merged and "
         "exported)"
+    )
+
+
+def _about_unreadable(folder: Path, error: BaseException | None) -> str:
+    """Return what to do where the reference of a run cannot be read any more; '' where it is not that."""
+    if not (isinstance(error, FrameError) and is_run(folder)):
+        return ""
+    reference = read_record(folder / RECORD)[0]["reference"]
+    if not str(error).startswith(f"{reference}: "):
+        return ""
+    return (
+        f"the run in {folder} cannot go on without its reference, and {error}; bring that back whole, or "
+        "take another folder or --overwrite"
     )
 
 
