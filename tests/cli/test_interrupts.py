@@ -13,6 +13,7 @@ from contextlib import suppress
 import pytest
 
 from maskreg.cli.interrupts import interruptible
+from maskreg.errors import RunError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs signals")
 
@@ -61,6 +62,24 @@ class _Destructor:
 
 class _Whole:
     pass
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (ImportError("numba._devicearray failed to import"), KeyboardInterrupt),
+        (RunError("cannot write run: the disk is full"), RunError),
+        (OSError("the share is lost"), OSError),
+    ],
+)
+def test_what_a_library_says_of_an_interrupt_is_no_error(error, raised):
+    with pytest.raises(type(error)), interruptible(lambda: "farewell"):
+        raise error
+    with pytest.raises(raised), interruptible(lambda: "farewell"):
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        raise error
 
 
 def _in_a_destructor(act):

@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from maskreg.cli import exits
+from maskreg.errors import MaskregError
 
 PATIENCE = 1.5
 """How long the main thread may take to notice, s."""
@@ -63,13 +64,14 @@ def interruptible(farewell: Callable[[], str]) -> Iterator[None]:
     if os.name != "posix" or threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may say what signals do
         return
-    noticed, left = threading.Event(), threading.Event()
+    came, noticed, left = threading.Event(), threading.Event(), threading.Event()
 
     def gone() -> None:
         if not left.is_set():
             os.write(ringer, bytes([_LOST]))
 
     def notice(number: int, frame: FrameType | None) -> None:
+        came.set()
         noticed.set()
         raise Interrupt(gone)
 
@@ -87,6 +89,11 @@ def interruptible(farewell: Callable[[], str]) -> Iterator[None]:
     ).start()
     try:
         yield
+    except Exception as error:
+        # what breaks in the hands of a library, as an import does, breaks because of the interrupt
+        if not came.is_set() or isinstance(error, MaskregError | OSError):
+            raise
+        raise KeyboardInterrupt from error
     finally:
         left.set()
         sys.unraisablehook = tell

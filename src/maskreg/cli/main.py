@@ -42,9 +42,9 @@ def _run(args: Namespace) -> int:
     def farewell() -> str:
         return f"maskreg: interrupted; {args.when_interrupted if args.is_begun(args) else NOTHING_YET}"
 
-    with send_to_stderr(args.verbosity), interruptible(farewell):
+    with send_to_stderr(args.verbosity):
         try:
-            with interrupts_as_such():
+            with interruptible(farewell), interrupts_as_such():
                 code: int = args.run(args)
         except KeyboardInterrupt:
             streams.complain(farewell())
