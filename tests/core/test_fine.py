@@ -240,8 +240,9 @@ def test_a_plane_of_binned_images_is_nearly_that_of_all_pixels(sigma):
     noise_alone = np.random.default_rng(2).standard_normal(shape)
     pixels = np.where(mask, scene + noise_alone - scene.mean(), 0).astype(np.float32)
     found, whole = BinnedPlane(mask, sigma)(pixels)[mask], LocalPlane(mask, sigma)(pixels)[mask]
-    assert np.abs(found - whole).max() < 0.2
-    assert np.sqrt(((found - whole) ** 2).mean()) < 0.03
+    most = 0.2 if sigma < 20 else 0.4  # binned by two, and by eight
+    assert np.abs(found - whole).max() < most
+    assert np.sqrt(((found - whole) ** 2).mean()) < 0.15 * most
 
 
 def test_blocks_are_few_and_small():

@@ -9,16 +9,24 @@ from dataclasses import replace
 
 import numpy as np
 
+from maskreg.core.corrected import SHADED_PX
 from maskreg.core.detector.lines import standing
 from maskreg.core.detector.stripes import are_of_scene, stripes_of_both, stripes_of_moving, without_stripes
 from maskreg.core.doubt.without_lone import Clean, may_be_held, without_lone
 from maskreg.core.image.prepared import Prepared
+from maskreg.core.image.shading import without_shading
 from maskreg.core.journey import registered_in_its_room
 from maskreg.core.judge import FIXED_PATTERN
 from maskreg.core.masked_side import MaskedSide
 from maskreg.core.standing.held import PULLED, Middle, is_about_there, is_held, moved_under
 from maskreg.core.standing.single_pixels import of_single_pixels
 from maskreg.registration import Registration, Rival, Status
+
+MORE_PRECISE = 0.25
+"""Without shading a place is better than a freed one if its variance is this part,"""
+
+APART = 2.0
+"""or than another, of smaller variance, if it is so many times both sigma from there."""
 
 MOST_CLEANED = 3
 """So many times pixels that stand out are left out; without the brightest, others may. Once where many do:
@@ -43,7 +51,8 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
         else:
             found = registered_in_its_room(masked, moving)
     moving, found = _unless_striped(masked, moving, found)
-    found = _unless_held(masked, moving, found)
+    free = _unless_held(masked, moving, found)
+    moving, found = _unless_shaded(masked, moving, found) if free is found else (moving, free)
     if found.ok and moving.pulled_to is not None and not is_held(found.shift - moving.pulled_to):
         side.freed = True
     if found.ok or not number:
@@ -91,6 +100,38 @@ def _unless_striped(
     again = registered_in_its_room(masked, left)
     # without a place before, a scene of lines may have been taken for stripes
     return (left, again) if again.ok or found.status.keeps_shift else (moving, found)
+
+
+def _unless_shaded(
+    masked: MaskedSide, moving: Prepared, found: Registration
+) -> tuple[Prepared, Registration]:
+    """Return moving and its registration as they are, or without shading that pulls or hides the place.
+
+    Behind scattered pixels these hide it.
+    """
+    if not moving.shaded or min(moving.mask.shape) < SHADED_PX or masked.masks.scattered:
+        return moving, found
+    clean = masked.without_shading()
+    left = clean.prepared(without_shading(moving))
+    moving.forget()
+    if clean.side.image.flat or left.flat:
+        return moving, found
+    again = _unless_held(clean, left, registered_in_its_room(clean, left))
+    better = again.ok and (not found.ok or _is_better(again, found, freed=moving.pulled_to is not None))
+    return (left, again) if better else (moving, found)
+
+
+def _is_better(again: Registration, found: Registration, *, freed: bool) -> bool:
+    """Whether a registration without shading is better than one with it.
+
+    Broad structure may be the scene's: it is left in where nothing shows that it pulls. Of parts that stand
+    still, as a block that is not masked, the other may be `freed`, which their edges would hold.
+    """
+    own, other = (float(np.trace(f.covariance)) for f in (again, found))
+    if freed:
+        return own < MORE_PRECISE * other
+    off = float(((again.shift - found.shift) ** 2).sum())
+    return own < other or off > APART**2 * (own + other)
 
 
 def _unless_held(masked: MaskedSide, moving: Prepared, found: Registration) -> Registration:

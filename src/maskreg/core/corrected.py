@@ -13,6 +13,7 @@ from maskreg.core.masked_side import MaskedSide
 from maskreg.core.stage import FINAL_STEP, Place, refined_at
 from maskreg.core.standing.held import PATTERN, is_held
 from maskreg.core.standing.pulled import FEW_NEITHER, LIKELY, MOST_NEITHER, are_better, evidence, without_pull
+from maskreg.core.standing.shaded import is_pulled_by_shading
 from maskreg.core.subpixel.expansion import without_expansion
 from maskreg.core.subpixel.refill import Shown
 from maskreg.core.subpixel.refine import as_moving_shows
@@ -36,6 +37,9 @@ MORE_THAN_NOISE = 1.1
 SLOPES_TELL = 0.25
 """The noise of moving is in its slopes, too: they tell the Jacobian to about what sigma is, level pixels."""
 
+SHADED_PX = 48
+"""The shortest side of a level at which shading is seen has so many pixels at least; less show none."""
+
 FEW_PIXELS = 2**16
 """Of a level of so many it is seen if anything pulls."""
 
@@ -46,7 +50,8 @@ def corrected(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
     # what neighbours share of floats is known near no shift alone
     beside = found.beside if masked.side.image.detector.counts or found.beside < math.inf else 0.0
     asked = max(beside / PATTERN, found.noise / MORE_THAN_NOISE) > 1 and not found.blind.size
-    return _without_pull(masked, moving, found) if asked else found
+    found = _without_pull(masked, moving, found) if asked else found
+    return replace(found, shaded=True) if _is_shaded(masked, moving, known) else found
 
 
 def _with_seen_covariance(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
@@ -194,6 +199,18 @@ def _is_better(masked: MaskedSide, moving: Prepared, known: Place, free: Place) 
     """Whether parts of the image that go with the scene match better at a freed place."""
     before = replace(known, bin=free.bin, gaussian=free.gaussian)
     return are_better(_residual(masked, moving, before, free.bin), free.shift / free.bin)
+
+
+def _is_shaded(masked: MaskedSide, moving: Prepared, known: Place) -> bool:
+    """Whether shading pulls a refined place; seen at a level of few pixels."""
+    side = min(masked.side.image.mask.shape)
+    if side < SHADED_PX:
+        return False
+    b = max(known.bin, *(b for b in masked.plan.bins if side >= SHADED_PX * b))
+    normal = masked.normal(b, None, nearest_lag(known.shift / b)) if _has_pixels(masked, b) else None
+    if normal is None or normal.blind.size or known.blind.size:
+        return False
+    return is_pulled_by_shading(_residual(masked, moving, known, b), normal.inverse, known.covariance / b**2)
 
 
 def _has_pixels(masked: MaskedSide, b: int) -> bool:

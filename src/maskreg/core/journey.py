@@ -12,7 +12,7 @@ from maskreg.core.decide import chosen, decide
 from maskreg.core.doubt.contested import better_in_detail
 from maskreg.core.doubt.one_pixel import one_pixel_made
 from maskreg.core.image.prepared import Prepared
-from maskreg.core.judge import judge, not_significant, undecided, why_forbidden
+from maskreg.core.judge import hides, judge, not_significant, undecided, why_forbidden
 from maskreg.core.levels import SURE, add_finer, confirmed, finer_levels, look, may_miss, search
 from maskreg.core.machine.room import Room
 from maskreg.core.masked_side import MaskedSide
@@ -173,6 +173,9 @@ def _judged(
     level = most_significant(levels, shift)
     # along what the pattern does not tell, noise moves a place off its peak
     significance = level.near(shift, AROUND if winner.blind.size else 0)
+    # after a search of many pixels there is no memory for another reference
+    scarce = any(searched.bin in masked.plan.fine for searched in levels)
+    moving.shaded = not scarce and (winner.shaded or hides(winner, significance, level.line))
     status, detail = judge(side, winner, rival, significance, level.line)
     if status.keeps_shift and one_pixel_made(masked, moving, level, shift):
         status, detail = Status.WEAK, "a single pixel makes the match; mask it if it is hot"

@@ -21,6 +21,12 @@ DIGITS = range(1, 7)
 FIXED_PATTERN = "single pixels match at no shift, as the fixed pattern of a detector does"
 
 
+def hides(winner: Place, significance: float, line: float) -> bool:
+    """Return whether something hides the place of a match that is none of chance."""
+    unknown = not winner.refined or winner.doubted or undecided(winner.covariance) is not None
+    return significance >= line and unknown and not winner.blind.size
+
+
 def judge(
     side: ReferenceSide, winner: Place, rival: Rival | None, significance: float, line: float
 ) -> tuple[Status, str]:

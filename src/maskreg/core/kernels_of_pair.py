@@ -41,6 +41,7 @@ IN_ORDER: tuple[Any, ...] = (
     refine_kernels.packed_2d,
     refine_kernels.steps_2d,
     residual_kernels.seen_noise_2d,
+    residual_kernels.box_sums_2d,
     refine_kernels.projected_2d,
     peak_kernels.greatest_near_2d,
     lone_kernels.greatest_part_2d,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,7 @@ class MaskedSide:
         self._levers: Made[tuple[int, tuple[int, ...]], Lever | None] = Made(MOST_KEPT)
         self._stages: Made[tuple[int, bool], list[tuple[int, float | None]]] = Made()
         self._electrons: Made[int, Electrons] = Made()
-        self._others: Made[frozenset[Line] | Stripes, MaskedSide] = Made(1)
+        self._others: Made[frozenset[Line] | Stripes | Literal["shading"], MaskedSide] = Made(1)
 
     def prepared(self, pixels: NDArray[Any]) -> Prepared:
         """Return a moving image, of checked pixels behind this mask, ready to be registered."""
@@ -83,7 +83,18 @@ class MaskedSide:
 
     def without_stripes(self, known: Stripes) -> MaskedSide:
         """Return this with a reference without stripes."""
-        return self._others.get(known, lambda: MaskedSide(self.side.without_stripes(known), self.masks))
+        return self._others.get(known, lambda: self._of(self.side.without_stripes(known)))
+
+    def without_shading(self) -> MaskedSide:
+        """Return this with a reference without its shading."""
+        return self._others.get("shading", lambda: self._of(self.side.without_shading()))
+
+    def _of(self, side: ReferenceSide) -> MaskedSide:
+        """Return this with another reference of the same mask; what depends on the masks alone is shared."""
+        other = MaskedSide(side, self.masks)
+        other._common, other._safe, other._scattered = self._common, self._safe, self._scattered
+        other._usable, other._surrounds = self._usable, self._surrounds
+        return other
 
     @cached_property
     def looks(self) -> tuple[int, ...]:

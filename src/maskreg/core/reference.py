@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from threading import RLock
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from maskreg.core.frequencies.spectrum import FAINT, Forecast, forecast
 from maskreg.core.image.holes import Holes, find_holes
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.image.pyramid import MaskPyramid
+from maskreg.core.image.shading import without_shading
 from maskreg.core.image.whole import Whole
 from maskreg.core.machine.made import Made
 from maskreg.core.machine.room import Rooms
@@ -67,8 +68,8 @@ MOST_KEPT = 512
 OTHERS_PIXELS = 2**23
 """and other sides of the reference, without hot or bright pixels, of so many pixels; one in any case."""
 
-Change = bytes | Ceiling | frozenset[Line] | Stripes
-"""Places of pixels that are left out, a value that none exceeds, lines that are left out, or stripes."""
+Change = bytes | Ceiling | frozenset[Line] | Stripes | Literal["shading"]
+"""Pixels that are left out, a value that none exceeds, lines that are left out, stripes, or shading."""
 
 
 class ReferenceSide:
@@ -193,6 +194,10 @@ class ReferenceSide:
     def without_stripes(self, known: Stripes) -> ReferenceSide:
         """Return the side of a reference without stripes."""
         return self._other(known, lambda: (without_stripes(self.image, known), self.image.masks))
+
+    def without_shading(self) -> ReferenceSide:
+        """Return the side of a reference without its shading."""
+        return self._other("shading", lambda: (without_shading(self.image), self.image.masks))
 
     def ceiling(self, time: int) -> Ceiling | None:
         """Return the value that few bright pixels of the reference exceed, if these hold much of it."""

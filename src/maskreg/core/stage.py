@@ -64,6 +64,8 @@ class Place:
         Whether it is one of places that are alike and the images do not share all structure there.
     pulled_to : (ndim,) ndarray of float64 or None
         Where parts of the image that stand still had pulled it, px; None if they had not.
+    shaded : bool
+        Whether shading pulls it.
     beside : float
         What neighbours share of the residual, over white noise of its size; infinite where nobody asked.
     """
@@ -81,6 +83,7 @@ class Place:
     contradicted: bool = False
     unexplained: bool = False
     pulled_to: NDArray[np.float64] | None = None
+    shaded: bool = False
     beside: float = math.inf
 
     @cached_property

@@ -11,6 +11,7 @@ The fit is normalised convolution with a Gaussian window (Knutsson and Westin, C
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -31,7 +32,7 @@ REACH = 3.0
 """The window ends at this many sigma."""
 
 LEAST_SIGMA = 2.5
-"""Images are binned by four or two before a plane is fitted if its window is so many binned pixels wide."""
+"""Images are binned before a plane is fitted, as far as its window stays so many binned pixels wide."""
 
 NOISE_DENSITY = 64
 """The noise of stabilised counts is tabulated so many times per unit of their mean."""
@@ -123,7 +124,7 @@ class BinnedPlane:
 
     Parameters
     ----------
-    mask : (rows, cols) ndarray of bool
+    mask : (...) ndarray of bool
         True = valid.
     sigma : float
         Width of the Gaussian window, px.
@@ -131,7 +132,7 @@ class BinnedPlane:
 
     def __init__(self, mask: NDArray[np.bool_], sigma: float) -> None:
         self.mask = mask
-        self._bin = next(b for b in (4, 2, 1) if b == 1 or sigma / b >= LEAST_SIGMA)
+        self._bin = 2 ** max(0, math.floor(math.log2(sigma / LEAST_SIGMA)))
         masks = MaskPyramid(mask)
         self._weights = masks.weights(self._bin)
         self._plane = LocalPlane(masks.level(self._bin), sigma / self._bin)
@@ -142,7 +143,8 @@ class BinnedPlane:
         while side < self._bin:
             sums, side = halved(sums), 2 * side
         coarse = self._plane(sums * self._weights)
-        return np.asarray(between_blocks_2d(coarse, self._bin, *pixels.shape))
+        between = between_blocks_2d if pixels.ndim == 2 else plain_between_blocks
+        return np.asarray(between(coarse, self._bin, *pixels.shape), np.float32)
 
 
 def plain_between_blocks(coarse: NDArray[np.float32], side: int, *shape: int) -> NDArray[np.float64]:
@@ -151,7 +153,7 @@ def plain_between_blocks(coarse: NDArray[np.float32], side: int, *shape: int) ->
     for axis, n in enumerate(shape):
         place = (np.arange(n) + 0.5) / side - 0.5
         before = np.clip(np.floor(place), 0, max(0, coarse.shape[axis] - 2)).astype(int)
-        part = (place - before).reshape([-1 if k == axis else 1 for k in range(2)])
+        part = (place - before).reshape([-1 if k == axis else 1 for k in range(out.ndim)])
         after = np.minimum(before + 1, coarse.shape[axis] - 1)
         out = (1 - part) * np.take(out, before, axis) + part * np.take(out, after, axis)
     return out

@@ -62,6 +62,8 @@ class Prepared:
         Whether what its match leaves may be more than noise.
     pulled_to : ndarray of float64 or None
         Where parts that stand still had pulled its match, px, if it is that of the others.
+    shaded : bool
+        Whether shading pulls its match, or may hide its place.
     spread : bool
         Whether its match is away from no shift, or surely more than one of single pixels.
     """
@@ -83,6 +85,7 @@ class Prepared:
         self.pointed = False
         self.patterned = True
         self.pulled_to: NDArray[np.float64] | None = None
+        self.shaded = False
         self.spread = True
         self.filled: dict[int, NDArray[np.float32]] = {}
         self.refilled: dict[int, NDArray[np.float32]] = {}

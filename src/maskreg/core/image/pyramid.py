@@ -27,6 +27,10 @@ SMOOTH_PX = 2.5
 SMOOTH_BINNED_PX = 10.0
 """and of images too large to be searched cheaply, of which it is fitted to binned ones."""
 
+SHADINGS, SHADING_PX = 16, 5.0
+"""The shading of an image is as smooth as a window of a sigma that goes so many times into its shortest side,
+at least so many px."""
+
 
 @dataclass(frozen=True)
 class LevelImage:
@@ -82,6 +86,13 @@ class MaskPyramid:
         if self.mask.ndim == 2 and self.mask.size > CHEAP_PIXELS:
             return BinnedPlane(self.mask, SMOOTH_BINNED_PX)
         return LocalPlane(self.mask, SMOOTH_PX)
+
+    @cached_property
+    def broad(self) -> BinnedPlane:
+        """The operator that tells the shading of an image with this mask (`image.shading`)."""
+        from maskreg.core.image.detail import BinnedPlane
+
+        return BinnedPlane(self.mask, max(SHADING_PX, min(self.mask.shape) / SHADINGS))
 
     @cached_property
     def region(self) -> Region:

@@ -54,6 +54,11 @@ class Detector:
             return pixels.astype(np.float64)
         return 2.0 * np.sqrt(np.maximum(self.electrons(pixels) + self.pad, 0.0))
 
+    def unstabilised(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the counts that have these stabilised values, same shape."""
+        electrons = np.square(np.maximum(values, 0) / 2) - self.pad
+        return np.asarray(electrons / self.gain + self.offset, np.float32)
+
     def noise_variance(self, local: NDArray[Any]) -> NDArray[np.float64]:
         """Return the variance of the noise of stabilised counts whose local mean is `local`.
 
