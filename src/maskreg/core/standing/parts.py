@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.subpixel.residual import Residual
-from maskreg.core.uncertainty.seen_errors import compiled_box_sums, plain_box_sums
+from maskreg.core.uncertainty.seen_errors import box_sums
 
 LEAST_SIDE = 16
 """Of a part, px: what one tells must not depend on its neighbours."""
@@ -100,8 +100,7 @@ def parts_of(residual: Residual) -> Parts:
     shape = residual.template.mask.shape
     ndim = len(shape)
     side = max(LEAST_SIDE, -(-max(shape) // MOST_ACROSS[min(ndim, 3)]))
-    look = compiled_box_sums if ndim == 2 else plain_box_sums
-    sums, n, total = look(residual, side, products=True)
+    sums, n, total = box_sums(residual, side, products=True)
     flat = sums.reshape(len(sums), -1)
     products, (r, rr, pixels) = flat[2 * ndim : -3], flat[-3:]
     mean = total / max(n, 1)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.subpixel.residual import Residual
-from maskreg.core.uncertainty.seen_errors import compiled_box_sums, plain_box_sums
+from maskreg.core.uncertainty.seen_errors import box_sums
 
 ACROSS = 16
 """There are so many squares along the longest axis."""
@@ -38,8 +38,7 @@ def is_pulled_by_shading(
     """
     shape = residual.template.mask.shape
     ndim = len(shape)
-    look = compiled_box_sums if ndim == 2 else plain_box_sums
-    sums, number, total = look(residual, -(-max(shape) // ACROSS), products=True)
+    sums, number, total = box_sums(residual, -(-max(shape) // ACROSS), products=True)
     flat = sums.reshape(len(sums), -1)
     gradient, (r, rr, n) = flat[ndim : 2 * ndim], flat[-3:]
     n = np.maximum(n, 1)

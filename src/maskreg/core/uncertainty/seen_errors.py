@@ -100,8 +100,7 @@ def seen_covariance(normal: NormalMatrices, residual: Residual, box: int = BOX) 
         Errors are shared by the pixels of `SHARED` boxes of this side along each axis, px.
     """
     ndim = residual.moving.ndim
-    look = compiled_box_sums if ndim == 2 else plain_box_sums
-    sums, n, total = look(residual, box)
+    sums, n, total = box_sums(residual, box)
     products, fourth = np.zeros((ndim, ndim)), np.zeros(ndim)
     for windows in _windows(sums, total / max(n, 1)):
         products += windows @ windows.T
@@ -133,6 +132,12 @@ def _summed(boxes: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     for k in reversed(range(SHARED)):
         sums[k : k + len(inner)] += inner
     return np.moveaxis(sums, 0, axis)
+
+
+def box_sums(residual: Residual, box: int, *, products: bool = False) -> BoxSums:
+    """Return the sums over boxes of this side, in the quickest way there is."""
+    look = compiled_box_sums if residual.moving.ndim == 2 else plain_box_sums
+    return look(residual, box, products=products)
 
 
 def compiled_box_sums(residual: Residual, box: int, *, products: bool = False) -> BoxSums:
