@@ -41,7 +41,8 @@ def register(
         Real, any dtype, the same number of axes; their shapes may differ, and the shift then
         relates pixel [0, 0] to pixel [0, 0]. Pixels that are not finite are ignored.
     reference_mask, moving_mask : array_like of bool, optional
-        True = valid, of the image's shape. `numpy.ma` arrays bring their own.
+        True = valid, of the image's shape; None: every finite pixel is. What stands still in both images,
+        as a beam-block, belongs in both masks. `numpy.ma` arrays bring their own.
     max_shift : float or tuple of float, optional
         Greatest shift searched, px, one number or one per axis, inclusive; default all lags.
     min_overlap : float, optional

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -26,7 +27,9 @@ from maskreg.core.image.stabilise import Detector, detector_for
 from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.masked_side import MaskedSide
 from maskreg.core.reference import ReferenceSide
+from maskreg.core.standing.one_mask import OneMask
 from maskreg.errors import InputError, interrupts_as_such
+from maskreg.geometry import nearest_lag
 from maskreg.options import Options
 from maskreg.registration import Registration, Status
 
@@ -44,9 +47,10 @@ class Registrar:
     reference : array_like
         Real, 1-D or more, any dtype.
     reference_mask : array_like of bool, optional
-        True = valid, same shape.
+        True = valid, same shape; None: every finite pixel is.
     moving_mask : array_like of bool, optional
-        Static mask of the moving images, of their shape.
+        Static mask of the moving images, of their shape; None: every finite pixel is valid. What stands
+        still, as a beam-block, belongs in both masks.
     max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing
         See `maskreg.Options`.
 
@@ -85,6 +89,7 @@ class Registrar:
         # copies, as of all masks that are kept: the caller may read the next frame into the same memory
         self._mask = mask.copy()
         self._pixels = as_counts(pixels, self._mask).copy()
+        self._one_mask = OneMask(pixels, self._mask)
         ensure_electrons(self.options, self._pixels, self._mask)
         self.options.limits(self._pixels.ndim)  # says now, not at the first frame, if they do not fit
         static = None if moving_mask is None else _static_mask(moving_mask, self._pixels.ndim)
@@ -131,7 +136,12 @@ class Registrar:
             pixels, mask = checked_image("moving", moving, moving_mask)
             check_same_axes(self._pixels, pixels)
             masks = self._masks.of(mask)
-        pixels = as_counts(pixels, masks.mask)
+        found = self._registered_behind(as_counts(pixels, masks.mask), masks, threads)
+        self._one_mask.ask(self._pixels, pixels, masks.mask, nearest_lag(found.shift) if found.ok else None)
+        return found
+
+    def _registered_behind(self, pixels: NDArray[Any], masks: MaskPyramid, threads: int) -> Registration:
+        """Return the registration of checked pixels behind a mask."""
         detector = detector_for(self.options, [(self._pixels, self._mask), (pixels, masks.mask)])
         side = self._side(detector)
         useless = _useless("reference", side.image)
