@@ -104,6 +104,14 @@ def test_binning_keeps_the_mean_and_the_proportions(shape, size):
     assert small.mean() == pytest.approx(image.mean())
 
 
+def test_images_of_every_length_are_binned_to_every_size():
+    """Of 240 x 300 px to 440 the last edge was rounded below 240, and there was no report."""
+    for length in (1, 8, 240, 300, 2048):
+        for size in range(1, 900):
+            picture = binned(np.ones((length, 1)), np.ones((length, 1), bool), size)
+            assert np.allclose(picture, 1.0)
+
+
 def test_binning_images_in_a_row_is_binning_each():
     rng = np.random.default_rng(3)
     masks = rng.random((3, 40, 70)) > 0.3

@@ -113,8 +113,9 @@ def _hatched(panel: NDArray[np.uint8], ignored: NDArray[np.bool_]) -> NDArray[np
 def _area_weights(n_in: int, n_out: int) -> csr_array:
     """Return (n_out, n_in): which part of each output pixel each input pixel covers."""
     edges = np.arange(n_out + 1) * (n_in / n_out)
+    edges[-1] = n_in  # which rounding may miss
     # all places where an input or an output pixel begins cut the axis into pieces of one owner each
-    cuts = np.unique(np.concatenate([edges, np.arange(n_in + 1)]).clip(0.0, n_in))
+    cuts = np.unique(np.concatenate([edges, np.arange(n_in + 1)]))
     middle = (cuts[:-1] + cuts[1:]) / 2.0
     owner = np.minimum((middle * (n_out / n_in)).astype(np.intp), n_out - 1)
     length = np.diff(cuts) * (n_out / n_in)
