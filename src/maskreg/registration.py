@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Status(Enum):
-    """What became of a frame; each member carries the sentence that the user reads."""
+    """What became of a frame; each member carries the sentence that the user reads, and equals its label."""
 
     OK = ("ok", "the shift is trusted")
     REFERENCE = ("reference", "this is the reference itself: its shift is zero by definition")
@@ -34,6 +34,13 @@ class Status(Enum):
     def __init__(self, label: str, sentence: str) -> None:
         self.label = label
         self.sentence = sentence
+
+    def __eq__(self, other: object) -> bool:
+        # who writes status == "ok", as it stands in the table, means the label
+        return self.label == other if isinstance(other, str) else self is other
+
+    def __hash__(self) -> int:
+        return hash(self.label)
 
     @classmethod
     def from_label(cls, label: str) -> Status:

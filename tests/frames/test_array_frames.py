@@ -39,6 +39,16 @@ class TestLazyArray(FrameSourceContract):
         return as_source(h5py.File(folder / "frames.h5", "r")["frames"])
 
 
+class TestZarrArray(FrameSourceContract):
+    """An array of Zarr 3, which has a shape and no length."""
+
+    def store(self, folder: Path, frames: NDArray) -> FrameSource:
+        zarr = pytest.importorskip("zarr")
+        return as_source(
+            zarr.create_array(folder / "frames.zarr", data=frames, chunks=(1, *frames.shape[1:]))
+        )
+
+
 def test_nested_lists_are_frames() -> None:
     source = as_source([[[1, 2], [3, 4]], [[5, 6], [7, 8]]])
     assert (len(source), source.shape, source.name(1)) == (2, (2, 2), "frames[1]")
@@ -89,7 +99,7 @@ def test_when_no_frame_can_be_read_the_first_reason_is_given() -> None:
     ("frames", "error", "why"),
     [
         (FRAMES[0], InputError, r"shape \(6, 9\), which is one image; .*maskreg\.register"),
-        (FRAMES[None], InputError, r"shape \(1, 4, 6, 9\)"),
+        (FRAMES[None], InputError, r"shape \(1, 4, 6, 9\); .*: frames\.reshape\(-1, 6, 9\)\)"),
         (np.zeros((4, 6, 9, 3)), InputError, r"it takes \(frames, rows, cols\) \(convert colours to grey\)"),
         (FRAMES[:0], InputError, "frames is empty"),
         ([], InputError, "the list is empty; give at least one frame"),

@@ -167,3 +167,12 @@ def test_counts_by_status():
 def test_another_csv_is_refused():
     with pytest.raises(InputError, match="'frame' is missing"):
         table_of("x,y\n1,2\n")
+
+
+def test_a_status_equals_the_label_that_stands_in_the_table():
+    """``[status == "ok" for status in alignment.status]`` was False for each, without a word."""
+    for status in Status:
+        assert status == status.label
+        assert status in {status.label}
+    assert Status.OK not in ("weak", "OK", None, Status.WEAK)
+    assert (np.array([Status.OK, Status.WEAK]) == "ok").tolist() == [True, False]

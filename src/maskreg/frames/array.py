@@ -30,7 +30,7 @@ class ArrayFrames(FrameSource):
         self._frames = frames
 
     def __len__(self) -> int:
-        return len(self._frames)
+        return _length(self._frames)
 
     def name(self, index: int) -> str:
         """Return ``frames[index]``."""
@@ -48,8 +48,13 @@ def _check_series(frames: Any) -> None:
         raise InputTypeError(
             f"frames is of type {type(frames).__name__}; give a 3-D array, a list of 2-D arrays, or a path"
         )
-    if len(frames) == 0:
+    if _length(frames) == 0:
         raise InputError("frames is empty; give at least one frame")
+
+
+def _length(frames: Any) -> int:
+    """Return how many frames there are; arrays of Zarr 3 have a shape, and no length."""
+    return int(frames.shape[0]) if hasattr(frames, "shape") else len(frames)
 
 
 def _check_stack(stack: Any) -> None:
@@ -61,5 +66,13 @@ def _check_stack(stack: Any) -> None:
             "or register two images with maskreg.register"
         )
     if stack.ndim != 3:
-        hint = " (convert colours to grey)" if stack.ndim > 3 and stack.shape[-1] <= MOST_COLOURS else ""
-        raise InputError(f"frames has shape {stack.shape}; it takes (frames, rows, cols){hint}")
+        remedy = _remedy(stack.shape)
+        raise InputError(f"frames has shape {stack.shape}; it takes (frames, rows, cols){remedy}")
+
+
+def _remedy(shape: tuple[int, ...]) -> str:
+    if len(shape) < 3:
+        return ""
+    if shape[-1] <= MOST_COLOURS:
+        return " (convert colours to grey)"
+    return f" (of a NumPy array: frames.reshape(-1, {shape[-2]}, {shape[-1]}))"
