@@ -126,6 +126,12 @@ def test_an_image_in_place_of_a_mask_is_suspected(tmp_path: Path, caplog: pytest
     assert "m.npy holds more than two values: is it a mask?" in caplog.text
 
 
+def test_labels_without_a_zero_are_suspected(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    np.save(tmp_path / "m.npy", 1 + MASK)
+    assert load_mask(tmp_path / "m.npy").all()
+    assert "m.npy holds 1 and 2, and no 0: which of them is valid? Every pixel" in caplog.text
+
+
 def test_a_stack_is_no_mask(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "m.tif", np.zeros((5, 8, 8), "u1"))
     with pytest.raises(InputError, match=r"m\.tif: it holds 5 pages; a mask is one image"):

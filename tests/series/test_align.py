@@ -50,6 +50,21 @@ def test_a_mask_that_may_be_upside_down_is_told(frames, mask, caplog):
     assert "% of the pixels are ignored: the mask may be upside down: use ~mask" in caplog.text
 
 
+def test_whole_numbers_in_place_of_a_mask_are_suspected(frames, mask, caplog):
+    """``~`` of 0 and 1 in uint8 is 255 and 254: nothing was ignored, without a word."""
+    numbers = mask.astype("uint8")
+    align(frames, numbers)
+    assert caplog.messages == []
+    align(frames, 1 - numbers)
+    assert "upside down: use mask == 0: True is valid" in caplog.text
+    caplog.clear()
+    align(frames, ~numbers)
+    assert "the mask holds 254 and 255, and no 0: which of them is valid? Every pixel" in caplog.text
+    caplog.clear()
+    align(frames, frames[0])
+    assert "the mask holds more than two values: is it a mask?" in caplog.text
+
+
 def test_a_mask_is_no_path(frames):
     with pytest.raises(InputError, match=r"mask is 'valid\.tif'; give an array: maskreg\.masks\.load_mask"):
         align(frames, "valid.tif")

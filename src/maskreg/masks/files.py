@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from maskreg.errors import InputError, MaskregError, not_written
 from maskreg.grey import pillow, read_grey
+from maskreg.masks.doubt import doubt_of
 
 log = logging.getLogger(__name__)
 
@@ -50,19 +51,11 @@ def load_mask(path: PathLike, *, ignore: bool = False) -> NDArray[np.bool_]:
         raise InputError(f"{file}: its shape is {values.shape}; a mask is one image, with two axes")
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise InputError(f"{file}: some of its pixels are NaN, which is neither; save it as 0 and 255")
-    if _has_shades(values):
-        log.warning(
-            "%s holds more than two values: is it a mask? Every pixel that is not 0 is taken as %s",
-            file,
-            "ignored" if ignore else "valid",
-        )
+    if doubt := doubt_of(values):
+        meaning = "ignored" if ignore else "valid"
+        log.warning("%s %s Every pixel that is not 0 is taken as %s", file, doubt, meaning)
     nonzero: NDArray[np.bool_] = values != 0
     return ~nonzero if ignore else nonzero
-
-
-def _has_shades(values: NDArray[Any]) -> bool:
-    """Whether there are values between the least and the greatest: so in an image, and in labels."""
-    return values.size > 0 and not ((values == values.min()) | (values == values.max())).all()
 
 
 def save_mask(path: PathLike, mask: ArrayLike) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from maskreg.errors import interrupts_as_such
 from maskreg.frames.seen import ensure_files
 from maskreg.masks import mask_warning
+from maskreg.masks.doubt import turned_round
 from maskreg.options import Options
 from maskreg.series.alignment import Alignment
 from maskreg.series.closing import closed
@@ -126,7 +127,7 @@ def align(
         else:
             who = workers_within(memory, who, source, exact=exact, mean=is_mean(reference))
         series = prepare(source, mask, reference, options, dark, flat, workers=who)
-        if mask is not None and (warning := mask_warning(mask, "use ~mask: True is valid")):
+        if mask is not None and (warning := mask_warning(mask, f"use {turned_round(mask)}: True is valid")):
             log.warning("%s", warning)
         with closing(series.rows(range(len(source)), workers=who)) as rows:
             found: Sequence[FrameRow] = list(with_progress(rows, total=len(source), done=0, wanted=progress))

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from maskreg.errors import InputError
 from maskreg.frames import FrameSource
 from maskreg.frames.corrected import Calibration, CorrectedFrames, calibration
+from maskreg.masks.doubt import doubt_of
 from maskreg.masks.nodata import nodata_warning
 from maskreg.options import Options
 from maskreg.registration import Registration
@@ -197,5 +198,9 @@ def _checked_mask(mask: ArrayLike | None, source: FrameSource) -> NDArray[np.boo
     if valid.shape != tuple(source.shape):
         raise InputError(f"mask has shape {valid.shape}, the frames have {tuple(source.shape)}")
     if valid.dtype.kind not in "biu":
-        raise InputError(f"mask has dtype {valid.dtype}; it must be boolean, True where pixels are valid")
+        raise InputError(
+            f"mask has dtype {valid.dtype}; it must be boolean, True where pixels are valid: try mask > 0"
+        )
+    if doubt := doubt_of(valid):
+        log.warning("the mask %s Every pixel that is not 0 is taken as valid", doubt)
     return valid.astype(bool)

@@ -1,0 +1,29 @@
+"""Numbers in place of a mask: what they hold may not be what nonzero means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def doubt_of(values: NDArray[Any]) -> str | None:
+    """Return what is doubtful about numbers that are taken for a mask, nonzero for True; None if nothing is.
+
+    An image, or labels, hold more than two values. Labels 1 and 2, or the 254 and 255 that ``~`` makes of
+    1 and 0 in uint8, leave no pixel that is 0.
+    """
+    if values.dtype.kind == "b" or not values.size:
+        return None
+    least, greatest = values.min(), values.max()
+    if not ((values == least) | (values == greatest)).all():
+        return "holds more than two values: is it a mask?"
+    if least != greatest and 0 not in (least, greatest):
+        return f"holds {least:g} and {greatest:g}, and no 0: which of them is valid?"
+    return None
+
+
+def turned_round(mask: ArrayLike) -> str:
+    """Return how a mask is turned round in Python: ``~`` of whole numbers leaves none that is 0."""
+    return "~mask" if np.asarray(mask).dtype.kind == "b" else "mask == 0"
