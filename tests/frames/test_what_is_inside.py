@@ -146,6 +146,47 @@ def test_ome_zarr_means_its_full_resolution(tmp_path: Path) -> None:
     assert open_frames(tmp_path / "f.zarr").shape == (16, 32)
 
 
+def test_channels_in_a_series_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Frames of two channels were registered to each other, and their differences reported as jumps."""
+    zarr = pytest.importorskip("zarr")
+    pixels = some_frames(6, 8, 9).reshape(3, 2, 8, 9)
+    tifffile.imwrite(tmp_path / "tc.ome.tif", pixels, metadata={"axes": "TCYX"})
+    tifffile.imwrite(tmp_path / "ct.ome.tif", pixels, metadata={"axes": "CTYX"})
+    tifffile.imwrite(tmp_path / "ij.tif", pixels, imagej=True, metadata={"axes": "TCYX"})
+    image = zarr.open_group(tmp_path / "ome.zarr", mode="w")
+    image.create_array("0", data=pixels)
+    axes = [{"name": name} for name in "tcyx"]
+    image.attrs["ome"] = {"multiscales": [{"axes": axes, "datasets": [{"path": "0"}]}]}
+    for name in ("tc.ome.tif", "ij.tif", "ome.zarr"):
+        caplog.clear()
+        first = open_frames(tmp_path / name)[::2]
+        assert [message.partition(";")[2] for message in caplog.messages] == [
+            " in Python open_frames(...)[::2] is the first of them alone"
+        ]
+        np.testing.assert_array_equal(first.read(1), pixels[1, 0])
+    caplog.clear()
+    open_frames(tmp_path / "ct.ome.tif")
+    assert "ct.ome.tif: its 3 channels are frames of one series" in caplog.text
+    assert caplog.text.rstrip().endswith("write one of them to a file of its own")
+    caplog.clear()
+    tifffile.imwrite(tmp_path / "tz.ome.tif", pixels, metadata={"axes": "TZYX"})
+    tifffile.imwrite(tmp_path / "split.tif", pixels[0, 0], description="ImageJ=1.53\nimages=6\nchannels=2\n")
+    open_frames(tmp_path / "tz.ome.tif")
+    open_frames(tmp_path / "split.tif")
+    assert caplog.messages == []
+
+
+def test_what_gdal_calls_no_data_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name, dtype, told in (("zero", "u2", "0"), ("nan", "f4", "nan")):
+        tag = (42113, "s", 0, told, True)
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.eye(8, dtype=dtype), extratags=[tag])
+        open_frames(tmp_path / f"{name}.tif")
+    assert caplog.messages == [
+        "zero.tif: 0 stands for no data in it (GDAL_NODATA); such pixels count unless a mask, "
+        "--ignore-below or --ignore-above leaves them out"
+    ]
+
+
 def test_an_ome_tiff_of_two_images_wants_to_know_which(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "f.ome.tif", ome=True) as file:
         file.write(FRAMES, metadata={"axes": "TYX"}, photometric="minisblack")

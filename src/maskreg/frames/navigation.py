@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -87,6 +88,25 @@ def only_stack(arrays: dict[str, tuple[tuple[int, ...], Any]], what: str, file: 
     if len(candidates) > 1:
         raise ValueError(why_none_chosen(candidates, what, file))
     return next(iter(candidates))
+
+
+def about_channels(axes: Sequence[str], lengths: Sequence[int]) -> str:
+    """Return what to say where one of the axes of a file is that of channels, as OME has it; '' if none is.
+
+    Parameters
+    ----------
+    axes : sequence of str
+        Their names, rows and columns included: ``"TCYX"``.
+    lengths : sequence of int
+        Of each.
+    """
+    place = next((place for place, name in enumerate(axes) if name.lower() in ("c", "channel")), None)
+    if place is None or lengths[place] == 1:
+        return ""
+    one = "write one of them to a file of its own"
+    if place == len(axes) - 3:  # the fastest of the leading ones
+        one = f"in Python open_frames(...)[::{lengths[place]}] is the first of them alone"
+    return f"its {lengths[place]} channels are frames of one series, registered to one reference; {one}"
 
 
 def why_none_chosen(candidates: dict[str, tuple[tuple[int, ...], Any]], what: str, file: str) -> str:

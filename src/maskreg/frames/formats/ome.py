@@ -6,7 +6,7 @@ import re
 from array import array
 from typing import Any, NamedTuple
 
-from maskreg.frames.navigation import why_none_chosen
+from maskreg.frames.navigation import about_channels, why_none_chosen
 
 
 class OmeImage(NamedTuple):
@@ -18,10 +18,13 @@ class OmeImage(NamedTuple):
         Where its pages are in the file, in the order that the OME metadata give them.
     others : int
         How many other files belong to the same set.
+    channels : str
+        What to say of its channels; empty if it has no more than one.
     """
 
     directories: array[int]
     others: int
+    channels: str
 
 
 def ome_image(tif: Any, inside: str, file: str) -> OmeImage:
@@ -42,6 +45,11 @@ def ome_image(tif: Any, inside: str, file: str) -> OmeImage:
     if not inside and len(images) > 1:
         facts = {number: (image.shape, image.dtype) for number, image in images.items()}
         raise ValueError(why_none_chosen(facts, "images", file))
-    pages = images[inside or "0"].pages
+    image = images[inside or "0"]
+    pages = image.pages
     others = set(re.findall(r'<UUID FileName="([^"]+)"', tif.ome_metadata or "")) - {file}
-    return OmeImage(array("Q", (page.offset for page in pages if page is not None)), len(others))
+    return OmeImage(
+        array("Q", (page.offset for page in pages if page is not None)),
+        len(others),
+        about_channels(image.axes, image.shape),
+    )

@@ -13,7 +13,7 @@ import importlib.util
 import struct
 from array import array
 from dataclasses import dataclass
-from math import prod
+from math import isfinite, nan, prod
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from maskreg.errors import MissingExtraError
 from maskreg.frames.file import FileFrames
 from maskreg.frames.formats.ome import ome_image
+from maskreg.frames.navigation import about_channels
 from maskreg.frames.plain import check_credible, read_plain
 
 _ROOM = 2**16
@@ -40,7 +41,9 @@ class TiffFrames(FileFrames):
         # the other files of an OME-TIFF set are files of their own
         with tifffile.TiffFile(path, _multifile=False) as tif:
             _ensure_a_page(tif)
+            self._notices = [_about_no_data(tif.pages.first)]
             self._list_frames(tif)
+            self.notice = "; ".join(filter(None, self._notices))
             self._layout = self._described(tif)
             page = tif.pages.first
             self._size, self._credible = tif.filehandle.size, 2 * page.nbytes + _ROOM
@@ -68,9 +71,10 @@ class TiffFrames(FileFrames):
             self._run, self._directories = None, image.directories
             self._count = len(image.directories)
             if image.others:
-                self.notice = (
+                self._notices.append(
                     f"{image.others} more files belong to its OME-TIFF set; name them all to read them"
                 )
+            self._notices.append(image.channels)
             return
         if self._inside:
             raise ValueError(
@@ -90,6 +94,8 @@ class TiffFrames(FileFrames):
         else:
             # a page that was split off a stack often keeps the description of the whole
             self._count = listed
+        if self._count > 1:
+            self._notices.append(_channels_of_imagej(tif.pages.first))
 
     def _where(self, index: int) -> tuple[int, int] | None:
         if self._run is not None and index < self._run.count:
@@ -235,6 +241,29 @@ def _ensure_a_page(tif: Any) -> None:
         raise ValueError("it holds no image; was it cut short?") from None
 
 
+def _about_no_data(page: Any) -> str:
+    """Return what to say of a value that stands for no data, as GDAL writes it into GeoTIFF; '' for none."""
+    tag = page.tags.get("GDAL_NODATA")
+    try:
+        value = nan if tag is None else float(tag.value)
+    except ValueError:
+        value = nan
+    if not isfinite(value):
+        return ""
+    return (
+        f"{value:g} stands for no data in it (GDAL_NODATA); such pixels count unless a mask, "
+        "--ignore-below or --ignore-above leaves them out"
+    )
+
+
+def _channels_of_imagej(page: Any) -> str:
+    """Return what to say of the channels of a hyperstack of ImageJ, which are the fastest axis."""
+    if not page.imagej_description:
+        return ""
+    stated = tifffile.tifffile.imagej_description_metadata(page.imagej_description)
+    return about_channels("CYX", (stated.get("channels", 1), *page.shape))
+
+
 def _is_plain(page: Any) -> bool:
     """Whether the page's pixels lie in the file as they are in memory, but for the byte order."""
     return page.is_final and page.dtype is not None
@@ -244,9 +273,9 @@ def _why_no_frame(page: Any) -> str:
     hint = "save one page per frame"
     if page.axes == "SYX":
         # tifffile takes a stack of three or four frames for colours unless it is told otherwise
-        hint = "write stacks with photometric='minisblack'"
+        hint = "write stacks with photometric='minisblack'; of bands save one to a file of its own"
     elif "S" in page.axes:
-        hint = "convert colours to grey"
+        hint = "convert colours to grey; of bands save one to a file of its own"
     return f"its axes are {page.axes} {page.shape}; a frame has two ({hint})"
 
 

@@ -20,7 +20,7 @@ from maskreg.frames.file import FileFrames
 from maskreg.frames.formats.slabs import Slabs
 from maskreg.frames.frame import REAL_KINDS
 from maskreg.frames.metadata.coordinates import Coordinate, columns_of, may_belong, row_of
-from maskreg.frames.navigation import Stack, as_stack, only_stack
+from maskreg.frames.navigation import Stack, about_channels, as_stack, only_stack
 from maskreg.frames.plain import ALWAYS_FINE, PREALLOCATED, check_credible
 
 
@@ -44,6 +44,7 @@ class ZarrFrames(FileFrames):
         )
         beside = _group_of(self._array, group)
         self._columns = columns_of(self._stack, _coordinates(self._array, self._stack, beside))
+        self.notice = about_channels(_axes(self._array, beside), self._array.shape)
 
     def __len__(self) -> int:
         return len(self._stack)
@@ -120,6 +121,18 @@ def _full_resolution(group: Any) -> Any | None:
         return group[images[0]["datasets"][0]["path"]] if images else None
     except (KeyError, IndexError, TypeError):
         return None
+
+
+def _axes(array: Any, group: Any | None) -> list[str]:
+    """Return the names of the axes, as the array has them or its OME-Zarr image; none where nothing fits."""
+    attributes: Mapping[str, Any] = {} if group is None else dict(group.attrs)
+    images = attributes.get("ome", attributes).get("multiscales")
+    try:
+        told = [axis["name"] for axis in images[0]["axes"]] if images else []
+    except (KeyError, IndexError, TypeError):
+        told = []
+    names = told or _dimension_names(array)
+    return [str(name) for name in names] if len(names) == array.ndim else []
 
 
 def _group_of(array: Any, top: Any | None) -> Any | None:
