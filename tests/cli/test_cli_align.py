@@ -51,6 +51,19 @@ def test_a_bad_frame_is_told_and_exit_3(maskreg, data, flags, scan):
     assert f"frame 2 ({scan.names[2]}): unreadable: the frame could not be read" in outcome.out
 
 
+def test_a_reference_that_no_frame_goes_with_is_told(maskreg, data, flags):
+    """A dark frame came first by its name: of 41 frames 40 were weak, and nothing said why."""
+    dark = np.random.default_rng(0).poisson(20, (192, 192)).astype("uint16")
+    tifffile.imwrite(data / "frames" / "dark.tif", dark)
+    outcome = maskreg("align", data / "frames", *flags)
+    assert "1 reference, 6 weak\n" in outcome.out
+    assert (
+        "no frame goes with the reference, frame 0 (dark.tif): is it dark, or another scene?" in outcome.out
+    )
+    again = maskreg("align", data / "frames", *flags, "--overwrite", "--reference", "1")
+    assert "no frame goes" not in again.out
+
+
 def test_a_mask_behind_the_frames_is_told(maskreg, data, flags):
     outcome = maskreg("align", data / "frames", data / "valid_mask.tif", *flags[2:])
     assert "valid_mask.tif holds two values and no other: is it a mask?" in outcome.err

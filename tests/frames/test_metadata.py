@@ -98,6 +98,23 @@ def test_the_file_that_does_not_fit_is_named(scan: Path) -> None:
         open_frames(scan, pattern="{scan:d}_{delay:f}.tif")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "advice"),
+    [
+        ("scan/{scan:d}_{delay:f}.tif", "names begin behind the folder that was given: try '{scan:d}_"),
+        ("{scan:d}_{delay:d}.tif", r"its delay is '[^']+', no whole number: try \{delay:f\}$"),
+        (
+            "{scan:d}_{delay:f}",
+            r"\{delay:f\} is a number, and '[^']+\.tif' is none: write what stands beside it",
+        ),
+        ("run_{scan:d}_{delay}.tif", r"name those that fit: 'run_\*_\*\.tif'$"),
+    ],
+)
+def test_what_does_not_fit_a_pattern_is_advised(scan: Path, pattern: str, advice: str) -> None:
+    with pytest.raises(FrameError, match=advice):
+        open_frames(scan, pattern=pattern)
+
+
 def test_all_frames_of_a_stack_share_the_metadata_of_its_name(tmp_path: Path) -> None:
     np.save(tmp_path / "scan_7.npy", FRAMES)
     assert rows(open_frames(tmp_path / "scan_7.npy", pattern="scan_{n:d}.npy")) == [{"n": 7}] * 4

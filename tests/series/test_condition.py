@@ -148,3 +148,8 @@ def test_the_aligned_frames_are_those_of_the_table_in_the_order_of_time(delays, 
     assert [row.source for row in alignment.table()] == [f"d{number}.tif" for number in range(7, -1, -1)]
     image, _ = next(iter(alignment.apply()))
     np.testing.assert_array_equal(image, frames[7])
+
+
+def test_a_condition_with_one_sign_too_few_is_told(frames):
+    with pytest.raises(InputError, match=r"'delay=-1', which is no file; a condition is 'delay==-1'"):
+        align(frames, reference="delay=-1")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from maskreg.series import Alignment
-    from maskreg.shifts import FrameRow
+    from maskreg.shifts import FrameRow, ShiftTable
 
 log = logging.getLogger(__name__)
 
@@ -206,10 +206,23 @@ def as_text(alignment: Alignment, folder: str) -> str:
     ]
     if len(flagged) > SHOWN:
         lines.append(f"and {len(flagged) - SHOWN} more that are not ok: see the columns status and reason")
+    lines += _about_the_reference(table)
     lines.append(f"table: {Path(folder) / 'shifts.csv'}")
     if (report := Path(folder) / REPORT).is_file():
         lines.append(f"report: {report}")
     return "\n".join(lines)
+
+
+def _about_the_reference(table: ShiftTable) -> list[str]:
+    """Return what to try where frames are weak and none is ok: the first of them may be a dark frame."""
+    from maskreg.registration import Status
+
+    counts = table.counts()
+    if counts.get(Status.OK) or counts.get(Status.WEAK, 0) < 2:
+        return []
+    own = next((row for row in table if row.registration.status is Status.REFERENCE), None)
+    which = "" if own is None else f", frame {own.frame} ({own.source})"
+    return [f"no frame goes with the reference{which}: is it dark, or another scene? Try another --reference"]
 
 
 def _about_jumps(alignment: Alignment) -> list[str]:

@@ -110,9 +110,19 @@ _WORD = re.compile(r"\w+|[-+]?[\d.]+")
 """A single word, or a number that is no index."""
 
 
+_SLIP = re.compile(r"(\w+)\s*=\s*([-+]?[\d.]+)")
+"""A condition with one sign too few."""
+
+
 def _ensure_a_file(reference: str | os.PathLike[str]) -> None:
-    """Refuse a single word that is no file: who writes it may mean something else than an image."""
-    if isinstance(reference, str) and _WORD.fullmatch(reference) and not Path(reference).exists():
+    """Refuse a single word, or what is nearly a condition, that is no file: no image may be meant."""
+    if not isinstance(reference, str) or Path(reference).exists():
+        return
+    if slip := _SLIP.fullmatch(reference):
+        raise InputError(
+            f"reference is '{reference}', which is no file; a condition is '{slip[1]}=={slip[2]}'"
+        )
+    if _WORD.fullmatch(reference):
         raise InputError(
             f"reference is '{reference}', which is no file; it is first, mean, the index of a frame "
             "(-1: the last), an image file, or a condition such as 'delay<0'"

@@ -59,10 +59,25 @@ class NamePattern:
         for name in names:
             match = self._expression.fullmatch(name)
             if match is None:
-                raise FrameError(f"{name}: this name does not fit the pattern {self.text!r}")
+                raise FrameError(
+                    f"{name}: this name does not fit the pattern {self.text!r}; {self._advice(name)}"
+                )
             found.append(match.groupdict())
         columns = {column: self._values(column, [row[column] for row in found]) for column in self._kinds}
         return [{column: columns[column][place] for column in columns} for place in range(len(names))]
+
+    def _advice(self, name: str) -> str:
+        """Return what to try where a name does not fit."""
+        folder, _, last = self.text.rpartition("/")
+        if folder and NamePattern(last)._expression.fullmatch(name):
+            return f"names begin behind the folder that was given: try {last!r}"
+        loose = NamePattern(re.sub(r"\{(\w+):[df]\}", r"{\1}", self.text))
+        found = loose._expression.fullmatch(name)
+        for column, text in found.groupdict().items() if found else ():
+            if not re.fullmatch(_KINDS[self._kinds[column]], text):
+                return _about_kind(column, self._kinds[column], text)
+        files = re.sub(r"\{\w*(:\w)?\}", "*", self.text)
+        return f"if it is another kind of file, name those that fit: {files!r}"
 
     def _values(self, column: str, texts: list[str]) -> list[Any]:
         kind = self._kinds[column]
@@ -95,3 +110,13 @@ class NamePattern:
             raise InputError(f"pattern {self.text!r} names the column '{name}' twice")
         self._kinds[name] = kind
         return f"(?P<{name}>{_KINDS[kind]})"
+
+
+def _about_kind(column: str, kind: str, text: str) -> str:
+    """Return what to try where a text is not of the kind that its column asks for."""
+    if re.fullmatch(_KINDS["f"], text):
+        return f"its {column} is {text!r}, no whole number: try {{{column}:f}}"
+    return (
+        f"{{{column}:{kind}}} is a number, and {text!r} is none: write what stands beside it in the pattern, "
+        f"or {{{column}}}"
+    )
