@@ -17,6 +17,25 @@ def test_a_folder_of_frames(maskreg, data, scan):
     ]
 
 
+def test_the_order_in_which_a_shell_lists_files_is_not_told(maskreg, data, scan):
+    (data / "frames" / scan.names[0]).rename(data / "frames" / "scan_10.tif")
+    files = sorted((data / "frames").iterdir())
+    assert files[0].name == "scan_10.tif"
+    assert "the order" not in maskreg("info", *files).err
+    assert f"first: {scan.names[1]}\n" in maskreg("info", *files).out
+    assert "not in that of the list: the first is scan_" in maskreg("info", *files[::-1]).err
+
+
+def test_the_home_folder_is_known_behind_equal_signs_and_in_quotes(maskreg, data, monkeypatch):
+    """A shell leaves ``--output=~/run`` as it is: the run went into a folder that was called ``~``."""
+    monkeypatch.setenv("HOME", str(data))
+    monkeypatch.chdir(data)
+    assert maskreg("info", "~/frames/*.tif").out.startswith("6 frames")
+    outcome = maskreg("mask", "show", "~/frames", "--valid=~/valid_mask.tif", "--output=~/look.png")
+    assert outcome.out.endswith(f"picture: {data / 'look.png'}\n")
+    assert not (data / "~").exists()
+
+
 def test_a_reader_that_does_not_tell_how_frames_are_stored(maskreg, data, monkeypatch):
     monkeypatch.setattr("maskreg.frames.folder.FolderFrames.layout", lambda source: "")
     outcome = maskreg("info", data / "frames")

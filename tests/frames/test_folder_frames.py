@@ -67,6 +67,19 @@ def test_names_are_files_in_natural_order_and_indices_in_stacks(tmp_path: Path) 
     assert names(open_frames(tmp_path)) == ["f2.npy", "F9.tif[0]", "F9.tif[1]", "f10.tif"]
 
 
+def test_a_list_in_another_order_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """``zip(files, alignment.shifts)`` gave a file the shift of another, without a word."""
+    fill(tmp_path)
+    files = [tmp_path / f"f{number}.tif" for number in range(12)]
+    assert (
+        names(open_frames(files)) == names(open_frames([*files, files[0]])) == [file.name for file in files]
+    )
+    open_frames([tmp_path / "f*.tif", files[0]])
+    assert caplog.messages == []
+    assert names(open_frames(sorted(files)))[:3] == ["f0.tif", "f1.tif", "f2.tif"]
+    assert "not in that of the list: the first is f0.tif" in caplog.text
+
+
 def test_other_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
     fill(tmp_path, FRAMES[:3])
     (tmp_path / "notes.txt").write_text("scan 3: beam was low")

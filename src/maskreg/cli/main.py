@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -15,10 +16,13 @@ from maskreg.errors import MaskregError, UsageError, interrupts_as_such
 
 NOTHING_YET = "nothing was begun yet"
 
+_HOME = re.compile(r"(--[\w-]+=|)(~[\\/].*)", re.DOTALL)
+"""A word that is, or brings, a path in the home folder."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = [_at_home(word) for word in (sys.argv[1:] if argv is None else argv)]
     streams.print_any_name()
     try:
         return _run(parse(arguments))
@@ -33,6 +37,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         streams.complain(f"maskreg: error: {_one_line(error)}")
         return exits.USAGE if isinstance(error, UsageError) else exits.FAILED
+
+
+def _at_home(word: str) -> str:
+    """Return a word with ``~/`` as the home folder, which a shell leaves in quotes and behind ``--output=``.
+
+    Else a run would go into a folder that is called ``~``, which nobody dares to remove.
+    """
+    found = _HOME.fullmatch(word)
+    return word if found is None else found[1] + os.path.expanduser(found[2])  # noqa: PTH111
 
 
 def _run(args: Namespace) -> int:

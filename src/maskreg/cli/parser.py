@@ -7,6 +7,7 @@ import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import PurePath
 from typing import NoReturn
 
 from maskreg._version import __version__
@@ -70,9 +71,21 @@ def parse(argv: Sequence[str]) -> Namespace:
         # a mistyped option leaves its value behind as an argument too many: name the option
         culprit = next((argument for argument in unknown if argument.startswith("-")), unknown[0])
         raise UsageError(f"{_about_unknown(culprit, args.parser)}{_about_files(unknown)}")
+    if isinstance(files := getattr(args, "input", None), list) and len(files) > 1:
+        args.input = _as_frames_come(files)
     args.verbosity = args.verbose - args.quiet
     args.command = list(argv)
     return args
+
+
+def _as_frames_come(files: list[str]) -> list[str]:
+    """Return what a shell has made of a pattern, which sorts f10 before f2, in the order of the frames.
+
+    Who lists files in another order is told that they do not come in it.
+    """
+    from maskreg.frames.order import natural_key
+
+    return sorted(files, key=lambda file: natural_key(PurePath(file))) if files == sorted(files) else files
 
 
 def parser_of(name: str) -> ArgumentParser:

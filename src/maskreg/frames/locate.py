@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import glob
+import logging
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,8 @@ from maskreg.errors import FrameError, InputError
 from maskreg.frames.location import Location, split_location
 from maskreg.frames.order import natural_key
 from maskreg.frames.registry import known_suffixes, no_reader, reader_for
+
+log = logging.getLogger(__name__)
 
 PathLike = str | os.PathLike[str]
 
@@ -53,7 +56,19 @@ def find_files(paths: PathLike | Sequence[PathLike]) -> tuple[list[Location], Pa
     found = [_expand(os.fspath(path)) for path in wanted]
     files = {file for some, _ in found for file in some}
     in_order = sorted(files, key=lambda file: (natural_key(file.path), file.inside))
+    if all(len(some) == 1 for some, _ in found):
+        _warn_of_another_order([some[0] for some, _ in found], in_order)
     return in_order, Path(os.path.commonpath([root for _, root in found]))
+
+
+def _warn_of_another_order(given: list[Location], in_order: list[Location]) -> None:
+    """Say so where files were listed in an order of their own: who counts on it takes one for another."""
+    if list(dict.fromkeys(given)) != in_order:
+        log.warning(
+            "files come in the natural order of their names, not in that of the list: the first is %s "
+            "(the table names each)",
+            in_order[0].path.name,
+        )
 
 
 def means(text: str, path: Path) -> bool:
@@ -173,6 +188,8 @@ def _what_is_missing(path: Path) -> str:
     """Return which part of `path` does not exist, and what else it may have meant."""
     missing = next(part for part in (*reversed(path.parents), path) if not part.exists())
     what = "no such file or folder" if missing == path else f"there is no folder '{missing}'"
+    if missing.name == "~":
+        return f"{what}; in Python the home folder is os.path.expanduser('~')"
     names = [entry.name for entry in missing.parent.iterdir()] if missing.parent.is_dir() else []
     close = difflib.get_close_matches(missing.name, names, n=1)
     return f"{what}; did you mean '{close[0]}'?" if close else what
