@@ -225,6 +225,7 @@ def test_the_input_is_not_changed_and_not_shared() -> None:
         (((NAN, 0),), {}, "shift is .*nan.*; a frame without an answer cannot be moved"),
         (((0, np.inf),), {}, "shift is .*inf"),
         ((("a", "b"),), {}, "shift is .*one number per axis"),
+        ((np.zeros((300, 4)),), {}, r"shift is an array of shape \(4,\); it must be one number per axis"),
         (((0, 0), np.ones((3, 3), bool)), {}, r"mask has shape \(3, 3\), the image has \(5, 6\)"),
         (((0, 0),), {"order": 2}, "order is 2; it must be 5, 3, 1 or 0"),
         (((0, 0),), {"fill": "black"}, "fill is 'black'; it must be a number"),

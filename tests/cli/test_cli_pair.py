@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import tifffile
 
+from maskreg.cli.pair import as_text
+from maskreg.registration import Registration, Status
+
 KEYS = {"status", "ok", "reason", "shift_px", "sigma_px", "covariance_px2"} | {
     "score",
     "significance",
@@ -24,6 +27,11 @@ def test_a_pair_in_words(maskreg, pair, data):
     assert outcome.code == 0
     assert outcome.out.startswith("ok: the shift is trusted\nshift of B onto A: ")
     assert outcome.err.count("% of the pixels are ignored") == 2
+
+
+def test_no_shift_has_no_minus_sign():
+    answer = Registration(np.array([-1e-5, -2.0]), np.zeros((2, 2)), 1, 9, 1, None, Status.OK)
+    assert "shift of B onto A: +0.000 px down (sigma 0.000), -2.000 px right" in as_text(answer)
 
 
 def test_a_pair_as_json(maskreg, pair, data, scan):

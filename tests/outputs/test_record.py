@@ -241,5 +241,11 @@ def test_a_record_that_is_only_being_made_is_told(path):
 
 
 def test_a_folder_without_a_record_is_no_run(tmp_path):
-    with pytest.raises(RunError, match="is no run folder"):
+    with pytest.raises(RunError, match="is no run folder; align makes one"):
         read_record(tmp_path / "run.sqlite")
+
+
+def test_a_file_of_a_run_in_its_place_is_told(path):
+    Record(path, SETTINGS).close()
+    with pytest.raises(RunError, match=rf"no run folder; did you mean {path.parent}\?"):
+        read_record(path.parent / "shifts.csv" / path.name)

@@ -76,6 +76,19 @@ def test_a_pedestal_is_told_once(case):
         align(raw, mask, dark=dark, flat=flat, offset=100)
 
 
+def test_of_several_darks_the_mean_is_taken(case, tmp_path, caplog):
+    """The noise of a single dark frame is in every corrected frame, and stands still."""
+    raw, dark, _, mask, _ = case
+    several = np.random.default_rng(0).poisson(dark, (5, *SHAPE)).astype("uint16")
+    tifffile.imwrite(tmp_path / "darks.tif", several)
+    caplog.set_level("INFO")
+    found = align(raw, mask, dark=tmp_path / "darks.tif")
+    assert "darks.tif: the mean of its 5 frames is taken" in caplog.text
+    np.testing.assert_array_equal(found.shifts, align(raw, mask, dark=several.mean(axis=0)).shifts)
+    one = align(raw, mask, dark=f"{tmp_path}/darks.tif[1]")
+    np.testing.assert_array_equal(one.shifts, align(raw, mask, dark=several[1]).shifts)
+
+
 def test_files_identify_a_run_by_their_contents(case, tmp_path):
     raw, dark, flat, mask, _ = case
     np.save(tmp_path / "raw.npy", raw)

@@ -190,7 +190,8 @@ def _number(value: Any, name: str, wanted: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise InputError(f"{name} is {value!r}; {wanted}") from None
+        shown = f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else repr(value)
+        raise InputError(f"{name} is {shown}; {wanted}") from None
 
 
 def _result_dtype(dtype: np.dtype[Any], fill: float, *, keep: bool) -> np.dtype[Any]:

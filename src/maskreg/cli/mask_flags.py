@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,8 +28,8 @@ def add_mask_flags(parser: ArgumentParser) -> _ArgumentGroup:
     def area(flag: str, metavar: str, help: str, **more: Any) -> None:
         group.add_argument(flag, action="append", default=[], metavar=metavar, help=help, **more)
 
-    area("--valid", "FILE", "image (TIFF, PNG, NPY) that is nonzero where pixels are valid")
-    area("--ignore", "FILE", "image that is nonzero where pixels are ignored")
+    area("--valid", "FILE", "image (TIFF, PNG, NPY) that is nonzero where pixels are valid", type=_file)
+    area("--ignore", "FILE", "image that is nonzero where pixels are ignored", type=_file)
     area("--ignore-rect", "R0:R1,C0:C1", "rows R0 to R1 and columns C0 to C1", type=_shape("parse_rect"))
     area("--ignore-disk", "R,C,RADIUS", "a disk, px", type=_shape("parse_disk"))
     area("--ignore-polygon", "'R,C R,C ...'", "a polygon, by its corners", type=_shape("parse_polygon"))
@@ -47,6 +49,25 @@ def add_mask_flags(parser: ArgumentParser) -> _ArgumentGroup:
         "--grow", type=values.radius, default=0, metavar="PX", help="grow all that is ignored by so much"
     )
     return group
+
+
+_NO_FILE = (
+    (
+        re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?"),
+        "pixels of a value are left out by --ignore-below or --ignore-above",
+    ),
+    (re.compile(r"[-\d]*:[-\d]*,[-\d]*:[-\d]*"), "a rectangle is --ignore-rect"),
+    (re.compile(r"[-\d.]+,[-\d.]+,[-\d.]+"), "a disk is --ignore-disk"),
+)
+"""What may stand in place of the name of a mask file, and what it may mean."""
+
+
+def _file(text: str) -> str:
+    """Return the name of a mask file; refuse what is none, and another kind of ignored area."""
+    for form, advice in _NO_FILE:
+        if form.fullmatch(text) and not os.path.exists(text):  # noqa: PTH110
+            raise ArgumentTypeError(f"'{text}' is no file; {advice}")
+    return text
 
 
 def mask_from(

@@ -86,7 +86,7 @@ def as_text(result: Registration) -> str:
     """Return a registration as lines for a person."""
     lines = [f"{result.status.label}: {result.reason}"]
     if result.status.keeps_shift:
-        row, col = result.shift
+        row, col = result.shift.round(3) + 0.0  # what is -0.000 becomes 0
         sigma_row, sigma_col = result.uncertainty
         lines += [
             f"shift of B onto A: {row:+.3f} px down (sigma {sigma_row:.3f}), "

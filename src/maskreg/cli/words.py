@@ -34,7 +34,7 @@ _OPTIONS = (
         "what is not to count is given by --ignore FILE, --ignore-disk, --ignore-rect or --ignore-polygon",
     ),
     (
-        "hot-pixels hot-pixel saturation saturated threshold nodata no-data",
+        "hot-pixels hot-pixel saturation saturated threshold nodata no-data ignore-value",
         "--ignore-above",
         "--ignore-above and --ignore-below leave out pixels by their value",
     ),
@@ -63,6 +63,18 @@ _OPTIONS = (
     ("force f clobber replace", "--overwrite", "did you mean --overwrite?"),
     ("template fixed target ref-frame mean average", "--reference", "did you mean --reference?"),
     ("silent s", "--quiet", "did you mean --quiet?"),
+    (
+        "o output out apply save-aligned",
+        "--moving-valid",
+        "pair writes no image: maskreg align A B -o RUN --reference A, then maskreg apply RUN -o OUT; "
+        "or maskreg.shift_image in Python",
+    ),
+    (
+        "interpolation interp spline",
+        "--order",
+        "did you mean --order (5, 3 or 1), or --whole-pixel?",
+    ),
+    ("format driver", "--order", "the suffix of -o says it: OUT.zarr, OUT.h5 or OUT.tif"),
     (
         "apply save-aligned",
         "--repair",

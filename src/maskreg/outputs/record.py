@@ -244,7 +244,9 @@ def ensure_unused(path: Path) -> None:
 def read_record(path: Path) -> tuple[Settings, list[Entry]]:
     """Return the settings and all committed frames of a record, also while another process writes it."""
     if not path.is_file():
-        raise RunError(f"{path} is not there: {path.parent} is no run folder; align makes one")
+        around = path.parent.parent
+        meant = f"did you mean {around}?" if (around / path.name).is_file() else "align makes one"
+        raise RunError(f"{path} is not there: {path.parent} is no run folder; {meant}")
     with _told(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
         if _is_empty(database):
             raise RunError(f"{path} is only being made, or its run was stopped before it began; try again")

@@ -75,8 +75,8 @@ def align(
         See `maskreg.Options`.
     dark, flat : path or (rows, cols) array, optional
         Every frame of the series becomes (frame - dark) / flat first, float32; a flat need not be
-        normalised, and where it is not positive pixels are invalid. A reference that is an image of
-        its own is taken as it is.
+        normalised, and where it is not positive pixels are invalid. Of several frames in a path the
+        mean is taken. A reference that is an image of its own is taken as it is.
     pattern, metadata : optional
         Where metadata columns come from: the names of the files (``'{scan:d}_{delay:f}.tif'``), a
         CSV file. See `maskreg.open_frames`.

@@ -27,7 +27,7 @@ from maskreg.series.reference import (
     ReferenceLike,
     find_reference,
     is_mean,
-    read_image,
+    read_mean,
 )
 from maskreg.shifts import FrameRow
 from maskreg.stream import Cluster, Workers
@@ -184,7 +184,7 @@ def _of_corrected(options: Options, source: FrameSource) -> Options:
 def _image(image: ImageLike | None) -> NDArray[np.generic] | None:
     if image is None:
         return None
-    return read_image(image) if isinstance(image, str | os.PathLike) else np.asanyarray(image)
+    return read_mean(image) if isinstance(image, str | os.PathLike) else np.asanyarray(image)
 
 
 def _checked_mask(mask: ArrayLike | None, source: FrameSource) -> NDArray[np.bool_] | None:

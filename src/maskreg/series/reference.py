@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from maskreg.frames.location import split_location
 from maskreg.options import Options
 from maskreg.series.condition import frames_that_meet, is_condition, mean_of
 from maskreg.shifts import source_text
+
+log = logging.getLogger(__name__)
 
 ImageLike = str | os.PathLike[str] | NDArray[Any]
 """An image file or a 2-D array."""
@@ -104,6 +107,22 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
         if position is None and len(source) != 1:
             raise InputError(f"{text} holds {len(source)} frames; name one of them, such as '{text}[0]'")
         return source.read(_checked_index(position or 0, source, text))
+
+
+def read_mean(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """Return what `read_image` does, or of a stack, folder or pattern the mean of all its frames.
+
+    For darks and flats: the noise of a single one would be in every frame, and stand still.
+    """
+    text, position = _split_index(os.fspath(path))
+    with open_frames(text) as source:
+        if position is not None or len(source) == 1:
+            return source.read(_checked_index(position or 0, source, text))
+        log.info("%s: the mean of its %d frames is taken", text, len(source))
+        total = np.zeros(source.shape)
+        for frame in source:
+            total += frame
+        return total / len(source)
 
 
 _WORD = re.compile(r"\w+|[-+]?[\d.]+")

@@ -69,7 +69,10 @@ class NameTable:
         found = [self._row(*pair) for pair in zip(names, files, strict=True)]
         missing = [name for name, row in zip(names, found, strict=True) if row is None]
         if len(missing) == len(names):
-            raise InputError(f"{self.path}: no line is about {names[0]}, nor about any other of the frames")
+            its = f"; its first line is about {next(iter(self._rows))!r}" if self._rows else ""
+            raise InputError(
+                f"{self.path}: no line is about {names[0]}, nor about any other of the frames{its}"
+            )
         if missing:
             log.warning(
                 "%s has no line about %d frames, the first is %s", self.path, len(missing), missing[0]
