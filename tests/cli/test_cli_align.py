@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,6 +63,24 @@ def test_a_reference_that_no_frame_goes_with_is_told(maskreg, data, flags):
     )
     again = maskreg("align", data / "frames", *flags, "--overwrite", "--reference", "1")
     assert "no frame goes" not in again.out
+
+
+def test_a_dark_or_a_mask_among_the_frames_is_told(maskreg, data, flags):
+    """One of them was the reference: of 40 frames none was registered, and nothing said why."""
+    rng = np.random.default_rng(0)
+    for number in range(2):
+        dark = rng.poisson(20, (192, 192)).astype("uint16")
+        tifffile.imwrite(data / "frames" / f"dark_{number}.tif", dark)
+    shutil.copy(data / "valid_mask.tif", data / "frames" / "a.tif")
+    mask = ("--valid", data / "frames" / "a.tif", *flags[2:])
+    outcome = maskreg("align", data / "frames", *mask, "--dark", data / "frames" / "dark_0.tif")
+    assert "a.tif is among the frames, too; keep it elsewhere, or name" in outcome.err
+    assert "dark_0.tif is among the frames, too" in outcome.err
+    assert "no frame goes with the reference, frame 0 (a.tif)" in outcome.out
+    darks = data / "frames" / "dark_*.tif"
+    pattern = data / "frames" / "scan*.tif"
+    assert "is among the frames" not in maskreg("align", pattern, *flags, "--overwrite", "--dark", darks).err
+    assert "dark_*.tif is among" in maskreg("align", data / "frames", *flags, "--dark", darks).err
 
 
 def test_a_mask_behind_the_frames_is_told(maskreg, data, flags):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import logging
+import os
 from argparse import ArgumentParser, Namespace, _ArgumentGroup
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +24,7 @@ from maskreg.errors import MaskregError, UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from maskreg.frames import FrameSource
     from maskreg.series import Alignment
     from maskreg.shifts import FrameRow, ShiftTable
 
@@ -106,6 +109,7 @@ def run(args: Namespace) -> int:
         cluster_of(args) as client,
     ):
         _warn_of_a_mask(args.input)
+        _warn_of_no_frames(source, [*args.valid, *args.ignore, args.dark, args.flat])
         mask = mask_from(args, source.shape, lambda: image_for_mask(args.reference, source))
         alignment = align_run(
             source,
@@ -150,6 +154,16 @@ def _warn_of_a_mask(inputs: Sequence[str]) -> None:
         log.warning(
             "%s holds two values and no other: is it a mask? Then name it by --valid or --ignore", inputs[-1]
         )
+
+
+def _warn_of_no_frames(source: FrameSource, files: Sequence[str | None]) -> None:
+    """Say so where a mask, a dark or a flat lies among the frames: the first of these is the reference."""
+    names = [source.name(frame) for frame in range(len(source))]
+    for file in filter(None, files):
+        if source.root is not None and fnmatch.filter(names, os.path.relpath(file, source.root)):
+            log.warning(
+                "%s is among the frames, too; keep it elsewhere, or name the frames by a pattern", file
+            )
 
 
 def _first_image(text: str) -> tuple[NDArray[Any], bool]:
@@ -214,11 +228,14 @@ def as_text(alignment: Alignment, folder: str) -> str:
 
 
 def _about_the_reference(table: ShiftTable) -> list[str]:
-    """Return what to try where frames are weak and none is ok: the first of them may be a dark frame."""
+    """Return what to try where no frame has found its place: the first of them may be a dark frame."""
     from maskreg.registration import Status
 
     counts = table.counts()
-    if counts.get(Status.OK) or counts.get(Status.WEAK, 0) < 2:
+    lost = sum(
+        counts.get(status, 0) for status in (Status.WEAK, Status.NO_OVERLAP, Status.FLAT, Status.STATIC)
+    )
+    if counts.get(Status.OK) or lost < 2:
         return []
     own = next((row for row in table if row.registration.status is Status.REFERENCE), None)
     which = "" if own is None else f", frame {own.frame} ({own.source})"
