@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from maskreg.core.ahead import prepare
 from maskreg.core.clipped import robust_registration
 from maskreg.core.detector.credible import ensure_electrons
+from maskreg.core.detector.drawn import Box, drawn, less_boxes, tell
 from maskreg.core.image.checked import (
     as_counts,
     check_same_axes,
@@ -94,7 +95,7 @@ class Registrar:
         self.options.limits(self._pixels.ndim)  # says now, not at the first frame, if they do not fit
         static = None if moving_mask is None else _static_mask(moving_mask, self._pixels.ndim)
         self._masks = _KnownMasks(static)
-        self._sides: dict[Detector, ReferenceSide] = {}
+        self._sides: dict[tuple[Detector, frozenset[Box]], ReferenceSide] = {}
         self._masked: list[MaskedSide] = []
         self._lock = Lock()
 
@@ -141,9 +142,13 @@ class Registrar:
         return found
 
     def _registered_behind(self, pixels: NDArray[Any], masks: MaskPyramid, threads: int) -> Registration:
-        """Return the registration of checked pixels behind a mask."""
-        detector = detector_for(self.options, [(self._pixels, self._mask), (pixels, masks.mask)])
-        side = self._side(detector)
+        """Return the registration of checked pixels behind a mask, without what is drawn into both images."""
+        boxes, mask = drawn(self._pixels, self._mask, pixels, masks.mask), self._mask
+        if boxes:
+            tell(boxes)
+            mask, masks = less_boxes(mask, boxes), self._masks.of(less_boxes(masks.mask, boxes))
+        detector = detector_for(self.options, [(self._pixels, mask), (pixels, masks.mask)])
+        side = self._side(detector, mask, boxes)
         useless = _useless("reference", side.image)
         if useless is not None:
             return useless
@@ -170,14 +175,17 @@ class Registrar:
             counts = [side.looks for side in self._sides.values()]
         return sum(count[0] for count in counts), sum(count[1] for count in counts)
 
-    def _side(self, detector: Detector) -> ReferenceSide:
-        """Return the reference's side for a detector model, made when first needed."""
+    def _side(self, detector: Detector, mask: NDArray[np.bool_], boxes: frozenset[Box]) -> ReferenceSide:
+        """Return the reference's side for a detector model and a mask without boxes; made when needed."""
+        key = detector, boxes
         with self._lock:
-            if detector not in self._sides:
-                masks = self._masks.like(self._mask) or MaskPyramid(self._mask)
+            if key not in self._sides:
+                masks = self._masks.like(mask) or MaskPyramid(mask)
                 image = Prepared(self._pixels, masks, detector, refined=True)  # its pixels tell their noise
-                self._sides[detector] = ReferenceSide(image, self.options)
-            return self._sides[detector]
+                # where boxes differ from frame to frame, only the last are kept
+                self._sides = {k: side for k, side in self._sides.items() if not (boxes and k[1])}
+                self._sides[key] = ReferenceSide(image, self.options)
+            return self._sides[key]
 
     def _masked_side(self, side: ReferenceSide, masks: MaskPyramid, threads: int) -> MaskedSide:
         """Return what depends on the masks of both images; kept for the first mask and the last other."""

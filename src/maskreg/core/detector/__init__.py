@@ -1,1 +1,1 @@
-"""What the detector adds to an image: noise, read noise, lines, stripes, single pixels."""
+"""What the detector adds to an image: noise, read noise, lines, stripes, single pixels, what is drawn."""
