@@ -9,7 +9,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike
 
-from maskreg.core.detector import lone_kernels, noise_kernels
+from maskreg.core.detector import drawn_kernels, lone_kernels, noise_kernels
 from maskreg.core.frequencies import spectrum_kernels
 from maskreg.core.image import detail_kernels, filter_kernels, kernels, prepare_kernels, surround_kernels
 from maskreg.core.lags import search_kernels
@@ -20,6 +20,7 @@ from maskreg.core.subpixel import refine_kernels, settle_kernels
 from maskreg.core.uncertainty import residual_kernels
 
 IN_ORDER: tuple[Any, ...] = (
+    drawn_kernels.same_cells_2d,
     prepare_kernels.stabilised_halves_2d,
     filter_kernels.filtered_slices,
     filter_kernels.filtered_rows,
@@ -51,6 +52,7 @@ IN_ORDER: tuple[Any, ...] = (
 """In the order in which they are needed."""
 
 OF_COUNTS = (
+    drawn_kernels.same_cells_2d,
     prepare_kernels.stabilised_halves_2d,
     prepare_kernels.packed_counts_2d,
     prepare_kernels.counted_sums_2d,
