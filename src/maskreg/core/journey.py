@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from maskreg.core.decide import chosen, decide
 from maskreg.core.doubt.contested import better_in_detail
 from maskreg.core.doubt.one_pixel import one_pixel_made
+from maskreg.core.doubt.outweighed import outweighed_by
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.judge import hides, judge, not_significant, undecided, why_forbidden
 from maskreg.core.levels import SURE, add_finer, confirmed, finer_levels, look, may_miss, search
@@ -187,7 +188,22 @@ def _judged(
         shift, covariance = np.rint(shift), covariance + np.eye(ndim) / 12
     # + 0.0 turns -0.0 into 0.0
     found = Registration(shift + 0.0, covariance, score, significance, overlap, rival, status, detail)
-    return found, winner
+    # places that are alike were compared by all that the images show
+    return found if choice.alike else _unless_outweighed(masked, moving, levels, found), winner
+
+
+def _unless_outweighed(
+    masked: MaskedSide, moving: Prepared, levels: list[LevelMap], found: Registration
+) -> Registration:
+    """Return a registration as it is, unless another significant place is likelier by all that is shown."""
+    there = outweighed_by(masked, moving, levels, found.shift) if found.ok else None
+    if there is None:
+        return found
+    rival = Rival(there, 0.0)
+    detail = (
+        f"what is sharp has moved so; the images as they are correlate by more at ({rival.shift_text}) px"
+    )
+    return replace(found, rival=rival, status=Status.AMBIGUOUS, detail=detail)
 
 
 def _hopeless(levels: list[LevelMap], choice: Choice) -> bool:

@@ -115,7 +115,7 @@ def plain_choose(levels: list[LevelMap]) -> Choice:
         score = max(0.0, level.near(other.shift))
         least = max(BETWEEN * best, level.again) if other.foremost else bar
         # of the first only, and of those that are alike, it matters whether they are separate
-        if (rival is None or score > least) and _separate(level, at, level.index_of(other.shift)):
+        if (rival is None or score > least) and are_separate(level, at, level.index_of(other.shift)):
             rival, height = (other, score) if rival is None else (rival, height)
             alike += [other] if score > bar else []
             foremost += [other] if score > least and other.foremost else []
@@ -174,8 +174,8 @@ def _evidence(level: LevelMap, shift: NDArray[np.float64], radius: int) -> tuple
     return best**2 / 2 - float(np.log(scores.size)), level.bin * np.array(level.lag(found), np.float64)
 
 
-def _separate(level: LevelMap, one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    """Whether the significance falls into a valley on the straight line between two lags."""
+def are_separate(level: LevelMap, one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether the significance falls into a valley on the straight line between the indices of two lags."""
     way = straight_way(np.array(one), np.array(other))
     # a forbidden lag on the way is a valley: NaN is not above anything
     return not level.score[way].min() >= min(level.score[one], level.score[other]) - VALLEY
