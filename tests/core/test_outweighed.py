@@ -64,4 +64,4 @@ def test_light_that_stands_still_outweighs_no_scene():
     images = [rng.poisson(lamp * scene.render(by)) for by in ((0.0, 0.0), (9.0, -7.0))]
     found = register(*images)
     assert found.ok
-    assert np.abs(found.shift + (9, -7)).max() < 0.2
+    assert np.abs(np.add(found.shift, (9, -7))).max() < 0.2
