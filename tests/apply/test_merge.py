@@ -8,7 +8,7 @@ import tifffile
 from scipy import ndimage
 
 from maskreg.apply.aligned import AlignedFrames, Moving
-from maskreg.apply.merge import Merging, describe_groupless, merge, write_merged
+from maskreg.apply.merge import Merging, describe_alone, describe_groupless, merge, write_merged
 from maskreg.apply.moments import Moments
 from maskreg.apply.write import names_in_output, write_aligned
 from maskreg.errors import InputError
@@ -169,6 +169,14 @@ def test_frames_without_a_value_are_told_to_be_in_no_group(series):
     assert describe_groupless(aligned, "delay") == "6 of these have no 'delay', and are in no group"
     assert describe_groupless(aligned, None) == ""
     assert describe_groupless(of(series), "delay") == ""
+
+
+def test_readings_that_no_two_frames_share_are_told(series):
+    """A stage that is read back says 1.0002 and 0.9998: each frame was a group, and nothing was averaged."""
+    readings = of(series, delays=[i + 0.001 * i for i in range(24)])
+    assert describe_alone(readings, "delay").startswith("each of the 24 frames has a 'delay' of its own")
+    assert describe_alone(readings, None) == ""
+    assert describe_alone(of(series), "delay") == ""
 
 
 ODD_NAMES = [

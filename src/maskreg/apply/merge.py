@@ -265,6 +265,17 @@ def describe_groupless(aligned: AlignedFrames, by: str | None) -> str:
     return f"{missing} of these have no '{by}', and are in no group" if 0 < missing < len(used) else ""
 
 
+def describe_alone(aligned: AlignedFrames, by: str | None) -> str:
+    """Return one line where no two frames share a value of `by`, so that nothing is averaged; else ''."""
+    groups = [] if by is None else grouped(aligned, by)
+    if len(groups) < 3 or any(len(members) > 1 for _, members in groups):
+        return ""
+    return (
+        f"each of the {len(groups)} frames has a '{by}' of its own, so that nothing is averaged; "
+        "if these are readings, round them first, in a table for --metadata"
+    )
+
+
 def _ascending(value: Any) -> tuple[bool, float, str]:
     """Return what to sort values by: numbers by size, then text."""
     is_text = isinstance(value, str)

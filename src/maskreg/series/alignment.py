@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from maskreg.apply.aligned import Aligned, AlignedFrames, Moving, describe_left_out, describe_range
-from maskreg.apply.merge import Merged, Merging, describe_groupless, merge, write_merged
+from maskreg.apply.merge import Merged, Merging, describe_alone, describe_groupless, merge, write_merged
 from maskreg.apply.write import write_aligned
 from maskreg.errors import InputError
 from maskreg.frames.corrected import Calibration, as_corrected
@@ -284,7 +284,7 @@ class Alignment:
         """
         how, who = Merging(by, normalise, halves), workers_of(workers, client)
         with self._opened(Moving(order, include=include)) as aligned:
-            if about := describe_groupless(aligned, by):
+            for about in filter(None, (describe_groupless(aligned, by), describe_alone(aligned, by))):
                 log.warning("%s", about)
             watch = _bar(len(aligned), progress)
             if output is None:
