@@ -40,7 +40,8 @@ def read_grey(path: Path) -> NDArray[Any]:
         if getattr(picture, "n_frames", 1) > 1:
             raise ValueError("it holds several pictures; save each as a file of its own")
         # the pixels of a palette are numbers of colours, of which 0 may be any
-        pixels = np.asarray(picture.convert("RGBA") if picture.mode == "P" else picture)
+        as_colours = {"P": "RGBA", "CMYK": "RGB"}.get(picture.mode)
+        pixels = np.asarray(picture.convert(as_colours) if as_colours else picture)
     return _without_colour(pixels.astype(np.uint8) if pixels.dtype == bool else pixels)
 
 

@@ -105,6 +105,16 @@ def test_a_wider_type_needs_no_warning():
     assert describe_range(np.dtype("u2"), np.dtype("i2")) != ""
 
 
+def test_a_frame_of_a_wider_type_than_the_first_is_told_once(stack, table, caplog):
+    """Whole pixels keep the type of the first frame: what later ones had beyond it was cut without a word."""
+    frames = [(stack[0] // 256).astype("u1"), *stack[1:]]
+    list(aligned(frames, table, order=5))
+    assert caplog.messages == []
+    list(aligned(frames, table, order=0))
+    (message,) = caplog.messages
+    assert message.startswith("frames[1] and perhaps others: uint8 holds 0 to 255: what the frames (uint16)")
+
+
 def test_frames_that_are_not_ok_are_wholly_invalid_unless_included(stack, table):
     frames = aligned(stack, table)
     assert [valid.any() for _, valid in frames] == [True, True, True, False, False]

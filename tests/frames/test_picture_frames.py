@@ -59,6 +59,12 @@ def test_colour_and_transparency_are_refused(tmp_path: Path, pixels: np.ndarray,
         open_frames(saved(tmp_path / "a.png", pixels)).read(0)
 
 
+def test_the_inks_of_a_jpeg_are_no_transparency(tmp_path: Path) -> None:
+    Image.fromarray(np.stack([PIXELS, PIXELS // 2, PIXELS], -1)).convert("CMYK").save(tmp_path / "a.jpg")
+    with pytest.raises(FrameError, match=r"a\.jpg.*in colour"):
+        open_frames(tmp_path / "a.jpg").read(0)
+
+
 def test_colour_of_sixteen_bits_is_not_cut_to_eight(tmp_path: Path) -> None:
     imagecodecs = pytest.importorskip("imagecodecs")
     pixels = np.repeat(some_frames(1, 12, 20, "u2")[0][..., None], 3, axis=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ from maskreg.frames.corrected import CorrectedFrames
 from maskreg.registration import Status
 from maskreg.shifts import FrameRow, ShiftTable
 from maskreg.stream import ordered_map
+
+log = logging.getLogger(__name__)
 
 Aligned = tuple[NDArray[Any], NDArray[np.bool_]]
 """An image and which of its pixels are valid."""
@@ -111,6 +114,7 @@ class AlignedFrames:
         self.table = table
         self.moving = moving
         self._mask = mask
+        self._told = False
         self.shape = tuple(source.shape)
         self.dtype = moving.result_dtype(source.dtype)
         self.fill = moving.result_fill(self.dtype)
@@ -130,6 +134,8 @@ class AlignedFrames:
         if not self.moving.uses(row):
             return np.full(self.shape, self.fill, self.dtype), np.zeros(self.shape, dtype=bool)
         pixels = self.source.read(row.frame)
+        if pixels.dtype != self.source.dtype:
+            self._tell_of_a_wider(pixels.dtype, row)
         image, valid = shift_image(
             pixels, row.registration.shift, self._mask, fill=self._carried_fill(), order=self.moving.order
         )
@@ -158,6 +164,13 @@ class AlignedFrames:
         """Return how many frames are not used, by status."""
         rows = [row for row in self.table if not self.moving.uses(row)]
         return ShiftTable(rows).counts()
+
+    def _tell_of_a_wider(self, dtype: np.dtype[Any], row: FrameRow) -> None:
+        """Say so, once, where the type of the first frame, and so of the result, cannot hold a later one."""
+        about = describe_range(dtype, self.dtype)
+        if about and not self._told:
+            self._told = True
+            log.warning("%s and perhaps others: %s", row.source, about)
 
     def _carried_fill(self) -> float:
         """Return a fill that the images can hold while they are moved."""
