@@ -1,3 +1,4 @@
 import pytest
 
-pytest.register_assert_rewrite("oracle_law", "registration_law", "uncompiled")
+for module in ("oracle_law", "registration_law", "uncompiled"):
+    pytest.register_assert_rewrite(f"tests.core.{module}")

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import scipy.fft
-from registration_law import COUNTS
+from tests.core.registration_law import COUNTS
 from tests.core.uncompiled import WITHOUT_COMPILER
 
 from maskreg import Registrar, align, register

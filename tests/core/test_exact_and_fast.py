@@ -10,8 +10,8 @@ import pytest
 import tifffile
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from registration_law import COUNTS, assert_same_place, bits, counted_pair, whole
 from scipy.ndimage import gaussian_filter
+from tests.core.registration_law import COUNTS, assert_same_place, bits, counted_pair, whole
 
 from maskreg import Registrar, register
 from maskreg.core.image.prepared import Prepared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from registration_law import assert_well_formed, counted
+from tests.core.registration_law import assert_well_formed, counted
 
 from maskreg import Registrar, Status, register
 from maskreg.testing import Texture, beam_block

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
-from registration_law import assert_well_formed
+from tests.core.registration_law import assert_well_formed
 
 from maskreg import Registrar, register
 

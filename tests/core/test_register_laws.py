@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from registration_law import (
+from tests.core.registration_law import (
     EXACT_COPY_PX,
     SIGMAS,
     assert_same_place,

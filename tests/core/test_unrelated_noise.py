@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from registration_law import assert_well_formed
+from tests.core.registration_law import assert_well_formed
 
 from maskreg import Registrar, register
 from maskreg.testing import beam_block, noise_field

@@ -4,8 +4,8 @@
 kernel                plain twin
 ====================  =======================================================
 `times_conjugate_2d`  product of `lags.spectra.cross`
-`wanted_rows_2d`      `tests/core/test_greatest.py`
-`holes_2d`            `tests/core/test_greatest.py`
+`wanted_rows_2d`      `tests/core/ncc/test_greatest.py`
+`holes_2d`            `tests/core/ncc/test_greatest.py`
 `cumulated_2d`        `ncc.overlap.plain_overlap_sums`, by `race_2d`
 `race_2d`             `ncc.overlap.plain_overlap_sums`
 `ncc_bounds_2d`       `ncc.overlap.plain_overlap_sums`

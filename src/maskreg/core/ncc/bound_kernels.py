@@ -9,11 +9,11 @@ kernel                       plain twin
 `unit_deviations`            `ncc.centred.CentredImage.deviations`
 `fourth_powers`              sums by NumPy
 `same_values`                `numpy.array_equal` of the valid values
-`block_sums_2d`              `tests/core/test_greatest.py`
-`mask_blocks_2d`             `tests/core/test_greatest.py`
-`block_bounds_2d`            `tests/core/test_greatest.py`
+`block_sums_2d`              `tests/core/ncc/test_greatest.py`
+`mask_blocks_2d`             `tests/core/ncc/test_greatest.py`
+`block_bounds_2d`            `tests/core/ncc/test_greatest.py`
 `pair_products_2d`           products by NumPy
-`block_maxima_2d`            `tests/core/test_greatest.py`
+`block_maxima_2d`            `tests/core/ncc/test_greatest.py`
 `likely_lags_2d`             `numpy.argwhere`
 `short_of_level_2d`          sums by NumPy
 `ceilings_2d`                `ncc.overlap.plain_overlap_sums`

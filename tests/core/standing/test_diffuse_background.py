@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from registration_law import assert_well_formed, counted_pair
+from tests.core.registration_law import assert_well_formed, counted_pair
 
 from maskreg import register
 from maskreg.testing import DiffuseRings, beam_block

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uncompiled import assert_passes_uncompiled
+from tests.core.uncompiled import assert_passes_uncompiled
 
 from maskreg.core.frequencies.low_pass import gaussian_low_pass
 from maskreg.core.image.fill import filled

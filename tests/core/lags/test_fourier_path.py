@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from oracle_law import TOLERANCE, assert_follows_the_oracle
+from tests.core.oracle_law import TOLERANCE, assert_follows_the_oracle
 
 from maskreg import correlate
 from maskreg.core.likelihood import FEWEST_PIXELS

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
+from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg.core.image.detail import BinnedPlane, LocalPlane, plain_between_blocks
 from maskreg.core.image.detail_kernels import between_blocks_2d

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
-from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
+from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg import register
 from maskreg.core.frequencies.low_pass import gaussian_low_pass

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt, gaussian_filter
-from uncompiled import assert_passes_uncompiled
+from tests.core.uncompiled import assert_passes_uncompiled
 
 from maskreg.core.aligned.aligned_kernels import add_residual_2d
 from maskreg.core.aligned.frames import AlignedFrames, Mean, slopes_of

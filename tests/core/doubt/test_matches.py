@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uncompiled import assert_passes_uncompiled
+from tests.core.uncompiled import assert_passes_uncompiled
 
 from maskreg.core.doubt.compare import matches, plain_matches
 from maskreg.core.frequencies.low_pass import gaussian_low_pass

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
+from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg.core.frequencies.bands import _sum_within, plain_sum_within
 from maskreg.core.frequencies.low_pass import gaussian_low_pass

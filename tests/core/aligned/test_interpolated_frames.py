@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import shift as shifted
-from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
+from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg.core.aligned.interpolate_frame import (
     all_valid,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_choose import level_of
+from tests.core.level_maps import level_of
 
 from maskreg import Registrar
 from maskreg.core.plan import CHEAP_PIXELS

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.fft
-from uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
+from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg.compat.skimage import cross_correlate_masked
 from maskreg.core.lags import spectra

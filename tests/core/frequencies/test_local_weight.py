@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from uncompiled import assert_passes_uncompiled
+from tests.core.uncompiled import assert_passes_uncompiled
 
 from maskreg import register
 from maskreg.core.frequencies.gains import Promised, noise_gains

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from uncompiled import assert_passes_uncompiled
+from tests.core.uncompiled import assert_passes_uncompiled
 
 from maskreg.core.frequencies.bands import _sum_within, plain_sum_within
 from maskreg.core.frequencies.interpolation_error import lagged_products
