@@ -65,5 +65,6 @@ def _time(value: Any, column: str, name: str) -> float | datetime | None:
         return datetime.fromisoformat(_IN_A_NAME.sub(r":\1:\2", str(value)))
     except ValueError:
         raise InputError(
-            f"{name}: its {column} is {value!r}; a time is a number, or a date such as 2026-05-18T16:51:49"
+            f"{name}: its {column} is {value!r}; a time is a number, or a date such as 2026-05-18T16:51:49: "
+            f"call the column otherwise, or tell another {column} by --metadata"
         ) from None
