@@ -38,6 +38,9 @@ SAME = 0.6
 ELSEWHERE = 0.25
 """and at most this part of those elsewhere: else the images are copies, or have hardly any noise;"""
 
+MARGIN = 8
+"""A box is larger by so many px: a square that JPEG codes holds some of the scene as well."""
+
 LARGEST = 0.5
 """and at most this part of all cells is the same."""
 
@@ -146,7 +149,7 @@ def _box_of(part: tuple[slice, slice], where: NDArray[np.bool_]) -> Box:
 
 
 def _grown(pair: _Pair, box: Box) -> Box:
-    """Return a box that has grown as long as the line beside it is the same in both images."""
+    """Return a box that has grown as long as the line beside it is the same in both images, and a margin."""
     top, bottom, left, right = box
     height, width = pair.one.shape
 
@@ -160,7 +163,14 @@ def _grown(pair: _Pair, box: Box) -> Box:
         left -= left > 0 and same(slice(top, bottom), slice(left - 1, left))
         right += right < width and same(slice(top, bottom), slice(right, right + 1))
         if before == (top, bottom, left, right):
-            return Box(*before)
+            break
+    ends = (
+        max(0, top - MARGIN),
+        min(height, bottom + MARGIN),
+        max(0, left - MARGIN),
+        min(width, right + MARGIN),
+    )
+    return Box(*ends)
 
 
 def plain_same_cells(
