@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from maskreg.core.corrected import SHADED_PX
 from maskreg.core.detector.lines import standing
 from maskreg.core.detector.stripes import are_of_scene, stripes_of_both, stripes_of_moving, without_stripes
 from maskreg.core.doubt.without_lone import Clean, may_be_held, without_lone
@@ -105,11 +104,8 @@ def _unless_striped(
 def _unless_shaded(
     masked: MaskedSide, moving: Prepared, found: Registration
 ) -> tuple[Prepared, Registration]:
-    """Return moving and its registration as they are, or without shading that pulls or hides the place.
-
-    Behind scattered pixels these hide it.
-    """
-    if not moving.shaded or min(moving.mask.shape) < SHADED_PX or masked.masks.scattered:
+    """Return moving and its registration as they are, or without shading that pulls or hides the place."""
+    if not moving.shaded:
         return moving, found
     clean = masked.without_shading()
     left = clean.prepared(without_shading(moving))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.image.prepared import Prepared
-from maskreg.core.masked_side import MaskedSide
+from maskreg.core.masked_side import SHADED_PX, MaskedSide
 from maskreg.core.stage import FINAL_STEP, Place, refined_at
 from maskreg.core.standing.held import PATTERN, is_held
 from maskreg.core.standing.pulled import FEW_NEITHER, LIKELY, MOST_NEITHER, are_better, evidence, without_pull
@@ -36,9 +36,6 @@ MORE_THAN_NOISE = 1.1
 
 SLOPES_TELL = 0.25
 """The noise of moving is in its slopes, too: they tell the Jacobian to about what sigma is, level pixels."""
-
-SHADED_PX = 48
-"""The shortest side of a level at which shading is seen has so many pixels at least; less show none."""
 
 FEW_PIXELS = 2**16
 """Of a level of so many it is seen if anything pulls."""
@@ -203,10 +200,10 @@ def _is_better(masked: MaskedSide, moving: Prepared, known: Place, free: Place) 
 
 def _is_shaded(masked: MaskedSide, moving: Prepared, known: Place) -> bool:
     """Whether shading pulls a refined place; seen at a level of few pixels."""
-    side = min(masked.side.image.mask.shape)
-    if side < SHADED_PX:
+    if not masked.shows_shading:
         return False
-    b = max(known.bin, *(b for b in masked.plan.bins if side >= SHADED_PX * b))
+    shortest = min(masked.side.image.mask.shape)
+    b = max(known.bin, *(b for b in masked.plan.bins if shortest >= SHADED_PX * b))
     normal = masked.normal(b, None, nearest_lag(known.shift / b)) if _has_pixels(masked, b) else None
     if normal is None or normal.blind.size or known.blind.size:
         return False

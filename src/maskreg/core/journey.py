@@ -176,7 +176,8 @@ def _judged(
     significance = level.near(shift, AROUND if winner.blind.size else 0)
     # after a search of many pixels there is no memory for another reference
     scarce = any(searched.bin in masked.plan.fine for searched in levels)
-    moving.shaded = not scarce and (winner.shaded or hides(winner, significance, level.line))
+    shaded = winner.shaded or hides(winner, significance, level.line)
+    moving.shaded = shaded and masked.shows_shading and not scarce
     status, detail = judge(side, winner, rival, significance, level.line)
     if status.keeps_shift and one_pixel_made(masked, moving, level, shift):
         status, detail = Status.WEAK, "a single pixel makes the match; mask it if it is hot"

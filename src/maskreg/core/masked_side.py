@@ -34,6 +34,9 @@ from maskreg.core.uncertainty.few_electrons import Electrons
 NARROWING = 2.5
 """From stage to stage of the refinement at one level the low-pass narrows by this factor."""
 
+SHADED_PX = 48
+"""The shortest side of a level at which shading is seen has so many pixels at least; less show none."""
+
 STRICT_PART = 0.25
 """Where whole neighbourhoods keep less than this part of the valid pixels the mask is scattered."""
 
@@ -84,6 +87,12 @@ class MaskedSide:
     def without_stripes(self, known: Stripes) -> MaskedSide:
         """Return this with a reference without stripes."""
         return self._others.get(known, lambda: self._of(self.side.without_stripes(known)))
+
+    @cached_property
+    def shows_shading(self) -> bool:
+        """Whether shading may be told from the scene, and taken off: behind scattered pixels it hides."""
+        shortest = min(*self.side.image.mask.shape, *self.masks.mask.shape)
+        return shortest >= SHADED_PX and not self.masks.scattered
 
     def without_shading(self) -> MaskedSide:
         """Return this with a reference without its shading."""
