@@ -148,6 +148,22 @@ class TestPolygon:
         assert parse_polygon(" 1,2  3.5,4 -5,6 ") == ((1, 2), (3.5, 4), (-5, 6))
 
 
+@pytest.mark.parametrize(
+    ("draw", "given", "advice"),
+    [
+        (ignore_rect, ((0, 9), (3, 5)), r"two slices: np\.s_"),  # once two pixels, without a word
+        (ignore_rect, (0, 9), r"two slices: np\.s_"),
+        (ignore_rect, (0, 9, 3, 5), r"'r0:r1,c0:c1'"),
+        (ignore_disk, 5, r"\(row, column, radius\), of several a list"),
+        (ignore_disk, (5, 6), r"\(row, column, radius\)"),
+        (ignore_polygon, (0, 9), r"its corners, \(\(row, column\), \.\.\.\), of several a list"),
+    ],
+)
+def test_numbers_in_another_form_are_told(draw, given, advice) -> None:
+    with pytest.raises(InputError, match=rf"{draw.__name__} is .*; give .*{advice}"):
+        draw(SHAPE, given)
+
+
 def test_limits_are_not_ignored_themselves() -> None:
     image = np.array([[1, 2, 3], [4, 5, 6]], "u2")
     np.testing.assert_array_equal(ignore_above(image, 4), [[0, 0, 0], [0, 1, 1]])

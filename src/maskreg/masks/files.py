@@ -76,7 +76,10 @@ def save_mask(path: PathLike, mask: ArrayLike) -> None:
         When it cannot be written.
     """
     file = Path(path)
-    valid = np.asarray(mask, dtype=bool)
+    given = np.asarray(mask)
+    valid = given.astype(bool)
+    if doubt := doubt_of(given):
+        log.warning("the mask for %s %s Every pixel that is not 0 is valid", file, doubt)
     if valid.ndim != 2:
         raise InputError(f"mask has shape {valid.shape}; {file.name} takes one image, with two axes")
     write = _FORMATS[_suffix(file)][1]

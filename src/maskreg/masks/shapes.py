@@ -55,13 +55,14 @@ def parse_polygon(text: str) -> Polygon:
 def ignore_rect(shape: tuple[int, int], rect: str | Rect) -> NDArray[np.bool_]:
     """Return the area of a rectangle, (rows, cols) bool, True = ignored."""
     area = np.zeros(shape, dtype=bool)
-    area[parse_rect(rect) if isinstance(rect, str) else rect] = True
+    rows, columns = parse_rect(rect) if isinstance(rect, str) else _two_slices(rect)
+    area[rows, columns] = True
     return _covering_something(area, "ignore_rect", rect if isinstance(rect, str) else _rect_text(rect))
 
 
 def ignore_disk(shape: tuple[int, int], disk: str | Disk) -> NDArray[np.bool_]:
     """Return the pixels whose centres are at most the radius away, (rows, cols) bool, True = ignored."""
-    row, col, radius = parse_disk(disk) if isinstance(disk, str) else disk
+    row, col, radius = parse_disk(disk) if isinstance(disk, str) else _three_numbers(disk)
     rows, cols = np.ogrid[: shape[0], : shape[1]]
     with np.errstate(over="ignore"):  # whatever is typed: what is infinitely far is outside
         area = (rows - row) ** 2 + (cols - col) ** 2 <= radius * radius
@@ -74,7 +75,7 @@ def ignore_polygon(shape: tuple[int, int], polygon: str | Polygon) -> NDArray[np
     Inside is what a ray leaves by an odd number of edges, so a polygon that crosses itself
     has holes. The last corner is joined to the first.
     """
-    corners = parse_polygon(polygon) if isinstance(polygon, str) else polygon
+    corners = parse_polygon(polygon) if isinstance(polygon, str) else _corners(polygon)
     area = np.zeros(shape, dtype=bool)
     edge = np.zeros(shape, dtype=bool)
     for start, end in zip(corners, (*corners[1:], corners[0]), strict=True):
@@ -97,6 +98,32 @@ def ignore_above(image: ArrayLike, limit: float) -> NDArray[np.bool_]:
 def ignore_below(image: ArrayLike, limit: float) -> NDArray[np.bool_]:
     """Return where `image` is less than `limit`, bool, True = ignored."""
     return np.asarray(np.asarray(image) < _limit("ignore_below", limit))
+
+
+def _two_slices(rect: Any) -> Rect:
+    """Return a rectangle as it was given; numbers would index single pixels, and nobody would notice."""
+    if not (
+        isinstance(rect, tuple | list) and len(rect) == 2 and all(isinstance(end, slice) for end in rect)
+    ):
+        raise InputError(f"ignore_rect is {rect!r}; give 'r0:r1,c0:c1', or two slices: np.s_[r0:r1, c0:c1]")
+    return rect[0], rect[1]
+
+
+def _three_numbers(disk: Any) -> Disk:
+    try:
+        row, col, radius = map(float, disk)
+    except (TypeError, ValueError):
+        raise InputError(f"ignore_disk is {disk!r}; give (row, column, radius), of several a list") from None
+    return row, col, radius
+
+
+def _corners(polygon: Any) -> Polygon:
+    try:
+        return tuple((float(row), float(col)) for row, col in polygon)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"ignore_polygon is {polygon!r}; give its corners, ((row, column), ...), of several a list"
+        ) from None
 
 
 def _limit(name: str, limit: float) -> float:

@@ -84,6 +84,10 @@ class FoundMask:
     drift: float
     warnings: tuple[str, ...] = ()
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the mask: what was found will do for one."""
+        return np.array(self.mask, dtype=dtype, copy=copy)
+
     def describe(self) -> str:
         """Return one line for people."""
         return (
