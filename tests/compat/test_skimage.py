@@ -207,6 +207,10 @@ def test_what_means_nothing_warns() -> None:
         shift, *_ = phase_cross_correlation(flat, image, reference_mask=flat)
     assert records[0].filename == __file__
     np.testing.assert_array_equal(shift, [0, 0])
+    turned = ~np.eye(30, dtype="uint8")
+    with pytest.warns(UserWarning, match="reference_mask holds 254 and 255, and no 0") as records:
+        phase_cross_correlation(image, image, reference_mask=turned)
+    assert records[0].filename == __file__
     with pytest.warns(UserWarning, match="upsample_factor is 10"):
         phase_cross_correlation(image, image, reference_mask=flat, upsample_factor=10)
     stripes = np.tile([0.0, 1.0], (20, 10))
@@ -222,6 +226,11 @@ def test_what_means_nothing_warns() -> None:
         (((4, 5), (4, 5)), {"normalization": "x"}, "normalization is 'x'"),
         (((4, 5), (5, 4)), {"reference_mask": np.ones((4, 5))}, "give moving_mask"),
         (((4, 5), (4, 5)), {"reference_mask": np.ones((5, 4))}, r"reference_mask has shape \(5, 4\)"),
+        (
+            ((4, 5), (4, 5)),
+            {"reference_mask": np.ones((4, 5)), "overlap_ratio": 30},
+            "overlap_ratio is 30; it is a",
+        ),
         (((4, 5), (20,)), {"reference_mask": np.ones((4, 5)), "moving_mask": np.ones(20)}, "number of axes"),
     ],
 )

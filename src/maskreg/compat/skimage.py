@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from maskreg.compat.masked import float_type, masked_ncc, masked_shift
 from maskreg.compat.phase import disambiguated, phase_shift
 from maskreg.errors import InputError
+from maskreg.masks.doubt import doubt_of
 
 __all__ = ["cross_correlate_masked", "phase_cross_correlation"]
 
@@ -90,6 +91,10 @@ def phase_cross_correlation(  # type: ignore[no-untyped-def]  # the signature is
                 f"upsample_factor is {upsample_factor}, and is ignored with masks; "
                 "maskreg.register answers to a fraction of a pixel",
                 stacklevel=2,
+            )
+        if overlap_ratio > 1:
+            raise InputError(
+                f"overlap_ratio is {overlap_ratio}; it is a fraction of the greatest overlap, 0 to 1"
             )
         masks = _both_masks(reference, moving, reference_mask, moving_mask)
         shift, remark = masked_shift(reference, moving, *masks, overlap_ratio)
@@ -201,6 +206,8 @@ def _both_masks(
         moving_mask = reference_mask
     if reference_mask is None:
         reference_mask = np.ones(reference.shape, bool)
+    if doubt := doubt_of(np.asarray(reference_mask)):
+        warnings.warn(f"reference_mask {doubt} Every pixel that is not 0 is taken as valid", stacklevel=3)
     a_mask, b_mask = (np.asarray(mask).astype(bool) for mask in (reference_mask, moving_mask))
     for name, image, mask in (("reference", reference, a_mask), ("moving", moving, b_mask)):
         if image.shape != mask.shape:
