@@ -142,6 +142,20 @@ def test_a_jump_is_told_with_its_time_and_size(maskreg, tmp_path):
     np.testing.assert_allclose(jump["px"], [5, 0], atol=0.05)
 
 
+def test_copies_of_a_frame_are_told(maskreg, tmp_path):
+    rng = np.random.default_rng(4)
+    scene = np.kron(rng.integers(50, 400, (20, 20)), np.ones((4, 4)))
+    frames = [rng.poisson(scene).astype(np.uint16) for _ in range(4)]
+    for number, frame in enumerate((0, 1, 1, 1, 2, 3, 3)):
+        tifffile.imwrite(tmp_path / f"f{number}.tif", frames[frame])
+    arguments = ["align", tmp_path / "*.tif", "--no-report"]
+    told = maskreg(*arguments, "-o", tmp_path / "run").out
+    assert "frames 2 to 3 are the same as frame 1 (f1.tif), noise and all: did the detector stick?" in told
+    assert "frame 6 is the same as frame 5 (f5.tif)" in told
+    found = json.loads(maskreg(*arguments, "-o", tmp_path / "run", "--json").out)["copies"]
+    assert found == [{"first": 2, "last": 3, "of": 1}, {"first": 6, "last": 6, "of": 5}]
+
+
 def test_the_same_command_again_changes_nothing(maskreg, data, flags):
     first = maskreg("align", data / "frames", *flags)
     table = (data / "run" / "shifts.csv").read_bytes()

@@ -22,6 +22,7 @@ from maskreg.notebook import table_html
 from maskreg.outputs import atomic_write
 from maskreg.registration import Status
 from maskreg.series.closing import jumps_of
+from maskreg.series.copies import Copies, copies_in
 from maskreg.series.drift import Jump
 from maskreg.series.frames import Described, open_described, opened
 from maskreg.series.inputs import FramesOfRun, ensure_no_input
@@ -104,6 +105,11 @@ class Alignment:
     def jumps(self) -> list[Jump]:
         """Where the drift jumps and stays."""
         return jumps_of(self._table)
+
+    @property
+    def copies(self) -> list[Copies]:
+        """Which frames are the same pixels as one before: the detector may have stuck."""
+        return copies_in(self._table)
 
     def table(self) -> ShiftTable:
         """Return the table of shifts, a row per frame."""

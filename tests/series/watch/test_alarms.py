@@ -51,6 +51,18 @@ def test_a_jump_is_told_once_and_says_where_and_how_far():
         assert abs(col + 2) < 0.3
 
 
+def test_a_detector_that_sticks_is_told_when_it_begins_and_not_of_a_frame_that_was_written_anew():
+    series = rows(drift(40), np.random.default_rng(1).uniform(0.8, 0.9, 40))
+    for place in (11, 12, 13, 30):
+        answer = series[place - 1].registration
+        series[place] = series[place]._replace(registration=answer)
+    series.insert(20, series[19])
+    alarms = told(Alarms(None, 0), series)
+    assert [alarm.kind for alarm in alarms] == ["copy", "copy"]
+    assert "f11.tif is the same as f10.tif" in alarms[0].text
+    assert "f30.tif is the same as f29.tif" in alarms[1].text
+
+
 def test_frames_that_arrive_out_of_order_are_no_jump():
     series = rows(np.arange(120)[:, None] * [0.5, 0.2] + drift(120))
     for place in range(0, 119, 2):

@@ -15,6 +15,7 @@ import numpy as np
 
 from maskreg.frames.order import natural_key
 from maskreg.series.closing import closed, jumps_of
+from maskreg.series.copies import are_copies
 from maskreg.series.drift import NEAR
 from maskreg.shifts import FrameRow
 
@@ -29,7 +30,7 @@ class Alarm(NamedTuple):
     """Something that somebody must be told at once."""
 
     kind: str
-    """``jump``, ``score`` or ``silence``."""
+    """``jump``, ``score``, ``copy`` or ``silence``."""
     text: str
     """One line."""
 
@@ -54,6 +55,8 @@ class Alarms:
         self._first_scores: list[float] = []
         self._scores: deque[float] = deque(maxlen=RECENT)
         self._low = False
+        self._before: FrameRow | None = None
+        self._sticks = False
 
     def rows(self, rows: Iterable[FrameRow], now: float) -> list[Alarm]:
         """Return what is alarming about new rows, which come in the order of their arrival."""
@@ -63,6 +66,7 @@ class Alarms:
             self._rows.extend(some)
             for row in some:
                 alarms += self._score(row)
+                alarms += self._copy(row)
             alarms += self._jumps()
         return alarms
 
@@ -87,6 +91,14 @@ class Alarms:
         fell, self._low = now < FALLEN * usual and not self._low, now < FALLEN * usual
         text = f"the score has fallen from {usual:.2f} to {now:.2f} (last frame: {row.source})"
         return [Alarm("score", text)] if fell else []
+
+    def _copy(self, row: FrameRow) -> list[Alarm]:
+        before, self._before = self._before, row
+        if before is None or before.source == row.source:
+            return []
+        stuck, self._sticks = self._sticks, are_copies(before.registration, row.registration)
+        text = f"{row.source} is the same as {before.source}, noise and all: does the detector stick?"
+        return [Alarm("copy", text)] if self._sticks and not stuck else []
 
     def _jumps(self) -> list[Alarm]:
         # by name, as in the table: frames that arrived out of order are no jump
