@@ -89,6 +89,16 @@ def test_of_several_darks_the_mean_is_taken(case, tmp_path, caplog):
     np.testing.assert_array_equal(one.shifts, align(raw, mask, dark=several[1]).shifts)
 
 
+def test_a_reference_from_a_file_is_told_to_be_taken_as_it_is(case, tmp_path, caplog):
+    raw, dark, flat, mask, _ = case
+    np.save(tmp_path / "raw.npy", raw[0])
+    align(raw, mask, reference=tmp_path / "raw.npy")
+    align(raw, mask, reference=0, dark=dark, flat=flat)
+    assert "as it is" not in caplog.text
+    align(raw, mask, reference=tmp_path / "raw.npy", dark=dark, flat=flat)
+    assert "raw.npy is taken as it is: dark and flat are those of the frames alone" in caplog.text
+
+
 def test_files_identify_a_run_by_their_contents(case, tmp_path):
     raw, dark, flat, mask, _ = case
     np.save(tmp_path / "raw.npy", raw)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from maskreg.errors import FlatReferenceError, FrameError, InputError, InputTypeError
 from maskreg.frames import FrameSource, open_frames
+from maskreg.frames.corrected import CorrectedFrames
 from maskreg.frames.location import split_location
 from maskreg.options import Options
 from maskreg.series.condition import frames_that_meet, is_condition, mean_of
@@ -77,6 +78,8 @@ def find_reference(
         _ensure_no_name(reference, source)
         _ensure_a_file(reference)
         found = Reference(read_image(reference), None, None, f"the reference {reference}")
+        if isinstance(source, CorrectedFrames):
+            log.warning("%s is taken as it is: dark and flat are those of the frames alone", found.name)
     else:
         found = _frame_of_series(0 if reference in ("first", "mean") else reference, source)
     _check(found, source, mask)
