@@ -16,6 +16,7 @@ from maskreg.series import Origin, align_run
 from maskreg.series.inputs import kept_mask, kept_origin, kept_reference
 from maskreg.series.repeat import command_to_repeat
 from maskreg.series.story import PICTURE, story_of
+from maskreg.testing import ChromiumScan
 
 
 @pytest.fixture
@@ -82,6 +83,15 @@ def test_merged_frames_of_another_shape_are_refused(run, tmp_path):
         tifffile.imwrite(tmp_path / f"other_{kind}.tif", np.ones((5, 5)))
     with pytest.raises(InputError, match="mean has shape"):
         story_of(run, merged=tmp_path / "other.tif")
+
+
+def test_frames_that_are_copies_are_a_note(tmp_path):
+    scan = ChromiumScan((128, 128), scans=1)
+    frames = tmp_path / "frames.tif"
+    tifffile.imwrite(frames, np.stack([scan.frame(k) for k in (0, 1, 1, 2)]))
+    align_run(frames, tmp_path / "run", scan.mask)
+    (note,) = story_of(tmp_path / "run").notes
+    assert note.startswith("frame 2 is the same as frame 1")
 
 
 def test_without_the_frames_there_are_no_pictures_but_a_note(run, folder, caplog):

@@ -209,12 +209,17 @@ def as_dict(alignment: Alignment, folder: str) -> dict[str, Any]:
 
 def as_text(alignment: Alignment, folder: str) -> str:
     """Return the summary of a run as lines for a person."""
+    from maskreg.series.copies import about_copies
+
     table = alignment.table()
     lines = [table.describe()]
     if (largest := _largest_shift(alignment)) is not None:
         lines.append(f"largest shift: {largest[1]:.2f} px (frame {largest[0]}, {table[largest[0]].source})")
     lines += _about_jumps(alignment)
-    lines += _about_copies(alignment)
+    copies = about_copies(table)
+    lines += copies[:SHOWN]
+    if len(copies) > SHOWN:
+        lines.append(f"and {len(copies) - SHOWN} more such frames")
     flagged = [row for row in table if not row.registration.ok]
     lines += [
         f"frame {row.frame} ({row.source}): {row.registration.status.label}: {row.registration.reason}"
@@ -252,17 +257,6 @@ def _about_jumps(alignment: Alignment) -> list[str]:
         for jump in jumps[:SHOWN]
     ]
     return lines + ([f"and {len(jumps) - SHOWN} more jumps"] if len(jumps) > SHOWN else [])
-
-
-def _about_copies(alignment: Alignment) -> list[str]:
-    copies, table = alignment.copies, alignment.table()
-    lines = []
-    for some in copies[:SHOWN]:
-        one = some.first == some.last
-        who = f"frame {some.first} is" if one else f"frames {some.first} to {some.last} are"
-        where = f"frame {some.of} ({table[some.of].source})"
-        lines.append(f"{who} the same as {where}, noise and all: did the detector stick?")
-    return lines + ([f"and {len(copies) - SHOWN} more such frames"] if len(copies) > SHOWN else [])
 
 
 def _at_time(row: FrameRow) -> str:

@@ -11,10 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from maskreg.registration import Registration, Status
-from maskreg.shifts import FrameRow
+from maskreg.shifts import FrameRow, ShiftTable
 
 WHOLE = 1 - 1e-9
-"""The score of a frame that is the reference's image again."""
+"""The score of a frame that is the reference's image again,"""
+
+NOWHERE = 0.01
+"""which has moved by less, px."""
 
 
 class Copies(NamedTuple):
@@ -42,14 +45,28 @@ def copies_in(rows: Iterable[FrameRow]) -> list[Copies]:
     return found
 
 
+def about_copies(table: ShiftTable) -> list[str]:
+    """Return a line for a person about each of these."""
+    lines, sources = [], {row.frame: row.source for row in table}
+    for some in copies_in(table):
+        one = some.first == some.last
+        who = f"frame {some.first} is" if one else f"frames {some.first} to {some.last} are"
+        where = f"frame {some.of} ({sources[some.of]})"
+        lines.append(f"{who} the same as {where}, noise and all: did the detector stick?")
+    return lines
+
+
 def are_copies(one: Registration, other: Registration) -> bool:
     """Whether two registrations are those of the same pixels: frames without an answer do not tell."""
     if not np.isfinite(one.significance):  # of the reference as well
         return False
-    told = [(*answer.shift, answer.score, answer.significance) for answer in (one, other)]
+    told = [
+        (*answer.shift, *answer.covariance.flat, answer.score, answer.significance) for answer in (one, other)
+    ]
     return told[0] == told[1]
 
 
 def is_again(answer: Registration) -> bool:
     """Whether a registration is that of the reference's own pixels."""
-    return answer.status is not Status.REFERENCE and answer.score >= WHOLE
+    at_once = answer.score >= WHOLE and bool(np.abs(answer.shift).max() < NOWHERE)
+    return at_once and answer.status is not Status.REFERENCE

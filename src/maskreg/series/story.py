@@ -29,6 +29,7 @@ from maskreg.registration import Status
 from maskreg.report import BeforeAfter, Mean, PeakMap, SeriesData, Story
 from maskreg.report.panel import Binning
 from maskreg.series.closing import jumps_of
+from maskreg.series.copies import about_copies
 from maskreg.series.inputs import FramesOfRun, kept_calibration, kept_mask, kept_origin, kept_reference
 from maskreg.series.origin import Origin
 from maskreg.series.repeat import command_to_repeat
@@ -42,6 +43,8 @@ PICTURE = 440
 """Longer side of a picture, px."""
 AROUND = 16
 """How far around the place found the correlation is shown, px."""
+COPIES_TOLD = 5
+"""Notes about frames that are the same as others."""
 SAMPLE = 48
 """Frames that the mean is made of, spread evenly over the series."""
 
@@ -84,7 +87,7 @@ def story_of(
         jumps=jumps_of(table),
         settings=settings | _versions() | _opened_from(origin),
         command=command_to_repeat(origin),
-        notes=(line,) if line else (),
+        notes=(*([line] if line else []), *about_copies(table)[:COPIES_TOLD]),
     )
     chosen = _chosen(table, frame)
     if merged is not None:
