@@ -236,6 +236,17 @@ def test_what_cannot_be_used_is_named(arguments: tuple, options: dict, why: str)
         shift_image(np.ones((5, 6)), *arguments, **options)
 
 
+def test_all_channels_of_a_picture_are_moved_by_a_zero_more() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (12, 14, 3), dtype=np.uint8)
+    with pytest.raises(InputError, match="give one per axis: a 0 behind them for colours, before them for a"):
+        shift_image(picture, (1.5, 2.5))
+    moved, valid = shift_image(picture, (1.5, 2.5, 0))
+    for channel in range(3):
+        one, here = shift_image(picture[..., channel], (1.5, 2.5))
+        np.testing.assert_array_equal(moved[..., channel], one)
+        np.testing.assert_array_equal(valid[..., channel], here)
+
+
 def test_a_fill_too_large_for_the_result_is_named() -> None:
     with pytest.raises(InputError, match=r"fill is 1e\+300, which is too large for float32"):
         shift_image(np.ones((5, 6), "f4"), (0.5, 0), fill=1e300)

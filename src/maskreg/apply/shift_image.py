@@ -178,8 +178,11 @@ def _checked_shift(shift: ArrayLike, ndim: int) -> list[float]:
         for step in np.atleast_1d(shift)
     ]
     if len(steps) != ndim:
+        hint = (
+            ": a 0 behind them for colours, before them for a stack" if ndim == 3 and len(steps) == 2 else ""
+        )
         raise InputError(
-            f"shift has {len(steps)} numbers {steps}, the image has {ndim} axes; give one per axis"
+            f"shift has {len(steps)} numbers {steps}, the image has {ndim} axes; give one per axis{hint}"
         )
     if not all(map(isfinite, steps)):
         raise InputError(f"shift is {steps}; a frame without an answer cannot be moved")
