@@ -88,7 +88,7 @@ def test_merged_frames_of_another_shape_are_refused(run, tmp_path):
 def test_frames_that_are_copies_are_a_note(tmp_path):
     scan = ChromiumScan((128, 128), scans=1)
     frames = tmp_path / "frames.tif"
-    tifffile.imwrite(frames, np.stack([scan.frame(k) for k in (0, 1, 1, 2)]))
+    tifffile.imwrite(frames, np.stack([scan.frame(k) for k in (0, 1, 1, 2)]), photometric="minisblack")
     align_run(frames, tmp_path / "run", scan.mask)
     (note,) = story_of(tmp_path / "run").notes
     assert note.startswith("frame 2 is the same as frame 1")
