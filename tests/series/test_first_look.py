@@ -115,6 +115,17 @@ def test_where_nothing_moves_nothing_is_called_static():
     assert align(frames, beam_block(SHAPE)).ok.all()
 
 
+def test_a_reference_that_none_of_the_first_frames_goes_with_is_told_at_once(caplog):
+    """A mask among the frames was the reference: it was told at the end of a night of weak frames."""
+    frames = frames_of(Texture(SHAPE), 60)
+    look(frames, None)
+    assert "goes with" not in caplog.text
+    look([255 * beam_block(SHAPE).astype("uint16"), *frames], None)
+    assert (
+        "none of the first 16 frames goes with the reference, frame 0 (frames[0]): is it dark" in caplog.text
+    )
+
+
 def test_a_run_whose_first_frames_have_changed_is_refused_with_the_reason(tmp_path):
     detector = Detector(gain=0.5, offset=100.0, read_noise=0.3, dtype=np.uint16)
     for k, frame in enumerate(frames_of(Texture(SHAPE), 60, detector=detector)):

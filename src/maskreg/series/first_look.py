@@ -236,6 +236,15 @@ def _places(
     found = list(zip(range(LOOKED_AT), run(place, range(LOOKED_AT)), strict=True))
     if unread:
         _tell_of(sorted(unread), source)
+    others = [shift for frame, shift in found if frame not in (reference.frame, *unread)]
+    if others and all(shift is None for shift in others):
+        # weak frames take a hundred times as long as others: it is told before they are all done
+        log.warning(
+            "none of the first %d frames goes with %s: is it dark, a mask, or another scene? "
+            "Try another reference, or look at the mask",
+            LOOKED_AT,
+            reference.name.rstrip(","),
+        )
     if registrar.freed:
         log.warning(
             "parts of the frames stand still, as a beam-block does, and are not masked: "
