@@ -93,7 +93,7 @@ class Alignment:
 
     @property
     def status(self) -> list[Status]:
-        """What became of each frame."""
+        """What became of each frame, a list; each equals its label, and `ok` is the array to index with."""
         return [row.registration.status for row in self._table]
 
     @property
