@@ -227,3 +227,20 @@ def test_a_grey_image_and_one_in_colour_are_told_apart():
     refused(InputError, "in colour is converted to grey first", lambda: register(A, RGB))
     refused(InputError, "in colour is converted to grey first", lambda: register(RGB, A))
     refused(InputError, "is reference in colour? Then convert it", lambda: register(RGB, RGB, VALID, VALID))
+
+
+@pytest.mark.parametrize("values", [(254, 255), (1, 2)])
+@pytest.mark.parametrize("name", ["reference_mask", "moving_mask"])
+def test_a_mask_of_numbers_that_ignores_nothing_is_doubted(name, values, caplog):
+    image = np.random.default_rng(0).poisson(50, (64, 64))
+    mask = np.where(np.arange(64 * 64).reshape(64, 64) < 500, *values).astype(np.uint8)
+    register(image, image, **{name: mask})
+    assert f"{name} holds {values[0]} and {values[1]}, and no 0" in caplog.text
+
+
+@pytest.mark.parametrize("values", [(0, 255), (1, 1)])
+def test_a_mask_of_zeros_and_others_is_not(values, caplog):
+    image = np.random.default_rng(0).poisson(50, (64, 64))
+    mask = np.where(np.arange(64 * 64).reshape(64, 64) < 500, *values).astype(np.uint8)
+    register(image, image, mask, mask)
+    assert not caplog.text

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from maskreg.compat.masked import float_type, masked_ncc, masked_shift
 from maskreg.compat.phase import disambiguated, phase_shift
 from maskreg.errors import InputError
-from maskreg.masks.doubt import doubt_of
+from maskreg.mask_doubt import doubt_of
 
 __all__ = ["cross_correlate_masked", "phase_cross_correlation"]
 

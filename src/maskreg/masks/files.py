@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from maskreg.errors import InputError, MaskregError, not_written
 from maskreg.grey import pillow, read_grey
-from maskreg.masks.doubt import doubt_of
+from maskreg.mask_doubt import doubt_of
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 
 from maskreg.errors import interrupts_as_such
 from maskreg.frames.seen import ensure_files
+from maskreg.mask_doubt import turned_round
 from maskreg.masks import mask_warning
-from maskreg.masks.doubt import turned_round
 from maskreg.options import Options
 from maskreg.series.alignment import Alignment
 from maskreg.series.closing import closed

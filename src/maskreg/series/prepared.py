@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from maskreg.errors import InputError
 from maskreg.frames import FrameSource
 from maskreg.frames.corrected import Calibration, CorrectedFrames, calibration
-from maskreg.masks.doubt import doubt_of
+from maskreg.mask_doubt import doubt_of
 from maskreg.masks.nodata import nodata_warning
 from maskreg.options import Options
 from maskreg.registration import Registration

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from maskreg.core.image.prepare_kernels import all_finite
 from maskreg.core.image.sample import sampled_rows
 from maskreg.errors import InputError, InputTypeError
+from maskreg.mask_doubt import doubt_of
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +151,11 @@ def checked_mask(name: str, mask: ArrayLike) -> NDArray[np.bool_]:
         )
     if valid.size == 0:
         raise InputError(f"{name} has shape {valid.shape}; it holds no pixel")
-    return valid.astype(bool, copy=False)
+    truth = valid.astype(bool, copy=False)
+    # of numbers that ignore something nothing more is asked: it would take longer than all else here
+    if truth is not valid and truth.all() and (doubt := doubt_of(valid)) is not None:
+        log.warning("%s %s", name, doubt)
+    return truth
 
 
 def _fitting_mask(
