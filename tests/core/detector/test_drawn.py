@@ -57,11 +57,13 @@ def said(caplog):
     "dtype, top",
     [
         (np.uint8, 250),
-        (np.uint16, 250),
         (np.uint16, 5000),
         (np.int32, 5000),
+        (np.float16, 250),
         (np.float32, 250),
         (float, 5000),
+        (np.longdouble, 250),
+        (">u2", 250),
     ],
 )
 def test_a_bar_of_text_does_not_hold_a_match(dtype, top, said):

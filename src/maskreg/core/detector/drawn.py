@@ -41,6 +41,9 @@ ELSEWHERE = 0.25
 MARGIN = 8
 """A box is larger by so many px: a square that JPEG codes holds some of the scene as well."""
 
+LONGEST = 8
+"""Bytes of a whole number."""
+
 LARGEST = 0.5
 """and at most this part of all cells is the same."""
 
@@ -81,13 +84,10 @@ def drawn(
     if np.count_nonzero(cells >= 0) > LARGEST * cells.size:
         return frozenset()
     boxes = frozenset(_boxes(cells, pair))
-    if not boxes:
-        return boxes
     rest = _Pair(*pair[:2], *(less_boxes(mask, boxes) for mask in pair[2:]))
-    elsewhere = steps_2d(*rest, 0, one.shape[0], 0, one.shape[1])
-    return (
-        frozenset(_grown(pair, box) for box in boxes) if _part_same(elsewhere) <= ELSEWHERE else frozenset()
-    )
+    if boxes and _part_same(steps_2d(*rest, 0, one.shape[0], 0, one.shape[1])) > ELSEWHERE:
+        return frozenset()
+    return frozenset(_grown(pair, box) for box in boxes)
 
 
 def less_boxes(mask: NDArray[np.bool_], boxes: Collection[Box]) -> NDArray[np.bool_]:
@@ -115,6 +115,8 @@ class _Pair(NamedTuple):
 
 
 def _bits(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return the bits of pixels as whole numbers; of floats longer than that those of float64."""
+    pixels = pixels.astype(np.float64) if pixels.itemsize > LONGEST else pixels
     return pixels.view(f"u{pixels.itemsize}")
 
 
