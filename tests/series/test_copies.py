@@ -36,6 +36,10 @@ def test_the_reference_again_is_told(reference):
     ]
 
 
+def test_it_may_come_before_the_reference():
+    assert copies((1, 0, 2, 0, 3), reference=3) == [Copies(1, 1, 3)]
+
+
 def test_two_frames_at_the_same_place_are_not_the_same():
     rng, scene = np.random.default_rng(3), Texture((96, 96)).render((0.0, 0.0))
     assert align(rng.poisson(400 * scene, (6, 96, 96)), subpixel=False).copies == []

@@ -30,8 +30,8 @@ class Copies(NamedTuple):
 
 def copies_in(rows: Iterable[FrameRow]) -> list[Copies]:
     """Return which rows, in the order of the series, repeat the row before them or the reference."""
-    found: list[Copies] = []
-    reference, before = None, None
+    rows, found, before = list(rows), list[Copies](), None
+    reference = next((row.frame for row in rows if row.registration.status is Status.REFERENCE), None)
     for row in rows:
         if before is not None and are_copies(before.registration, row.registration):
             if found and found[-1].last == before.frame:
@@ -40,7 +40,6 @@ def copies_in(rows: Iterable[FrameRow]) -> list[Copies]:
                 found.append(Copies(row.frame, row.frame, before.frame))
         elif reference is not None and is_again(row.registration):
             found.append(Copies(row.frame, row.frame, reference))
-        reference = row.frame if row.registration.status is Status.REFERENCE else reference
         before = row
     return found
 

@@ -59,6 +59,14 @@ def test_masks_of_both_images_are_complete(said):
     assert not said()
 
 
+@pytest.mark.parametrize("scale", [1e-310, 1e-30, 1e30, 1e307])
+def test_values_of_any_size_are_compared(scale, said):
+    values = np.random.default_rng(0).random((SIDE, SIDE)) * scale
+    image, other = values, np.roll(values, (3, 2), (0, 1))
+    register(image, np.where(REGION, other, image), REGION)
+    assert len(said()) == 1
+
+
 @pytest.mark.parametrize("masks", [(REGION, None), (None, REGION), (REGION, ~REGION)])
 def test_a_region_of_the_scene_is_no_block(masks, said):
     register(*moved(), *masks)

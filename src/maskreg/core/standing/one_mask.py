@@ -106,9 +106,15 @@ def _correlation(values: NDArray[np.float64], others: NDArray[Any]) -> float:
         return 0.0
     if np.array_equal(values, others):
         return 1.0
-    a, b = (x - x.mean() for x in (values, others.astype(np.float64)))
+    a, b = (_deviations(x) for x in (values, others.astype(np.float64)))
     norm = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / norm if norm > 0 else 0.0
+
+
+def _deviations(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values less their mean, in units of the greatest: squares may not overflow."""
+    units = values / max(float(np.abs(values).max()), np.finfo(np.float64).tiny)
+    return np.asarray(units - units.mean())
 
 
 class OneMask:
