@@ -124,13 +124,13 @@ def test_frames_that_moved_are_named(maskreg, run, data):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["apply", "RUN", "-o", "x.jpg"], 1, "images are written as .zarr, .h5"),
+        (["apply", "RUN", "-o", "x.jpg"], 2, "x.jpg: a stack of images is written as .zarr, .h5"),
         (["apply", "RUN", "-o", "x.h5", "--include", "weak"], 1, "include is 'weak'"),
         (["apply", "RUN", "-o", "x.h5", "--order", "2"], 2, "invalid choice"),
         (["apply", "RUN", "-o", "x.h5", "--dtype", "uint99"], 1, "dtype is 'uint99'; try float32"),
         (["merge", "RUN", "-o", "x.h5", "--by", "delay"], 1, "by is 'delay', which no frame"),
         (["merge", "RUN", "-o", "x.h5", "--by", "delay"], 1, "has: --pattern or --metadata (pattern=,"),
-        (["apply", "RUN", "-o", "x"], 1, "x: images are written as .zarr, .h5"),
+        (["apply", "RUN", "-o", "x"], 2, "x: a stack of images is written as .zarr, .h5"),
         (["merge", "nowhere", "-o", "x.h5"], 1, "nowhere is no run folder"),
         (["export", "RUN", "-o", "x.xls"], 2, "x.xls: a table is written as .csv, .json; name it so"),
     ],

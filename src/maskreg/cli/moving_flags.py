@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maskreg.cli import exits, values
 from maskreg.cli.dask_flags import add_dask_flags
-from maskreg.cli.output_file import ensure_apart
+from maskreg.cli.output_file import ensure_apart, suffix_of
 
 if TYPE_CHECKING:
     from maskreg.series import Alignment
@@ -70,10 +70,12 @@ def add_running_flags(parser: ArgumentParser) -> None:
 
 
 def opened_run(args: Namespace) -> Alignment:
-    """Return the alignment that is named; the output must not be where its frames are."""
+    """Return the alignment that is named; the output must be a stack, and not where its frames are."""
+    from maskreg.outputs import STACK_SUFFIXES
     from maskreg.series import open_run
     from maskreg.series.inputs import kept_origin
 
+    suffix_of(args.output, "a stack of images", *STACK_SUFFIXES)
     origin = kept_origin(Path(args.run_folder))
     ensure_apart(args.output, args.input or ([] if origin is None else origin.paths))
     return open_run(args.run_folder, args.input)
