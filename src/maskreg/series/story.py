@@ -87,7 +87,7 @@ def story_of(
         jumps=jumps_of(table),
         settings=settings | _versions() | _opened_from(origin),
         command=command_to_repeat(origin),
-        notes=(*([line] if line else []), *about_copies(table)[:COPIES_TOLD]),
+        notes=tuple(filter(None, (line, *about_copies(table)[:COPIES_TOLD]))),
     )
     chosen = _chosen(table, frame)
     if merged is not None:

@@ -38,15 +38,14 @@ SAME = 0.6
 ELSEWHERE = 0.25
 """and at most this part of those elsewhere: else the images are copies, or have hardly any noise;"""
 
+LARGEST = 0.5
+"""and at most this part of all cells is the same."""
+
 MARGIN = 8
 """A box is larger by so many px: a square that JPEG codes holds some of the scene as well."""
 
 LONGEST = 8
 """Bytes of a whole number."""
-
-LARGEST = 0.5
-"""and at most this part of all cells is the same."""
-
 
 DRAWN = (
     "%s: the reference and moving are the same to the bit, as what is drawn into images is; left out. "

@@ -123,7 +123,7 @@ class OneMask:
     def __init__(self, reference: NDArray[Any], mask: NDArray[np.bool_]) -> None:
         self._mask = mask
         self._ignored = Ignored.of(reference, mask)
-        self._asked = 0
+        self._asked, self._told = 0, False
         self._lock = Lock()
 
     def ask(
@@ -137,7 +137,7 @@ class OneMask:
 
         `lag` lands moving on the reference; None if it is not known.
         """
-        if self._asked >= FRAMES_ASKED or (lag is not None and not any(lag)):
+        if self._told or self._asked >= FRAMES_ASKED or (lag is not None and not any(lag)):
             return
         with self._lock:
             self._asked += 1
@@ -151,7 +151,7 @@ class OneMask:
 
     def _tell(self, has: str, lacks: str, lag: tuple[int, ...] | None) -> None:
         with self._lock:
-            told, self._asked = self._asked > FRAMES_ASKED, FRAMES_ASKED + 1
+            told, self._told = self._told, True
         if not told:
             why = "no place was found" if lag is None else f"the scene has moved by {lag} px"
             log.warning(LACKING, has, lacks, why, lacks)
