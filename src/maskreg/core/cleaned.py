@@ -15,11 +15,11 @@ from maskreg.core.doubt.without_lone import Clean, may_be_held, without_lone
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.image.shading import without_shading
 from maskreg.core.journey import registered_in_its_room
-from maskreg.core.judge import FIXED_PATTERN
+from maskreg.core.judge import FIXED_PATTERN, contested
 from maskreg.core.masked_side import MaskedSide
 from maskreg.core.standing.held import PULLED, Middle, is_about_there, is_held, moved_under
 from maskreg.core.standing.single_pixels import of_single_pixels
-from maskreg.registration import Registration, Rival, Status
+from maskreg.registration import Registration, Status
 
 MORE_PRECISE = 0.25
 """Without shading a place is better than a freed one if its variance is this part,"""
@@ -145,9 +145,8 @@ def _unless_held(masked: MaskedSide, moving: Prepared, found: Registration) -> R
     freed = moving.pulled_to is not None
     if elsewhere is None or (freed and is_about_there(found.shift - pulled_to, elsewhere)):
         return found
-    rival = Rival(elsewhere, 0.0)
-    detail = f"what stands still on the detector holds it; the scene has moved, by ({rival.shift_text}) px"
-    return replace(found, rival=rival, status=Status.AMBIGUOUS, detail=detail)
+    said = "what stands still on the detector holds it; the scene has moved, by"
+    return contested(found, elsewhere, said)
 
 
 def _clean(masked: MaskedSide, moving: Prepared, found: Registration) -> Clean | None:

@@ -21,9 +21,10 @@ from maskreg.core.detector.bright import BRIGHT, Ceiling, ceiling, clipped
 from maskreg.core.doubt.explained import structure_shared
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.journey import score_and_overlap
+from maskreg.core.judge import contested
 from maskreg.core.masked_side import MaskedSide
 from maskreg.geometry import nearest_lag
-from maskreg.registration import Registration, Rival, Status
+from maskreg.registration import Registration, Status
 
 LARGE_OVERLAP = 0.8
 """A match of more overlap is not asked: tracks that meet there are contradicted by all the others."""
@@ -130,9 +131,7 @@ def _borne_out(first: Registration, other: Registration, pair: Clipped) -> bool:
 
 def _doubted(first: Registration, other: Registration) -> Registration:
     """Return a first match of two that contradict each other."""
-    rival = Rival(nearest_lag(other.shift), 0.0)
-    detail = f"without the height of the brightest pixels it is ({rival.shift_text}) px"
-    return replace(first, rival=rival, status=Status.AMBIGUOUS, detail=detail)
+    return contested(first, nearest_lag(other.shift), "without the height of the brightest pixels it is")
 
 
 def _far(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:

@@ -13,7 +13,7 @@ from maskreg.core.doubt.contested import better_in_detail
 from maskreg.core.doubt.one_pixel import one_pixel_made
 from maskreg.core.doubt.outweighed import outweighed_by
 from maskreg.core.image.prepared import Prepared
-from maskreg.core.judge import hides, judge, not_significant, undecided, why_forbidden
+from maskreg.core.judge import contested, hides, judge, not_significant, undecided, why_forbidden
 from maskreg.core.levels import SURE, add_finer, confirmed, finer_levels, look, may_miss, search
 from maskreg.core.machine.room import Room
 from maskreg.core.masked_side import MaskedSide
@@ -89,9 +89,9 @@ def _unless_contested(
     elsewhere = better_in_detail(fine, winner.shift)
     if elsewhere is None:
         return found
-    rival = Rival(nearest_lag(elsewhere), 0.0)
-    detail = f"broad and fine structure moved otherwise: the fine one by ({rival.shift_text}) px"
-    return replace(found, rival=rival, status=Status.AMBIGUOUS, detail=detail)
+    return contested(
+        found, nearest_lag(elsewhere), "broad and fine structure moved otherwise: the fine one by"
+    )
 
 
 def _of_few_electrons(masked: MaskedSide, moving: Prepared, found: Registration) -> Registration:
@@ -102,9 +102,8 @@ def _of_few_electrons(masked: MaskedSide, moving: Prepared, found: Registration)
     other = masked.electrons()(moving, found.shift)
     found = replace(found, covariance=longer(found.covariance, other.covariance))
     if other.chance > ELSEWHERE:
-        rival, chance = Rival(other.lag, other.gap), 100 * other.chance
-        detail = f"few electrons meet: {chance:.0f} % that it is elsewhere, as at ({rival.shift_text}) px"
-        return replace(found, rival=rival, status=Status.AMBIGUOUS, detail=detail)
+        said = f"few electrons meet: {100 * other.chance:.0f} % that it is elsewhere, as at"
+        return contested(found, other.lag, said, other.gap)
     open_ = undecided(found.covariance)
     return found if open_ is None else replace(found, status=Status.AMBIGUOUS, detail=open_)
 
@@ -200,11 +199,7 @@ def _unless_outweighed(
     there = outweighed_by(masked, moving, levels, found.shift) if found.ok else None
     if there is None:
         return found
-    rival = Rival(there, 0.0)
-    detail = (
-        f"what is sharp has moved so; the images as they are correlate by more at ({rival.shift_text}) px"
-    )
-    return replace(found, rival=rival, status=Status.AMBIGUOUS, detail=detail)
+    return contested(found, there, "what is sharp has moved so; the images as they are correlate by more at")
 
 
 def _hopeless(levels: list[LevelMap], choice: Choice) -> bool:

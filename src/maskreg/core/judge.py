@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,7 @@ from maskreg.core.likelihood import FEWEST_PIXELS
 from maskreg.core.reference import ReferenceSide
 from maskreg.core.search.search import LevelMap
 from maskreg.core.stage import Place
-from maskreg.registration import Rival, Status
+from maskreg.registration import Registration, Rival, Status
 
 WIDE = 1.0
 """A place whose sigma is longer than this in any direction, px, is not ok: 2 px off would be no surprise."""
@@ -55,6 +57,13 @@ def judge(
             f"the other is ({rival.shift_text}) px, {odds}; max_shift limits the search",
         )
     return Status.OK, ""
+
+
+def contested(found: Registration, place: tuple[int, ...], said: str, gap: float = 0.0) -> Registration:
+    """Return a registration that another place puts in doubt; what is `said` ends before that place, px."""
+    rival = Rival(place, gap)
+    detail = f"{said} ({rival.shift_text}) px"
+    return replace(found, rival=rival, status=Status.AMBIGUOUS, detail=detail)
 
 
 def undecided(covariance: NDArray[np.float64]) -> str | None:
