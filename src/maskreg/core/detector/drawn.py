@@ -129,16 +129,26 @@ def _boxes(cells: NDArray[np.int16], pair: _Pair) -> Iterator[Box]:
 
     All of a bar, be there a clock in its text; not the black around the scene on which a label is written.
     """
-    labels, _ = scipy.ndimage.label(cells >= 0)
+    labels = _with_steps(cells)
     for label, part in enumerate(scipy.ndimage.find_objects(labels), 1):
-        steps = np.where(labels[part] == label, cells[part], 0)
-        written = steps > 0
-        if np.count_nonzero(written) < FEWEST_CELLS or steps.sum() < FEWEST_STEPS:
-            continue
+        written = (labels[part] == label) & (cells[part] > 0)
         boxes = (_box_of(part, where) for where in (np.ones_like(written), written))
         box = next((box for box in boxes if _part_same(steps_2d(*pair, *box)) >= SAME), None)
         if box is not None:
             yield box
+
+
+def _with_steps(cells: NDArray[np.int16]) -> NDArray[np.intp]:
+    """Return which cells that are the same lie together and have enough steps: 1, 2 ... each; 0 elsewhere.
+
+    In frames of few electrons thousands that lie together have not: none is looked at by itself.
+    """
+    labels, count = scipy.ndimage.label(cells >= 0)
+    written = cells > 0
+    of = labels[written]
+    enough = np.bincount(of, minlength=count + 1) >= FEWEST_CELLS
+    enough &= np.bincount(of, cells[written], count + 1) >= FEWEST_STEPS
+    return np.asarray((np.cumsum(enough) * enough)[labels])
 
 
 def _box_of(part: tuple[slice, slice], where: NDArray[np.bool_]) -> Box:
