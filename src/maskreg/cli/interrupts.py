@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from maskreg.cli import exits
-from maskreg.errors import MaskregError
+from maskreg.errors import MaskregError, interrupts_as_such
 
 PATIENCE = 1.5
 """How long the main thread may take to notice, s."""
@@ -56,13 +56,16 @@ class Interrupt(KeyboardInterrupt):
 def interruptible(farewell: Callable[[], str]) -> Iterator[None]:
     """Let SIGTERM be like Ctrl-C (`KeyboardInterrupt`), and end the program if it is not noticed.
 
+    What was made of an interrupt on its way is that interrupt.
+
     Parameters
     ----------
     farewell : callable
         Returns what to tell the user when the program is ended without having noticed.
     """
     if os.name != "posix" or threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may say what signals do
+        with interrupts_as_such():  # only the main thread may say what signals do
+            yield
         return
     came, noticed, left = threading.Event(), threading.Event(), threading.Event()
 
@@ -88,7 +91,8 @@ def interruptible(farewell: Callable[[], str]) -> Iterator[None]:
         target=_watch, args=(bell, noticed, left, farewell), name="maskreg-signals", daemon=True
     ).start()
     try:
-        yield
+        with interrupts_as_such():
+            yield
     except Exception as error:
         # what breaks in the hands of a library, as an import does, breaks because of the interrupt
         if not came.is_set() or isinstance(error, MaskregError | OSError):

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from maskreg.cli import exits, streams
 from maskreg.cli.parser import parse
-from maskreg.errors import MaskregError, UsageError, interrupts_as_such
+from maskreg.errors import MaskregError, UsageError
 
 NOTHING_YET = "nothing was begun yet"
 
@@ -57,7 +57,7 @@ def _run(args: Namespace) -> int:
 
     with send_to_stderr(args.verbosity):
         try:
-            with interruptible(farewell), interrupts_as_such():
+            with interruptible(farewell):
                 code: int = args.run(args)
         except KeyboardInterrupt:
             streams.complain(farewell())
