@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import index as as_index
 from pathlib import Path
@@ -105,11 +107,10 @@ def _mean(condition: str, source: FrameSource, mask: NDArray[np.bool_] | None, o
 
 def read_image(path: str | os.PathLike[str]) -> NDArray[Any]:
     """Return the image in a file, or with ``FILE[3]`` the one at index 3 of a file that holds many."""
-    text, position = _split_index(os.fspath(path))
-    with open_frames(text) as source:
-        if position is None and len(source) != 1:
+    with _opened_at(path) as (text, source, index):
+        if index is None:
             raise InputError(f"{text} holds {len(source)} frames; name one of them, such as '{text}[0]'")
-        return source.read(_checked_index(position or 0, source, text))
+        return source.read(index)
 
 
 def read_mean(path: str | os.PathLike[str]) -> NDArray[Any]:
@@ -117,15 +118,25 @@ def read_mean(path: str | os.PathLike[str]) -> NDArray[Any]:
 
     For darks and flats: the noise of a single one would be in every frame, and stand still.
     """
-    text, position = _split_index(os.fspath(path))
-    with open_frames(text) as source:
-        if position is not None or len(source) == 1:
-            return source.read(_checked_index(position or 0, source, text))
+    with _opened_at(path) as (text, source, index):
+        if index is not None:
+            return source.read(index)
         log.info("%s: the mean of its %d frames is taken", text, len(source))
         total = np.zeros(source.shape)
         for frame in source:
             total += frame
         return total / len(source)
+
+
+@contextmanager
+def _opened_at(path: str | os.PathLike[str]) -> Iterator[tuple[str, FrameSource, int | None]]:
+    """Open an image file: its name, its frames, and which of these is meant; None where many are there."""
+    text, index = _split_index(os.fspath(path))
+    with open_frames(text) as source:
+        if index is None and len(source) != 1:
+            yield text, source, None
+        else:
+            yield text, source, _checked_index(index or 0, source, text)
 
 
 _WORD = re.compile(r"\w+|[-+]?[\d.]+")
