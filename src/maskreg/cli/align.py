@@ -103,7 +103,7 @@ def run(args: Namespace) -> int:
 
     _refuse_a_run(args.input)
     ensure_apart(args.output, args.input, f"{FOLDER}/{MASK}", f"{FOLDER}/{REFERENCE}")
-    ensure_run_writable(args.output)
+    ensure_run_writable(args.output)  # `align_run` asks when the frames are open and a cluster was waited for
     with (
         open_frames(args.input, pattern=args.pattern, metadata=args.metadata) as source,
         cluster_of(args) as client,
@@ -127,6 +127,11 @@ def run(args: Namespace) -> int:
             repair=args.repair,
             origin=Origin.here(args.input, args.command),
         )
+    return told(args, alignment)
+
+
+def told(args: Namespace, alignment: Alignment) -> int:
+    """Renew the report of a run that is done, print the summary, and return the exit code."""
     renew_report(Path(args.output), wanted=not args.no_report)
     print(json.dumps(as_dict(alignment, args.output)) if args.json else as_text(alignment, args.output))
     return exits.FLAGGED if alignment.table().flagged else exits.DONE
@@ -216,22 +221,24 @@ def as_text(alignment: Alignment, folder: str) -> str:
     if (largest := _largest_shift(alignment)) is not None:
         lines.append(f"largest shift: {largest[1]:.2f} px (frame {largest[0]}, {table[largest[0]].source})")
     lines += _about_jumps(alignment)
-    copies = about_copies(table)
-    lines += copies[:SHOWN]
-    if len(copies) > SHOWN:
-        lines.append(f"and {len(copies) - SHOWN} more such frames")
-    flagged = [row for row in table if not row.registration.ok]
-    lines += [
+    lines += _shown(about_copies(table), "such frames")
+    flagged = [
         f"frame {row.frame} ({row.source}): {row.registration.status.label}: {row.registration.reason}"
-        for row in flagged[:SHOWN]
+        for row in table
+        if not row.registration.ok
     ]
-    if len(flagged) > SHOWN:
-        lines.append(f"and {len(flagged) - SHOWN} more that are not ok: see the columns status and reason")
+    lines += _shown(flagged, "that are not ok: see the columns status and reason")
     lines += _about_the_reference(table)
     lines.append(f"table: {Path(folder) / 'shifts.csv'}")
     if (report := Path(folder) / REPORT).is_file():
         lines.append(f"report: {report}")
     return "\n".join(lines)
+
+
+def _shown(lines: list[str], what: str) -> list[str]:
+    """Return the first of some lines, and one that says how many more there are, and of what."""
+    more = len(lines) - SHOWN
+    return lines if more <= 0 else [*lines[:SHOWN], f"and {more} more {what}"]
 
 
 def _about_the_reference(table: ShiftTable) -> list[str]:
@@ -254,9 +261,9 @@ def _about_jumps(alignment: Alignment) -> list[str]:
     lines = [
         f"jump at frame {jump.frame} ({table[jump.frame].source}{_at_time(table[jump.frame])}): "
         f"{jump.size[0]:+.2f} px down, {jump.size[1]:+.2f} px right"
-        for jump in jumps[:SHOWN]
+        for jump in jumps
     ]
-    return lines + ([f"and {len(jumps) - SHOWN} more jumps"] if len(jumps) > SHOWN else [])
+    return _shown(lines, "jumps")
 
 
 def _at_time(row: FrameRow) -> str:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import subprocess
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maskreg.cli import exits, values
-from maskreg.cli.align import add_run_flags, as_dict, as_text, is_begun
+from maskreg.cli import values
+from maskreg.cli.align import add_run_flags, is_begun, told
 from maskreg.cli.calibration_flags import add_calibration_flags
 from maskreg.cli.mask_flags import add_mask_flags, ensure_grown, mask_from
 from maskreg.cli.metadata_flags import add_pattern_flag
 from maskreg.cli.option_flags import add_option_flags, options_from
 from maskreg.cli.output_file import ensure_apart
-from maskreg.cli.report import renew_report
 
 if TYPE_CHECKING:
     from maskreg.series.watch import Alarm
@@ -103,9 +100,7 @@ def run(args: Namespace) -> int:
         on_alarm=alarm,
         origin=Origin.here([args.folder], args.command),
     )
-    renew_report(Path(args.output), wanted=not args.no_report)
-    print(json.dumps(as_dict(alignment, args.output)) if args.json else as_text(alignment, args.output))
-    return exits.FLAGGED if alignment.table().flagged else exits.DONE
+    return told(args, alignment)
 
 
 def _call(command: str, alarm: Alarm) -> None:
