@@ -8,19 +8,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-def doubt_of(values: NDArray[Any]) -> str | None:
-    """Return what is doubtful about numbers that are taken for a mask, nonzero for True; None if nothing is.
+def doubt_of(values: NDArray[Any], *, nonzero: str = "valid") -> str | None:
+    """Return what is doubtful about numbers that are taken for a mask; None if nothing is.
 
+    It goes on behind the name of the mask, and tells for what every pixel that is not 0 is taken: `nonzero`.
     An image, or labels, hold more than two values. Labels 1 and 2, or the 254 and 255 that ``~`` makes of
     1 and 0 in uint8, leave no pixel that is 0.
     """
     if values.dtype.kind == "b" or not values.size:
         return None
     least, greatest = values.min(), values.max()
+    taken = f"Every pixel that is not 0 is taken as {nonzero}"
     if not ((values == least) | (values == greatest)).all():
-        return "holds more than two values: is it a mask?"
+        return f"holds more than two values: is it a mask? {taken}"
     if least != greatest and 0 not in (least, greatest):
-        return f"holds {least:g} and {greatest:g}, and no 0: which of them is valid?"
+        return f"holds {least:g} and {greatest:g}, and no 0: which of them is valid? {taken}"
     return None
 
 

@@ -131,7 +131,10 @@ def test_an_image_saved_as_a_mask_is_suspected(tmp_path: Path, caplog: pytest.Lo
     save_mask(tmp_path / "m.npy", 255.0 * MASK)
     assert caplog.messages == []
     save_mask(tmp_path / "m.npy", np.random.default_rng(0).random((12, 17)))
-    assert "m.npy holds more than two values: is it a mask? Every pixel that is not 0 is valid" in caplog.text
+    assert (
+        "m.npy holds more than two values: is it a mask? Every pixel that is not 0 is taken as valid"
+        in caplog.text
+    )
 
 
 def test_labels_without_a_zero_are_suspected(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

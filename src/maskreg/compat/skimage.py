@@ -207,7 +207,7 @@ def _both_masks(
     if reference_mask is None:
         reference_mask = np.ones(reference.shape, bool)
     if doubt := doubt_of(np.asarray(reference_mask)):
-        warnings.warn(f"reference_mask {doubt} Every pixel that is not 0 is taken as valid", stacklevel=3)
+        warnings.warn(f"reference_mask {doubt}", stacklevel=3)
     a_mask, b_mask = (np.asarray(mask).astype(bool) for mask in (reference_mask, moving_mask))
     for name, image, mask in (("reference", reference, a_mask), ("moving", moving, b_mask)):
         if image.shape != mask.shape:

@@ -51,9 +51,8 @@ def load_mask(path: PathLike, *, ignore: bool = False) -> NDArray[np.bool_]:
         raise InputError(f"{file}: its shape is {values.shape}; a mask is one image, with two axes")
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise InputError(f"{file}: some of its pixels are NaN, which is neither; save it as 0 and 255")
-    if doubt := doubt_of(values):
-        meaning = "ignored" if ignore else "valid"
-        log.warning("%s %s Every pixel that is not 0 is taken as %s", file, doubt, meaning)
+    if doubt := doubt_of(values, nonzero="ignored" if ignore else "valid"):
+        log.warning("%s %s", file, doubt)
     nonzero: NDArray[np.bool_] = values != 0
     return ~nonzero if ignore else nonzero
 
@@ -79,7 +78,7 @@ def save_mask(path: PathLike, mask: ArrayLike) -> None:
     given = np.asarray(mask)
     valid = given.astype(bool)
     if doubt := doubt_of(given):
-        log.warning("the mask for %s %s Every pixel that is not 0 is valid", file, doubt)
+        log.warning("the mask for %s %s", file, doubt)
     if valid.ndim != 2:
         raise InputError(f"mask has shape {valid.shape}; {file.name} takes one image, with two axes")
     write = _FORMATS[_suffix(file)][1]

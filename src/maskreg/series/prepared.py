@@ -202,5 +202,5 @@ def _checked_mask(mask: ArrayLike | None, source: FrameSource) -> NDArray[np.boo
             f"mask has dtype {valid.dtype}; it must be boolean, True where pixels are valid: try mask > 0"
         )
     if doubt := doubt_of(valid):
-        log.warning("the mask %s Every pixel that is not 0 is taken as valid", doubt)
+        log.warning("the mask %s", doubt)
     return valid.astype(bool)
