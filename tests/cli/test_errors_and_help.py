@@ -104,7 +104,7 @@ def in_a_new_process(code):
         (["watch", __file__, "-o", "r"], 1, "is a file; name the folder that frames are written to"),
         (["watch", ".", "-o", "r", "--reference", "3"], 1, "reference is 3: which frame has this number"),
         (["watch", ".", "-o", "r", "--until-idle", "soon"], 2, "'soon' is not a number of seconds"),
-        (["watch", ".", "-o", "r", "--alarm-after", "-1"], 2, "'-1' is not a number of seconds"),
+        (["watch", ".", "-o", "r", "--alarm-after", "-1"], 2, "'-1' is not a number of minutes"),
         (["watch", ".", "-o", "r", "--on-alram", "x"], 2, "did you mean --on-alarm?"),
     ],
 )

@@ -73,6 +73,20 @@ def test_a_mask_is_saved_beside_the_record_under_a_plain_name(run):
         subject.save("../block", mask)
 
 
+def test_a_mask_of_another_day_is_replaced_only_when_asked_twice(run):
+    mask = np.ones((128, 128), bool)
+    before = open_subject([str(run)]).save("kept", mask)
+    mask[:5] = False
+    subject = open_subject([str(run)])
+    with pytest.raises(InputError, match=r"kept_valid\.tif exists; take another name, or save once more"):
+        subject.save("kept", mask)
+    assert load_mask(before).all()
+    subject.save("kept", mask)
+    mask[:9] = False
+    subject.save("kept", mask)  # its own
+    np.testing.assert_array_equal(load_mask(before), mask)
+
+
 def test_a_mask_is_not_saved_among_the_frames(data, monkeypatch):
     monkeypatch.chdir(data / "frames")
     with pytest.raises(InputError, match=r"block_valid\.tif would be among the frames; start the page from"):

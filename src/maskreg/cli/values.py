@@ -76,7 +76,7 @@ def _zero_or_more(text: str, wanted: str) -> float:
 
 def minutes(text: str) -> float:
     """Return a time that is given in minutes, in s."""
-    return 60 * seconds(text)
+    return 60 * _zero_or_more(text, "a number of minutes, such as 15")
 
 
 def port(text: str) -> int:

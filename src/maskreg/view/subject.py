@@ -93,6 +93,7 @@ class Subject:
         self.origin = origin
         self.run = run
         self.version = 0
+        self._replaceable: set[Path] = set()
         self.take(State({}, ShiftTable(()), SeriesData.of(()), []) if run is None else State.of(run))
         self.mask = None if run is None else kept_mask(run)
         self.reference = source.read(0) if run is None else kept_reference(run)
@@ -150,11 +151,18 @@ class Subject:
         return sorted((self.run or Path.cwd()).glob("*_valid.tif"))
 
     def save(self, name: str, mask: NDArray[np.bool_]) -> Path:
-        """Write a mask beside the record, or in the present folder when there is no run."""
+        """Write a mask beside the record, or in the present folder when there is no run.
+
+        A file that this page has not written is replaced only when it is asked for twice.
+        """
         path = (self.run or Path.cwd()) / mask_name(name)
         if self.origin is not None and any(means(text, path) for text in self.origin.paths):
             raise InputError(f"{path} would be among the frames; start the page from another folder")
+        if path.exists() and path not in self._replaceable:
+            self._replaceable.add(path)
+            raise InputError(f"{path} exists; take another name, or save once more to replace it")
         save_mask(path, mask)
+        self._replaceable.add(path)
         return path
 
     def command_with(self, mask: Path) -> str:
