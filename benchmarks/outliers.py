@@ -13,7 +13,7 @@ import argparse
 import numpy as np
 from scipy.ndimage import median_filter
 
-from maskreg.series.drift import LIMIT, TO_SIGMA, find_jumps, find_outliers, interpolate
+from maskreg.series.after.drift import LIMIT, TO_SIGMA, find_jumps, find_outliers, interpolate
 
 NOISE = 0.02
 """Sigma of a frame's shift, px."""

@@ -32,8 +32,8 @@ import tifffile  # noqa: E402
 from maskreg.frames import open_frames  # noqa: E402
 from maskreg.options import Options  # noqa: E402
 from maskreg.outputs import Record  # noqa: E402
+from maskreg.series.before.prepared import SeriesRegistrar, prepare  # noqa: E402
 from maskreg.series.pipeline import MOST_FRAMES, TASK_SECONDS  # noqa: E402
-from maskreg.series.prepared import SeriesRegistrar, prepare  # noqa: E402
 from maskreg.stream import can_fork  # noqa: E402
 from maskreg.stream.connect import connected  # noqa: E402
 from maskreg.testing import ChromiumScan  # noqa: E402

@@ -132,7 +132,7 @@ def _print_scaling(scan: Any, frames: list[Any], threads: int, touch: Callable[[
     from maskreg import Registrar
     from maskreg.frames import open_frames
     from maskreg.options import Options
-    from maskreg.series.prepared import prepare
+    from maskreg.series.before.prepared import prepare
     from maskreg.stream import ordered_map
 
     compute = _compute()

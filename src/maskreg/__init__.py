@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from maskreg.options import Options
     from maskreg.registration import Registration, Rival, Status
     from maskreg.series import Alignment, align, open_run
-    from maskreg.series.find_mask import FoundMask, find_mask
+    from maskreg.series.mask.find_mask import FoundMask, find_mask
 
 _CONTENTS = {
     "register": "maskreg.core.register",
@@ -36,8 +36,8 @@ _CONTENTS = {
     "align": "maskreg.series",
     "Alignment": "maskreg.series",
     "open_run": "maskreg.series",
-    "find_mask": "maskreg.series.find_mask",
-    "FoundMask": "maskreg.series.find_mask",
+    "find_mask": "maskreg.series.mask.find_mask",
+    "FoundMask": "maskreg.series.mask.find_mask",
     "shift_image": "maskreg.apply.shift_image",
     "open_frames": "maskreg.frames",
     "FrameSource": "maskreg.frames",

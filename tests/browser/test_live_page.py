@@ -14,7 +14,7 @@ from maskreg.cli import main
 from maskreg.frames import FrameSource, open_frames
 from maskreg.masks import load_mask
 from maskreg.series import Origin, align_run, read_run
-from maskreg.series.find_mask import find_mask
+from maskreg.series.mask.find_mask import find_mask
 from maskreg.series.watch import watch_run
 from maskreg.testing.chromium import ChromiumScan
 from so_far import wait_until_done

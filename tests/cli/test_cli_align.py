@@ -224,7 +224,7 @@ def slow(source, frames, register, **options):
     print("started", flush=True)
     return register_frames(source, frames, register_slowly, **options)
 
-import maskreg.series.prepared as prepared
+import maskreg.series.before.prepared as prepared
 prepared.register_frames = slow
 sys.exit(main(sys.argv[1:]))
 """

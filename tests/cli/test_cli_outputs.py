@@ -13,7 +13,7 @@ import pytest
 import tifffile
 
 from maskreg.masks import load_mask
-from maskreg.series import find_mask as find_mask_module
+from maskreg.series.mask import find_mask as find_mask_module
 
 
 @pytest.fixture

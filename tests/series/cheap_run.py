@@ -36,7 +36,7 @@ def stand_in(log: str):
 def main(verb: str, folder: str, run: str, log: str) -> int:
     """Run the command with the stand-in."""
     from maskreg.cli import main
-    from maskreg.series.prepared import Prepared
+    from maskreg.series.before.prepared import Prepared
     from maskreg.series.watch import folder as watched
 
     Prepared.registrar = lambda self: stand_in(log)

@@ -7,8 +7,9 @@ import tifffile
 from maskreg.errors import FrameError, InputError, RunError
 from maskreg.options import Options
 from maskreg.registration import Status
-from maskreg.series import align, align_run, is_run, open_run, read_run, unchanged
+from maskreg.series import align, align_run, is_run, open_run, read_run
 from maskreg.series import pipeline as pipeline_module
+from maskreg.series.run_folder import unchanged
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from maskreg import open_run
 from maskreg.errors import InputError, RunError
 from maskreg.report.panel import binned
 from maskreg.series import Origin, align_run
-from maskreg.series.inputs import kept_mask, kept_origin, kept_reference
-from maskreg.series.repeat import command_to_repeat
+from maskreg.series.run_folder.inputs import kept_mask, kept_origin, kept_reference
+from maskreg.series.run_folder.repeat import command_to_repeat
 from maskreg.series.story import PICTURE, story_of
 from maskreg.testing import ChromiumScan
 

@@ -97,9 +97,9 @@ def run(args: Namespace) -> int:
 
     from maskreg.frames import open_frames
     from maskreg.series import Origin, align_run
-    from maskreg.series.inputs import FOLDER, MASK, REFERENCE
-    from maskreg.series.reference import image_for_mask
+    from maskreg.series.before.reference import image_for_mask
     from maskreg.series.run import ensure_run_writable
+    from maskreg.series.run_folder.inputs import FOLDER, MASK, REFERENCE
 
     _refuse_a_run(args.input)
     ensure_apart(args.output, args.input, f"{FOLDER}/{MASK}", f"{FOLDER}/{REFERENCE}")
@@ -214,7 +214,7 @@ def as_dict(alignment: Alignment, folder: str) -> dict[str, Any]:
 
 def as_text(alignment: Alignment, folder: str) -> str:
     """Return the summary of a run as lines for a person."""
-    from maskreg.series.copies import about_copies
+    from maskreg.series.after.copies import about_copies
 
     table = alignment.table()
     lines = [table.describe()]

@@ -32,7 +32,7 @@ def run(args: Namespace) -> int:
 def _of_frames(args: Namespace) -> tuple[list[str], dict[str, Any]]:
     from maskreg.frames import open_frames
     from maskreg.frames.source import metadata_of
-    from maskreg.series.memory import predicted
+    from maskreg.series.before.memory import predicted
 
     with open_frames(args.input, pattern=args.pattern, metadata=args.metadata) as source:
         last = len(source) - 1

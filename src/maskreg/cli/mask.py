@@ -65,7 +65,7 @@ def run(args: Namespace) -> int:
 def _auto(args: Namespace, source: FrameSource, given: NDArray[np.bool_] | None) -> int:
     from maskreg.masks import grow, save_mask
     from maskreg.masks.files import MASK_SUFFIXES
-    from maskreg.series.find_mask import find_mask
+    from maskreg.series.mask.find_mask import find_mask
 
     output = free(args.output or _proposed(args.input[0], "valid.tif"), args.overwrite)
     suffix_of(output, "a mask", *MASK_SUFFIXES)

@@ -73,7 +73,7 @@ def opened_run(args: Namespace) -> Alignment:
     """Return the alignment that is named; the output must be a stack, and not where its frames are."""
     from maskreg.outputs import STACK_SUFFIXES
     from maskreg.series import open_run
-    from maskreg.series.inputs import kept_origin
+    from maskreg.series.run_folder.inputs import kept_origin
 
     suffix_of(args.output, "a stack of images", *STACK_SUFFIXES)
     origin = kept_origin(Path(args.run_folder))

@@ -52,7 +52,7 @@ def ensure_apart(output: str | Path, inputs: Sequence[str], *inside: str) -> Non
 def _ensure_no_part_of_a_run(output: str | Path) -> None:
     """Refuse an output among what a run keeps of its frames: it would be taken for that the next time."""
     from maskreg.series import is_run
-    from maskreg.series.inputs import FOLDER
+    from maskreg.series.run_folder.inputs import FOLDER
 
     folder = Path(os.path.realpath(output)).parent
     if folder.name == FOLDER and is_run(folder.parent):

@@ -51,7 +51,7 @@ def run(args: Namespace) -> int:
 
     from maskreg.core.register import register
     from maskreg.masks.nodata import nodata_warning
-    from maskreg.series.reference import read_image
+    from maskreg.series.before.reference import read_image
 
     images = {side: read_image(getattr(args, side)) for side in SIDES}
     masks = {side: _mask(args, side, images) for side in SIDES}

@@ -15,14 +15,14 @@ from maskreg.frames.seen import ensure_files
 from maskreg.mask_doubt import turned_round
 from maskreg.masks import mask_warning
 from maskreg.options import Options
+from maskreg.series.after.closing import closed
 from maskreg.series.alignment import Alignment
-from maskreg.series.closing import closed
+from maskreg.series.before.memory import MEMORY_MB, workers_within
+from maskreg.series.before.prepared import prepare
+from maskreg.series.before.reference import ImageLike, ReferenceLike, is_mean
 from maskreg.series.frames import Described, opened
-from maskreg.series.mean import mean_rows
-from maskreg.series.memory import MEMORY_MB, workers_within
-from maskreg.series.prepared import prepare
+from maskreg.series.mean.rounds import mean_rows
 from maskreg.series.progress import with_progress
-from maskreg.series.reference import ImageLike, ReferenceLike, is_mean
 from maskreg.shifts import FrameRow
 from maskreg.stream import Cluster, workers_of
 

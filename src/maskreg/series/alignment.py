@@ -21,12 +21,12 @@ from maskreg.labelled import is_labelled, labelled_like
 from maskreg.notebook import table_html
 from maskreg.outputs import atomic_write
 from maskreg.registration import Status
-from maskreg.series.closing import jumps_of
-from maskreg.series.copies import Copies, copies_in
-from maskreg.series.drift import Jump
+from maskreg.series.after.closing import jumps_of
+from maskreg.series.after.copies import Copies, copies_in
+from maskreg.series.after.drift import Jump
 from maskreg.series.frames import Described, open_described, opened
-from maskreg.series.inputs import FramesOfRun, ensure_no_input
 from maskreg.series.progress import with_progress
+from maskreg.series.run_folder.inputs import FramesOfRun, ensure_no_input
 from maskreg.shifts import ShiftTable
 from maskreg.stream import Cluster, workers_of
 

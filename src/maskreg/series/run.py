@@ -17,13 +17,16 @@ from maskreg.frames.corrected import Calibration
 from maskreg.frames.seen import ensure_files
 from maskreg.options import Options
 from maskreg.outputs import Entry, Record, atomic_write, ensure_folder_writable, ensure_unused, read_record
+from maskreg.series.after.closing import closed
 from maskreg.series.alignment import Alignment
-from maskreg.series.closing import closed
-from maskreg.series.excluded import EXCLUDED, excluding, read_excluded, unknown
-from maskreg.series.first_look import LOOKED_AT
+from maskreg.series.before.first_look import LOOKED_AT
+from maskreg.series.before.memory import MEMORY_MB, workers_within
+from maskreg.series.before.prepared import Prepared, prepare
+from maskreg.series.before.reference import ImageLike, ReferenceLike, is_mean
 from maskreg.series.frames import Described, opened
-from maskreg.series.identity import identity, of_inputs
-from maskreg.series.inputs import (
+from maskreg.series.run_folder.excluded import EXCLUDED, excluding, read_excluded, unknown
+from maskreg.series.run_folder.identity import identity, of_inputs
+from maskreg.series.run_folder.inputs import (
     FOLDER,
     RECORD,
     FramesOfRun,
@@ -32,15 +35,12 @@ from maskreg.series.inputs import (
     kept_mask,
     kept_origin,
 )
-from maskreg.series.memory import MEMORY_MB, workers_within
-from maskreg.series.origin import Origin
-from maskreg.series.prepared import Prepared, prepare
-from maskreg.series.recording import TABLE, register_what_is_missing
-from maskreg.series.reference import ImageLike, ReferenceLike, is_mean
-from maskreg.series.repeat import how_to_go_on
-from maskreg.series.rounds import Rounds
-from maskreg.series.rows import sources_of
-from maskreg.series.unchanged import forget_what_changed
+from maskreg.series.run_folder.mean_rounds import Rounds
+from maskreg.series.run_folder.origin import Origin
+from maskreg.series.run_folder.recording import TABLE, register_what_is_missing
+from maskreg.series.run_folder.repeat import how_to_go_on
+from maskreg.series.run_folder.rows import sources_of
+from maskreg.series.run_folder.unchanged import forget_what_changed
 from maskreg.shifts import FrameRow, ShiftTable
 from maskreg.shifts.columns import REPAIRED_NAMES
 from maskreg.stream import Cluster, workers_of

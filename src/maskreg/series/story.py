@@ -28,12 +28,18 @@ from maskreg.outputs import STACK_SUFFIXES, sibling
 from maskreg.registration import Status
 from maskreg.report import BeforeAfter, Mean, PeakMap, SeriesData, Story
 from maskreg.report.panel import Binning
-from maskreg.series.closing import jumps_of
-from maskreg.series.copies import about_copies
-from maskreg.series.inputs import FramesOfRun, kept_calibration, kept_mask, kept_origin, kept_reference
-from maskreg.series.origin import Origin
-from maskreg.series.repeat import command_to_repeat
+from maskreg.series.after.closing import jumps_of
+from maskreg.series.after.copies import about_copies
 from maskreg.series.run import read_run, unfinished
+from maskreg.series.run_folder.inputs import (
+    FramesOfRun,
+    kept_calibration,
+    kept_mask,
+    kept_origin,
+    kept_reference,
+)
+from maskreg.series.run_folder.origin import Origin
+from maskreg.series.run_folder.repeat import command_to_repeat
 from maskreg.shifts import FrameRow, ShiftTable
 from maskreg.shifts.row import one_line
 

@@ -17,7 +17,7 @@ from maskreg.view.subject import Subject
 from maskreg.view.widgets import when_changed, widget
 
 if TYPE_CHECKING:
-    from maskreg.series.find_mask import FoundMask
+    from maskreg.series.mask.find_mask import FoundMask
 
 LOOK, RECTANGLE, DISK, POLYGON, BRUSH = range(5)
 TOOLS = ("Look", "Rectangle", "Disk", "Polygon", "Brush")
@@ -196,7 +196,7 @@ class MaskTools:
 
     def _search(self) -> None:
         """Find a mask beside the page: it takes from seconds to minutes."""
-        from maskreg.series.find_mask import find_mask
+        from maskreg.series.mask.find_mask import find_mask
 
         self.saved.text = "Looking for what stands still while the pattern moves ..."
         self._background.ask(lambda: find_mask(self._subject.source), self._take_found)

@@ -23,10 +23,11 @@ from maskreg.options import Options
 from maskreg.registration import Registration, Status
 from maskreg.report import SeriesData
 from maskreg.series import is_run, read_run
-from maskreg.series.closing import jumps_of
-from maskreg.series.drift import Jump
-from maskreg.series.excluded import EXCLUDED, read_excluded, write_excluded
-from maskreg.series.inputs import (
+from maskreg.series.after.closing import jumps_of
+from maskreg.series.after.drift import Jump
+from maskreg.series.run import write_table
+from maskreg.series.run_folder.excluded import EXCLUDED, read_excluded, write_excluded
+from maskreg.series.run_folder.inputs import (
     RECORD,
     FramesOfRun,
     kept_calibration,
@@ -34,9 +35,8 @@ from maskreg.series.inputs import (
     kept_origin,
     kept_reference,
 )
-from maskreg.series.origin import Origin
-from maskreg.series.repeat import command_to_repeat
-from maskreg.series.run import write_table
+from maskreg.series.run_folder.origin import Origin
+from maskreg.series.run_folder.repeat import command_to_repeat
 from maskreg.series.story import run_name
 from maskreg.shifts import ShiftTable
 from maskreg.shifts.row import one_line

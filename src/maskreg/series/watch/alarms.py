@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from maskreg.frames.order import natural_key
-from maskreg.series.closing import closed, jumps_of
-from maskreg.series.copies import are_copies
-from maskreg.series.drift import NEAR
+from maskreg.series.after.closing import closed, jumps_of
+from maskreg.series.after.copies import are_copies
+from maskreg.series.after.drift import NEAR
 from maskreg.shifts import FrameRow
 
 RECENT = 10

@@ -30,14 +30,14 @@ from maskreg.options import Options
 from maskreg.outputs import FileState, Record
 from maskreg.registration import Status
 from maskreg.series.alignment import Alignment
-from maskreg.series.first_look import LOOKED_AT
-from maskreg.series.named import file_of
-from maskreg.series.origin import Origin
+from maskreg.series.before.first_look import LOOKED_AT
+from maskreg.series.before.prepared import Prepared, look_at, prepare
+from maskreg.series.before.reference import ImageLike, ReferenceLike, find_reference, is_mean, read_image
 from maskreg.series.pipeline import register_frames
-from maskreg.series.prepared import Prepared, look_at, prepare
-from maskreg.series.recording import TABLE
-from maskreg.series.reference import ImageLike, ReferenceLike, find_reference, is_mean, read_image
 from maskreg.series.run import close_run, ensure_run_writable, made_folder, open_record
+from maskreg.series.run_folder.named import file_of
+from maskreg.series.run_folder.origin import Origin
+from maskreg.series.run_folder.recording import TABLE
 from maskreg.series.watch.alarms import Alarm, Alarms
 from maskreg.series.watch.arrivals import Arrivals, Stamp, comes_before, in_order
 from maskreg.series.watch.arrived import ArrivedFrames

@@ -10,7 +10,7 @@ from maskreg.errors import InputError, RunError
 from maskreg.frames import open_frames
 from maskreg.options import Options
 from maskreg.series import align, align_run
-from maskreg.series.condition import Term, frames_that_meet, mean_of, parse_condition
+from maskreg.series.before.condition import Term, frames_that_meet, mean_of, parse_condition
 
 PATTERN = "d{delay:f}.tif"
 

@@ -36,9 +36,9 @@ from numpy.typing import NDArray
 from maskreg.errors import FrameError, InputError
 from maskreg.frames.seen import sent
 from maskreg.registration import Registration, Status
-from maskreg.series.mean_values import Values
+from maskreg.series.before.prepared import Prepared
+from maskreg.series.mean.values import Values
 from maskreg.series.pipeline import Item, frame_rows
-from maskreg.series.prepared import Prepared
 from maskreg.shifts import FrameRow
 from maskreg.stream import Cluster, Workers
 from maskreg.stream.sums import summed

@@ -9,7 +9,7 @@ from maskreg.errors import RunError
 from maskreg.frames import as_source
 from maskreg.masks import grow
 from maskreg.options import Options
-from maskreg.series.prepared import prepare
+from maskreg.series.before.prepared import prepare
 from maskreg.series.run import align_run
 from maskreg.testing import ChromiumScan, Detector, Rings, Texture, beam_block
 

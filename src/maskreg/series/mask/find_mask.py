@@ -22,8 +22,8 @@ from maskreg.masks.moving_model import explained, predict
 from maskreg.masks.static import static_pixels
 from maskreg.masks.temporal import Temporal, temporal
 from maskreg.series.frames import opened
-from maskreg.series.placed import Placed, place
-from maskreg.series.sampled import LEAST_FRAMES, Sample, bin_of, read_sample, spread_out, summed
+from maskreg.series.mask.placed import Placed, place
+from maskreg.series.mask.sampled import LEAST_FRAMES, Sample, bin_of, read_sample, spread_out, summed
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from maskreg.cores import available_cores
 from maskreg.frames import FrameSource
 from maskreg.outputs import Record
 from maskreg.series.progress import with_progress
-from maskreg.series.resume import what_is_missing, with_lost
-from maskreg.series.rows import Rows, sources_of
+from maskreg.series.run_folder.resume import what_is_missing, with_lost
+from maskreg.series.run_folder.rows import Rows, sources_of
 from maskreg.stream import Cluster, Workers
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maskreg import align
-from maskreg.series.copies import Copies
+from maskreg.series.after.copies import Copies
 from maskreg.testing import ChromiumScan, Texture
 
 SCAN = ChromiumScan((128, 128), scans=1)

@@ -11,12 +11,12 @@ import logging
 from pathlib import Path
 
 from maskreg.outputs import Record
-from maskreg.series.identity import identity
-from maskreg.series.mean import PLAN, ROUNDS, MeanRound
-from maskreg.series.prepared import Prepared
-from maskreg.series.recording import register_what_is_missing
-from maskreg.series.rows import sources_of
-from maskreg.series.unchanged import ensure_unchanged
+from maskreg.series.before.prepared import Prepared
+from maskreg.series.mean.rounds import PLAN, ROUNDS, MeanRound
+from maskreg.series.run_folder.identity import identity
+from maskreg.series.run_folder.recording import register_what_is_missing
+from maskreg.series.run_folder.rows import sources_of
+from maskreg.series.run_folder.unchanged import ensure_unchanged
 from maskreg.shifts import FrameRow
 from maskreg.stream import Workers
 

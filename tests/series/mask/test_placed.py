@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskreg.series.placed import place
-from maskreg.series.sampled import Sample
+from maskreg.series.mask.placed import place
+from maskreg.series.mask.sampled import Sample
 from maskreg.testing import Texture, beam_block
 
 SHAPE = (128, 128)

@@ -12,7 +12,7 @@ import pytest
 from maskreg.core.plan import make_plan
 from maskreg.errors import InputError
 from maskreg.frames import as_source, open_frames
-from maskreg.series.memory import predicted, workers_within
+from maskreg.series.before.memory import predicted, workers_within
 from maskreg.testing import Texture
 
 SIDE = 768

@@ -1,6 +1,6 @@
 """What identifies a run: everything that can change a row, and nothing else.
 
-The names of the frames are no part of it, for a series may grow; `maskreg.series.resume` compares
+The names of the frames are no part of it, for a series may grow; `maskreg.series.run_folder.resume` compares
 those. The reference goes by its name, because its number changes when frames arrive before it. The
 mean of all frames is another reference when there are others: there the names do count.
 """
@@ -20,7 +20,7 @@ from maskreg._version import __version__
 from maskreg.frames import FrameSource
 from maskreg.frames.corrected import Calibration
 from maskreg.frames.source import metadata_of
-from maskreg.series.prepared import Prepared
+from maskreg.series.before.prepared import Prepared
 from maskreg.shifts.row import plain_metadata
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from maskreg.cores import available_cores
 from maskreg.errors import InputError
 from maskreg.frames import FrameSource
-from maskreg.series.first_look import LOOKED_AT
+from maskreg.series.before.first_look import LOOKED_AT
 
 log = logging.getLogger(__name__)
 

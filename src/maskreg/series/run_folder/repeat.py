@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from maskreg.series.origin import Origin
+from maskreg.series.run_folder.origin import Origin
 
 
 def command_to_repeat(

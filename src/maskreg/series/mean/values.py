@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.options import Options
-from maskreg.series.prepared import Prepared
+from maskreg.series.before.prepared import Prepared
 
 if TYPE_CHECKING:
     from maskreg.core.aligned.known_frame import KnownFrame

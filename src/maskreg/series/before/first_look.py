@@ -21,7 +21,7 @@ from maskreg.errors import FrameError
 from maskreg.frames import FrameSource
 from maskreg.options import Options
 from maskreg.registration import Registration, Status
-from maskreg.series.reference import Reference
+from maskreg.series.before.reference import Reference
 from maskreg.stream import ordered_map
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.registration import Registration, Status
-from maskreg.series.drift import Jump, find_jumps, find_outliers, interpolate
+from maskreg.series.after.drift import Jump, find_jumps, find_outliers, interpolate
 from maskreg.shifts import FrameRow, Repaired, ShiftTable
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.registration import Registration
-from maskreg.series.sampled import Sample
+from maskreg.series.mask.sampled import Sample
 from maskreg.stream import ordered_map
 
 _ANCHORS = 6

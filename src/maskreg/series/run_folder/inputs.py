@@ -25,11 +25,11 @@ from maskreg.frames.corrected import Calibration, calibration
 from maskreg.frames.registry import open_file
 from maskreg.masks import load_mask, save_mask
 from maskreg.outputs import atomic_write, atomic_write_bytes
+from maskreg.series.before.prepared import Prepared
 from maskreg.series.frames import open_described
-from maskreg.series.named import file_of, location_of
-from maskreg.series.origin import Origin
-from maskreg.series.prepared import Prepared
-from maskreg.series.unchanged import files_changed_since
+from maskreg.series.run_folder.named import file_of, location_of
+from maskreg.series.run_folder.origin import Origin
+from maskreg.series.run_folder.unchanged import files_changed_since
 from maskreg.shifts import ShiftTable
 from maskreg.shifts.row import source_text
 

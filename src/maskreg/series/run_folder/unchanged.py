@@ -19,9 +19,9 @@ from maskreg.errors import RunError
 from maskreg.frames import FrameSource
 from maskreg.outputs import FileState, Record, read_files
 from maskreg.registration import Registration, Status
-from maskreg.series.named import file_of, location_of
-from maskreg.series.resume import ensure_same_series
-from maskreg.series.rows import Rows, sources_of
+from maskreg.series.run_folder.named import file_of, location_of
+from maskreg.series.run_folder.resume import ensure_same_series
+from maskreg.series.run_folder.rows import Rows, sources_of
 from maskreg.stream import Workers
 
 log = logging.getLogger(__name__)

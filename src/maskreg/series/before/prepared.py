@@ -19,9 +19,8 @@ from maskreg.mask_doubt import doubt_of
 from maskreg.masks.nodata import nodata_warning
 from maskreg.options import Options
 from maskreg.registration import Registration
-from maskreg.series.first_look import FirstLook, take_first_look
-from maskreg.series.pipeline import register_frames
-from maskreg.series.reference import (
+from maskreg.series.before.first_look import FirstLook, take_first_look
+from maskreg.series.before.reference import (
     ImageLike,
     Reference,
     ReferenceLike,
@@ -29,6 +28,7 @@ from maskreg.series.reference import (
     is_mean,
     read_mean,
 )
+from maskreg.series.pipeline import register_frames
 from maskreg.shifts import FrameRow
 from maskreg.stream import Cluster, Workers
 

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from maskreg.errors import RunError
 from maskreg.registration import Status
-from maskreg.series.resume import ensure_same_series, what_is_missing, with_lost
+from maskreg.series.run_folder.resume import ensure_same_series, what_is_missing, with_lost
 
 NAMES = st.integers(0, 30).map("f{}".format)
 

@@ -77,7 +77,7 @@ def test_workers_never_change_the_mask(found, frames):
     ],
 )
 def test_a_given_mask_is_judged(found, valid, given, warning, monkeypatch):
-    from maskreg.series import find_mask as module
+    from maskreg.series.mask import find_mask as module
 
     told = module._about_given(~found.mask, given(valid))
     assert told == [] if warning is None else warning in told[0]

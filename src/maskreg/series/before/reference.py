@@ -20,7 +20,7 @@ from maskreg.frames import FrameSource, open_frames
 from maskreg.frames.corrected import CorrectedFrames
 from maskreg.frames.location import split_location
 from maskreg.options import Options
-from maskreg.series.condition import frames_that_meet, is_condition, mean_of
+from maskreg.series.before.condition import frames_that_meet, is_condition, mean_of
 from maskreg.shifts import source_text
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ import pytest
 from benchmarks.outliers import measure
 
 from maskreg.registration import Registration, Status
-from maskreg.series.closing import closed, jumps_of
-from maskreg.series.drift import find_jumps, find_outliers, interpolate
+from maskreg.series.after.closing import closed, jumps_of
+from maskreg.series.after.drift import find_jumps, find_outliers, interpolate
 from maskreg.series.pipeline import of_the_reference
 from maskreg.shifts import FrameRow, ShiftTable
 
