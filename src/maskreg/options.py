@@ -50,6 +50,9 @@ class Options:
     def __post_init__(self) -> None:
         if self.max_shift is not None:
             object.__setattr__(self, "max_shift", _checked_max_shift(self.max_shift))
+        for name in ("exact", "subpixel"):
+            if getattr(self, name) not in (True, False):
+                raise InputError(f"{name} is {getattr(self, name)!r}; it must be True or False")
         if self.min_overlap is not None and not 0 < _number("min_overlap", self.min_overlap) <= 1:
             raise InputError(
                 f"min_overlap is {self.min_overlap}; "

@@ -163,9 +163,11 @@ def test_min_overlap_is_a_fraction(value):
         ("offset", [np.nan, -np.inf, "dark", 1j, [1, 2], 1e300, -1e300]),
         ("read_noise", [-1, np.nan, np.inf, "low", 1j, 1e8]),
         ("smoothing", [0, -1.0, np.nan, np.inf, "automatic", "", None, 1j]),
+        ("exact", ["no", "", None, 2]),
+        ("subpixel", ["no", "False", None, 2]),
     ],
 )
-def test_the_other_options_are_numbers_that_make_sense(option, values):
+def test_the_other_options_make_sense(option, values):
     for value in values:
         refused(InputError, option, lambda value=value: register(A, B, **{option: value}))
 

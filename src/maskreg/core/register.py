@@ -10,6 +10,7 @@ from maskreg.core.kernels_of_pair import kernels_meanwhile
 from maskreg.core.machine.memory import keep_freed_memory
 from maskreg.core.registrar import Registrar
 from maskreg.cores import cores_of_a_call
+from maskreg.labelled import warn_of_labels
 from maskreg.registration import Registration
 
 keep_freed_memory()
@@ -80,6 +81,7 @@ def register(
     >>> answer.ok, bool(abs(answer.shift - scan.shifts[20]).max() < 0.1)
     (True, True)
     """
+    warn_of_labels(reference, moving)
     with scipy.fft.set_workers(_threads(reference)), kernels_meanwhile(reference):
         registrar = Registrar(
             reference,

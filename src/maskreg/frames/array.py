@@ -75,4 +75,7 @@ def _remedy(shape: tuple[int, ...]) -> str:
         return ""
     if shape[-1] <= MOST_COLOURS:
         return " (convert colours to grey)"
-    return f" (of a NumPy array: frames.reshape(-1, {shape[-2]}, {shape[-1]}))"
+    return (
+        f" (of a NumPy array: frames.reshape(-1, {shape[-2]}, {shape[-1]}); "
+        "are these volumes? Then register each with maskreg.Registrar)"
+    )

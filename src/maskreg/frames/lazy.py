@@ -17,7 +17,7 @@ import numpy as np
 
 from maskreg.errors import InputError
 from maskreg.frames.array import ArrayFrames
-from maskreg.labelled import is_labelled
+from maskreg.labelled import ensure_no_dataset, is_labelled
 
 KEPT_BLOCKS = 2
 """One that is being used up by some threads, and the next."""
@@ -67,6 +67,7 @@ def unwrapped(frames: Any) -> Any:
 
     The navigation axes of a signal become one, in the order in which its data lie in memory.
     """
+    ensure_no_dataset("frames", frames)
     if is_labelled(frames):
         return frames.data
     if hasattr(frames, "axes_manager") and hasattr(frames, "data"):

@@ -20,6 +20,7 @@ from maskreg.frames.metadata.time_order import order_of_time
 from maskreg.frames.navigation import MOST_COLOURS
 from maskreg.frames.registry import open_file
 from maskreg.frames.source import FrameSource, metadata_of
+from maskreg.labelled import is_labelled, warn_of_order
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,9 @@ def as_source(frames: Any, *, pattern: str | None = None, metadata: PathLike | N
     array = unwrapped(frames)
     source = LazyFrames(array) if is_dask(array) else ArrayFrames(array)
     source.ensure_readable()
-    if hasattr(array, "ndim"):
+    if is_labelled(frames):
+        warn_of_order(frames)
+    elif hasattr(array, "ndim"):
         _warn_of_order(source)
     return describe(source, pattern, metadata)
 

@@ -71,7 +71,7 @@ def every_pixel_counts(image: ArrayLike, mask: ArrayLike | None) -> bool:
         return True
     # in one compiled pass: a mask that says so of each pixel would be made, combined and compared
     plain = image.dtype in (np.float32, np.float64) and image.dtype.isnative and image.flags.c_contiguous
-    return plain and bool(all_finite(image.reshape(-1), np.finfo(image.dtype).max))
+    return plain and bool(all_finite(np.asarray(image).reshape(-1), np.finfo(image.dtype).max))
 
 
 def as_counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
