@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from maskreg.cli import doctor
 from maskreg.cli.parser import VERBS, parser_of
+from maskreg.cli.verbs import doctor
 
 LINES = [
     "numpy>=2.0",
@@ -74,7 +74,7 @@ def test_kernels_are_told_from_their_folder(maskreg, monkeypatch, tmp_path):
 
 def test_kernels_are_told_from_all_folders_of_the_package(maskreg, monkeypatch, tmp_path):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    monkeypatch.setattr("maskreg.cli.doctor.__file__", str(tmp_path / "cli" / "doctor.py"))
+    monkeypatch.setattr("maskreg.__file__", str(tmp_path / "__init__.py"))
     for room in ("lags", "image"):
         kept = tmp_path / "core" / room / "__pycache__"
         kept.mkdir(parents=True)

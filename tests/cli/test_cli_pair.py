@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from maskreg.cli.pair import as_text
+from maskreg.cli.verbs.pair import as_text
 from maskreg.registration import Registration, Status
 
 KEYS = {"status", "ok", "reason", "shift_px", "sigma_px", "covariance_px2"} | {

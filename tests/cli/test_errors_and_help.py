@@ -171,7 +171,7 @@ def test_help_loads_nothing_heavy_and_is_quick(capsys):
         "try: parse(['align', '--help'])\n"
         "except SystemExit: print(*sys.modules, file=sys.stdout)"
     )
-    assert "maskreg.cli.align" in loaded
+    assert "maskreg.cli.verbs.align" in loaded
     assert not {"numpy", "scipy", "numba", "tifffile", "sqlite3", "tqdm"} & set(loaded)
 
 
@@ -227,7 +227,7 @@ def test_a_pipe_that_breaks_elsewhere_is_an_error(monkeypatch, maskreg, data):
     def lose(*_args):
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr("maskreg.cli.info.run", lose)
+    monkeypatch.setattr("maskreg.cli.verbs.info.run", lose)
     assert maskreg("info", data / "frames") == (1, "", "maskreg: error: Broken pipe\n")
 
 

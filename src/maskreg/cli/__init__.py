@@ -1,6 +1,8 @@
-"""The command line: ``maskreg VERB ...``, a file per verb.
+"""The command line: ``maskreg VERB ...``, a file per verb in `verbs`, what several of them share in `flags`.
 
-Nothing heavy is imported before a verb runs, so that ``maskreg --help`` answers at once.
+`main` leads from arguments to an exit code. `parser` knows the verbs, `words` helps who mistypes one;
+`interrupts` sees to an orderly end, `messages` and `streams` to what is said meanwhile. Nothing heavy is
+imported before a verb runs, so that ``maskreg --help`` answers at once.
 """
 
 from maskreg.cli.main import main, script

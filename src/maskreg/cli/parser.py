@@ -58,7 +58,7 @@ def parse(argv: Sequence[str]) -> Namespace:
             name, help=line, description=f"{line[0].upper()}{line[1:]}.", allow_abbrev=False
         )
         if name in argv:
-            module = import_module(f"maskreg.cli.{name}")
+            module = import_module(f"maskreg.cli.verbs.{name}")
             verb.set_defaults(run=module.run, parser=verb, when_interrupted="nothing was written")
             verb.set_defaults(is_begun=lambda args: True)
             module.add_arguments(verb)
@@ -91,7 +91,7 @@ def _as_frames_come(files: list[str]) -> list[str]:
 def parser_of(name: str) -> ArgumentParser:
     """Return the whole parser of one verb, for those who want to know its options."""
     verb = _Parser(f"maskreg {name}", allow_abbrev=False)
-    import_module(f"maskreg.cli.{name}").add_arguments(verb)
+    import_module(f"maskreg.cli.verbs.{name}").add_arguments(verb)
     _add_common(verb)
     return verb
 

@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskreg.cli import exits, values
-from maskreg.cli.calibration_flags import add_calibration_flags
-from maskreg.cli.dask_flags import add_dask_flags, cluster_of
-from maskreg.cli.mask_flags import add_mask_flags, ensure_grown, mask_from
-from maskreg.cli.metadata_flags import add_metadata_flags
-from maskreg.cli.option_flags import add_option_flags, options_from
+from maskreg.cli import exits
+from maskreg.cli.flags import values
+from maskreg.cli.flags.calibration import add_calibration_flags
+from maskreg.cli.flags.dask import add_dask_flags, cluster_of
+from maskreg.cli.flags.mask import add_mask_flags, ensure_grown, mask_from
+from maskreg.cli.flags.metadata import add_metadata_flags
+from maskreg.cli.flags.options import add_option_flags, options_from
 from maskreg.cli.output_file import ensure_apart
-from maskreg.cli.report import REPORT, renew_report
+from maskreg.cli.verbs.report import REPORT, renew_report
 from maskreg.errors import MaskregError, UsageError
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from maskreg.cli.dask_flags import cluster_of
-from maskreg.cli.moving_flags import (
+from maskreg.cli.flags.dask import cluster_of
+from maskreg.cli.flags.moving import (
     add_moving_flags,
     add_run_flags,
     add_running_flags,

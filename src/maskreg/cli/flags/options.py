@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from dataclasses import fields
 
-from maskreg.cli import values
+from maskreg.cli.flags import values
 from maskreg.errors import InputError, UsageError
 from maskreg.options import Options
 

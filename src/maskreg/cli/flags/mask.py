@@ -9,7 +9,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGrou
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from maskreg.cli import values
+from maskreg.cli.flags import values
 from maskreg.errors import InputError, UsageError
 
 if TYPE_CHECKING:

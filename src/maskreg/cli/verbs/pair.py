@@ -10,8 +10,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from maskreg.cli import exits
-from maskreg.cli.mask_flags import add_mask_flags, ensure_grown, mask_from, names_common_mask
-from maskreg.cli.option_flags import add_option_flags, options_from
+from maskreg.cli.flags.mask import add_mask_flags, ensure_grown, mask_from, names_common_mask
+from maskreg.cli.flags.options import add_option_flags, options_from
 from maskreg.errors import UsageError
 
 if TYPE_CHECKING:

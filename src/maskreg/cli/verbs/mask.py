@@ -8,8 +8,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maskreg.cli import exits, values
-from maskreg.cli.mask_flags import add_mask_flags, mask_from, names_mask
+from maskreg.cli import exits
+from maskreg.cli.flags import values
+from maskreg.cli.flags.mask import add_mask_flags, mask_from, names_mask
 from maskreg.cli.output_file import ensure_apart, free, suffix_of
 from maskreg.errors import UsageError
 

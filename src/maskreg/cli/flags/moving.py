@@ -7,8 +7,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maskreg.cli import exits, values
-from maskreg.cli.dask_flags import add_dask_flags
+from maskreg.cli import exits
+from maskreg.cli.flags import values
+from maskreg.cli.flags.dask import add_dask_flags
 from maskreg.cli.output_file import ensure_apart, suffix_of
 
 if TYPE_CHECKING:

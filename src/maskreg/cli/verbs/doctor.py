@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
+import maskreg
 from maskreg._version import __version__
 from maskreg.cli import exits
 
@@ -97,7 +98,7 @@ def _named(name: str, least: str) -> str:
 def _kernels() -> str:
     """Say whether the compiled loops are kept, in which case starting costs nothing."""
     named = os.environ.get("NUMBA_CACHE_DIR")
-    folder = Path(named) if named else Path(__file__).parents[1]  # in whose folders they are
+    folder = Path(named) if named else Path(maskreg.__file__).parent  # in whose folders they are
     kept = sum(1 for _ in folder.rglob("*.nbi")) if folder.is_dir() else 0
     if kept:
         return f"{kept} compiled and kept"

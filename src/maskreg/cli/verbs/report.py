@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from maskreg.cli import exits
-from maskreg.cli.moving_flags import add_input_flag
+from maskreg.cli.flags.moving import add_input_flag
 from maskreg.cli.output_file import suffix_of
 from maskreg.errors import MaskregError
 

@@ -8,13 +8,13 @@ import subprocess
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from maskreg.cli import values
-from maskreg.cli.align import add_run_flags, is_begun, told
-from maskreg.cli.calibration_flags import add_calibration_flags
-from maskreg.cli.mask_flags import add_mask_flags, ensure_grown, mask_from
-from maskreg.cli.metadata_flags import add_pattern_flag
-from maskreg.cli.option_flags import add_option_flags, options_from
+from maskreg.cli.flags import values
+from maskreg.cli.flags.calibration import add_calibration_flags
+from maskreg.cli.flags.mask import add_mask_flags, ensure_grown, mask_from
+from maskreg.cli.flags.metadata import add_pattern_flag
+from maskreg.cli.flags.options import add_option_flags, options_from
 from maskreg.cli.output_file import ensure_apart
+from maskreg.cli.verbs.align import add_run_flags, is_begun, told
 
 if TYPE_CHECKING:
     from maskreg.series.watch import Alarm

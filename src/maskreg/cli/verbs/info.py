@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from maskreg.cli import exits
-from maskreg.cli.metadata_flags import add_metadata_flags
+from maskreg.cli.flags.metadata import add_metadata_flags
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from maskreg.cli import values
+from maskreg.cli.flags import values
 from maskreg.errors import UsageError
 
 

@@ -6,9 +6,10 @@ import logging
 from argparse import ArgumentParser, Namespace
 from functools import partial
 
-from maskreg.cli import exits, values
-from maskreg.cli.mask_flags import add_mask_flags, ensure_grown, mask_from, names_mask
-from maskreg.cli.moving_flags import add_input_flag
+from maskreg.cli import exits
+from maskreg.cli.flags import values
+from maskreg.cli.flags.mask import add_mask_flags, ensure_grown, mask_from, names_mask
+from maskreg.cli.flags.moving import add_input_flag
 
 log = logging.getLogger(__name__)
 
