@@ -13,7 +13,7 @@ from maskreg.errors import InputError, RunError
 from maskreg.registration import Status
 from maskreg.series import align_run, read_run
 from maskreg.series.watch import folder as folder_module
-from maskreg.series.watch import run as run_module
+from maskreg.series.watch import session as session_module
 from maskreg.series.watch import watch_run
 from maskreg.testing import Detector, Texture
 
@@ -175,14 +175,14 @@ def test_a_frame_that_cannot_be_the_reference_is_a_row_however_early_its_name(
     if when == "at the start":
         write(folder / "a.tif")
     else:
-        register = run_module._Session._register
+        register = session_module.Session._register
 
         def register_and_break(*args):
             register(*args)
             if not (folder / "a.tif").exists():
                 write(folder / "a.tif")
 
-        monkeypatch.setattr(run_module._Session, "_register", register_and_break)
+        monkeypatch.setattr(session_module.Session, "_register", register_and_break)
     alignment = watch_run(folder, tmp_path / "run", **QUICK)
     assert [each.label for each in alignment.status[:2]] == [status, "reference"]
     assert alignment.ok[1:].all()
@@ -206,14 +206,14 @@ def test_watch_and_align_go_on_with_runs_of_each_other(folder, mask, tmp_path, m
             (folder / name).write_bytes(content)
         before = {row.source for row in read_run(run)[1]}
         registered = []
-        of = run_module.FrameRow.of
+        of = session_module.FrameRow.of
 
         def counted(*row, of=of, registered=registered):
             registered.append(row[1])
             return of(*row)
 
         with monkeypatch.context() as patch:
-            patch.setattr(run_module.FrameRow, "of", counted)
+            patch.setattr(session_module.FrameRow, "of", counted)
             second(folder, run, mask, **how[second])
         assert set(registered) == late.keys() - before
         assert table(tmp_path) == expected
@@ -229,7 +229,7 @@ def test_watch_reads_what_has_changed_since_a_run_of_align(folder, frames, tmp_p
 @pytest.mark.parametrize("made_of_it", [False, True])
 def test_an_interrupted_watch_has_its_table_and_goes_on(folder, tmp_path, monkeypatch, made_of_it):
     expected = whole(folder, tmp_path)
-    of, after = run_module.FrameRow.of, [5]
+    of, after = session_module.FrameRow.of, [5]
 
     def interrupting(*row):
         after[0] -= 1
@@ -239,8 +239,8 @@ def test_an_interrupted_watch_has_its_table_and_goes_on(folder, tmp_path, monkey
             raise KeyboardInterrupt
         return of(*row)
 
-    monkeypatch.setattr(run_module, "BATCH", 2)
-    monkeypatch.setattr(run_module.FrameRow, "of", interrupting)
+    monkeypatch.setattr(session_module, "BATCH", 2)
+    monkeypatch.setattr(session_module.FrameRow, "of", interrupting)
     with pytest.raises(KeyboardInterrupt):
         watch_run(folder, tmp_path / "run", **QUICK)
     assert len(table(tmp_path).splitlines()) == 1 + 4
@@ -308,7 +308,7 @@ def test_a_run_whose_reference_is_gone_says_so(folder, tmp_path):
 
 def test_a_share_that_is_lost_is_one_line_and_the_run_goes_on(folder, tmp_path, monkeypatch):
     expected = whole(folder, tmp_path)
-    of, away, after = run_module.FrameRow.of, tmp_path / "away", [4]
+    of, away, after = session_module.FrameRow.of, tmp_path / "away", [4]
 
     def losing(*row):
         after[0] -= 1
@@ -316,7 +316,7 @@ def test_a_share_that_is_lost_is_one_line_and_the_run_goes_on(folder, tmp_path, 
             folder.rename(away)
         return of(*row)
 
-    monkeypatch.setattr(run_module.FrameRow, "of", losing)
+    monkeypatch.setattr(session_module.FrameRow, "of", losing)
     with pytest.raises(RunError, match=r"is the share lost\?"):
         watch_run(folder, tmp_path / "run", **QUICK)
     away.rename(folder)
