@@ -117,43 +117,11 @@ class Picture:
         self.about.text = f"<b>Frame {self.frame}</b> {name}<br>{text}{problem}"
 
     def _make_figure(self, rows: int, cols: int) -> None:
-        from bokeh.models import (
-            ColumnDataSource,
-            HoverTool,
-            LinearColorMapper,
-            LogColorMapper,
-            PanTool,
-            Range1d,
-            ResetTool,
-            WheelZoomTool,
-        )
-        from bokeh.plotting import figure
-
-        from maskreg.report.colour import brightness_scale
+        from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper, PanTool
 
         self.pan = PanTool()
-        wheel = WheelZoomTool()
-        self.figure = plain(
-            figure(
-                width=640,
-                height=round(600 * min(max(rows / cols, 0.4), 1.4)) + 30,
-                sizing_mode="scale_width",
-                x_range=Range1d(-0.5, cols - 0.5),
-                y_range=Range1d(rows - 0.5, -0.5),
-                tools=[self.pan, wheel, ResetTool()],
-                active_scroll=wheel,
-                match_aspect=True,
-                name="picture",
-            )
-        )
-        self.figure.grid.visible = False
-        self.figure.toolbar.autohide = False
-        bright = hexes(brightness_scale())
-        self._mappers = {
-            "linear": LinearColorMapper(palette=bright, nan_color="#8888"),
-            "log": LogColorMapper(palette=bright, nan_color="#8888"),
-            "difference": LinearColorMapper(palette=difference_colours(), nan_color="#8888"),
-        }
+        self.figure = _empty_figure(rows, cols, self.pan)
+        self._mappers = _mappers()
         self._shown = ColumnDataSource(_nothing(np.float32))
         self._reference = ColumnDataSource(_nothing(np.float32))
         self._ignored = ColumnDataSource(_nothing(np.uint8))
@@ -291,6 +259,44 @@ class Picture:
 
     def _place(self) -> dict[str, list[float]]:
         return {name: [value] for name, value in self._window.extent.items()}
+
+
+def _empty_figure(rows: int, cols: int, pan: Any) -> Any:
+    """Return a figure without images, which shows a whole frame and can be moved and zoomed."""
+    from bokeh.models import Range1d, ResetTool, WheelZoomTool
+    from bokeh.plotting import figure
+
+    wheel = WheelZoomTool()
+    made = plain(
+        figure(
+            width=640,
+            height=round(600 * min(max(rows / cols, 0.4), 1.4)) + 30,
+            sizing_mode="scale_width",
+            x_range=Range1d(-0.5, cols - 0.5),
+            y_range=Range1d(rows - 0.5, -0.5),
+            tools=[pan, wheel, ResetTool()],
+            active_scroll=wheel,
+            match_aspect=True,
+            name="picture",
+        )
+    )
+    made.grid.visible = False
+    made.toolbar.autohide = False
+    return made
+
+
+def _mappers() -> dict[str, Any]:
+    """Return what makes colours of values, by the name of the scale."""
+    from bokeh.models import LinearColorMapper, LogColorMapper
+
+    from maskreg.report.colour import brightness_scale
+
+    bright = hexes(brightness_scale())
+    return {
+        "linear": LinearColorMapper(palette=bright, nan_color="#8888"),
+        "log": LogColorMapper(palette=bright, nan_color="#8888"),
+        "difference": LinearColorMapper(palette=difference_colours(), nan_color="#8888"),
+    }
 
 
 def _nothing(dtype: Any) -> dict[str, list[Any]]:

@@ -126,49 +126,65 @@ def take_first_look(
 
     `workers` frames, or parts of them, at once; all cores unless told. It changes nothing.
     """
-    from maskreg.core.aligned.photon_transfer import PhotonTransfer, photon_transfer
-    from maskreg.core.aligned.rim import find_soft_rim
-    from maskreg.core.aligned.static import find_static
-
-    known = any(value is not None for value in (options.gain, options.offset, options.read_noise))
     if len(source) < LOOKED_AT or reference.image.dtype.kind not in "ui" or source.dtype.kind not in "ui":
         return FirstLook(options)
     aligned, pulled = _aligned(source, mask, reference, options, workers)
     if aligned is None:
         return FirstLook(options)
+    known = any(value is not None for value in (options.gain, options.offset, options.read_noise))
     evened = aligned.evened()
-    detector = None if known else photon_transfer(evened)
+    detector = None if known else _detector_in(evened)
     if detector is not None:
-        detector = PhotonTransfer(*(float(f"{value:.{DIGITS}g}") for value in astuple(detector)))
         options = replace(options, **asdict(detector))
-    if not known and detector is None and reference.image.dtype.kind != "u":
+    elif not known and reference.image.dtype.kind != "u":
         return FirstLook(options)
-    offset = options.offset or 0.0
-    lit = evened.less(offset)
-    # what is taken off is faint; a block is to be left out
-    static = None if pulled else find_static(lit)
-    if static is None:
-        look = FirstLook(options, detector)
-    else:
-        # a corrected frame holds no integers any more: what they count is said
-        options = replace(
-            options,
-            gain=options.gain or 1.0,
-            offset=options.offset or 0.0,
-            read_noise=options.read_noise or 0.0,
-        )
-        look = FirstLook(
-            options, detector, static, aligned.less(offset).corrected(static.corrected).pattern()
-        )
+    lit = evened.less(options.offset or 0.0)
+    look = FirstLook(options, detector)
+    if not pulled:  # what is taken off is faint; a block is to be left out
+        look = _with_what_stays(look, aligned, lit)
     if (told := look.describe()) is not None:
         log.info("from the first %d frames: %s", len(aligned), told)
+    _warn_of_a_soft_rim(lit)
+    return look
+
+
+def _detector_in(evened: AlignedFrames) -> PhotonTransfer | None:
+    """Return what evenly lit frames tell of the detector, rounded; None if they tell nothing."""
+    from maskreg.core.aligned.photon_transfer import PhotonTransfer, photon_transfer
+
+    found = photon_transfer(evened)
+    if found is None:
+        return None
+    return PhotonTransfer(*(float(f"{value:.{DIGITS}g}") for value in astuple(found)))
+
+
+def _with_what_stays(look: FirstLook, aligned: AlignedFrames, lit: AlignedFrames) -> FirstLook:
+    """Return a look with what never moves, and what does; `lit` are the frames evened, above the offset."""
+    from maskreg.core.aligned.static import find_static
+
+    if (static := find_static(lit)) is None:
+        return look
+    offset = look.options.offset or 0.0
+    # a corrected frame holds no integers any more: what they count is said
+    options = replace(
+        look.options,
+        gain=look.options.gain or 1.0,
+        offset=offset,
+        read_noise=look.options.read_noise or 0.0,
+    )
+    pattern = aligned.less(offset).corrected(static.corrected).pattern()
+    return FirstLook(options, look.detector, static, pattern)
+
+
+def _warn_of_a_soft_rim(lit: AlignedFrames) -> None:
+    from maskreg.core.aligned.rim import find_soft_rim
+
     if (rim := find_soft_rim(lit)) is not None:
         log.warning(
             "along the mask up to %.0f %% of the light is missing, as far as %d px from its edge: "
             "the mask is too tight, grow it by %d px (grow)",
             100 * rim.dark, rim.depth, rim.depth + 1,
         )  # fmt: skip
-    return look
 
 
 def _aligned(
