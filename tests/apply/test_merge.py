@@ -8,7 +8,8 @@ import tifffile
 from scipy import ndimage
 
 from maskreg.apply.aligned import AlignedFrames, Moving
-from maskreg.apply.merge import Merging, describe_alone, describe_groupless, merge, write_merged
+from maskreg.apply.groups import describe_alone, describe_groupless
+from maskreg.apply.merge import Merging, merge, write_merged
 from maskreg.apply.moments import Moments
 from maskreg.apply.write import names_in_output, write_aligned
 from maskreg.errors import InputError

@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.apply.aligned import Aligned, AlignedFrames
-from maskreg.apply.moments import Moments
+from maskreg.apply.group_sum import GroupSum, arrays_of, halves_of, names_of, parts_of
+from maskreg.apply.groups import grouped
 from maskreg.apply.write import Watch, names_in_output, unwatched
 from maskreg.errors import InputError
 from maskreg.frames.seen import sent
@@ -33,9 +34,6 @@ from maskreg.registration import Status
 from maskreg.shifts import FrameRow
 from maskreg.stream import Cluster, Workers, ordered_map
 from maskreg.stream.sums import BlockSum, Growing, summed, sums_on_cluster
-
-HALVES = ("even", "odd")
-"""Every other frame of a group, by its place in the group: the first one is even."""
 
 GROUPS_AHEAD = 4
 """So many groups may wait to be written by workers while frames of the next are added up."""
@@ -151,7 +149,7 @@ def merge(
     sums = Growing(of.empty)
     kept = keeper.kept() if keeper else None
     if kept is not None:
-        sums.restore(_parts_of(kept, of.empty))
+        sums.restore(parts_of(kept, of.empty))
     before = of.frames(done) + sums.items
     rows = [row for group in of.rows for row in group][before:]
     pauses = _Pauses()
@@ -161,7 +159,7 @@ def merge(
             while sums.items < len(of.rows[place]):
                 sums.add(next(frames))
                 if keeper and pauses.due():
-                    keeper.keep(_arrays_of(sums.parts()))
+                    keeper.keep(arrays_of(sums.parts()))
                     pauses.over()
             yield of.merged(place, sums.total())
             sums = Growing(of.empty)
@@ -181,29 +179,8 @@ def write_merged(
     With ``normalise`` the factors go into ``OUTPUT_factors.csv`` beside the output. Goes on where the
     same output was left unfinished.
     """
-    groups = grouped(aligned, how.by)
-    names = [name for half in _halves(how.halves) for name in _names(half)]
-    axis = "frame" if how.by is None else names_in_output([how.by], names)[how.by]
-    description = Description(
-        layers=tuple(
-            Layer(name, np.dtype(np.uint32 if name.startswith("count") else np.float64)) for name in names
-        ),
-        shape=cast("tuple[int, int]", aligned.shape),
-        count=None if how.by is None else len(groups),
-        axis=axis,
-        coordinates={} if how.by is None else {axis: [value for value, _ in groups]},
-        attributes={
-            "maskreg": {
-                "by": how.by,
-                "normalise": how.normalise,
-                "frames": [len(members) for _, members in groups],
-            }
-        },
-        made_of=aligned.digest(),
-        batch=1,  # a group is many frames
-    )
     of = _Parts(aligned, how)
-    with open_stack(output, description, overwrite=overwrite) as writer:
+    with open_stack(output, _description(aligned, how, of), overwrite=overwrite) as writer:
         if isinstance(workers, Cluster) and (shards := writer.shards()) is not None:
             _written_by_workers(of, writer, shards, workers, watch)
         else:
@@ -216,126 +193,31 @@ def write_merged(
             with atomic_write(sibling(writer.path, "factors", ".csv")) as stream:
                 stream.write("frame,source,group,factor\n")
                 stream.writelines(writer.notes)
-    return len(groups)
+    return len(of.rows)
 
 
-def grouped(aligned: AlignedFrames, by: str | None) -> list[tuple[Any, list[int]]]:
-    """Return the groups of the frames that are used: their value, and positions in the table.
-
-    Frames that have no such value belong to no group.
-
-    Raises
-    ------
-    InputError
-        When no frame is used, or none has metadata of this name.
-    """
-    used = [position for position, row in enumerate(aligned.table) if aligned.moving.uses(row)]
-    if not used:
-        raise InputError("no frame of the series is ok: there is nothing to merge; see the column status")
-    if by is None:
-        return [(None, used)]
-    members: dict[Any, list[int]] = {}
-    for position in used:
-        row = aligned.table[position]
-        if is_grouped(row, by):
-            members.setdefault(row.metadata[by], []).append(position)
-    if not members:
-        known = dict.fromkeys(key for row in aligned.table for key in row.metadata if key != by)
-        has = (
-            f"there are {', '.join(known)}"
-            if known
-            else "--pattern or --metadata (pattern=, metadata=) of align tell them"
-        )
-        raise InputError(f"by is {by!r}, which no frame of the series has: {has}")
-    return sorted(members.items(), key=lambda item: _ascending(item[0]))
-
-
-def is_grouped(row: FrameRow, by: str | None) -> bool:
-    """Return whether a frame is in a group: only frames without a value of the column `by` are in none."""
-    return by is None or row.metadata.get(by) is not None
-
-
-def describe_groupless(aligned: AlignedFrames, by: str | None) -> str:
-    """Return one line about frames that are used, and have no value of `by`; '' where there are none.
-
-    Where none has one there is nothing to merge, which is an error of its own.
-    """
-    used = [row for row in aligned.table if aligned.moving.uses(row)]
-    missing = sum(not is_grouped(row, by) for row in used)
-    return f"{missing} of these have no '{by}', and are in no group" if 0 < missing < len(used) else ""
-
-
-def describe_alone(aligned: AlignedFrames, by: str | None) -> str:
-    """Return one line where no two frames share a value of `by`, so that nothing is averaged; else ''."""
-    groups = [] if by is None else grouped(aligned, by)
-    if len(groups) < 3 or any(len(members) > 1 for _, members in groups):
-        return ""
-    return (
-        f"each of the {len(groups)} frames has a '{by}' of its own, so that nothing is averaged; "
-        "if these are readings, round them first, in a table for --metadata"
+def _description(aligned: AlignedFrames, how: Merging, of: _Parts) -> Description:
+    """Return what the output is to hold."""
+    names = [name for half in halves_of(how.halves) for name in names_of(half)]
+    axis = "frame" if how.by is None else names_in_output([how.by], names)[how.by]
+    return Description(
+        layers=tuple(
+            Layer(name, np.dtype(np.uint32 if name.startswith("count") else np.float64)) for name in names
+        ),
+        shape=cast("tuple[int, int]", aligned.shape),
+        count=None if how.by is None else len(of.rows),
+        axis=axis,
+        coordinates={} if how.by is None else {axis: of.values},
+        attributes={
+            "maskreg": {
+                "by": how.by,
+                "normalise": how.normalise,
+                "frames": [len(rows) for rows in of.rows],
+            }
+        },
+        made_of=aligned.digest(),
+        batch=1,  # a group is many frames
     )
-
-
-def _ascending(value: Any) -> tuple[bool, float, str]:
-    """Return what to sort values by: numbers by size, then text."""
-    is_text = isinstance(value, str)
-    return is_text, 0.0 if is_text else float(value), str(value)
-
-
-class GroupSum:
-    """The sum of frames of a group, and of its halves.
-
-    Parameters
-    ----------
-    shape : (rows, cols)
-    halves : bool
-        Whether even and odd frames are added up by themselves too.
-
-    Attributes
-    ----------
-    factors : list of float
-        Intensity of each frame.
-    """
-
-    def __init__(self, shape: tuple[int, ...], halves: bool) -> None:
-        self.factors: list[float] = []
-        self._moments = {half: Moments(shape) for half in _halves(halves)}
-
-    def add(self, part: tuple[NDArray[Any], NDArray[np.bool_], float]) -> None:
-        """Take in the next frame, where it is valid, and its factor."""
-        image, valid, factor = part
-        for half, moments in self._moments.items():
-            if half in ("", HALVES[len(self.factors) % 2]):
-                moments.add(image, valid)
-        self.factors.append(factor)
-
-    def joined(self, other: GroupSum) -> GroupSum:
-        """Return the sum of this and of one whose frames come after an even number of these."""
-        both = GroupSum((0, 0), halves=False)
-        both._moments = {half: own.joined(other._moments[half]) for half, own in self._moments.items()}
-        both.factors = self.factors + other.factors
-        return both
-
-    def images(self) -> dict[str, NDArray[Any]]:
-        """Return the merged images by name."""
-        images: dict[str, NDArray[Any]] = {}
-        for half, moments in self._moments.items():
-            computed = (moments.mean, moments.count, moments.standard_error, moments.variance)
-            images |= dict(zip(_names(half), computed, strict=True))
-        return images
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything there is, to the bit."""
-        arrays: dict[str, NDArray[Any]] = {"factors": np.array(self.factors)}
-        for half, moments in self._moments.items():
-            arrays |= {f"{name}{half}": array for name, array in moments.arrays().items()}
-        return arrays
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from what `arrays` returned."""
-        self.factors = arrays["factors"].tolist()
-        for half, moments in self._moments.items():
-            moments.restore({name: arrays[f"{name}{half}"] for name in moments.arrays()})
 
 
 @dataclass(frozen=True)
@@ -381,32 +263,6 @@ class _Parts:
         for row, factor in zip(self.rows[place], factors, strict=True):
             writer.writerow([row.frame, row.source, self.values[place], f"{factor:.9g}"])
         return text.getvalue()
-
-
-def _arrays_of(parts: list[tuple[GroupSum, int] | None]) -> dict[str, NDArray[Any]]:
-    """Return sums that grow as named arrays."""
-    arrays = {"counts": np.array([0 if part is None else part[1] for part in parts])}
-    for level, part in enumerate(parts):
-        if part is not None:
-            arrays |= {f"{level}.{name}": array for name, array in part[0].arrays().items()}
-    return arrays
-
-
-def _parts_of(
-    arrays: Mapping[str, NDArray[Any]], empty: Callable[[], GroupSum]
-) -> list[tuple[GroupSum, int] | None]:
-    """Return the sums that grow from their named arrays."""
-    parts: list[tuple[GroupSum, int] | None] = []
-    for level, count in enumerate(arrays["counts"].tolist()):
-        if not count:
-            parts.append(None)
-            continue
-        total, prefix = empty(), f"{level}."
-        total.restore(
-            {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-        )
-        parts.append((total, count))
-    return parts
 
 
 def _from(watch: Watch, of: _Parts, done: int) -> Callable[[Any], Any]:
@@ -456,14 +312,6 @@ class _Pauses:
         """Say that the pause is over."""
         now = time.monotonic()
         self._at = now + max(_SHORTEST, 20 * (now - self._began))
-
-
-def _halves(wanted: bool) -> tuple[str, ...]:
-    return ("", *HALVES) if wanted else ("",)
-
-
-def _names(half: str) -> list[str]:
-    return [f"{name}_{half}" if half else name for name in ("mean", "count", "sem", "var")]
 
 
 def _reference(aligned: AlignedFrames) -> Aligned:

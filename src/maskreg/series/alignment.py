@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from maskreg.apply.aligned import Aligned, AlignedFrames, Moving, describe_left_out, describe_range
-from maskreg.apply.merge import Merged, Merging, describe_alone, describe_groupless, merge, write_merged
+from maskreg.apply.groups import describe_alone, describe_groupless
+from maskreg.apply.merge import Merged, Merging, merge, write_merged
 from maskreg.apply.write import write_aligned
 from maskreg.errors import InputError
 from maskreg.frames.corrected import Calibration, as_corrected

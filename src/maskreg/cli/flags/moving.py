@@ -94,7 +94,7 @@ def running(args: Namespace) -> dict[str, Any]:
 def told(args: Namespace, alignment: Alignment, done: str, by: str | None = None) -> int:
     """Print how many frames of the series were used, `done` saying for what, and return the exit code."""
     from maskreg.apply.aligned import Moving
-    from maskreg.apply.merge import is_grouped
+    from maskreg.apply.groups import is_grouped
 
     moving = Moving(include=args.include)
     used = sum(moving.uses(row) and is_grouped(row, by) for row in alignment.table())
