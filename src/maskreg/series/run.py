@@ -9,40 +9,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from maskreg.errors import FrameError, InputError, OtherSettingsError, RunError, interrupts_as_such
-from maskreg.frames.corrected import Calibration
 from maskreg.frames.seen import ensure_files
 from maskreg.options import Options
-from maskreg.outputs import Entry, Record, atomic_write, ensure_folder_writable, ensure_unused, read_record
-from maskreg.series.after.closing import closed
+from maskreg.outputs import Record, ensure_folder_writable, ensure_unused, read_record
 from maskreg.series.alignment import Alignment
 from maskreg.series.before.first_look import LOOKED_AT
 from maskreg.series.before.memory import MEMORY_MB, workers_within
 from maskreg.series.before.prepared import Prepared, prepare
 from maskreg.series.before.reference import ImageLike, ReferenceLike, is_mean
 from maskreg.series.frames import Described, opened
-from maskreg.series.run_folder.excluded import EXCLUDED, excluding, read_excluded, unknown
-from maskreg.series.run_folder.identity import identity, of_inputs
-from maskreg.series.run_folder.inputs import (
-    FOLDER,
-    RECORD,
-    FramesOfRun,
-    keep_inputs,
-    kept_calibration,
-    kept_mask,
-    kept_origin,
-)
+from maskreg.series.open_run import is_run, table_of
+from maskreg.series.run_folder.excluded import EXCLUDED, read_excluded, unknown
+from maskreg.series.run_folder.identity import identity
+from maskreg.series.run_folder.inputs import FOLDER, RECORD, FramesOfRun, keep_inputs
 from maskreg.series.run_folder.mean_rounds import Rounds
 from maskreg.series.run_folder.origin import Origin
 from maskreg.series.run_folder.recording import TABLE, register_what_is_missing
-from maskreg.series.run_folder.repeat import how_to_go_on
 from maskreg.series.run_folder.rows import sources_of
 from maskreg.series.run_folder.unchanged import forget_what_changed
-from maskreg.shifts import FrameRow, ShiftTable
-from maskreg.shifts.columns import REPAIRED_NAMES
 from maskreg.stream import Cluster, workers_of
 
 log = logging.getLogger(__name__)
@@ -190,7 +177,7 @@ def _about_unreadable(folder: Path, error: BaseException | None) -> str:
 def close_run(record: Record, folder: Path, frames: Any, series: Prepared, *, repair: bool) -> Alignment:
     """Make the table of a run from its record, write it, and return it."""
     record.commit()
-    table = _table(record.entries(), folder, repair=repair)
+    table = table_of(record.entries(), folder, repair=repair)
     for name in unknown(read_excluded(folder), table):
         log.warning("%s names %r, which is no frame of the run", folder / EXCLUDED, name)
     if [row.source for row in table] != sources_of(series.source):
@@ -198,96 +185,6 @@ def close_run(record: Record, folder: Path, frames: Any, series: Prepared, *, re
     alignment = Alignment(table, frames, series.mask, series.by)
     alignment.to_csv(folder / TABLE)
     return alignment
-
-
-def read_run(run: str | os.PathLike[str]) -> tuple[dict[str, Any], ShiftTable]:
-    """Return the settings and the table of a run folder as far as it is, also while it is written.
-
-    The setting ``frames`` is how many the series has; while a folder is watched nobody knows how many will
-    come, and it is how many are done.
-    """
-    settings, entries = read_record(Path(run) / RECORD)
-    table = _table(entries, Path(run), repair=False)
-    return settings | {"frames": max(settings["frames"], len(table))}, table
-
-
-def unfinished(run: str | os.PathLike[str], settings: dict[str, Any], table: ShiftTable) -> str:
-    """Return a line that says how much of a run is done and what goes on with it; empty if it is complete."""
-    folder, frames = Path(run), settings["frames"]
-    if len(table) == frames and (folder / TABLE).is_file():
-        return ""
-    done = f"{len(table)} of {frames} frames done" if len(table) < frames else f"frames done so far: {frames}"
-    return (
-        f"{folder} is not complete ({done}); unless it is being written, {how_to_go_on(kept_origin(folder))}"
-    )
-
-
-def open_run(run: str | os.PathLike[str], frames: Any = None) -> Alignment:
-    """Return the alignment that a run folder holds; it can do all that a fresh one can.
-
-    Parameters
-    ----------
-    run : path
-        The run folder; it may still be written, or may have been interrupted: then what is done so far is
-        there, and a warning says how much that is.
-    frames : optional
-        Where the frames are, as `maskreg.align` takes them, if they are not where they were. They are
-        found by their names, and only when they are needed.
-
-    Raises
-    ------
-    RunError
-        When there is no run; and, when frames are needed, that they cannot be found.
-
-    Examples
-    --------
-    After ``maskreg align scan/frames --valid scan/valid_mask.tif -o run``:
-
-    >>> alignment = open_run("run")  # doctest: +SKIP
-    >>> (merged,) = alignment.merge()  # doctest: +SKIP
-    """
-    folder = Path(run)
-    settings, table = read_run(folder)
-    if line := unfinished(folder, settings, table):
-        log.warning("%s", line)
-    mask, by = kept_mask(folder), kept_calibration(folder, settings["shape"])
-    named = FramesOfRun(folder, table, frames, unusable=_told_of_others(folder, settings, mask, by))
-    return Alignment(table, named, mask, by, total=settings["frames"])
-
-
-def _told_of_others(
-    folder: Path, settings: dict[str, Any], mask: NDArray[np.bool_] | None, by: Calibration | None
-) -> str:
-    """Return why frames cannot be moved as the run says (another mask, dark or flat); '' if they can."""
-    for name, fingerprint in of_inputs(mask, by).items():
-        if settings[name] != fingerprint:
-            return (
-                f"{folder / FOLDER} does not hold the {name} that the run was made with "
-                f"({settings[name] or 'none'}); give the command of align again, which brings it back"
-            )
-    return ""
-
-
-def is_run(path: str | os.PathLike[str]) -> bool:
-    """Return whether `path` is a run folder."""
-    return os.path.isfile(Path(path) / RECORD)  # noqa: PTH113 (False, too, where it may not be looked for)
-
-
-def _table(entries: Iterable[Entry], run: Path, *, repair: bool) -> ShiftTable:
-    """Return the closed table; frames that the user left out are no neighbours of the others."""
-    return closed(excluding((FrameRow(*entry) for entry in entries), read_excluded(run)), repair=repair)
-
-
-def write_table(run: str | os.PathLike[str]) -> None:
-    """Write the table of a complete run again, after frames were excluded or taken back."""
-    path = Path(run) / TABLE
-    if not path.is_file():
-        return  # the run goes on, and writes it at its end
-    with path.open(encoding="utf-8") as stream:
-        repair = REPAIRED_NAMES[0] in stream.readline()
-    _, entries = read_record(Path(run) / RECORD)
-    with atomic_write(path) as stream:
-        _table(entries, Path(run), repair=repair).to_csv(stream)
 
 
 def ensure_run_writable(run: str | os.PathLike[str]) -> None:

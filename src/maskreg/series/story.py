@@ -30,7 +30,7 @@ from maskreg.report import BeforeAfter, Mean, PeakMap, SeriesData, Story
 from maskreg.report.panel import Binning
 from maskreg.series.after.closing import jumps_of
 from maskreg.series.after.copies import about_copies
-from maskreg.series.run import read_run, unfinished
+from maskreg.series.open_run import read_run, unfinished
 from maskreg.series.run_folder.inputs import (
     FramesOfRun,
     kept_calibration,

@@ -25,7 +25,7 @@ from maskreg.report import SeriesData
 from maskreg.series import is_run, read_run
 from maskreg.series.after.closing import jumps_of
 from maskreg.series.after.drift import Jump
-from maskreg.series.run import write_table
+from maskreg.series.open_run import write_table
 from maskreg.series.run_folder.excluded import EXCLUDED, read_excluded, write_excluded
 from maskreg.series.run_folder.inputs import (
     RECORD,

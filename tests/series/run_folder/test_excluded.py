@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from maskreg.registration import Status
 from maskreg.series import align_run, read_run
-from maskreg.series.run import write_table
+from maskreg.series.open_run import write_table
 from maskreg.series.run_folder.excluded import read_excluded, write_excluded
 from maskreg.shifts.row import name_of, source_text
 

@@ -65,7 +65,7 @@ def _shown(metadata: dict[str, Any]) -> str:
 
 
 def _of_run(folder: str) -> tuple[list[str], dict[str, Any]]:
-    from maskreg.series.run import read_run, unfinished
+    from maskreg.series.open_run import read_run, unfinished
 
     settings, table = read_run(folder)
     counts = {status.label: count for status, count in table.counts().items()}
