@@ -1,7 +1,8 @@
 """Writing what survives: whole files under their final names, images, and the record of a run."""
 
 from maskreg.outputs.atomic import atomic_write, atomic_write_bytes
-from maskreg.outputs.record import Entry, FileState, Record, ensure_unused, read_files, read_record
+from maskreg.outputs.entry import Entry
+from maskreg.outputs.record import FileState, Record, ensure_unused, read_files, read_record
 from maskreg.outputs.stack import (
     STACK_SUFFIXES,
     Description,

@@ -1,8 +1,6 @@
 """The record of a run: ``run.sqlite``, one row a frame, and what identifies the run.
 
-An embedded database, because it survives a crash at any moment and can be read while it is
-written. Numbers are stored as 8-byte floats, so what is written from the record of a resumed run
-has the bytes of an uninterrupted one. NaN is stored as NULL (SQLite has no NaN).
+An embedded database, because it survives a crash at any moment and can be read while it is written.
 
 A row belongs to its source, not to a number: a series may grow, also in its middle, and its frames
 are numbered by order of their names whenever all names are known.
@@ -23,10 +21,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-import numpy as np
-
 from maskreg.errors import OtherSettingsError, RunError, advice_on, not_written
-from maskreg.registration import Registration, Rival, Status
+from maskreg.outputs.entry import FRAMES, Entry, entry_of, values_of
+from maskreg.registration import Registration, Status
 
 FORMAT = 2
 """Version of the tables below; a record of another version is refused."""
@@ -37,22 +34,9 @@ COMMIT_SECONDS = 1.0
 Settings = dict[str, Any]
 """What identifies a run: names to values that JSON can hold."""
 
-Entry = tuple[int, str, Registration, dict[str, Any]]
-"""A frame's index, source, registration and metadata."""
-
-_TABLES = """
+_TABLES = f"""
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE frames (
-    frame INTEGER NOT NULL,
-    source TEXT PRIMARY KEY,
-    shift_row REAL, shift_col REAL,
-    cov_row_row REAL, cov_row_col REAL, cov_col_col REAL,
-    score REAL, significance REAL, overlap REAL,
-    rival_row INTEGER, rival_col INTEGER, rival_gap REAL,
-    status TEXT NOT NULL,
-    detail TEXT NOT NULL,
-    metadata TEXT NOT NULL
-);
+{FRAMES}
 CREATE TABLE files (
     file BLOB PRIMARY KEY,
     size INTEGER NOT NULL,
@@ -197,7 +181,7 @@ class Record:
         self.commit()
 
     def _put(self, entry: Entry) -> None:
-        values = _values(*entry)
+        values = values_of(*entry)
         self._database.execute(f"REPLACE INTO frames VALUES ({', '.join('?' * len(values))})", values)
 
     def _commit_if_due(self) -> None:
@@ -384,46 +368,7 @@ def _settings(database: sqlite3.Connection) -> Settings:
 
 def _entries(database: sqlite3.Connection) -> Iterator[Entry]:
     for values in database.execute("SELECT * FROM frames ORDER BY frame, rowid"):
-        yield _entry(values)
-
-
-def _values(
-    frame: int, source: str, registration: Registration, metadata: Mapping[str, Any]
-) -> tuple[Any, ...]:
-    rival = registration.rival
-    (row_row, row_col), (_, col_col) = registration.covariance.tolist()
-    return (
-        frame,
-        source,
-        *registration.shift.tolist(),
-        *(row_row, row_col, col_col),
-        float(registration.score),
-        float(registration.significance),
-        float(registration.overlap),
-        *((int(rival.shift[0]), int(rival.shift[1]), float(rival.gap)) if rival else (None, None, None)),
-        registration.status.label,
-        registration.detail,
-        json.dumps(dict(metadata)),
-    )
-
-
-def _entry(values: tuple[Any, ...]) -> Entry:
-    frame, source, *numbers = values[:10]
-    rival_row, rival_col, rival_gap, status, detail, metadata = values[10:]
-    row, col, row_row, row_col, col_col, score, significance, overlap = (
-        float("nan") if number is None else number for number in numbers
-    )
-    registration = Registration(
-        shift=np.array([row, col]),
-        covariance=np.array([[row_row, row_col], [row_col, col_col]]),
-        score=score,
-        significance=significance,
-        overlap=overlap,
-        rival=None if rival_row is None else Rival((rival_row, rival_col), rival_gap),
-        status=Status.from_label(status),
-        detail=detail,
-    )
-    return frame, source, registration, json.loads(metadata)
+        yield entry_of(values)
 
 
 @contextmanager
