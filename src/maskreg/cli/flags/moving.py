@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maskreg.cli import exits
 from maskreg.cli.flags import values
-from maskreg.cli.flags.dask import add_dask_flags
+from maskreg.cli.flags.dask import add_dask_flags, cluster_of
 from maskreg.cli.output_file import ensure_apart, suffix_of
 
 if TYPE_CHECKING:
@@ -82,13 +84,18 @@ def opened_run(args: Namespace) -> Alignment:
     return open_run(args.run_folder, args.input)
 
 
-def running(args: Namespace) -> dict[str, Any]:
-    """Return how it runs, as keywords."""
-    return {
-        "workers": args.workers,
-        "overwrite": args.overwrite,
-        "progress": not args.no_progress and args.verbosity == 0,
-    }
+@contextmanager
+def moving(args: Namespace) -> Iterator[dict[str, Any]]:
+    """Yield how frames are moved, and how that runs, as keywords; a cluster is there until the end."""
+    with cluster_of(args) as client:
+        yield {
+            "order": args.order,
+            "include": args.include,
+            "workers": args.workers,
+            "client": client,
+            "overwrite": args.overwrite,
+            "progress": not args.no_progress and args.verbosity == 0,
+        }
 
 
 def told(args: Namespace, alignment: Alignment, done: str, by: str | None = None) -> int:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from maskreg.cli.flags import values
-from maskreg.cli.flags.dask import cluster_of
 from maskreg.cli.flags.moving import (
     add_moving_flags,
     add_run_flags,
     add_running_flags,
+    moving,
     opened_run,
-    running,
     told,
 )
 
@@ -39,14 +38,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Write the aligned frames."""
     alignment = opened_run(args)
-    with cluster_of(args) as client:
-        alignment.apply(
-            args.output,
-            order=args.order,
-            dtype=args.dtype,
-            fill=args.fill,
-            include=args.include,
-            client=client,
-            **running(args),
-        )
+    with moving(args) as how:
+        alignment.apply(args.output, dtype=args.dtype, fill=args.fill, **how)
     return told(args, alignment, "aligned")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from maskreg.cli.flags.dask import cluster_of
 from maskreg.cli.flags.moving import (
     add_moving_flags,
     add_run_flags,
     add_running_flags,
+    moving,
     opened_run,
-    running,
     told,
 )
 
@@ -33,15 +32,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Write the merged frames."""
     alignment = opened_run(args)
-    with cluster_of(args) as client:
-        alignment.merge(
-            args.output,
-            by=args.by,
-            normalise=args.normalise,
-            halves=args.halves,
-            order=args.order,
-            include=args.include,
-            client=client,
-            **running(args),
-        )
+    with moving(args) as how:
+        alignment.merge(args.output, by=args.by, normalise=args.normalise, halves=args.halves, **how)
     return told(args, alignment, "merged", args.by)
