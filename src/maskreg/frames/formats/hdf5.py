@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from maskreg.errors import MissingExtraError
 from maskreg.frames.ahead import ask_for
 from maskreg.frames.extras import optional_package
-from maskreg.frames.file import FileFrames
+from maskreg.frames.formats.chunked import ChunkedFrames
 from maskreg.frames.formats.slabs import Slabs, Slices
 from maskreg.frames.frame import REAL_KINDS
-from maskreg.frames.metadata.coordinates import Coordinate, columns_of, may_belong, row_of
+from maskreg.frames.metadata.coordinates import Coordinate, columns_of, may_belong
 from maskreg.frames.navigation import Stack, as_stack, only_stack
 from maskreg.frames.plain import PREALLOCATED, check_credible
 
@@ -40,12 +40,10 @@ _DEEPEST = 12
 """Levels of groups that are searched."""
 
 
-class Hdf5Frames(FileFrames):
+class Hdf5Frames(ChunkedFrames):
     """The frames of one dataset of an HDF5 file."""
 
     names_inside = "a dataset"
-
-    is_one_array = True
 
     def __init__(self, path: Path, root: Path | None = None, inside: str = "") -> None:
         super().__init__(path, root, inside)
@@ -62,21 +60,9 @@ class Hdf5Frames(FileFrames):
             self._offset = None if dataset.is_virtual else dataset.id.get_offset()
             self._chunks = self._chunks_of_a_frame(dataset)
 
-    def __len__(self) -> int:
-        return len(self._stack)
-
-    def metadata(self, index: int) -> dict[str, Any]:
-        """Return the coordinates of the frame."""
-        return row_of(self._columns, index)
-
     def layout(self) -> str:
         """Return which dataset is read, its shape, type, chunks and filters."""
         return self._layout
-
-    @property
-    def held(self) -> int:
-        """Bytes of decoded chunks that are kept, at most."""
-        return self._slabs.held
 
     def soon(self, index: int) -> None:
         """Ask the system for the bytes of a frame: of its chunks, where they hold nothing else."""
@@ -106,9 +92,6 @@ class Hdf5Frames(FileFrames):
             dataset = file[self._dataset].id
             found = [dataset.get_chunk_info_by_coord((*position, *corner)) for corner in self._chunks]
         return [(one.byte_offset, one.size) for one in found if one.byte_offset is not None]
-
-    def _fetch(self, index: int) -> NDArray[Any]:
-        return self._slabs.frame(index)
 
     def _part(self, where: Slices) -> NDArray[Any]:
         with self._opened() as file:

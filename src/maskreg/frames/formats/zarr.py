@@ -13,23 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskreg.frames.extras import optional_package
-from maskreg.frames.file import FileFrames
+from maskreg.frames.formats.chunked import ChunkedFrames
 from maskreg.frames.formats.slabs import Slabs
 from maskreg.frames.frame import REAL_KINDS
-from maskreg.frames.metadata.coordinates import Coordinate, columns_of, may_belong, row_of
+from maskreg.frames.metadata.coordinates import Coordinate, columns_of, may_belong
 from maskreg.frames.navigation import Stack, about_channels, as_stack, only_stack
 from maskreg.frames.plain import ALWAYS_FINE, PREALLOCATED, check_credible
 
 
-class ZarrFrames(FileFrames):
+class ZarrFrames(ChunkedFrames):
     """The frames of one array of a Zarr store in a folder."""
 
     names_inside = "an array"
-
-    is_one_array = True
 
     def __init__(self, path: Path, root: Path | None = None, inside: str = "") -> None:
         super().__init__(path, root, inside)
@@ -46,13 +43,6 @@ class ZarrFrames(FileFrames):
         self._columns = columns_of(self._stack, _coordinates(self._array, self._stack, beside))
         self.notice = about_channels(_axes(self._array, beside), self._array.shape)
 
-    def __len__(self) -> int:
-        return len(self._stack)
-
-    def metadata(self, index: int) -> dict[str, Any]:
-        """Return the coordinates of the frame."""
-        return row_of(self._columns, index)
-
     def layout(self) -> str:
         """Return which array is read, its shape, type and chunks."""
         array = self._array
@@ -61,14 +51,6 @@ class ZarrFrames(FileFrames):
             f"Zarr v{array.metadata.zarr_format} array {name}, shape {array.shape}, {array.dtype}, "
             f"chunks {array.chunks}{shards}"
         )
-
-    @property
-    def held(self) -> int:
-        """Bytes of decoded chunks that are kept, at most."""
-        return self._slabs.held
-
-    def _fetch(self, index: int) -> NDArray[Any]:
-        return self._slabs.frame(index)
 
     def _chosen(self, group: Any) -> Any:
         if self._inside:
