@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maskreg.cli import exits
-from maskreg.cli.verbs.report import REPORT, renew_report
+from maskreg.cli.run_report import REPORT, renew_report
 from maskreg.errors import UsageError
 
 if TYPE_CHECKING:

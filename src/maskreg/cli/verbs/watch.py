@@ -13,8 +13,9 @@ from maskreg.cli.flags.calibration import add_calibration_flags
 from maskreg.cli.flags.mask import add_mask_flags, ensure_grown, mask_from
 from maskreg.cli.flags.metadata import add_pattern_flag
 from maskreg.cli.flags.options import add_option_flags, options_from
+from maskreg.cli.flags.run_folder import add_folder_flags, is_begun
 from maskreg.cli.output_file import ensure_apart
-from maskreg.cli.verbs.align import add_run_flags, is_begun, told
+from maskreg.cli.run_summary import told
 
 if TYPE_CHECKING:
     from maskreg.series.watch import Alarm
@@ -61,7 +62,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_option_flags(parser)
     add_calibration_flags(parser)
     add_mask_flags(parser)
-    add_run_flags(parser)
+    add_folder_flags(parser)
     parser.set_defaults(
         when_interrupted="the table holds what is done, the same command goes on", is_begun=is_begun
     )
