@@ -38,6 +38,10 @@ FAINT = 0.01
 FAINT_SPREADS = 4.5
 """nor is what is less than so many standard deviations of the mean power of all frequencies."""
 
+HIGHEST, MOST_HIGHEST = 800, 0.5
+"""The mean of the highest frequencies is one of so many at least: half as well known again as the noise. Of
+few in all, it is one of this part of them."""
+
 NOISE_FROM = 0.375
 """Cycles/px."""
 
@@ -99,7 +103,7 @@ def forecast(coefficients: NDArray[np.float32], variance: float) -> Forecast:
     power = (halves[0][0] * halves[0][1] + halves[1][0] * halves[1][1]) / np.maximum(number, 1)
     floor = max(variance, 1e-12 * float(power.max(initial=0.0)), 1e-30)
     smooth = _falling(power, number)
-    scale = float(np.clip(smooth[-1] / floor, 1 - NOISE_DOUBT, 1 + NOISE_DOUBT))
+    scale = float(np.clip(_highest(power, smooth, number) / floor, 1 - NOISE_DOUBT, 1 + NOISE_DOUBT))
     rho = _told_from_noise(smooth / (scale * floor), number)
     weights = _weights(rho)
     candidates = [LowPass(weights, w) for w in WIDTHS if w <= max(WIDTHS[1], min(shape) / 8)]
@@ -258,6 +262,17 @@ def _falling(power: NDArray[np.float64], number: NDArray[np.float64]) -> NDArray
             weight, rings = known + weight, more + rings
         pools.append((mean, weight, rings))
     return np.repeat([mean for mean, _, _ in pools], [rings for _, _, rings in pools])
+
+
+def _highest(power: NDArray[np.float64], falling: NDArray[np.float64], number: NDArray[np.float64]) -> float:
+    """Return the mean power of the highest frequencies: of the last pool, or of more if that has few.
+
+    Of few it is the least of some by chance: all others would seem to hold more than noise.
+    """
+    pool = int(np.count_nonzero(falling == falling[-1]))
+    enough = min(HIGHEST, MOST_HIGHEST * float(number.sum()))
+    rings = 1 + int(np.searchsorted(np.cumsum(number[::-1]), enough))
+    return float(falling[-1] if rings <= pool else np.average(power[-rings:], weights=number[-rings:]))
 
 
 def _added_by_binning(rho: NDArray[np.float64], number: NDArray[np.float64]) -> float:
