@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from maskreg.errors import FrameError, FrameShapeError, InputError, InputTypeError
 from maskreg.frames import FrameSource, as_source, locate, open_frames
 from maskreg.frames.locate import means
+from maskreg.series import align_run
+from maskreg.series.watch import watch_run
 
 FRAMES = some_frames(12, 6, 9)
 
@@ -220,6 +222,29 @@ def test_brackets_in_the_name_of_a_folder_that_is_there_are_no_wildcards(tmp_pat
     assert not means(str(pattern), tmp_path / "run 1" / "f2.npy")
     assert len(open_frames(tmp_path / "run [1-9]" / "*.npy")) == 1
     assert len(open_frames(tmp_path / "run*" / "f[1].npy")) == 2
+
+
+def test_one_file_beside_a_folder_of_frames_is_doubted(tmp_path, caplog):
+    (tmp_path / "frames").mkdir()
+    np.save(tmp_path / "valid_mask.npy", np.ones((3, 4)))
+    np.save(tmp_path / "frames" / "f1.npy", np.ones((3, 4)))
+    assert len(open_frames(tmp_path)) == 1
+    assert caplog.messages == []
+    np.save(tmp_path / "frames" / "f2.npy", np.ones((3, 4)))
+    assert len(open_frames(tmp_path)) == 1
+    assert caplog.messages == [
+        f"valid_mask.npy is all that {tmp_path.name} holds; frames in it holds 2: is that meant?"
+    ]
+
+
+def test_what_lies_in_a_run_folder_is_no_frame(tmp_path):
+    align_run(np.random.default_rng(1).poisson(9, (2, 32, 32)).astype("u2"), tmp_path / "run")
+    np.save(tmp_path / "run" / "drawn_valid.npy", np.ones((32, 32)))
+    for named in (tmp_path / "run", [tmp_path / "run"]):
+        with pytest.raises(FrameError, match="this is a run folder; name the frames it was made of"):
+            open_frames(named)
+    with pytest.raises(InputError, match="is a run folder; name the folder that frames are written to"):
+        watch_run(tmp_path / "run", tmp_path / "other", until_idle=0.1)
 
 
 def test_a_hint_looks_at_no_more_files_than_it_needs(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import glob
 import logging
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,9 @@ from maskreg.frames.registry import known_suffixes, no_reader, reader_for
 log = logging.getLogger(__name__)
 
 PathLike = str | os.PathLike[str]
+
+_OF_A_RUN = "run.sqlite"
+"""What lies in a folder that holds no frames, but what was made of them."""
 
 _LOOKED_AT = 2000
 """Most files below a folder that are looked at for a hint: there may be a whole disk below it."""
@@ -117,7 +121,11 @@ def _expand(text: str) -> tuple[list[Location], Path]:
 
 
 def _files_in(folder: Location) -> list[Location]:
+    if (folder.path / _OF_A_RUN).is_file():
+        raise FrameError(f"{folder.path}: this is a run folder; name the frames it was made of")
     files = _readable(folder.path.iterdir(), folder.inside)
+    if len(files) == 1:
+        _warn_of_frames_below(files[0])
     if not files:
         looked_at = list(islice(folder.path.rglob("*"), _LOOKED_AT))
         if not looked_at:
@@ -131,6 +139,22 @@ def _files_in(folder: Location) -> list[Location]:
         )
         raise FrameError(f"{folder.path}: no file in this folder can be read; {hint}")
     return files
+
+
+def _warn_of_frames_below(only: Location) -> None:
+    """Say so where a folder holds one file, and one below it many: a mask beside the folder of its frames."""
+    folder = only.path.parent
+    entries = [entry for entry in islice(folder.glob("*/*"), _LOOKED_AT) if entry.is_file()]
+    per_folder = Counter(frame.path.parent for frame in _readable(entries, only.inside))
+    below, count = per_folder.most_common(1)[0] if per_folder else (folder, 0)
+    if count > 1:
+        log.warning(
+            "%s is all that %s holds; %s in it holds %d: is that meant?",
+            only.path.name,
+            folder.name,
+            below.name,
+            count,
+        )
 
 
 def _matching(pattern: Location, text: str) -> tuple[list[Location], Path]:

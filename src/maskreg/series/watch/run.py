@@ -23,6 +23,7 @@ from maskreg.options import Options
 from maskreg.series.alignment import Alignment
 from maskreg.series.before.prepared import Prepared, prepare
 from maskreg.series.before.reference import ImageLike, ReferenceLike, is_mean, read_image
+from maskreg.series.open_run import is_run
 from maskreg.series.run import ensure_run_writable, made_folder
 from maskreg.series.run_folder.origin import Origin
 from maskreg.series.watch.alarms import Alarm, Alarms
@@ -110,6 +111,8 @@ def watch_run(
 
 
 def _checked(folder: Path) -> Path:
+    if is_run(folder):
+        raise InputError(f"{folder} is a run folder; name the folder that frames are written to")
     if folder.is_dir():
         return folder
     if folder.exists():
