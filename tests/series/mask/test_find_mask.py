@@ -10,6 +10,7 @@ from scipy import ndimage
 from maskreg import align, find_mask
 from maskreg.errors import InputError
 from maskreg.masks import load_mask
+from maskreg.series.mask.doubts import about_given
 from maskreg.testing import Rings, Spots, Texture, beam_block
 
 SHAPE = (128, 128)
@@ -77,9 +78,7 @@ def test_workers_never_change_the_mask(found, frames):
     ],
 )
 def test_a_given_mask_is_judged(found, valid, given, warning, monkeypatch):
-    from maskreg.series.mask import find_mask as module
-
-    told = module._about_given(~found.mask, given(valid))
+    told = about_given(~found.mask, given(valid))
     assert told == [] if warning is None else warning in told[0]
 
 

@@ -1,4 +1,5 @@
 """The mask of a series, found from the series itself: what stays still while the pattern moves.
 
-Frames are `sampled` and `placed`, again and again, until `find_mask` is sure of what stays still.
+`sampled` frames are `placed`, again and again, until it is `found` what stands still; `doubts` tell what a
+user should look at. `find_mask` is what others call.
 """
