@@ -11,7 +11,7 @@ import time
 import maskreg
 from maskreg.apply import merge
 from maskreg.apply.aligned import AlignedFrames
-from maskreg.outputs import stack
+from maskreg.outputs import description
 from maskreg.shifts import FrameRow
 
 moved = AlignedFrames.of
@@ -28,7 +28,7 @@ if __name__ == "__main__":
     verb, run, output = sys.argv[1:4]
     AlignedFrames.of = slow  # type: ignore[method-assign]
     merge._SHORTEST = 0.02
-    stack.BATCH_BYTES = 2 * 4 * 32 * 32
+    description.BATCH_BYTES = 2 * 4 * 32 * 32
     alignment = maskreg.open_run(run)
     try:
         if verb == "apply":

@@ -12,7 +12,8 @@ import tifffile
 from stack_writer_contract import COUNT, SHAPE, StackWriterContract
 
 from maskreg.errors import InputError, RunError
-from maskreg.outputs import Description, Layer, open_stack, stack, zarr_stack
+from maskreg.outputs import Description, Layer, open_stack, zarr_stack
+from maskreg.outputs import description as description_module
 
 h5py = pytest.importorskip("h5py")
 zarr = pytest.importorskip("zarr")
@@ -25,7 +26,7 @@ class TestZarr(StackWriterContract):
         return zarr.open_group(path, mode="r")[layer][...]
 
     def test_shards_are_whole_and_frames_are_chunks(self, tmp_path, description, planes, monkeypatch):
-        monkeypatch.setattr(stack, "BATCH_BYTES", 2 * 4 * SHAPE[0] * SHAPE[1])
+        monkeypatch.setattr(description_module, "BATCH_BYTES", 2 * 4 * SHAPE[0] * SHAPE[1])
         path = self.written(tmp_path / "out.zarr", description, planes)
         array = zarr.open_group(path, mode="r")["frames"]
         assert (array.shards, array.chunks) == ((2, *SHAPE), (1, *SHAPE))

@@ -172,7 +172,7 @@ def test_the_mean_of_a_series_has_the_same_bytes(client, scan, valid, tmp_path):
 
 @pytest.mark.parametrize("how", [{}, {"order": 0, "include": ["outlier"]}])
 def test_workers_write_the_shards_of_apply(client, here, tmp_path, monkeypatch, how):
-    monkeypatch.setattr("maskreg.outputs.stack.BATCH_BYTES", 9 * SHAPE[0] * SHAPE[1] * 4)
+    monkeypatch.setattr("maskreg.outputs.description.BATCH_BYTES", 9 * SHAPE[0] * SHAPE[1] * 4)
     open_run(here).apply(tmp_path / "here.zarr", **how)
     open_run(here).apply(tmp_path / "there.zarr", client=client, **how)
     assert len(content(tmp_path / "here.zarr")) > 2 * COUNT // 18
@@ -220,7 +220,7 @@ def test_every_plane_is_in_one_shard_and_every_shard_has_one_writer(tmp_path, do
 def test_an_output_begun_by_one_kind_of_runner_is_finished_by_another(
     client, here, tmp_path, monkeypatch, verb
 ):
-    monkeypatch.setattr("maskreg.outputs.stack.BATCH_BYTES", 9 * SHAPE[0] * SHAPE[1] * 4)
+    monkeypatch.setattr("maskreg.outputs.description.BATCH_BYTES", 9 * SHAPE[0] * SHAPE[1] * 4)
     how = {"by": "n"} if verb == "merge" else {}
     getattr(open_run(here), verb)(tmp_path / "here.zarr", **how)
     written, noted = StackWriter.written, []
@@ -236,7 +236,7 @@ def test_an_output_begun_by_one_kind_of_runner_is_finished_by_another(
         getattr(open_run(here), verb)(tmp_path / "there.zarr", client=client, **how)
     assert (tmp_path / "there.zarr.part").exists()
     monkeypatch.undo()
-    monkeypatch.setattr("maskreg.outputs.stack.BATCH_BYTES", 9 * SHAPE[0] * SHAPE[1] * 4)
+    monkeypatch.setattr("maskreg.outputs.description.BATCH_BYTES", 9 * SHAPE[0] * SHAPE[1] * 4)
     getattr(open_run(here), verb)(tmp_path / "there.zarr", workers=2, **how)
     assert content(tmp_path / "there.zarr") == content(tmp_path / "here.zarr")
 

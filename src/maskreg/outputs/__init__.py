@@ -1,12 +1,11 @@
 """Writing what survives: whole files under their final names, images, and the record of a run."""
 
 from maskreg.outputs.atomic import atomic_write, atomic_write_bytes
+from maskreg.outputs.description import Description, Layer
 from maskreg.outputs.entry import Entry
 from maskreg.outputs.record import FileState, Record, ensure_unused, read_files, read_record
 from maskreg.outputs.stack import (
     STACK_SUFFIXES,
-    Description,
-    Layer,
     Shards,
     StackWriter,
     open_stack,

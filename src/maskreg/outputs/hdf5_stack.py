@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from maskreg.errors import MissingExtraError
+from maskreg.outputs.description import Layer
 from maskreg.outputs.flat_stack import FlatStack, Place
-from maskreg.outputs.stack import Layer, part_of
+from maskreg.outputs.stack import part_of
 
 
 class Hdf5Stack(FlatStack):

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.outputs.description import Layer
 from maskreg.outputs.flat_stack import FlatStack, Place
-from maskreg.outputs.stack import Layer, part_of, sibling
+from maskreg.outputs.stack import part_of, sibling
 
 MAIN_LAYER = "frames"
 
