@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 _FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")} - {None}
@@ -78,6 +78,11 @@ def _interrupt_in(error: Exception) -> KeyboardInterrupt | None:
     while cause is not None and not isinstance(cause, KeyboardInterrupt):
         cause = cause.__cause__
     return cause
+
+
+def first_of(names: Sequence[str], one: str = "", more: str = "") -> str:
+    """Return the first of some names and how many more there are, with what is said behind one or more."""
+    return f"{names[0]}{one}" if len(names) == 1 else f"{names[0]} and {len(names) - 1} more{more}"
 
 
 def not_written(path: str | os.PathLike[str], error: Exception) -> RunError:

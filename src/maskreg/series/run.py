@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from maskreg.errors import FrameError, InputError, OtherSettingsError, RunError, interrupts_as_such
+from maskreg.errors import FrameError, InputError, OtherSettingsError, RunError, first_of, interrupts_as_such
 from maskreg.frames.seen import ensure_files
 from maskreg.options import Options
 from maskreg.outputs import Record, ensure_folder_writable, ensure_unused, read_record
@@ -153,7 +153,7 @@ def _about_lost(folder: Path, lost: Lost) -> str:
     if not (gone := lost(names)):
         return ""
     first = f"its reference {reference}" if gone[0] == reference else gone[0]
-    which = f"{first} and {len(gone) - 1} more, which are" if len(gone) > 1 else f"{first}, which is"
+    which = first_of([first, *gone[1:]], ", which is", ", which are")
     return (
         f"the run in {folder} cannot go on without {which} not in the input any more: {why}; bring back what "
         "is gone, or take another folder or --overwrite (what is done can still be applied, merged and "

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.errors import InputError, RunError
+from maskreg.errors import InputError, RunError, first_of
 from maskreg.frames import FrameSource, open_frames
 from maskreg.frames.corrected import CorrectedFrames, as_corrected
 from maskreg.frames.locate import means
@@ -197,8 +197,7 @@ def open_subject(paths: list[str], frames: list[str] | None = None) -> Subject:
         source.ensure_readable()
         return subject
     source = open_frames(paths)
-    name = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-    return Subject(one_line(name), source, origin=Origin.here(paths))
+    return Subject(one_line(first_of(paths)), source, origin=Origin.here(paths))
 
 
 def _first_command(origin: Origin | None, *flags: str) -> str:

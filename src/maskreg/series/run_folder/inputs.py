@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.errors import FrameError, InputError, RunError
+from maskreg.errors import FrameError, InputError, RunError, first_of
 from maskreg.frames import FrameSource
 from maskreg.frames.corrected import Calibration, calibration
 from maskreg.frames.registry import open_file
@@ -147,7 +147,7 @@ class FramesOfRun(FrameSource):
         changed = files_changed_since(record, folder, self._names.values(), with_times=self._given is None)
         if not changed:
             return ""
-        who = f"{changed[0]} has" if len(changed) == 1 else f"{changed[0]} and {len(changed) - 1} more have"
+        who = first_of(changed, " has", " have")
         return (
             f"{who} changed since the shifts were found; unless frames were only added, or copied, "
             "these are the shifts of others: give the command of align again"

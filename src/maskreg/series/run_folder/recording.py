@@ -7,6 +7,7 @@ import time
 from contextlib import closing
 
 from maskreg.cores import available_cores
+from maskreg.errors import first_of
 from maskreg.frames import FrameSource
 from maskreg.outputs import Record
 from maskreg.series.progress import with_progress
@@ -51,11 +52,8 @@ def register_what_is_missing(
 
 
 def _told_lost(lost: list[str]) -> str:
-    who, they = (
-        (f"{lost[0]} is", "its row stays")
-        if len(lost) == 1
-        else (f"{lost[0]} and {len(lost) - 1} more of the run are", "their rows stay")
-    )
+    who = first_of(lost, " is", " of the run are")
+    they = "its row stays" if len(lost) == 1 else "their rows stay"
     return f"{who} not in the input any more: {they}, from what was done before (--overwrite leaves them out)"
 
 

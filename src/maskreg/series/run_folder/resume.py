@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from maskreg.errors import RunError
+from maskreg.errors import RunError, first_of
 from maskreg.registration import Status
 
 
@@ -60,8 +60,7 @@ def with_lost(sources: Sequence[str], done: Iterable[str]) -> list[str]:
 def ensure_same_series(sources: Sequence[str], done: Collection[str]) -> None:
     """Raise `RunError` when none of the frames in a record is there any more: it is another series."""
     if done and set(sources).isdisjoint(done):
-        others = f" and {len(done) - 1} more" if len(done) > 1 else ""
         raise RunError(
-            f"the run holds frames of which none is in the input ({next(iter(done))}{others}); "
+            f"the run holds frames of which none is in the input ({first_of(list(done))}); "
             "give the same input, another run folder, or --overwrite"
         )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskreg.errors import RunError
+from maskreg.errors import RunError, first_of
 from maskreg.frames import FrameSource
 from maskreg.outputs import FileState, Record, read_files
 from maskreg.registration import Registration, Status
@@ -60,8 +60,8 @@ def ensure_unchanged(source: FrameSource, record: Record) -> None:
     changed = [file for file in states if file in before and before[file] != states[file]]
     if changed:
         raise RunError(
-            f"{_named(changed)} changed since the run began, and the mean of the series with it; "
-            "--overwrite registers all anew"
+            f"{first_of(changed, ' has', ' have')} changed since the run began, and the mean of the series "
+            "with it; --overwrite registers all anew"
         )
     record.renew_files(states)
 
@@ -189,8 +189,4 @@ def _told_anew(anew: Files) -> str:
     what = "it is registered anew" if frames == 1 else f"{frames} frames are registered anew"
     if IN_MEMORY in anew:
         return f"the frames in memory are others than those of the run: {what}"
-    return f"{_named(list(anew))} changed since the run began: {what}"
-
-
-def _named(files: list[str]) -> str:
-    return f"{files[0]} has" if len(files) == 1 else f"{files[0]} and {len(files) - 1} more have"
+    return f"{first_of(list(anew), ' has', ' have')} changed since the run began: {what}"
