@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from maskreg.errors import InputTypeError
+
 
 def doubt_of(values: NDArray[Any], *, nonzero: str = "valid") -> str | None:
     """Return what is doubtful about numbers that are taken for a mask; None if nothing is.
@@ -24,6 +26,14 @@ def doubt_of(values: NDArray[Any], *, nonzero: str = "valid") -> str | None:
     if least != greatest and 0 not in (least, greatest):
         return f"holds {least:g} and {greatest:g}, and no 0: which of them is valid? {taken}"
     return None
+
+
+def ensure_truth_values(name: str, values: NDArray[Any]) -> None:
+    """Raise `InputTypeError` unless numbers are truth values or integers: NaN would be taken for true."""
+    if values.dtype.kind not in "bui":
+        raise InputTypeError(
+            f"{name} has dtype {values.dtype}; a mask is boolean, True = valid, try {name} > 0"
+        )
 
 
 def turned_round(mask: ArrayLike) -> str:

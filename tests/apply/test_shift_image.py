@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from maskreg import shift_image
 from maskreg.errors import InputError, InputTypeError
+from maskreg.masks import MaskEditor
 
 NAN = float("nan")
 ORDERS = (0, 1, 3, 5)
@@ -170,6 +171,13 @@ def test_both_masks_of_a_masked_array_count() -> None:
     image = np.ma.MaskedArray(np.ones((3, 3)), mask=np.eye(3, dtype=bool))
     _, valid = shift_image(image, (0, 0), np.arange(9).reshape(3, 3) != 1)
     np.testing.assert_array_equal(valid, [[0, 0, 1], [1, 0, 1], [1, 1, 0]])
+
+
+def test_a_mask_of_floats_is_refused_for_nan_would_be_valid() -> None:
+    mask = np.where(np.eye(3), NAN, 1.0)
+    for take in (lambda: shift_image(np.ones((3, 3)), (0, 0), mask), lambda: MaskEditor((3, 3), mask)):
+        with pytest.raises(InputTypeError, match=r"mask has dtype float64; .* try mask > 0"):
+            take()
 
 
 @pytest.mark.parametrize("bad", [NAN, np.inf, -np.inf])

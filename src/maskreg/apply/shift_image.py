@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from maskreg.errors import InputError, InputTypeError
 from maskreg.labelled import labelled_like
+from maskreg.mask_doubt import ensure_truth_values
 
 _ORDERS = (0, 1, 3, 5)
 
@@ -65,7 +66,7 @@ def shift_image(
     InputError
         When `shift` is not one finite number an axis, or `mask`, `fill` or `order` cannot be used.
     InputTypeError
-        When the image does not hold real numbers.
+        When the image does not hold real numbers, or the mask no truth values.
 
     Examples
     --------
@@ -169,6 +170,7 @@ def _pixels_and_mask(image: Any, mask: ArrayLike | None) -> tuple[NDArray[Any], 
     given = np.asarray(mask)
     if given.shape != pixels.shape:
         raise InputError(f"mask has shape {given.shape}, the image has {pixels.shape}; they must agree")
+    ensure_truth_values("mask", given)
     return pixels, valid & given.astype(bool)
 
 

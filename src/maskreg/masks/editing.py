@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maskreg.errors import InputError
+from maskreg.mask_doubt import ensure_truth_values
 from maskreg.masks.growing import grow
 from maskreg.masks.shapes import ignore_above, ignore_below, ignore_disk, ignore_polygon
 
@@ -150,10 +151,11 @@ class MaskEditor:
         return True
 
     def _fitting(self, mask: ArrayLike) -> NDArray[np.bool_]:
-        valid = np.array(mask, dtype=bool)
-        if valid.shape != self.shape:
-            raise InputError(f"mask has shape {valid.shape}, the frames have {self.shape}; they must agree")
-        return valid
+        given = np.asarray(mask)
+        if given.shape != self.shape:
+            raise InputError(f"mask has shape {given.shape}, the frames have {self.shape}; they must agree")
+        ensure_truth_values("mask", given)
+        return given.astype(bool)
 
 
 def _drawn(draw: Any, shape: tuple[int, int], what: Any) -> NDArray[np.bool_]:

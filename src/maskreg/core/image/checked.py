@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from maskreg.core.image.prepare_kernels import all_finite
 from maskreg.core.image.sample import sampled_rows
 from maskreg.errors import InputError, InputTypeError
-from maskreg.mask_doubt import doubt_of
+from maskreg.mask_doubt import doubt_of, ensure_truth_values
 
 log = logging.getLogger(__name__)
 
@@ -145,10 +145,7 @@ def checked_mask(name: str, mask: ArrayLike) -> NDArray[np.bool_]:
             f"{name} is of type {type(mask).__name__}; give an array "
             "(maskreg.masks.load_mask reads one from a file)"
         )
-    if valid.dtype.kind not in "bui":
-        raise InputTypeError(
-            f"{name} has dtype {valid.dtype}; a mask is boolean, True = valid, try {name} > 0"
-        )
+    ensure_truth_values(name, valid)
     if valid.size == 0:
         raise InputError(f"{name} has shape {valid.shape}; it holds no pixel")
     truth = valid.astype(bool, copy=False)

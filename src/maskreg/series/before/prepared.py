@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from maskreg.errors import InputError
 from maskreg.frames import FrameSource
 from maskreg.frames.corrected import Calibration, CorrectedFrames, calibration
-from maskreg.mask_doubt import doubt_of
+from maskreg.mask_doubt import doubt_of, ensure_truth_values
 from maskreg.masks.nodata import nodata_warning
 from maskreg.options import Options
 from maskreg.registration import Registration
@@ -197,10 +197,7 @@ def _checked_mask(mask: ArrayLike | None, source: FrameSource) -> NDArray[np.boo
     valid = np.asarray(mask)
     if valid.shape != tuple(source.shape):
         raise InputError(f"mask has shape {valid.shape}, the frames have {tuple(source.shape)}")
-    if valid.dtype.kind not in "biu":
-        raise InputError(
-            f"mask has dtype {valid.dtype}; it must be boolean, True where pixels are valid: try mask > 0"
-        )
+    ensure_truth_values("mask", valid)
     if doubt := doubt_of(valid):
         log.warning("the mask %s", doubt)
     return valid.astype(bool)
