@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -191,6 +193,15 @@ def test_a_frame_of_another_shape_than_its_static_mask_is_refused():
     refused(InputError, "moving", lambda: registrar(B[:-1]))
     # and the next one is not the worse for it
     assert registrar(A).status == register(A, A, VALID, VALID).status
+
+
+def test_a_pool_of_processes_is_told_to_be_one_of_threads():
+    registrar = Registrar(A)
+    with pytest.raises(TypeError, match="a Registrar is not pickled; use threads"):
+        pickle.dumps(registrar)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(registrar, [A, B]))
+    assert [answer.status for answer in answers] == [registrar(A).status, registrar(B).status]
 
 
 RGB = np.stack([A, A // 2, A // 3], axis=-1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import scipy.fft
@@ -102,6 +102,13 @@ class Registrar:
     def __repr__(self) -> str:
         shape = " x ".join(map(str, self._mask.shape))
         return f"Registrar(reference of {shape} px, {self._mask.mean():.1%} valid)"
+
+    def __reduce__(self) -> NoReturn:
+        # each task of a pool would make anew what depends on the reference, which takes longer than a frame
+        raise TypeError(
+            "a Registrar is not pickled; use threads (ThreadPoolExecutor), which share it and run at once, "
+            "make one in each process, or align a series"
+        )
 
     @interrupts_as_such()
     def __call__(self, moving: ArrayLike, moving_mask: ArrayLike | None = None) -> Registration:
