@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.masked_side import SHADED_PX, MaskedSide
-from maskreg.core.stage import FINAL_STEP, Place, refined_at
+from maskreg.core.stage import FINAL_STEP, Place, anywhere_along, refined_at
 from maskreg.core.standing.held import PATTERN, is_held
 from maskreg.core.standing.pulled import FEW_NEITHER, LIKELY, MOST_NEITHER, are_better, evidence, without_pull
 from maskreg.core.standing.shaded import is_pulled_by_shading
@@ -20,6 +21,7 @@ from maskreg.core.subpixel.refine import as_moving_shows
 from maskreg.core.subpixel.residual import Residual
 from maskreg.core.uncertainty.seen_errors import SHARED_NOISE, WIDE_BOX, seen_covariance
 from maskreg.core.uncertainty.shared_noise import scaled, seen_noise
+from maskreg.core.uncertainty.support import unsupported
 from maskreg.geometry import nearest_lag
 
 MOST_REFILLS = 4
@@ -38,7 +40,10 @@ SLOPES_TELL = 0.25
 """The noise of moving is in its slopes, too: they tell the Jacobian to about what sigma is, level pixels."""
 
 FEW_PIXELS = 2**16
-"""Of a level of so many it is seen if anything pulls."""
+"""Of a level of so many it is seen if anything pulls,"""
+
+FEWER_PIXELS = 2**14
+"""and of so many if moving has the slopes that the reference has."""
 
 
 def corrected(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
@@ -48,7 +53,42 @@ def corrected(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
     beside = found.beside if masked.side.image.detector.counts or found.beside < math.inf else 0.0
     asked = max(beside / PATTERN, found.noise / MORE_THAN_NOISE) > 1 and not found.blind.size
     found = _without_pull(masked, moving, found) if asked else found
-    return replace(found, shaded=True) if _is_shaded(masked, moving, known) else found
+    found = replace(found, shaded=True) if _is_shaded(masked, moving, known) else found
+    return found if found.blind.size else _as_far_as_supported(masked, moving, found)
+
+
+def _as_far_as_supported(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
+    """Return a refined place that is blind along directions that moving does not tell at any level.
+
+    The first one asked has few pixels, and mostly is enough; what is fine may be there at its own alone, what
+    is blurred at coarser ones. An edge that the reference has where the refinement began may have left.
+    """
+    blind = None
+    for b in _few_first(masked, known.bin):
+        lag = nearest_lag(known.shift / b)
+        normal = masked.normal(b, known.gaussian if b == known.bin else None, lag)
+        if normal is None:
+            continue
+        found = normal.blind
+        if not found.size:
+            told = unsupported(_residual(masked, moving, known, b), masked.usable(b), normal)
+            if told is None:
+                continue
+            found = told
+        if not found.size:
+            return known
+        blind = found if blind is None or b == known.bin else blind
+    if blind is None:
+        return known
+    return replace(known, covariance=known.covariance + anywhere_along(masked, blind), blind=blind)
+
+
+def _few_first(masked: MaskedSide, finest: int) -> Iterator[int]:
+    """Yield the levels from one on: the finest that has few pixels, that one, and the others."""
+    few = next((b for b in masked.plan.bins if b > finest and _is_few(masked, b, FEWER_PIXELS)), finest)
+    for b in dict.fromkeys((few, *masked.plan.bins)):
+        if b >= finest and _has_pixels(masked, b):
+            yield b
 
 
 def _with_seen_covariance(masked: MaskedSide, moving: Prepared, known: Place) -> Place:
@@ -215,9 +255,9 @@ def _has_pixels(masked: MaskedSide, b: int) -> bool:
     return bool(masked.usable(b).mask.any() and masked.side.image.level(b).mask.any())
 
 
-def _is_few(masked: MaskedSide, b: int) -> bool:
+def _is_few(masked: MaskedSide, b: int, most: int = FEW_PIXELS) -> bool:
     """Whether level `b` has few pixels, or is the coarsest."""
-    return b == masked.plan.bins[-1] or masked.side.image.level(b).pixels.size <= FEW_PIXELS
+    return b == masked.plan.bins[-1] or masked.side.image.level(b).pixels.size <= most
 
 
 def _residual(masked: MaskedSide, moving: Prepared, known: Place, b: int) -> Residual:

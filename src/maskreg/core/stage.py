@@ -149,12 +149,17 @@ def nowhere(ndim: int) -> NDArray[np.float64]:
 
 def _along_blind(masked: MaskedSide, known: Place, blind: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the covariance along blind directions: of the stage before, or of all that was searched."""
-    if known.refined:
-        variances = np.diagonal(blind.T @ known.covariance @ blind)
-    else:
-        reach = masked.side.options.limits(len(blind)) or masked.side.image.mask.shape
-        # evenly likely from -reach to reach
-        variances = np.array(reach, np.float64) ** 2 @ blind**2 / 3
+    if not known.refined:
+        return anywhere_along(masked, blind)
+    variances = np.diagonal(blind.T @ known.covariance @ blind)
+    return np.asarray((blind * variances) @ blind.T)
+
+
+def anywhere_along(masked: MaskedSide, blind: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the covariance along blind directions of which nothing is known but what was searched."""
+    reach = masked.side.options.limits(len(blind)) or masked.side.image.mask.shape
+    # evenly likely from -reach to reach
+    variances = np.array(reach, np.float64) ** 2 @ blind**2 / 3
     return np.asarray((blind * variances) @ blind.T)
 
 

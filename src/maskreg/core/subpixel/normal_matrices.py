@@ -80,6 +80,12 @@ class NormalMatrices:
         return np.asarray(self.known @ self.known.T)
 
     @cached_property
+    def principal(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Orthonormal directions, as columns, and the Jacobian along each of them alone."""
+        values, directions = np.linalg.eigh((self.jacobian + self.jacobian.T) / 2)
+        return directions, values
+
+    @cached_property
     def least_variance(self) -> float:
         """The least of that along any direction that is known."""
         return max(0.0, float(np.linalg.eigvalsh(self.known.T @ self.variance @ self.known)[0]))
