@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.decide import chosen, decide
+from maskreg.core.doubt.by_edges import may_be_of_edges
 from maskreg.core.doubt.contested import better_in_detail
 from maskreg.core.doubt.one_pixel import one_pixel_made
 from maskreg.core.doubt.outweighed import outweighed_by
@@ -188,6 +189,9 @@ def _judged(
         shift, covariance = np.rint(shift), covariance + np.eye(ndim) / 12
     # + 0.0 turns -0.0 into 0.0
     found = Registration(shift + 0.0, covariance, score, significance, overlap, rival, status, detail)
+    doubtful = may_be_of_edges(masked, moving, found, level.line) if found.ok else None
+    if doubtful is not None:
+        found = replace(found, status=Status.AMBIGUOUS, detail=doubtful)
     # places that are alike were compared by all that the images show
     return found if choice.alike else _unless_outweighed(masked, moving, levels, found), winner
 

@@ -11,6 +11,7 @@ which is about one at the right place, and less at another period of a lattice, 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +32,26 @@ def explained(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) 
     return 1 - structure_shared(masked, moving, shift) <= MISMATCH
 
 
-def structure_shared(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> float:
-    """Return rho at the whole pixel nearest to a shift, px; 0 where either image shows noise alone."""
+class Shared(NamedTuple):
+    """What two images share at a lag: their covariance; variance of each without noise, and noise."""
+
+    covariance: float
+    structure: tuple[float, float]
+    noise: tuple[float, float]
+
+
+def shared(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> Shared:
+    """Return what the images have in common at the whole pixel nearest to a shift, px."""
     sums = moving.sums_with(masked.side.image, nearest_lag(shift))
     b = next((b for b in masked.plan.bins if b >= BLOCK), masked.plan.bins[-1])
     noise = masked.side.noise_of_blocks(b), masked.side.noise_curve.mean_of_blocks(moving.level(b))
-    structure, other = (whole - part for whole, part in zip(sums.variances, noise, strict=True))
+    one, other = (whole - part for whole, part in zip(sums.variances, noise, strict=True))
+    return Shared(sums.covariance, (one, other), noise)
+
+
+def structure_shared(masked: MaskedSide, moving: Prepared, shift: NDArray[np.float64]) -> float:
+    """Return rho at the whole pixel nearest to a shift, px; 0 where either image shows noise alone."""
+    covariance, (structure, other), _ = shared(masked, moving, shift)
     if not (structure > 0 and other > 0):
         return 0.0
-    return sums.covariance / math.sqrt(structure * other)
+    return covariance / math.sqrt(structure * other)
