@@ -44,6 +44,7 @@ IN_ORDER: tuple[Any, ...] = (
     residual_kernels.seen_noise_2d,
     residual_kernels.box_sums_2d,
     refine_kernels.projected_2d,
+    refine_kernels.moments_2d,
     peak_kernels.greatest_near_2d,
     lone_kernels.greatest_part_2d,
     lone_kernels.most_of_block_2d,

@@ -35,16 +35,17 @@ def series(count, side=SIDE, dtype=np.uint16):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells what a process took")
 def test_align_takes_what_was_planned_however_many_frames_there_are(tmp_path):
-    taken = {}
-    for count in (20, 20, 120):  # the first time kernels may be compiled, which takes memory of its own
+    taken = {20: [], 120: []}
+    # the first time kernels may be compiled, and which frames meet differs: each takes memory of its own
+    for count in (20, 20, 120, 120):
         path = tmp_path / f"{count}.npy"
         np.save(path, series(count))
         command = [sys.executable, "-c", ALIGN, str(path)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        taken[count] = int(done.stdout) * 1024 / 1e6
+        taken[count].append(int(done.stdout) * 1024 / 1e6)
     with open_frames(path) as source:
-        assert taken[120] <= predicted(source).megabytes
-    assert taken[120] < 1.15 * taken[20]
+        assert max(taken[120]) <= predicted(source).megabytes
+    assert min(taken[120]) < 1.15 * min(taken[20])
 
 
 def stripes(rows, columns):
