@@ -65,22 +65,24 @@ def _as_far_as_supported(masked: MaskedSide, moving: Prepared, known: Place) -> 
     """
     blind = None
     for b in _few_first(masked, known.bin):
-        lag = nearest_lag(known.shift / b)
-        normal = masked.normal(b, known.gaussian if b == known.bin else None, lag)
-        if normal is None:
+        untold = _untold_at(masked, moving, known, b)
+        if untold is None:
             continue
-        found = normal.blind
-        if not found.size:
-            told = unsupported(_residual(masked, moving, known, b), masked.usable(b), normal)
-            if told is None:
-                continue
-            found = told
-        if not found.size:
+        if not untold.size:
             return known
-        blind = found if blind is None or b == known.bin else blind
+        blind = untold if blind is None or b == known.bin else blind
     if blind is None:
         return known
     return replace(known, covariance=known.covariance + anywhere_along(masked, blind), blind=blind)
+
+
+def _untold_at(masked: MaskedSide, moving: Prepared, known: Place, b: int) -> NDArray[np.float64] | None:
+    """Return along which directions level `b` of both images does not tell the shift; None if unknown."""
+    lag = nearest_lag(known.shift / b)
+    normal = masked.normal(b, known.gaussian if b == known.bin else None, lag)
+    if normal is None or normal.blind.size:
+        return None if normal is None else normal.blind
+    return unsupported(_residual(masked, moving, known, b), masked.usable(b), normal)
 
 
 def _few_first(masked: MaskedSide, finest: int) -> Iterator[int]:

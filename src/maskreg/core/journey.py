@@ -189,11 +189,17 @@ def _judged(
         shift, covariance = np.rint(shift), covariance + np.eye(ndim) / 12
     # + 0.0 turns -0.0 into 0.0
     found = Registration(shift + 0.0, covariance, score, significance, overlap, rival, status, detail)
-    doubtful = may_be_of_edges(masked, moving, found, level.line) if found.ok else None
-    if doubtful is not None:
-        found = replace(found, status=Status.AMBIGUOUS, detail=doubtful)
+    found = _unless_of_edges(masked, moving, level, found)
     # places that are alike were compared by all that the images show
     return found if choice.alike else _unless_outweighed(masked, moving, levels, found), winner
+
+
+def _unless_of_edges(
+    masked: MaskedSide, moving: Prepared, level: LevelMap, found: Registration
+) -> Registration:
+    """Return a registration as it is, unless edges of other things may have made it."""
+    doubtful = may_be_of_edges(masked, moving, found, level.line) if found.ok else None
+    return found if doubtful is None else replace(found, status=Status.AMBIGUOUS, detail=doubtful)
 
 
 def _unless_outweighed(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from maskreg.core.doubt.explained import shared
+from maskreg.core.frequencies.spectrum import NOISE_DOUBT
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.masked_side import MaskedSide
 from maskreg.registration import Registration
@@ -26,10 +27,7 @@ BY_FAR = 3.5
 """A match of so many times the line of chance is of more than an edge."""
 
 CLEAR = 0.5
-"""What is shared is known where structure is more than so many times the noise,"""
-
-NOISE_DOUBT = 0.1
-"""and to this part of that."""
+"""What is shared is known where structure is more than so many times the noise."""
 
 
 def may_be_of_edges(masked: MaskedSide, moving: Prepared, found: Registration, line: float) -> str | None:

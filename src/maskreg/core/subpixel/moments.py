@@ -59,6 +59,16 @@ def projected_residual(sums: Moments, gain: float) -> NDArray[np.float64]:
     return np.asarray(reference - gain * moving)
 
 
+def jacobian_of_slopes(sums: Moments, gain: float) -> NDArray[np.float64] | None:
+    """Return the Jacobian that the slopes of moving make, offset solved for; None if they are not summed.
+
+    They are those of this very image: no noise of the reference meets itself in them.
+    """
+    if sums.s is None or sums.gs is None:
+        return None
+    return np.asarray(-gain * (sums.gs - np.outer(sums.g, sums.s) / sums.n))
+
+
 def moments(
     template: Template,
     moving: NDArray[np.float32],

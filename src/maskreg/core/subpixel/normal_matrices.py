@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.frequencies.spectrum import NOISE_DOUBT
 from maskreg.core.image.shifted import shifted_mask
 from maskreg.core.subpixel.template import Template
 
@@ -23,9 +24,6 @@ CONTRADICTED = 1.5
 
 LEAST_SHOWN = 0.4
 """At least this part of the energy that the spectrum promises must be seen along each direction."""
-
-NOISE_DOUBT = 0.1
-"""The variance of the noise is known to this part."""
 
 NOISE_STEP = 0.02
 """Matrices for noisier images are made at variances of this ratio, and kept; between them they scale."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.image.interpolate import noise_kept
 from maskreg.core.image.runs import Region
-from maskreg.core.subpixel.moments import Moments, moments, projected_residual
+from maskreg.core.subpixel.moments import Moments, jacobian_of_slopes, moments, projected_residual
 from maskreg.core.subpixel.normal_matrices import NormalMatrices, for_noise
 from maskreg.core.subpixel.refine_kernels import steps_2d
 from maskreg.core.subpixel.template import Template
@@ -226,13 +226,10 @@ def _gain(template: Template, sums: Moments, noise: float) -> float | None:
 
 
 def _of_slopes(template: Template, sums: Moments, gain: float) -> tuple[NDArray[np.float64], float] | None:
-    """Return the inverse Jacobian that the slopes of the interpolated image make, and its doubt.
-
-    They are those of this very image: no noise of the reference meets itself in them.
-    """
-    if sums.s is None or sums.gs is None:
+    """Return the inverse Jacobian that the slopes of the interpolated image make, and its doubt."""
+    slopes = jacobian_of_slopes(sums, gain)
+    if slopes is None:
         return None
-    slopes = -gain * (sums.gs - np.outer(sums.g, sums.s) / sums.n)
     uphill = np.linalg.eigvalsh(slopes + slopes.T)[0] > 0
     return (np.asarray(np.linalg.inv(slopes)), SLOPES_DOUBT / template.low_pass.width**2) if uphill else None
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.image.runs import Region
-from maskreg.core.subpixel.moments import moments, plain_moments
+from maskreg.core.subpixel.moments import jacobian_of_slopes, moments, plain_moments
 from maskreg.core.subpixel.normal_matrices import DOUBT, NormalMatrices
 from maskreg.core.subpixel.residual import Residual
 
@@ -38,11 +38,12 @@ def unsupported(residual: Residual, usable: Region, normal: NormalMatrices) -> N
     normal : NormalMatrices
         Near its shift, without blind directions.
     """
+    # the compiled pass over volumes sums no slopes
     summed = plain_moments if residual.moving.ndim == 3 else moments
     sums = summed(residual.template, residual.moving, usable, residual.shift, residual.lag, slopes=True)
-    if sums.s is None or sums.gs is None or sums.n < 3:
+    slopes = jacobian_of_slopes(sums, residual.gain) if sums.n >= 3 else None
+    if slopes is None:
         return None
-    slopes = -residual.gain * (sums.gs - np.outer(sums.g, sums.s) / sums.n)
     directions, told = normal.principal
     part = (directions * (slopes @ directions)).sum(axis=0) / told
     lacks = part < LEAST
