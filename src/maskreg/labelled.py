@@ -28,6 +28,11 @@ def labelled_like(template: Any, values: Any) -> Any:
     return template.copy(data=values) if is_labelled(template) else values
 
 
+def unlabelled(values: Any) -> Any:
+    """Return the pixels of a labelled array, computed where they are not yet; anything else as it is."""
+    return values.values if is_labelled(values) else values
+
+
 def ensure_no_dataset(name: str, values: Any) -> None:
     """Raise `InputTypeError` for an `xarray.Dataset`, which holds several arrays by name."""
     xarray = sys.modules.get("xarray")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike
@@ -10,10 +12,13 @@ from maskreg.core.kernels_of_pair import kernels_meanwhile
 from maskreg.core.machine.memory import keep_freed_memory
 from maskreg.core.registrar import Registrar
 from maskreg.cores import cores_of_a_call
-from maskreg.labelled import warn_of_labels
+from maskreg.labelled import unlabelled, warn_of_labels
+from maskreg.nodata import nodata_warning
 from maskreg.registration import Registration
 
 keep_freed_memory()
+
+log = logging.getLogger(__name__)
 
 SMALLEST_THREADED = 2**19
 """Images of fewer pixels are registered on one thread: at 512 x 512 others save no time."""
@@ -82,6 +87,7 @@ def register(
     (True, True)
     """
     warn_of_labels(reference, moving)
+    reference, moving = unlabelled(reference), unlabelled(moving)
     with scipy.fft.set_workers(_threads(reference)), kernels_meanwhile(reference):
         registrar = Registrar(
             reference,
@@ -95,9 +101,20 @@ def register(
             read_noise=read_noise,
             smoothing=smoothing,
         )
-        return registrar(moving, moving_mask)
+        answer = registrar(moving, moving_mask)
+    _warn_of_nodata("reference", reference, reference_mask)
+    _warn_of_nodata("moving", moving, moving_mask)
+    return answer
 
 
 def _threads(reference: ArrayLike) -> int:
     large = isinstance(reference, np.ndarray) and reference.size >= SMALLEST_THREADED
     return cores_of_a_call() if large else 1
+
+
+def _warn_of_nodata(name: str, image: ArrayLike, mask: ArrayLike | None) -> None:
+    """Say so where many pixels that count may hold no data; asked of arrays whose pixels are at hand."""
+    if isinstance(image, np.ndarray):
+        about = nodata_warning(image, None if mask is None else np.asarray(mask, bool))
+        if about:
+            log.warning("%s: %s", name, about)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from math import isfinite
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from maskreg.registration import Registration
 
-log = logging.getLogger(__name__)
 
 SIDES = ("reference", "moving")
 KINDS = ("valid", "ignore")
@@ -50,14 +48,10 @@ def run(args: Namespace) -> int:
     ensure_grown(args, *(getattr(args, f"{side}_{kind}") for side in SIDES for kind in KINDS))
 
     from maskreg.core.register import register
-    from maskreg.masks.nodata import nodata_warning
     from maskreg.series.before.reference import read_image
 
     images = {side: read_image(getattr(args, side)) for side in SIDES}
     masks = {side: _mask(args, side, images) for side in SIDES}
-    for side in SIDES:
-        if about := nodata_warning(images[side], masks[side]):
-            log.warning("%s: %s", getattr(args, side), about)
     result = register(
         images["reference"], images["moving"], masks["reference"], masks["moving"], **asdict(options)
     )

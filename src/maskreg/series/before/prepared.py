@@ -16,7 +16,7 @@ from maskreg.errors import InputError
 from maskreg.frames import FrameSource
 from maskreg.frames.corrected import Calibration, CorrectedFrames, calibration
 from maskreg.mask_doubt import doubt_of, ensure_truth_values
-from maskreg.masks.nodata import nodata_warning
+from maskreg.nodata import nodata_warning
 from maskreg.options import Options
 from maskreg.registration import Registration
 from maskreg.series.before.first_look import FirstLook, take_first_look

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from maskreg import align
-from maskreg.masks.nodata import nodata_warning
+from maskreg import align, register
+from maskreg.nodata import nodata_warning
 from maskreg.testing import Rings, Texture, beam_block, simulate_pair
 
 SHAPE = (128, 128)
@@ -75,3 +75,31 @@ def test_a_series_says_so(caplog):
     align(frames, workers=1)
     (told,) = [message for message in caplog.messages if "no data" in message]
     assert told.startswith("the reference, frame 0 (frames[0]): 6.2 % of the pixels hold -9999")
+
+
+def test_a_large_image_is_asked_by_a_sample_first():
+    image = np.tile(counts().astype(np.float32), (8, 8))
+    image[::32, 100:200] = -9999
+    assert "hold -9999" in nodata_warning(image)
+    assert nodata_warning(np.asfortranarray(image)) == nodata_warning(image)
+
+
+def test_a_pair_says_so_of_either_image(caplog):
+    reference, moving = (counts(seed).astype(np.int32) for seed in (1, 2))
+    moving[40:48] = -9999
+    register(reference, moving)
+    (told,) = caplog.messages
+    assert told.startswith("moving: 6.2 % of the pixels hold -9999, far below all others")
+    caplog.clear()
+    register(moving, reference, moving > -9999)
+    register(reference, np.ma.masked_equal(moving, -9999))
+    assert not caplog.messages
+
+
+def test_a_labelled_pair_says_so(caplog):
+    xarray = pytest.importorskip("xarray")
+    image = counts().astype(np.int32)
+    image[40:48] = -9999
+    register(xarray.DataArray(image, dims=("y", "x")), counts(2))
+    (told,) = caplog.messages
+    assert told.startswith("reference: 6.2 %")
