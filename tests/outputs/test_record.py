@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -249,3 +250,16 @@ def test_a_file_of_a_run_in_its_place_is_told(path):
     Record(path, SETTINGS).close()
     with pytest.raises(RunError, match=rf"no run folder; did you mean {path.parent}\?"):
         read_record(path.parent / "shifts.csv" / path.name)
+
+
+@pytest.mark.parametrize("how", ["deleted", "moved"])
+def test_a_record_that_lost_its_folder_says_so_at_the_next_commit(tmp_path, monkeypatch, how):
+    monkeypatch.setattr("maskreg.outputs.record.COMMIT_SECONDS", 0)
+    run = tmp_path / "run"
+    run.mkdir()
+    with Record(run / "run.sqlite", SETTINGS) as record:
+        record.write(0, "a", registration(), {})
+        shutil.rmtree(run) if how == "deleted" else run.rename(tmp_path / "elsewhere")
+        with pytest.raises(RunError, match=r"run\.sqlite was deleted or moved while it was written"):
+            record.write(1, "b", registration(), {})
+    assert not run.exists()

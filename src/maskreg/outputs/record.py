@@ -185,8 +185,16 @@ class Record:
         self._database.execute(f"REPLACE INTO frames VALUES ({', '.join('?' * len(values))})", values)
 
     def _commit_if_due(self) -> None:
-        if time.monotonic() - self._committed_at >= COMMIT_SECONDS:
-            self.commit()
+        if time.monotonic() - self._committed_at < COMMIT_SECONDS:
+            return
+        self.commit()
+        with _told(self.path):
+            there = self.path.is_file()
+        if not there:  # SQLite goes on writing to what has no name any more
+            raise RunError(
+                f"{self.path} was deleted or moved while it was written, and with it what was done so far; "
+                "put it back, or begin anew with the same command"
+            )
 
     def commit(self) -> None:
         """Make safe what was written so far."""
