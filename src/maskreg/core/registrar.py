@@ -14,7 +14,6 @@ from maskreg.core.clipped import robust_registration
 from maskreg.core.detector.credible import ensure_electrons
 from maskreg.core.detector.drawn import Box, drawn, less_boxes, tell
 from maskreg.core.image.checked import (
-    as_counts,
     check_same_axes,
     checked_image,
     checked_mask,
@@ -22,6 +21,7 @@ from maskreg.core.image.checked import (
     every_pixel_counts,
     warn_of_colour,
 )
+from maskreg.core.image.counts import as_counts
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.image.pyramid import MaskPyramid
 from maskreg.core.image.stabilise import Detector, detector_for

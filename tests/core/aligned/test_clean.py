@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from maskreg import Registrar
 from maskreg.core.aligned.static import Static
-from maskreg.core.image.checked import as_counts, every_pixel_counts
+from maskreg.core.image.checked import every_pixel_counts
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "i2", "i4", "f2", "f4", "f8"])
@@ -61,13 +61,3 @@ def test_finite_floats_are_registered_as_with_a_mask_that_says_so():
             np.testing.assert_array_equal(plain.shift, told.shift)
             np.testing.assert_array_equal(plain.covariance, told.covariance)
             assert (plain.status, plain.score) == (told.status, told.score)
-
-
-@pytest.mark.parametrize("where", [(0, 0), (50, 50), (99, 99)])
-def test_floats_with_one_fraction_are_no_counts(where):
-    image, valid = np.ones((100, 100), np.float32), np.ones((100, 100), bool)
-    assert as_counts(image, valid).dtype == np.uint16
-    image[where] = 0.5
-    assert as_counts(image, valid) is image
-    valid[where] = False
-    assert as_counts(image, valid).dtype == np.uint16

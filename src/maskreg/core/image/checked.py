@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maskreg.core.image.prepare_kernels import all_finite
-from maskreg.core.image.sample import sampled_rows
 from maskreg.errors import InputError, InputTypeError
 from maskreg.mask_doubt import doubt_of, ensure_truth_values
 
@@ -72,31 +71,6 @@ def every_pixel_counts(image: ArrayLike, mask: ArrayLike | None) -> bool:
     # in one compiled pass: a mask that says so of each pixel would be made, combined and compared
     plain = image.dtype in (np.float32, np.float64) and image.dtype.isnative and image.flags.c_contiguous
     return plain and bool(all_finite(np.asarray(image).reshape(-1), np.finfo(image.dtype).max))
-
-
-def as_counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
-    """Return floats that hold whole numbers, none negative, as integers; others as they are.
-
-    Counts that were converted are still counts, and as noisy.
-    """
-    if pixels.dtype.kind != "f" or not valid.any():
-        return pixels
-    middle = len(pixels) // 2
-    if not _are_whole(pixels[middle][valid[middle]]):  # which rows to sample takes longer to tell
-        return pixels
-    rows = sampled_rows(valid)
-    if not _are_whole(pixels[rows][valid[rows]]):  # most other floats need not be read whole
-        return pixels
-    values = pixels[valid]
-    if not _are_whole(values):
-        return pixels
-    greatest = values.max()
-    dtype = next((kind for kind in (np.uint16, np.uint32) if greatest <= np.iinfo(kind).max), None)
-    return pixels if dtype is None else np.where(valid, pixels, 0).astype(dtype)
-
-
-def _are_whole(values: NDArray[Any]) -> bool:
-    return bool((values >= 0).all() and (values == np.floor(values)).all())
 
 
 def checked_pixels(name: str, image: ArrayLike) -> NDArray[Any]:

@@ -4,6 +4,8 @@
 kernel                        plain twin
 ============================  ==========================================
 `all_finite`                  `numpy.isfinite`
+`bits_of_counts`              `image.counts.plain_as_counts`
+`fill_with_counts`            the same
 `cleaned_2d`                  `aligned.static.Static.corrected`
 `stabilised_2d`               `image.stabilise.Detector.stabilised`
 `stabilised_halves_2d`        the same, and `image.pyramid.plain_halved`
@@ -23,7 +25,7 @@ tell_of_compilation()
 
 
 _AT_ONCE = 2**14
-"""Numbers that are looked at before one that is not finite ends the look."""
+"""Numbers that are looked at before one that is not what all have to be ends the look."""
 
 
 @kernel
@@ -37,6 +39,38 @@ def all_finite(values, greatest):  # type: ignore[no-untyped-def]
         if finite != part.size:
             return False
     return True
+
+
+@kernel
+def bits_of_counts(values, valid):  # type: ignore[no-untyped-def]
+    """Return the bits, 16 or 32, that hold each valid number of a 1-D array of floats.
+
+    0 where these do not, where one is negative or no whole number, and where none is valid.
+    """
+    bits, some = 16, np.int64(0)
+    for first in range(0, values.size, _AT_ONCE):
+        part, mask = values[first : first + _AT_ONCE], valid[first : first + _AT_ONCE]
+        counted, small, large = np.int32(0), np.int32(0), np.int32(0)
+        for j in range(part.size):
+            number = part[j]
+            whole = (number >= 0) & (number == np.floor(number)) & mask[j]
+            counted += np.int32(mask[j])
+            small += np.int32(whole & (number < 65536))
+            large += np.int32(whole & (number < 4294967296))
+        if large != counted:
+            return 0
+        some += counted
+        if small != counted:
+            bits = 32
+    return bits if some else 0
+
+
+@kernel
+def fill_with_counts(values, valid, out):  # type: ignore[no-untyped-def]
+    """Fill `out` with the valid ones of a 1-D array of floats that hold counts, and 0."""
+    zero = values.dtype.type(0)
+    for j in range(out.size):
+        out[j] = np.int64(values[j] if valid[j] else zero)
 
 
 @inlined
