@@ -1,4 +1,4 @@
-"""Floats that hold counts are known as such, by every pixel that is not ignored."""
+"""Floats and long integers that hold counts are known as such, by every pixel that is not ignored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def assert_same(one, other):
     np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint64])
 @pytest.mark.parametrize("shape", [(7,), (100, 100), LONG, (9, 40, 41)])
 @pytest.mark.parametrize("greatest", [0, 3, 65535, 65536, 2**24, 2**32 - 256, 2**32, 1e12, np.inf, np.nan])
 def test_counts_are_what_the_plain_twin_says(dtype, shape, greatest):
@@ -24,6 +24,8 @@ def test_counts_are_what_the_plain_twin_says(dtype, shape, greatest):
     image = rng.poisson(3, shape).astype(dtype)
     valid = rng.random(shape) < 0.8
     place = tuple(rng.integers(n) for n in shape)
+    if np.dtype(dtype).kind != "f" and not np.isfinite(greatest):
+        greatest = 2**62
     image[place] = greatest
     for counts in (False, True):
         valid[place] = counts
@@ -44,8 +46,8 @@ def test_floats_with_one_number_that_is_no_count_are_none(shape, value, where):
     assert counts[where] == 0
 
 
-@pytest.mark.parametrize("image", [np.ones(LONG, np.uint8), np.full(LONG, -3, np.int16)])
-def test_integers_stay_as_they_are(image):
+@pytest.mark.parametrize("image", [np.ones(LONG, np.uint8), np.full(LONG, -3, np.int16), np.full(LONG, -3)])
+def test_short_integers_and_negative_ones_stay_as_they_are(image):
     assert as_counts(image, np.ones(LONG, bool)) is image
 
 

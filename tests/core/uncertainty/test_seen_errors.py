@@ -21,7 +21,9 @@ from maskreg.core.uncertainty.seen_errors import (
     SeenCovariance,
     _freedom,
     compiled_box_sums,
+    compiled_window_moments,
     plain_box_sums,
+    plain_window_moments,
 )
 from maskreg.testing import Rings, Spots, Texture, beam_block, simulate_pair
 
@@ -95,6 +97,15 @@ def test_windows_summed_some_at_once_are_those_summed_one_by_one(shape, at_once,
     each = sliding_window_view(padded, (SHARED,) * ndim, axis=tuple(range(1, ndim + 1)))
     expected = each.sum(axis=tuple(range(-ndim, 0))).reshape(ndim, -1)
     np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.floats(-2, 2), st.integers(0, 99))
+@settings(derandomize=True, deadline=None, max_examples=40)
+def test_the_compiled_moments_of_windows_equal_their_plain_twin(height, width, mean, seed):
+    sums = np.random.default_rng(seed).normal(size=(4, height, width)).astype(np.float32)
+    compiled, plain = (look(sums, mean) for look in (compiled_window_moments, plain_window_moments))
+    for one, other in zip(compiled, plain, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-4)
 
 
 @given(

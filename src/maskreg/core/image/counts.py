@@ -1,4 +1,4 @@
-"""Floats that hold whole numbers: counts that were converted are still counts, and as noisy."""
+"""Floats, or long integers, that hold counts: counts that were converted are still counts, and as noisy."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from maskreg.core.image.prepare_kernels import bits_of_counts, fill_with_counts
 DTYPES = {16: np.uint16, 32: np.uint32}
 """By the bits that hold every count."""
 
+COMPILED = [np.dtype(code) for code in "fdqQ"]
+"""What counts are mostly converted to; shorter integers stay as they are."""
+
 
 def as_counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
-    """Return floats that hold whole numbers, none negative, as integers, 0 where ignored; others as they are.
+    """Return numbers that are whole, none negative, as short integers, 0 where ignored; others as they are.
 
     Parameters
     ----------
@@ -23,7 +26,7 @@ def as_counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
     valid : ndarray of bool
         Its mask, C-contiguous.
     """
-    if pixels.dtype not in (np.float32, np.float64):
+    if pixels.dtype not in COMPILED:
         return plain_as_counts(pixels, valid)
     values, mask = pixels.reshape(-1), valid.reshape(-1)
     bits = bits_of_counts(values, mask)
@@ -38,7 +41,8 @@ def plain_as_counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[A
     """Return what `as_counts` does, of any dtype, without its kernels."""
     values = pixels[valid]
     whole = (values >= 0) & (values == np.floor(values))
-    if pixels.dtype.kind != "f" or not values.size or not whole.all():
+    short = pixels.dtype.kind != "f" and pixels.dtype.itemsize <= 4
+    if short or not values.size or not whole.all():
         return pixels
     greatest = values.max()
     dtype = next((kind for bits, kind in DTYPES.items() if greatest < 2.0**bits), None)

@@ -9,6 +9,9 @@ kernel                        plain twin
 `cleaned_2d`                  `aligned.static.Static.corrected`
 `stabilised_2d`               `image.stabilise.Detector.stabilised`
 `stabilised_halves_2d`        the same, and `image.pyramid.plain_halved`
+`sum_of_values`               `image.standard.plain_standard`
+`squares_about`               the same
+`fill_with_standard`          the same
 `packed_counts_2d`            the same, to a part of 65534 of each row's greatest value
 `counted_sums_2d`             `image.windows.plain_window_sums`, radius 0
 ============================  ==========================================
@@ -71,6 +74,40 @@ def fill_with_counts(values, valid, out):  # type: ignore[no-untyped-def]
     zero = values.dtype.type(0)
     for j in range(out.size):
         out[j] = np.int64(values[j] if valid[j] else zero)
+
+
+@kernel
+def sum_of_values(values, valid):  # type: ignore[no-untyped-def]
+    """Return number and sum of the valid ones of a 1-D array, and whether they differ."""
+    n, total, differing = 0, 0.0, 0
+    some = values[0]
+    for j in range(values.size):
+        if valid[j]:
+            some = values[j]
+            break
+    for j in range(values.size):
+        n += valid[j]
+        total += float(values[j]) if valid[j] else 0.0
+        differing += valid[j] & (values[j] != some)
+    return n, total, differing > 0
+
+
+@kernel
+def squares_about(values, valid, mean):  # type: ignore[no-untyped-def]
+    """Return the sum of the squares of the valid ones of a 1-D array, less their mean."""
+    total = 0.0
+    for j in range(values.size):
+        off = float(values[j]) - mean if valid[j] else 0.0
+        total += off * off
+    return total
+
+
+@kernel
+def fill_with_standard(values, valid, mean, scale, out):  # type: ignore[no-untyped-def]
+    """Fill `out` with the valid ones of a 1-D array, less their mean, over their scale, and 0."""
+    for j in range(out.size):
+        # the mean is off before float32 is all there is: 60000 +/- 5 keeps its digits
+        out[j] = (float(values[j]) - mean) / scale if valid[j] else 0.0
 
 
 @inlined

@@ -17,6 +17,7 @@ from maskreg.core.image.prepare_kernels import (
 from maskreg.core.image.pyramid import ImagePyramid, LevelImage, MaskPyramid, halved
 from maskreg.core.image.sample import sampled_rows
 from maskreg.core.image.stabilise import Detector
+from maskreg.core.image.standard import is_flat, standard
 from maskreg.core.image.surround import Continued, Surround
 from maskreg.core.image.windows import CommonSums, window_sums
 from maskreg.core.machine.room import Room
@@ -101,10 +102,10 @@ class Prepared:
                     self.pixels = whole
                 self._pyramid = ImagePyramid({4: quarters}, masks, {2: halves})
                 return
-            self.flat = _is_flat(pixels[self.mask])
+            self.flat = is_flat(pixels[self.mask])
         else:
             self._terms = None
-            self.pixels, self.mean, self.scale, self.flat = _from_values(detector, pixels, self.mask)
+            self.pixels, self.mean, self.scale, self.flat = standard(detector, pixels, self.mask)
         self._pyramid = _binned(self.pixels, masks)
 
     @cached_property
@@ -210,10 +211,6 @@ def _levels_of_counts(
     return halves, quarters, stabilised, not differ
 
 
-def _is_flat(valid: NDArray[Any]) -> bool:
-    return valid.size == 0 or bool((valid == valid[0]).all())
-
-
 def _binned(pixels: NDArray[np.float32], masks: MaskPyramid) -> ImagePyramid:
     """Return the pyramid of stabilised pixels; where ignored ones are scattered, the smooth part apart."""
     if not masks.scattered:
@@ -223,30 +220,3 @@ def _binned(pixels: NDArray[np.float32], masks: MaskPyramid) -> ImagePyramid:
     left = np.subtract(pixels, smooth, out=smooth)
     left[~masks.mask] = 0
     return ImagePyramid({2: halved(left)}, masks, smooth={2: binned})
-
-
-def _from_values(
-    detector: Detector, pixels: NDArray[Any], mask: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], float, float, bool]:
-    """Return stabilised values less their masked mean, mean, scale and whether all are equal."""
-    raw = pixels[mask]
-    flat = _is_flat(raw)
-    valid = detector.stabilised(raw)
-    mean, scale = _mean_and_scale(valid, counts=detector.counts)
-    out = np.zeros(pixels.shape, np.float32)
-    # the mean is off before float32 is all there is: 60000 +/- 5 keeps its digits
-    out[mask] = valid / scale - mean
-    return out, mean, scale, flat
-
-
-def _mean_and_scale(values: NDArray[np.float64], *, counts: bool) -> tuple[float, float]:
-    """Return the mean in units of the scale, and the scale (1 for counts, whose noise is 1)."""
-    if values.size == 0:
-        return 0.0, 1.0
-    if counts:
-        return float(values.mean()), 1.0
-    # divided first: a sum of values near the largest float must not overflow
-    largest = float(np.abs(values).max()) or 1.0
-    relative = values / largest
-    spread = float(relative.std()) or 1.0
-    return float(relative.mean() / spread), largest * spread

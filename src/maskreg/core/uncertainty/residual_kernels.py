@@ -5,6 +5,7 @@ kernel                        plain twin
 ============================  ==========================================
 `seen_noise_2d`               `uncertainty.shared_noise.plain_seen_noise`
 `box_sums_2d`                 `uncertainty.seen_errors.plain_box_sums`
+`window_moments_2d`           `uncertainty.seen_errors.plain_window_moments`
 ============================  ==========================================
 """
 
@@ -163,6 +164,64 @@ def seen_noise_2d(  # type: ignore[no-untyped-def]
     return n, products, pairs, seen
 
 
+@inlined
+def _add_gradient(g, value, common, left, errors, alone):  # type: ignore[no-untyped-def]
+    """Add a row of a component times the residual, and of the component, over the common pixels."""
+    errors, alone = errors[left : left + g.size], alone[left : left + g.size]
+    for j in range(g.size):
+        errors[j] += g[j] * value[j]
+        alone[j] += g[j] * common[j]
+
+
+@inlined
+def _add_products(g, h, value, common, left, columns):  # type: ignore[no-untyped-def]
+    """Add a row of the products of the components, of the residual, of its square and of one."""
+    gg, gh, hh = columns[4, left:], columns[5, left:], columns[6, left:]
+    r, rr, one = columns[7, left:], columns[8, left:], columns[9, left:]
+    for j in range(g.size):
+        gg[j] += g[j] * g[j] * common[j]
+        gh[j] += g[j] * h[j] * common[j]
+        hh[j] += h[j] * h[j] * common[j]
+    for j in range(g.size):
+        r[j] += value[j]
+        rr[j] += value[j] * value[j]
+        one[j] += common[j]
+
+
+@inlined
+def _boxes_of_columns(columns, box, out):  # type: ignore[no-untyped-def]
+    """Fill the sums over so many neighbouring columns each, and leave zeros to go on with."""
+    if box == 2:  # the commonest, and half of the time where the compiler does not know it
+        for k in range(out.size):
+            out[k] = columns[2 * k] + columns[2 * k + 1]
+    else:
+        for k in range(out.size):
+            total = np.float32(0)
+            for j in range(k * box, (k + 1) * box):
+                total += columns[j]
+            out[k] = total
+    columns[:] = 0
+
+
+@inlined
+def _add_moments(p, q, products, fourth):  # type: ignore[no-untyped-def]
+    """Add the products of the errors of a row of windows, and their fourth powers."""
+    pp, pq, qq, p4, q4 = 0.0, 0.0, 0.0, 0.0, 0.0
+    for j in range(p.size):
+        a, b = p[j] * p[j], q[j] * q[j]
+        pp += a
+        qq += b
+        pq += p[j] * q[j]
+        p4 += a * a
+        q4 += b * b
+    products[0, 0] += pp
+    products[0, 1] += pq
+    products[1, 0] += pq
+    products[1, 1] += qq
+    fourth[0] += p4
+    fourth[1] += q4
+
+
 @kernel
 def box_sums_2d(  # type: ignore[no-untyped-def]
     pixels, mask, gradient, moving, usable, lag, shift, gain, box, products
@@ -180,9 +239,11 @@ def box_sums_2d(  # type: ignore[no-untyped-def]
     iy, ix = lag
     length = max(0, right - left)
     fields = 10 if products else 4
-    sums = np.zeros((fields, -(-pixels.shape[0] // box), -(-pixels.shape[1] // box)))
+    across = -(-pixels.shape[1] // box)
+    sums = np.zeros((fields, -(-pixels.shape[0] // box), across), np.float32)
     ring = np.zeros((6, length), np.float32)
     value, common = np.zeros(length, np.float32), np.zeros(length, np.float32)
+    columns = np.zeros((fields, across * box), np.float32)  # sums down the rows of a box
     ready = top + oy - 1
     n = 0
     total = 0.0
@@ -195,30 +256,44 @@ def box_sums_2d(  # type: ignore[no-untyped-def]
         total += float(row)
         n += int(count)
         for axis in range(2):
-            g = gradient[axis, i, left:right]
-            for k in range(left // box, (right + box - 1) // box):
-                product, alone = np.float32(0), np.float32(0)
-                for j in range(max(0, k * box - left), min(length, (k + 1) * box - left)):
-                    product += g[j] * value[j]
-                    alone += g[j] * common[j]
-                sums[axis, i // box, k] += product
-                sums[2 + axis, i // box, k] += alone
+            _add_gradient(
+                gradient[axis, i, left:right], value, common, left, columns[axis], columns[2 + axis]
+            )
         if products:
-            g, h = gradient[0, i, left:right], gradient[1, i, left:right]
-            for k in range(left // box, (right + box - 1) // box):
-                gg, gh, hh = np.float32(0), np.float32(0), np.float32(0)
-                r, rr, one = np.float32(0), np.float32(0), np.float32(0)
-                for j in range(max(0, k * box - left), min(length, (k + 1) * box - left)):
-                    gg += g[j] * g[j] * common[j]
-                    gh += g[j] * h[j] * common[j]
-                    hh += h[j] * h[j] * common[j]
-                    r += value[j]
-                    rr += value[j] * value[j]
-                    one += common[j]
-                sums[4, i // box, k] += gg
-                sums[5, i // box, k] += gh
-                sums[6, i // box, k] += hh
-                sums[7, i // box, k] += r
-                sums[8, i // box, k] += rr
-                sums[9, i // box, k] += one
+            _add_products(
+                gradient[0, i, left:right], gradient[1, i, left:right], value, common, left, columns
+            )
+        if (i + 1) % box == 0 or i + 1 == bottom:
+            for field in range(fields):
+                _boxes_of_columns(columns[field], box, sums[field, i // box])
     return sums, n, total
+
+
+@kernel
+def window_moments_2d(sums, mean, side):  # type: ignore[no-untyped-def]
+    """Return second and fourth moments of the sums over every window of so many boxes along each axis.
+
+    `sums` are those of `box_sums_2d`; of each component that of its residual, whose mean is taken off.
+    """
+    height, width = sums.shape[1:]
+    around = side - 1
+    error = np.zeros(width + 2 * around)
+    ring = np.zeros((2, side, width + around))
+    window = np.zeros((2, width + around))
+    products, fourth = np.zeros((2, 2)), np.zeros(2)
+    for i in range(height + around):
+        for axis in range(2):
+            newest = ring[axis, i % side]
+            newest[:] = 0
+            if i < height:
+                for j in range(width):
+                    error[around + j] = sums[axis, i, j] - mean * sums[2 + axis, i, j]
+                for k in range(side):
+                    for j in range(newest.size):
+                        newest[j] += error[j + k]
+            window[axis] = 0
+            for k in range(side):
+                for j in range(newest.size):
+                    window[axis, j] += ring[axis, k, j]
+        _add_moments(window[0], window[1], products, fourth)
+    return products, fourth

@@ -47,7 +47,7 @@ FEWEST = 4.0
 TINY = 1e-12
 """Less than this part beyond the known is none."""
 
-BoxSums = tuple[NDArray[np.float64], int, float]
+BoxSums = tuple[NDArray[np.floating], int, float]
 """Of each component of G times the residual over each box, then of the components themselves, then, if asked,
 of their products G_i G_j with i <= j, of the residual, of its square and of one, over the common pixels,
 (fields, ...); number of these, and the sum of their residual."""
@@ -101,15 +101,35 @@ def seen_covariance(normal: NormalMatrices, residual: Residual, box: int = BOX) 
     """
     ndim = residual.moving.ndim
     sums, n, total = box_sums(residual, box)
-    products, fourth = np.zeros((ndim, ndim)), np.zeros(ndim)
-    for windows in _windows(sums, total / max(n, 1)):
-        products += windows @ windows.T
-        fourth += np.square(windows**2).sum(axis=1)
+    look = compiled_window_moments if ndim == 2 else plain_window_moments
+    products, fourth = look(sums, total / max(n, 1))
     freedom = min(_freedom(*moments, ndim) for moments in zip(products.diagonal(), fourth, strict=True))
     return SeenCovariance(normal.inverse @ products @ normal.inverse.T / SHARED**ndim, freedom)
 
 
-def _windows(sums: NDArray[np.float64], mean: float) -> Iterator[NDArray[np.float64]]:
+def compiled_window_moments(
+    sums: NDArray[np.floating], mean: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what `plain_window_moments` does, of two axes."""
+    from maskreg.core.uncertainty.residual_kernels import window_moments_2d
+
+    products, fourth = window_moments_2d(sums, mean, SHARED)
+    return products, fourth
+
+
+def plain_window_moments(
+    sums: NDArray[np.floating], mean: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the products of the errors of all windows, (ndim, ndim), and the sums of their fourth powers."""
+    ndim = len(sums) // 2
+    products, fourth = np.zeros((ndim, ndim)), np.zeros(ndim)
+    for windows in _windows(sums, mean):
+        products += windows @ windows.T
+        fourth += np.square(windows**2).sum(axis=1)
+    return products, fourth
+
+
+def _windows(sums: NDArray[np.floating], mean: float) -> Iterator[NDArray[np.float64]]:
     """Yield the errors of every window of `SHARED` boxes along each axis, beyond the ends too, some at once.
 
     Of each component, (ndim, windows); what is summed has its mean taken off.
@@ -149,7 +169,8 @@ def compiled_box_sums(residual: Residual, box: int, *, products: bool = False) -
         template.pixels, template.mask, template.gradient, residual.moving, residual.usable,
         residual.lag, residual.shift, np.float32(residual.gain), box, products,
     )  # fmt: skip
-    return sums, int(n), float(total)
+    # moments are taken of few boxes, where digits count, and half the bytes are written of many
+    return sums.astype(np.float64) if products else sums, int(n), float(total)
 
 
 def plain_box_sums(residual: Residual, box: int, *, products: bool = False) -> BoxSums:
