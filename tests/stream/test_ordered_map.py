@@ -317,7 +317,7 @@ class TestCluster(OtherProcessesContract):
         until(lambda: not any(cluster.client.has_what().values()))
 
     def test_workers_let_go_of_results_that_were_waited_for(self, cluster, monkeypatch):
-        monkeypatch.setattr("maskreg.stream.cluster.TICK", 0.05)
+        monkeypatch.setattr("maskreg.stream.scheduler.TICK", 0.05)
         gc.disable()
         try:
             list(self.map(time.sleep, [0.2] * 3))
@@ -345,7 +345,7 @@ class TestCluster(OtherProcessesContract):
             list(self.map(abs, range(3)))
 
     def test_another_kind_of_processor_is_told(self, monkeypatch, caplog):
-        monkeypatch.setattr("maskreg.stream.cluster.processor", lambda: "pdp11")
+        monkeypatch.setattr("maskreg.stream.fit_workers.processor", lambda: "pdp11")
         assert list(self.map(abs, range(3))) == [0, 1, 2]
         assert len([text for text in caplog.messages if "pdp11" in text and "last digits" in text]) == 1
 

@@ -1,22 +1,15 @@
 """The runner on a Dask cluster: whole batches of items go to the workers, small results come back.
 
 Dask decides which worker does what, and does again what a lost worker had not handed over. What it
-does not know is here: how far the tasks may run ahead, which workers are of use, and when to give up.
-
-- A worker is of use when it has the same versions and the function's own check finds nothing. All
-  workers are asked before the first item; one that is not of use is then an error, so that it is
-  mended rather than missed. One that comes later is left out, with a warning.
-- Without any worker the map waits, up to the cluster's time limit, and goes on when one comes.
-- Without the scheduler it ends with an error.
+does not know is how far the tasks may run ahead (here), which workers are of use and when to give up
+(`maskreg.stream.fit_workers`).
 """
 
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -24,8 +17,10 @@ from typing import Any, TypeVar
 
 from maskreg.errors import ClusterError, InputTypeError
 from maskreg.stream.batch import AHEAD, Raised, ensure_a_batch
-from maskreg.stream.on_worker import Package, Report, UnfitError, report, run_batch, run_kept
-from maskreg.stream.versions import difference, processor, versions
+from maskreg.stream.fit_workers import FitWorkers
+from maskreg.stream.on_worker import Package, UnfitError, run_batch, run_kept
+from maskreg.stream.scheduler import Scheduler, wait_a_little
+from maskreg.stream.versions import versions
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +32,6 @@ TIMEOUT = 600.0
 
 KEPT_AHEAD = 2
 """Tasks under way for each thread of the workers where results are large and stay there."""
-
-TICK = 1.0
-"""How often workers are counted, s."""
-
-FETCHED_IN = 4.0
-"""How long a result that is there is waited for before the workers are counted again, s; then twice that."""
-
-ASKED_FOR = 30.0
-"""How long the first answer of all workers is waited for, s; who is busy answers with its first task."""
 
 
 class Cluster:
@@ -70,13 +56,13 @@ class Cluster:
         if client.asynchronous:
             raise InputTypeError("client is asynchronous; give a distributed.Client(..., asynchronous=False)")
         self.client = client
+        self.scheduler = Scheduler(client)
         self.timeout = timeout
 
     @property
     def address(self) -> str:
         """Where the scheduler is."""
-        scheduler = self.client.scheduler
-        return "the scheduler" if scheduler is None else f"the scheduler at {scheduler.address}"
+        return self.scheduler.address
 
     @property
     def threads(self) -> int:
@@ -126,30 +112,22 @@ class Session:
     """
 
     def __init__(self, cluster: Cluster, function: Callable[[Any], Any]) -> None:
-        self._cluster = cluster
-        self._client = cluster.client
+        self._scheduler = cluster.scheduler
+        self._workers = FitWorkers(cluster.scheduler, cluster.timeout)
         self._function = function
-        self._threads: dict[str, int] = {}
-        self._reports: dict[str, Report] = {}
-        self._unfit: set[str] = set()
-        self._asked: dict[str, Any] = {}
-        self._begun_with = False
-        self._restricted = False
         self._tasks: deque[_Task] = deque()
         self._others: list[Any] = []
-        self._counted = 0.0
 
     def __enter__(self) -> Session:
         import cloudpickle
 
-        self._ours = versions()
+        ours = versions()
         pickled = cloudpickle.dumps(self._function)
-        self._count()
-        self._wait_for_workers()
-        self._refuse_other_versions()
+        self._workers.count()
+        self._workers.refuse_other_versions(ours)
         try:
-            self._package = self._submit(Package, self._ours, pickled)
-            self._ask_all()
+            self._package = self._scheduler.submit(Package, ours, pickled)
+            self._workers.ask_all(self._package)
         except BaseException:
             self._leave()
             raise
@@ -174,7 +152,7 @@ class Session:
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Return the future of ``function(*arguments)``, of which some may be futures."""
         self._others = [future for future in self._others if not future.done()]
-        self._others.append(self._submit(function, *arguments, workers=self._allowed()))
+        self._others.append(self._scheduler.submit(function, *arguments, workers=self._workers.allowed))
         return self._others[-1]
 
     def result(self, future: Any) -> Any:
@@ -193,24 +171,23 @@ class Session:
         groups = iter(groups)
         more = True
         while True:
-            ahead = (KEPT_AHEAD if keep else AHEAD) * sum(self._threads.values())
+            ahead = (KEPT_AHEAD if keep else AHEAD) * self._workers.threads
             most = ahead if in_flight is None else in_flight // size
             while more and len(self._tasks) < max(1, most):
                 group = next(groups, None)
                 more = group is not None
                 if more:
                     self._tasks.append(self._begun(_Task(group, keep)))
-                    self._count_now_and_then()
+                    self._look_after_workers_if_due()
             if not self._tasks:
                 return
             yield self._tasks[0]
             self._tasks.popleft()
 
     def _begun(self, task: _Task) -> _Task:
-        allowed = self._allowed()
-        task.allowed = None if allowed is None else frozenset(allowed)
-        task.future = self._submit(
-            run_kept if task.keep else run_batch, self._package, task.items, workers=allowed
+        task.allowed = self._workers.allowed
+        task.future = self._scheduler.submit(
+            run_kept if task.keep else run_batch, self._package, task.items, workers=task.allowed
         )
         return task
 
@@ -223,7 +200,7 @@ class Session:
             last = results[-1] if results else None
             if not (isinstance(last, Raised) and isinstance(last.error, UnfitError)):
                 return results
-            self._leave_out(last.error.report)
+            self._workers.leave_out(last.error.report)
             self._begun(task)
 
     def _settle(self, task: _Task) -> None:
@@ -237,12 +214,12 @@ class Session:
                 return
             error = task.future.exception()
             if isinstance(error, UnfitError):
-                self._leave_out(error.report)
-            elif task.keep or _killed(error) or self._restricted:
+                self._workers.leave_out(error.report)
+            elif task.keep or _killed(error) or self._workers.restricted:
                 raise self._explained(error, task)
             else:  # not the function's error: the task could not even be read there
                 log.warning("a worker could not begin: %s: %s", type(error).__name__, error)
-                self._restricted = True
+                self._workers.restrict()
             self._begun(task)
 
     def _explained(self, error: Any, task: _Task) -> BaseException:
@@ -259,184 +236,43 @@ class Session:
     def _is_done(self, future: Any) -> bool:
         """Wait a little for a future, look after the workers, and return whether it is done."""
         if not future.done():
-            # distributed.wait would raise when time is up, and what it raises is in a cycle with the
-            # future: until the garbage is collected a worker would keep the result
-            done = threading.Event()
-            future.add_done_callback(lambda _: done.set())
-            done.wait(TICK)
-            self._count_now_and_then()
+            wait_a_little(future)
+            self._look_after_workers_if_due()
         return bool(future.done())
 
     def _refuse_lost(self, future: Any) -> None:
         if future.status in ("cancelled", "lost"):
-            raise self._lost()
+            raise self._scheduler.lost()
 
     def _fetch(self, future: Any) -> Any:
-        from distributed import CancelledError
+        return self._scheduler.fetch(future, self._look_after_workers)
 
-        patience = FETCHED_IN
-        while True:
-            try:
-                return future.result(timeout=patience)
-            except CancelledError as error:
-                raise self._lost() from error
-            except TimeoutError:  # it was lost with its worker and is made again, or the way is long
-                patience *= 2
-                self._count()
+    def _look_after_workers_if_due(self) -> None:
+        if self._workers.count_if_due():
+            self._move_tasks_of_lost_workers()
 
-    def _submit(
-        self, function: Callable[..., Any], *arguments: Any, workers: Collection[str] | None = None
-    ) -> Any:
-        import dask
+    def _look_after_workers(self) -> None:
+        self._workers.count()
+        self._move_tasks_of_lost_workers()
 
-        # a package goes to the scheduler once; that it is large is known
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
-            return self._client.submit(
-                function, *arguments, workers=None if workers is None else sorted(workers), pure=False
-            )
-
-    def _count_now_and_then(self) -> None:
-        if time.monotonic() - self._counted > TICK:
-            self._count()
-
-    def _count(self) -> None:
-        """Look which workers there are, ask those that are new, and move what only lost ones may do."""
-        self._threads = self._workers()
-        self._counted = time.monotonic()
-        if not self._usable():
-            self._wait_for_workers()
-        if self._asked or self._reports:
-            self._ask(self._threads.keys() - self._asked.keys() - self._reports.keys() - self._unfit)
-            self._hear()
+    def _move_tasks_of_lost_workers(self) -> None:
+        """Begin elsewhere the tasks that only lost workers may do."""
+        there = self._workers.addresses
         for task in self._tasks:
-            if (
-                task.allowed is not None
-                and not task.allowed & self._threads.keys()
-                and not task.future.done()
-            ):
+            if task.allowed is not None and not task.allowed & there and not task.future.done():
                 task.future.cancel()
                 self._begun(task)
 
-    def _workers(self) -> dict[str, int]:
-        """Return the threads of every worker by its address."""
-        if self._client.status not in ("running", "connecting"):
-            raise self._lost()
-        try:
-            return dict(self._client.nthreads())
-        except (OSError, RuntimeError) as error:
-            raise self._lost() from error
-
-    def _usable(self) -> list[str]:
-        known = self._reports.keys() if self._restricted else self._threads.keys()
-        return [address for address in self._threads if address in known and address not in self._unfit]
-
-    def _allowed(self) -> frozenset[str] | None:
-        """Return the workers that a task may run on; None for all."""
-        return frozenset(self._usable()) if self._restricted else None
-
-    def _wait_for_workers(self) -> None:
-        """Wait until there is a worker, up to the time limit."""
-        if self._usable():
-            return
-        patience, where = self._cluster.timeout, self._cluster.address
-        log.warning("there is no worker of use at %s; waiting up to %g s for one", where, patience)
-        end = time.monotonic() + patience
-        while not self._usable():
-            if time.monotonic() > end:
-                raise ClusterError(
-                    f"no worker of use came to {where} within {patience:g} s; start some and give the same "
-                    "command again, or wait longer: --dask-timeout"
-                )
-            time.sleep(min(TICK, patience))
-            self._threads = self._workers()
-            if self._restricted:
-                self._ask(self._threads.keys() - self._asked.keys() - self._reports.keys() - self._unfit)
-                self._hear()
-        log.info("workers are there: %d", len(self._usable()))
-
-    def _refuse_other_versions(self) -> None:
-        """Raise if a worker cannot even say what it is, for it has no maskreg, or another one."""
-        names = ["maskreg", *(name for name in self._ours if name not in ("maskreg", "python"))]
-        told = self._client.get_versions(packages=names)
-        here = _plain(told["client"]["packages"], names)
-        for address, theirs in told["workers"].items():
-            if theirs and (differ := difference(_plain(theirs["packages"], names), here)) is not None:
-                raise ClusterError(
-                    f"worker {address}: {differ}; install the same versions on every worker and here"
-                )
-
-    def _ask_all(self) -> None:
-        """Ask every worker whether it is of use, and raise if one is not."""
-        self._ask(self._threads)
-        end = time.monotonic() + ASKED_FOR
-        while self._asked and time.monotonic() < end and not self._unfit:
-            self._is_done(next(iter(self._asked.values())))
-            self._hear()
-        if self._unfit:
-            first = self._reports[min(self._unfit)]
-            raise ClusterError(f"{_named(first)}: {first.problem}{self._how_many()}")
-        self._begun_with = True
-
-    def _how_many(self) -> str:
-        return f" ({len(self._unfit)} of {len(self._threads)} workers)" if len(self._threads) > 1 else ""
-
-    def _ask(self, addresses: Iterable[str]) -> None:
-        for address in addresses:
-            self._asked[address] = self._submit(report, self._package, workers=[address])
-
-    def _hear(self) -> None:
-        """Take note of what workers have said of themselves since."""
-        for address, future in list(self._asked.items()):
-            if future.done() and self._asked.pop(address, None) is not None:
-                if future.status == "finished":
-                    self._note(self._fetch(future))
-                elif future.status == "error":
-                    error = future.exception()
-                    problem = f"{type(error).__name__}: {error}"
-                    self._note(Report(address, "", "", problem))
-            elif address not in self._threads:
-                self._asked.pop(address, None)
-                future.cancel()
-
-    def _note(self, said: Report) -> None:
-        if said.problem is None:
-            seen = {processor(), *(one.processor for one in self._reports.values())}
-            self._reports[said.address] = said
-            if said.processor not in seen:
-                log.warning(
-                    "%s computes on %s, this process on %s: the last digits of a result may depend on "
-                    "which of them made it", _named(said), said.processor, processor(),
-                )  # fmt: skip
-        elif self._begun_with:
-            self._leave_out(said)
-        else:
-            self._reports[said.address] = said
-            self._unfit.add(said.address)
-
-    def _leave_out(self, said: Report) -> None:
-        """Give no more tasks to a worker that came later and is of no use."""
-        if said.address not in self._unfit:
-            log.warning("%s is left out: %s", _named(said), said.problem)
-        self._reports[said.address] = said
-        self._unfit.add(said.address)
-        self._restricted = True
-        self._wait_for_workers()
-
-    def _lost(self) -> ClusterError:
-        return ClusterError(
-            f"the connection to {self._cluster.address} is lost, or its tasks were cancelled; "
-            "start it again and give the same command again"
-        )
-
     def _leave(self) -> None:
         """Cancel what is under way; whatever that meets, there is nothing more to be done about it."""
-        futures = [task.future for task in self._tasks] + self._others + list(self._asked.values())
+        futures = [task.future for task in self._tasks] + self._others + self._workers.asked
         left = [future for future in futures if future is not None and not future.done()]
         self._tasks.clear()
-        if left and self._client.status == "running":
+        if left:
             with suppress(Exception):
-                self._client.cancel(left, force=True)
-        self._others, self._asked, self._package = [], {}, None
+                self._scheduler.cancel(left)
+        self._workers.forget()
+        self._others, self._package = [], None
 
 
 def _batched(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
@@ -449,13 +285,3 @@ def _killed(error: Any) -> bool:
     from distributed import KilledWorker
 
     return isinstance(error, KilledWorker)
-
-
-def _plain(packages: dict[str, Any], names: list[str]) -> dict[str, str]:
-    """Return versions as Dask tells them, of what matters; Python without its last number."""
-    python = ".".join(str(packages.get("python")).split(".")[:2])
-    return {"python": python, **{name: str(packages.get(name)) for name in names}}
-
-
-def _named(said: Report) -> str:
-    return f"worker {said.address}{f' ({said.host})' if said.host else ''}"
