@@ -59,3 +59,13 @@ def test_where_nothing_is_valid_there_are_no_counts():
 def test_long_doubles_are_counts_too():
     image, valid = np.full((5, 6), 7, np.longdouble), np.ones((5, 6), bool)
     assert_same(as_counts(image, valid), np.full((5, 6), 7, np.uint16))
+
+
+def test_no_pixel_of_short_integers_is_looked_at():
+    class Unread(np.ndarray):
+        def __getitem__(self, where):
+            raise AssertionError("looked at")
+
+    image = np.ones(LONG, np.uint16).view(Unread)
+    assert as_counts(image, np.ones(LONG, bool)) is image
+    assert plain_as_counts(image, np.ones(LONG, bool)) is image

@@ -26,6 +26,8 @@ def as_counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
     valid : ndarray of bool
         Its mask, C-contiguous.
     """
+    if _is_short(pixels):
+        return pixels
     if pixels.dtype not in COMPILED:
         return plain_as_counts(pixels, valid)
     values, mask = pixels.reshape(-1), valid.reshape(-1)
@@ -39,11 +41,16 @@ def as_counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
 
 def plain_as_counts(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
     """Return what `as_counts` does, of any dtype, without its kernels."""
+    if _is_short(pixels):
+        return pixels
     values = pixels[valid]
-    whole = (values >= 0) & (values == np.floor(values))
-    short = pixels.dtype.kind != "f" and pixels.dtype.itemsize <= 4
-    if short or not values.size or not whole.all():
+    if not values.size or not ((values >= 0) & (values == np.floor(values))).all():
         return pixels
     greatest = values.max()
     dtype = next((kind for bits, kind in DTYPES.items() if greatest < 2.0**bits), None)
     return pixels if dtype is None else np.where(valid, pixels, 0).astype(dtype)
+
+
+def _is_short(pixels: NDArray[Any]) -> bool:
+    """Whether they are integers of 32 bits or less: most frames are, so no pixel of them is looked at."""
+    return pixels.dtype.kind != "f" and pixels.dtype.itemsize <= 4

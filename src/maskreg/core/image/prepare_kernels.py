@@ -46,7 +46,7 @@ def all_finite(values, greatest):  # type: ignore[no-untyped-def]
 
 @kernel
 def bits_of_counts(values, valid):  # type: ignore[no-untyped-def]
-    """Return the bits, 16 or 32, that hold each valid number of a 1-D array of floats.
+    """Return the bits, 16 or 32, that hold each valid number of a 1-D array.
 
     0 where these do not, where one is negative or no whole number, and where none is valid.
     """
@@ -70,7 +70,7 @@ def bits_of_counts(values, valid):  # type: ignore[no-untyped-def]
 
 @kernel
 def fill_with_counts(values, valid, out):  # type: ignore[no-untyped-def]
-    """Fill `out` with the valid ones of a 1-D array of floats that hold counts, and 0."""
+    """Fill `out` with the valid ones of a 1-D array of counts, and 0."""
     zero = values.dtype.type(0)
     for j in range(out.size):
         out[j] = np.int64(values[j] if valid[j] else zero)
