@@ -19,7 +19,7 @@ from maskreg.errors import ClusterError, InputTypeError
 from maskreg.stream.batch import AHEAD, Raised, ensure_a_batch
 from maskreg.stream.fit_workers import FitWorkers
 from maskreg.stream.on_worker import Package, UnfitError, run_batch, run_kept
-from maskreg.stream.scheduler import Scheduler, wait_a_little
+from maskreg.stream.scheduler import GoneError, Scheduler, wait_a_little
 from maskreg.stream.versions import versions
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Cluster:
     @property
     def threads(self) -> int:
         """How many tasks its workers do at once now; one at least."""
-        return max(1, sum(map(int, self.client.nthreads().values())))
+        return max(1, sum(self.scheduler.threads().values()))
 
     def map(
         self,
@@ -162,7 +162,7 @@ class Session:
         self._refuse_lost(future)
         if future.status == "error":
             raise self._explained(future.exception(), _Task([None], keep=True))
-        return self._fetch(future)
+        return self._scheduler.fetch(future, self._look_after_workers)
 
     def _under_way(
         self, groups: Iterable[Any], *, in_flight: int | None, size: int, keep: bool
@@ -195,13 +195,29 @@ class Session:
         """Return what a batch gave, from a worker that is of use."""
         while True:
             self._settle(task)
-            results: list[Any] = self._fetch(task.future)
+            results = self._fetched(task)
+            if results is None:
+                continue
             task.future.release()
             last = results[-1] if results else None
             if not (isinstance(last, Raised) and isinstance(last.error, UnfitError)):
                 return results
             self._workers.leave_out(last.error.report)
             self._begun(task)
+
+    def _fetched(self, task: _Task) -> list[Any] | None:
+        """Return what a batch gave, or None if that was lost and the task had to begin anew."""
+        future = task.future
+
+        def is_the_same() -> bool:
+            self._look_after_workers()
+            return task.future is future
+
+        try:
+            results: list[Any] = self._scheduler.fetch(future, is_the_same)
+        except GoneError:
+            return None
+        return results
 
     def _settle(self, task: _Task) -> None:
         """Wait until a task is done; again on another worker if one could not do it at all."""
@@ -244,16 +260,15 @@ class Session:
         if future.status in ("cancelled", "lost"):
             raise self._scheduler.lost()
 
-    def _fetch(self, future: Any) -> Any:
-        return self._scheduler.fetch(future, self._look_after_workers)
-
     def _look_after_workers_if_due(self) -> None:
         if self._workers.count_if_due():
             self._move_tasks_of_lost_workers()
 
-    def _look_after_workers(self) -> None:
+    def _look_after_workers(self) -> bool:
+        """Do so, and return True: what was asked for may still come."""
         self._workers.count()
         self._move_tasks_of_lost_workers()
+        return True
 
     def _move_tasks_of_lost_workers(self) -> None:
         """Begin elsewhere the tasks that only lost workers may do."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from maskreg.errors import ClusterError
 from maskreg.stream.on_worker import Report, report
-from maskreg.stream.scheduler import TICK, Scheduler, wait_a_little
+from maskreg.stream.scheduler import TICK, GoneError, Scheduler, wait_a_little
 from maskreg.stream.versions import difference, processor
 
 log = logging.getLogger(__name__)
@@ -170,7 +170,7 @@ class FitWorkers:
         for address, future in list(self._asked.items()):
             if future.done() and self._asked.pop(address, None) is not None:
                 if future.status == "finished":
-                    self._note(self._scheduler.fetch(future, self.count))
+                    self._fetch_and_note(address, future)
                 elif future.status == "error":
                     error = future.exception()
                     problem = f"{type(error).__name__}: {error}"
@@ -178,6 +178,18 @@ class FitWorkers:
             elif address not in self._threads:
                 self._asked.pop(address, None)
                 future.cancel()
+
+    def _fetch_and_note(self, address: str, future: Any) -> None:
+        """Take note of what a worker has said, unless it went before that was fetched."""
+
+        def is_there() -> bool:
+            self.count()
+            return address in self._threads
+
+        try:
+            self._note(self._scheduler.fetch(future, is_there))
+        except GoneError:
+            future.cancel()
 
     def _note(self, said: Report) -> None:
         if said.problem is None:

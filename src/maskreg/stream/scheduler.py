@@ -18,6 +18,10 @@ FETCHED_IN = 4.0
 """How long a result that is there is waited for before the workers are counted again, s; then twice that."""
 
 
+class GoneError(Exception):
+    """A result went with its worker, and nobody makes it again."""
+
+
 class Scheduler:
     """The scheduler of a cluster, as one client sees it.
 
@@ -62,8 +66,14 @@ class Scheduler:
                 function, *arguments, workers=None if workers is None else sorted(workers), pure=False
             )
 
-    def fetch(self, future: Any, look_after_workers: Callable[[], None]) -> Any:
-        """Return the result of a future that is done, and look after the workers while it does not come."""
+    def fetch(self, future: Any, may_still_come: Callable[[], bool]) -> Any:
+        """Return the result of a future that is done, and ask, while it does not come, whether it may.
+
+        Raises
+        ------
+        GoneError
+            When it may not.
+        """
         from distributed import CancelledError
 
         patience = FETCHED_IN
@@ -74,7 +84,8 @@ class Scheduler:
                 raise self.lost() from error
             except TimeoutError:  # it was lost with its worker and is made again, or the way is long
                 patience *= 2
-                look_after_workers()
+                if not may_still_come():
+                    raise GoneError from None
 
     def cancel(self, futures: list[Any]) -> None:
         """Cancel tasks, if the scheduler still runs."""
