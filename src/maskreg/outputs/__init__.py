@@ -3,7 +3,7 @@
 from maskreg.outputs.atomic import atomic_write, atomic_write_bytes
 from maskreg.outputs.description import Description, Layer
 from maskreg.outputs.entry import Entry
-from maskreg.outputs.record import FileState, Record, ensure_unused, read_files, read_record
+from maskreg.outputs.record import FileState, Record, ensure_unused, read_files, read_record, remove_record
 from maskreg.outputs.stack import (
     STACK_SUFFIXES,
     Shards,
@@ -30,5 +30,6 @@ __all__ = [
     "open_stack",
     "read_files",
     "read_record",
+    "remove_record",
     "sibling",
 ]

@@ -94,7 +94,7 @@ class Record:
             self._lock = _lock(path)
             try:
                 if overwrite or (path.is_file() and _is_early(path, settings, provisional)):
-                    _remove(path)
+                    remove_record(path)
                 self._database = _open(path, settings)
             except BaseException:
                 self._lock.close()
@@ -233,6 +233,15 @@ def ensure_unused(path: Path) -> None:
             _lock(path).close()
 
 
+def remove_record(path: Path) -> None:
+    """Remove a record with the files that SQLite keeps beside it.
+
+    The record itself goes last: what is left of an older one beside a new one would be taken for its own.
+    """
+    for name in (f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal", path.name):
+        path.with_name(name).unlink(missing_ok=True)
+
+
 def read_record(path: Path) -> tuple[Settings, list[Entry]]:
     """Return the settings and all committed frames of a record, also while another process writes it."""
     if not path.is_file():
@@ -269,15 +278,6 @@ def _lock(path: Path) -> sqlite3.Connection:
             f"{path.parent} is in use by another maskreg process; wait for it or stop it"
         ) from None
     return connection
-
-
-def _remove(path: Path) -> None:
-    """Remove a record with the files that SQLite keeps beside it.
-
-    The record itself goes last: what is left of an older one beside a new one would be taken for its own.
-    """
-    for name in (f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal", path.name):
-        path.with_name(name).unlink(missing_ok=True)
 
 
 def _open(path: Path, settings: Settings) -> sqlite3.Connection:

@@ -25,7 +25,7 @@ from maskreg.series.open_run import is_run, table_of
 from maskreg.series.run_folder.excluded import EXCLUDED, read_excluded, unknown
 from maskreg.series.run_folder.identity import identity
 from maskreg.series.run_folder.inputs import FOLDER, RECORD, FramesOfRun, keep_inputs
-from maskreg.series.run_folder.mean_rounds import Rounds
+from maskreg.series.run_folder.mean_rounds import Rounds, forget_rounds
 from maskreg.series.run_folder.origin import Origin
 from maskreg.series.run_folder.recording import TABLE, register_what_is_missing
 from maskreg.series.run_folder.rows import sources_of
@@ -111,7 +111,7 @@ def align_run(
 
         with open_record(folder, series, lost, overwrite=overwrite, origin=origin) as record:
             if series.mean:
-                rounds = Rounds(series, folder, workers=who, progress=progress, overwrite=overwrite)
+                rounds = Rounds(series, folder, workers=who, progress=progress)
                 rounds.finish(record)
             else:
                 forget_what_changed(series.source, series.rows, record, workers=who)
@@ -121,9 +121,17 @@ def align_run(
 
 @contextmanager
 def open_record(
-    folder: Path, series: Prepared, lost: Lost, *, overwrite: bool, origin: Origin | None
+    folder: Path,
+    series: Prepared,
+    lost: Lost,
+    *,
+    overwrite: bool,
+    origin: Origin | None,
+    keep_excluded: bool = False,
 ) -> Iterator[Record]:
     """Open the record of a run, for writing, and keep beside it what the run is made of.
+
+    When it is overwritten the list of excluded frames goes, too, unless it is to be kept.
 
     A run that was begun before there were frames enough for the first look starts anew when that
     tells something: all are then registered in the same way, however the series grew.
@@ -137,7 +145,9 @@ def open_record(
         raise
     with opened as record:
         if overwrite:
-            (folder / EXCLUDED).unlink(missing_ok=True)
+            forget_rounds(folder)
+            if not keep_excluded:
+                (folder / EXCLUDED).unlink(missing_ok=True)
         keep_inputs(folder, series, origin)
         yield record
 

@@ -136,6 +136,27 @@ def test_a_run_interrupted_in_any_round_ends_in_the_same_bytes(tmp_path, monkeyp
         align_run(tmp_path / "stack.tif", tmp_path / "run", series.mask)
 
 
+def test_rounds_before_an_overwrite_that_was_interrupted_are_not_gone_on_with(tmp_path, monkeypatch):
+    series = sparse_rings(9, dose=10)
+    frames = series.frames[:6].copy()
+    file, run = tmp_path / "stack.tif", tmp_path / "run"
+    tifffile.imwrite(file, frames, photometric="minisblack")
+    align_run(file, run, series.mask, reference="mean")
+    frames[4] = np.roll(frames[4], (3, -4), (0, 1))
+    tifffile.imwrite(file, frames, photometric="minisblack")
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline_module.FrameRow, "of", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        align_run(file, run, series.mask, reference="mean", overwrite=True)
+    monkeypatch.undo()
+    align_run(file, run, series.mask, reference="mean")
+    align_run(file, tmp_path / "anew", series.mask, reference="mean")
+    assert (run / "shifts.csv").read_bytes() == (tmp_path / "anew" / "shifts.csv").read_bytes()
+
+
 def test_a_mean_needs_frames_and_sub_pixels():
     series = sparse_rings(1, dose=5)
     with pytest.raises(InputError, match="only 3 of 3 frames are ok, a mean needs 4"):

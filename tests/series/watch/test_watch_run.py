@@ -12,6 +12,7 @@ import tifffile
 from maskreg.errors import InputError, RunError
 from maskreg.registration import Status
 from maskreg.series import align_run, read_run
+from maskreg.series.run_folder.excluded import write_excluded
 from maskreg.series.watch import folder as folder_module
 from maskreg.series.watch import session as session_module
 from maskreg.series.watch import watch_run
@@ -137,13 +138,17 @@ def test_a_frame_that_comes_before_the_reference_starts_anew(folder, tmp_path, c
     def write():
         while read_or_none(tmp_path) is None:
             time.sleep(0.02)
+        write_excluded(tmp_path / "run", ["f3.tif"])
         for name in ("f1.tif", "f4.tif"):
             (inbox / name).write_bytes((folder / name).read_bytes())
 
     writer = written_meanwhile(write)
-    watch_run(inbox, tmp_path / "run", **QUICK)
+    alignment = watch_run(inbox, tmp_path / "run", **QUICK)
     writer.join()
     assert "f1.tif: the reference is another one now" in caplog.text
+    assert alignment.status[2] is Status.EXCLUDED  # what the user has said meanwhile still holds
+    write_excluded(tmp_path / "run", [])
+    align_run(inbox, tmp_path / "run")
     assert table(tmp_path) == whole(inbox, tmp_path)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from maskreg.outputs import Record
+from maskreg.outputs import Record, remove_record
 from maskreg.series.before.prepared import Prepared
 from maskreg.series.mean.rounds import PLAN, ROUNDS, MeanRound
 from maskreg.series.run_folder.identity import identity
@@ -23,6 +23,12 @@ from maskreg.stream import Workers
 log = logging.getLogger(__name__)
 
 
+def forget_rounds(folder: Path) -> None:
+    """Remove the rounds of an earlier run, all before the first is begun anew: none may be gone on with."""
+    for path in folder.glob("round-*.sqlite"):
+        remove_record(path)
+
+
 class Rounds:
     """The rounds of one run.
 
@@ -31,18 +37,15 @@ class Rounds:
     series : Prepared
     folder : Path
         The run folder.
-    workers, progress, overwrite
+    workers, progress
         See `maskreg.series.align_run`.
     """
 
-    def __init__(
-        self, series: Prepared, folder: Path, *, workers: Workers, progress: bool, overwrite: bool
-    ) -> None:
+    def __init__(self, series: Prepared, folder: Path, *, workers: Workers, progress: bool) -> None:
         self._series = series
         self._folder = folder
         self._workers = workers
         self._progress = progress
-        self._overwrite = overwrite
 
     def finish(self, record: Record) -> None:
         """Do what is missing of the last round, into the record of the run, and of those before it."""
@@ -58,7 +61,7 @@ class Rounds:
         before = self._rows(number - 1) if number else None
         path = self._folder / f"round-{number}.sqlite"
         settings = {**identity(self._series), "round": number}
-        with Record(path, settings, overwrite=self._overwrite) as record:
+        with Record(path, settings) as record:
             self._do(number, before, record)
             return [FrameRow(*entry) for entry in record.entries()]
 

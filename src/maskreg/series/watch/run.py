@@ -100,14 +100,15 @@ def watch_run(
 
     with WatchedFolder(root) as watched:
         patience, alarms = Patience(settle, until_idle), Alarms(silence, time.monotonic())
+        anew = False
         while True:
             session = Session(watched, where, named, patience, alarms, on_alarm, workers)
             series = session.wait_for_reference(image, prepared)
             try:
-                return session.work(series, origin=origin, overwrite=overwrite, repair=repair)
+                return session.work(series, origin=origin, overwrite=overwrite, anew=anew, repair=repair)
             except BeginAnewError as change:
                 log.log(change.level, "%s, all frames are registered anew", change)
-                overwrite = True
+                anew = True
 
 
 def _checked(folder: Path) -> Path:

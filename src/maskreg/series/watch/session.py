@@ -141,9 +141,16 @@ class Session:
             if self._is_idle():
                 raise problem
 
-    def work(self, series: Prepared, *, origin: Origin | None, overwrite: bool, repair: bool) -> Alignment:
-        """Register what arrives, until nothing does, and return the table."""
-        with open_record(self._run, series, self._lost, overwrite=overwrite, origin=origin) as record:
+    def work(
+        self, series: Prepared, *, origin: Origin | None, overwrite: bool, anew: bool, repair: bool
+    ) -> Alignment:
+        """Register what arrives, until nothing does, and return the table.
+
+        Who wants to `overwrite` wants nothing of what is there; a watch that begins `anew` keeps what the
+        user has left out meanwhile.
+        """
+        how = {"overwrite": overwrite or anew, "keep_excluded": anew}
+        with open_record(self._run, series, self._lost, origin=origin, **how) as record:
             self._resume(record)
             (self._run / TABLE).unlink(missing_ok=True)
             registrar = series.registrar()
