@@ -259,6 +259,17 @@ def test_the_detector_model_undoes_gain_and_offset():
     np.testing.assert_allclose(found.shift, expected.shift, rtol=0, atol=1e-3)
 
 
+@pytest.mark.parametrize("offset", [10**8, 4 * 10**9])
+def test_counts_on_a_high_pedestal_keep_their_digits(offset):
+    a, b, mask = pair("rings")
+    expected = register(a, b, mask, mask)
+    high_a, high_b = (x + np.uint32(offset) for x in (a, b))
+    named = register(high_a, high_b, mask, mask, offset=offset)
+    assert_same_place(register(high_a, high_b, mask, mask), expected)
+    assert_same_place(named, expected)
+    np.testing.assert_allclose(named.shift, expected.shift, rtol=0, atol=1e-4)
+
+
 def test_swapping_the_images_turns_the_sign(kind):
     a, b, mask = pair(kind)
     assert_same_place(register(b, a, mask, mask), register(a, b, mask, mask), sign=-1)

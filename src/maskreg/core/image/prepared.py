@@ -23,7 +23,10 @@ from maskreg.core.image.windows import CommonSums, window_sums
 from maskreg.core.machine.room import Room
 
 COUNTED_BYTES = 4
-"""Counts of so many bytes are stabilised in float32; of wider ones more digits may be wanted."""
+"""Counts of so many bytes are stabilised in float32, unless they are"""
+
+GREATEST_COUNT = 2**24
+"""about greater than this: float32 does not hold each whole number beyond."""
 
 
 class Prepared:
@@ -92,10 +95,12 @@ class Prepared:
         self.refilled: dict[int, NDArray[np.float32]] = {}
         self._continued: tuple[int, Continued] | None = None
         self._sums: dict[tuple[Prepared, tuple[int, ...]], CommonSums] = {}
+        self._terms: tuple[np.float32, ...] | None = None
         if detector.counts and pixels.ndim == 2 and pixels.dtype.itemsize <= COUNTED_BYTES:
             self.scale = 1.0
             self.mean = _masked_mean(detector, pixels, self.mask) if mean is None else mean
-            self._terms: tuple[np.float32, ...] | None = _terms(detector, self.mean)
+            self._terms = _terms(detector, self.mean)
+        if self._terms is not None:
             if not masks.scattered:
                 halves, quarters, whole, self.flat = _levels_of_counts(pixels, masks, self._terms, refined)
                 if refined:
@@ -104,7 +109,6 @@ class Prepared:
                 return
             self.flat = is_flat(pixels[self.mask])
         else:
-            self._terms = None
             self.pixels, self.mean, self.scale, self.flat = standard(detector, pixels, self.mask)
         self._pyramid = _binned(self.pixels, masks)
 
@@ -192,8 +196,10 @@ def _masked_mean(detector: Detector, pixels: NDArray[Any], mask: NDArray[np.bool
     return float(detector.stabilised(values).mean()) if values.size else 0.0
 
 
-def _terms(detector: Detector, mean: float) -> tuple[np.float32, ...]:
-    """Return slope and start of what is under the root, and what is taken off the root."""
+def _terms(detector: Detector, mean: float) -> tuple[np.float32, ...] | None:
+    """Return slope and start of what is under the root, and what is taken off it; None for great counts."""
+    if detector.unstabilised(np.full(1, mean, np.float32))[0] > GREATEST_COUNT:
+        return None
     slope, start = 4 * detector.gain, 4 * (detector.pad - detector.offset * detector.gain)
     return np.float32(slope), np.float32(start), np.float32(mean)
 
