@@ -93,6 +93,16 @@ def test_a_frame_that_is_written_again_is_replaced(path):
     assert_same(entry[2], registration(3))
 
 
+def test_other_metadata_are_taken_and_what_is_not_told_again_stays(path):
+    with Record(path, SETTINGS) as record:
+        for frame, source in enumerate("abc"):
+            record.write(frame, source, registration(), {"delay": float("nan"), "lab": 1})
+        told = {"a": {"delay": float("nan"), "lab": 1}, "b": {"delay": 2.0}, "d": {"delay": 3.0}}
+        assert record.renew_metadata(told) == 1
+        np.testing.assert_array_equal([entry[3]["delay"] for entry in record.entries()], [np.nan, 2, np.nan])
+        assert [entry[3]["lab"] for entry in record.entries()] == [1, 1, 1]
+
+
 def test_files_are_remembered_whatever_they_are_called(path):
     files = {
         "a.tif": FileState(2**40, 1_700_000_000_123_456_789, 3),

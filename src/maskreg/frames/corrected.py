@@ -90,7 +90,6 @@ class CorrectedFrames(FrameSource):
     def __init__(self, raw: FrameSource, by: Calibration) -> None:
         self.raw = raw
         self.by = by
-        self.from_names = raw.from_names
 
     def __len__(self) -> int:
         return len(self.raw)

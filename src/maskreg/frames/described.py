@@ -20,8 +20,6 @@ class DescribedFrames(ReorderedFrames):
         What is known of each frame of `source`, in the order of `source`.
     order : sequence of int, optional
         Which frame of `source` each frame is; as they are unless told.
-    from_names : bool
-        Whether the names alone say all of `rows`: then it cannot change, and more frames may come.
     """
 
     def __init__(
@@ -29,10 +27,8 @@ class DescribedFrames(ReorderedFrames):
         source: FrameSource,
         rows: Sequence[Mapping[str, Any]],
         order: Sequence[int] | None = None,
-        *,
-        from_names: bool = False,
     ) -> None:
-        super().__init__(source, range(len(source)) if order is None else order, from_names=from_names)
+        super().__init__(source, range(len(source)) if order is None else order)
         self._rows = rows
 
     def __len__(self) -> int:

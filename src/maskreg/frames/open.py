@@ -134,7 +134,6 @@ def describe(source: FrameSource, pattern: str | None, metadata: PathLike | None
     names = [source.name(index) for index in range(len(source))]
     files = files_of(names, source.root)
     rows = [metadata_of(source, index) for index in range(len(source))]
-    from_names = metadata is None and not any(rows)
     if pattern is not None:
         _add(rows, NamePattern(pattern).columns(files))
     if metadata is not None:
@@ -142,7 +141,7 @@ def describe(source: FrameSource, pattern: str | None, metadata: PathLike | None
     order = order_of_time(rows, names)
     if pattern is None and metadata is None and order in (None, list(range(len(source)))):
         return source
-    return DescribedFrames(source, rows, order, from_names=from_names)
+    return DescribedFrames(source, rows, order)
 
 
 def _add(rows: list[dict[str, Any]], more: list[dict[str, Any]]) -> None:

@@ -30,7 +30,7 @@ class PartOfFrames(ReorderedFrames):
     def __init__(self, source: FrameSource, which: range) -> None:
         if not which:
             raise InputError(f"no frame is taken of {len(source)}; a series has at least one")
-        super().__init__(source, which, from_names=source.from_names)
+        super().__init__(source, which)
 
     def __len__(self) -> int:
         return len(self._order)

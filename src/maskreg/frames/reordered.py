@@ -18,12 +18,9 @@ class ReorderedFrames(FrameSource):
         Where the frames come from.
     order : sequence of int
         Which frame of `source` each frame is.
-    from_names : bool
-        Whether names alone say all that is known of the frames.
     """
 
-    def __init__(self, source: FrameSource, order: Sequence[int], *, from_names: bool) -> None:
-        self.from_names = from_names
+    def __init__(self, source: FrameSource, order: Sequence[int]) -> None:
         self._source = source
         self._order = order
 

@@ -32,9 +32,6 @@ class FrameSource(ABC):
     end, ``frames[::10]`` is a series again, and ``for frame in frames`` reads one frame at a time.
     """
 
-    from_names: bool = False
-    """Whether the names of the frames alone say all metadata: then more frames change none of it."""
-
     @abstractmethod
     def __len__(self) -> int:
         """Return the number of frames, unreadable ones included; at least 1."""

@@ -180,6 +180,20 @@ class Record:
             )
         self.commit()
 
+    def renew_metadata(self, metadata: Mapping[str, Mapping[str, Any]]) -> int:
+        """Give frames other metadata, by their sources, and return of how many they were others.
+
+        A column that is not told again keeps its value: a file may be out of reach.
+        """
+        with _told(self.path):
+            held = self._database.execute("SELECT source, metadata FROM frames").fetchall()
+            texts = {
+                source: json.dumps({**json.loads(old), **metadata.get(source, {})}) for source, old in held
+            }
+            others = [(texts[source], source) for source, old in held if texts[source] != old]
+            self._database.executemany("UPDATE frames SET metadata = ? WHERE source = ?", others)
+        return len(others)
+
     def _put(self, entry: Entry) -> None:
         values = values_of(*entry)
         self._database.execute(f"REPLACE INTO frames VALUES ({', '.join('?' * len(values))})", values)

@@ -27,7 +27,7 @@ from maskreg.series.run_folder.identity import identity
 from maskreg.series.run_folder.inputs import FOLDER, RECORD, FramesOfRun, keep_inputs
 from maskreg.series.run_folder.mean_rounds import Rounds, forget_rounds
 from maskreg.series.run_folder.origin import Origin
-from maskreg.series.run_folder.recording import TABLE, register_what_is_missing
+from maskreg.series.run_folder.recording import TABLE, register_what_is_missing, renew_metadata
 from maskreg.series.run_folder.rows import sources_of
 from maskreg.series.run_folder.unchanged import forget_what_changed
 from maskreg.stream import Cluster, workers_of
@@ -115,6 +115,7 @@ def align_run(
                 rounds.finish(record)
             else:
                 forget_what_changed(series.source, series.rows, record, workers=who)
+                renew_metadata(series.source, record)
                 register_what_is_missing(series.source, series.rows, record, workers=who, progress=progress)
             return close_run(record, folder, described, series, repair=repair)
 

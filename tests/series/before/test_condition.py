@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -139,6 +140,30 @@ def test_metadata_are_columns_of_the_table_and_identify_the_run(delays, tmp_path
         align_run(delays, run)
     with pytest.raises(RunError, match=r"metadata: delay → number"):
         align_run(delays, run, pattern="d{number:d}.tif")
+
+
+@pytest.mark.parametrize("kind", ["table", "HDF5"])
+def test_a_series_with_metadata_may_grow_and_rows_that_are_done_get_those_of_now(kind, frames, tmp_path):
+    folder, log = tmp_path / "folder", tmp_path / "log.csv"
+    folder.mkdir()
+
+    def aligned(run, count, power):
+        """Align the first frames of the series, whose first frame has this power."""
+        powers = [power, *range(1, count)]
+        if kind == "table":
+            for number in range(count):
+                tifffile.imwrite(folder / f"f{number}.tif", frames[number])
+            lines = (f"f{number}.tif,{value}\n" for number, value in enumerate(powers))
+            log.write_text("file,power\n" + "".join(lines))
+            align_run(folder, tmp_path / run, metadata=log)
+        else:
+            with h5py.File(folder / "f.h5", "w") as file:
+                file["frames"], file["power"] = np.stack(frames[:count]), np.array(powers)
+            align_run(folder / "f.h5", tmp_path / run)
+        return (tmp_path / run / "shifts.csv").read_bytes()
+
+    aligned("run", 4, 0.5)
+    assert aligned("run", 6, 0.25) == aligned("anew", 6, 0.25)
 
 
 def test_the_aligned_frames_are_those_of_the_table_in_the_order_of_time(delays, frames, tmp_path):

@@ -1,8 +1,9 @@
 """What identifies a run: everything that can change a row, and nothing else.
 
 The names of the frames are no part of it, for a series may grow; `maskreg.series.run_folder.resume` compares
-those. The reference goes by its name, because its number changes when frames arrive before it. The
-mean of all frames is another reference when there are others: there the names do count.
+those. Nor are the values of metadata, which change no shift: rows that are done get those of now. The
+reference goes by its name, because its number changes when frames arrive before it. The mean of all frames
+is another reference when there are others: there names and values do count.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def identity(series: Prepared) -> dict[str, Any]:
         "maskreg": __version__,
         "shape": list(reference.image.shape),
         "dtype": str(reference.image.dtype),
-        "metadata": _of_metadata(series.source),
+        "metadata": _of_metadata(series),
         "reference": _of_reference(series),
         **({"frames_of_the_mean": _of_names(series.source)} if series.mean else {}),
         "reference_pixels": _of_array(reference.image),
@@ -68,11 +69,11 @@ def _of_array(array: NDArray[Any]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _of_metadata(source: FrameSource) -> str | None:
-    """Return the columns of the metadata and, where they could change, a fingerprint of their values."""
-    rows = [plain_metadata(metadata_of(source, frame)) for frame in range(len(source))]
+def _of_metadata(series: Prepared) -> str | None:
+    """Return the columns of the metadata and, where no frames may be added, a fingerprint of their values."""
+    rows = [plain_metadata(metadata_of(series.source, frame)) for frame in range(len(series.source))]
     columns = ", ".join(dict.fromkeys(column for row in rows for column in row))
-    if not columns or source.from_names:
+    if not columns or not series.mean:
         return columns or None
     return f"{columns} ({_of_texts(map(json.dumps, rows))})"
 

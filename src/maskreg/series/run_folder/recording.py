@@ -9,16 +9,25 @@ from contextlib import closing
 from maskreg.cores import available_cores
 from maskreg.errors import first_of
 from maskreg.frames import FrameSource
+from maskreg.frames.source import metadata_of
 from maskreg.outputs import Record
 from maskreg.series.progress import with_progress
 from maskreg.series.run_folder.resume import what_is_missing, with_lost
 from maskreg.series.run_folder.rows import Rows, sources_of
+from maskreg.shifts.row import plain_metadata
 from maskreg.stream import Cluster, Workers
 
 log = logging.getLogger(__name__)
 
 TABLE = "shifts.csv"
 """The table, in the folder of the record."""
+
+
+def renew_metadata(source: FrameSource, record: Record) -> None:
+    """Give rows that are done the metadata that their frames have now: a table grows with its series."""
+    now = (plain_metadata(metadata_of(source, frame)) for frame in range(len(source)))
+    if renewed := record.renew_metadata(dict(zip(sources_of(source), now, strict=True))):
+        log.info("frames that were done and have other metadata now: %d", renewed)
 
 
 def register_what_is_missing(

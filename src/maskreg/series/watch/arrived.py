@@ -31,7 +31,6 @@ class ArrivedFrames(FolderFrames):
         super().__init__([Location(file) for file in files], root)
         self._shape = shape
         self._pattern = pattern
-        self.from_names = pattern is not None
 
     def metadata(self, index: int) -> dict[str, Any]:
         """Return what the file knows of the frame, and what its name tells."""
