@@ -98,6 +98,8 @@ def test_groups_come_in_ascending_order_and_hold_their_frames(series):
     alone = of(series, delays=[0 if i % 3 == 2 else None for i in range(24)])
     (only,) = merge(alone, Merging(by="delay"))
     np.testing.assert_array_equal(only.mean, groups[0].mean)
+    unknown = of(series, delays=[float("nan"), 1, 0] * 8)
+    assert [group.value for group in merge(unknown, Merging(by="delay"))] == [0, 1]
 
 
 def test_halves_are_halves(series):

@@ -215,6 +215,7 @@ def test_a_found_mask_says_valid_in_its_name(maskreg, data, monkeypatch):
     assert "maskreg: warning: look at it" in outcome.err
     assert "mask (nonzero = valid): frames_valid.tif" in outcome.out
     written = load_mask(data / "frames_valid.tif")
+    assert f"{100 * (1 - written.mean()):.1f} % of the pixels are ignored" in outcome.out
     assert written[70, 0]
     assert not written[78:102, :90].any()
 

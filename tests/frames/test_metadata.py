@@ -65,6 +65,12 @@ def test_a_pattern_without_kinds_gives_numbers_where_all_are(scan: Path) -> None
     }
 
 
+def test_underscores_make_no_number(tmp_path: Path) -> None:
+    for name in ("a1_5.npy", "a15.npy"):
+        np.save(tmp_path / name, np.eye(4))
+    assert rows(open_frames(tmp_path, pattern="a{delay}.npy")) == [{"delay": "1_5"}, {"delay": "15"}]
+
+
 def test_stars_braces_and_folders_in_a_pattern(scan: Path) -> None:
     assert rows(open_frames(scan, pattern="*_{delay:f}.*"))[1] == {"delay": -2.5}
     (scan / "1_0.tif").rename(scan / "{7}.tif")

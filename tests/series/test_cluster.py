@@ -9,6 +9,8 @@ import os
 import signal
 import subprocess
 import sys
+from argparse import Namespace
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +20,14 @@ from scipy import ndimage
 
 import maskreg
 from maskreg.cli import main
+from maskreg.cli.flags.dask import cluster_of
 from maskreg.errors import ClusterError, InputError
 from maskreg.frames import open_frames
 from maskreg.frames.seen import sent
 from maskreg.outputs import Description, Layer, StackWriter, open_stack
 from maskreg.series import align_run, open_run
+from maskreg.stream import connect
+from maskreg.stream.cluster import TIMEOUT
 from real_cluster import real_cluster
 
 SHAPE = (72, 90)
@@ -370,6 +375,17 @@ def test_ctrl_c_with_workers_of_its_own_is_one_line_and_exit_code_130(scan, tmp_
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == "maskreg: interrupted; what is done is kept, the same command goes on\n"
+
+
+def test_no_time_to_wait_is_no_time(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        connect, "connected", lambda place, *, timeout: asked.append(timeout) or nullcontext()
+    )
+    for given in (0.0, None):
+        with cluster_of(Namespace(dask="local:1", dask_timeout=given, workers=None)):
+            pass
+    assert asked == [0.0, TIMEOUT]
 
 
 def test_flags_that_contradict_each_other_are_wrong_usage(scan, tmp_path, capsys):

@@ -68,7 +68,7 @@ def test_the_reference_alone_is_not_shown_before_and_after_unless_asked_for(fold
     assert story_of(tmp_path / "run", frame=0).before_after is not None
 
 
-@pytest.mark.parametrize("name", ["merged.h5", "merged.zarr", "merged.tif"])
+@pytest.mark.parametrize("name", ["merged.h5", "merged.zarr", "merged.TIF"])
 def test_mean_and_count_of_what_merge_wrote(run, tmp_path, name):
     (merged,) = open_run(run).merge()
     open_run(run).merge(tmp_path / name)
@@ -141,6 +141,11 @@ def test_mask_reference_and_origin_of_a_run_come_back(folder, frames, mask, tmp_
         ),
         ("align a --valid m.tif --grow=2 -o r", {"mask": "n.tif"}, "align a -o r --valid n.tif --overwrite"),
         ("align 'a b' -o r", {}, "align 'a b' -o r"),
+        (
+            "watch a -o r --until-idle 9 --settle=1 --grow 2",
+            {"reference": 7},
+            "align a -o r --grow 2 --reference 7 --overwrite",
+        ),
     ],
 )
 def test_the_command_to_repeat_a_run(command, more, expected):

@@ -41,8 +41,14 @@ def grouped(aligned: AlignedFrames, by: str | None) -> list[tuple[Any, list[int]
 
 
 def is_grouped(row: FrameRow, by: str | None) -> bool:
-    """Return whether a frame is in a group: only frames without a value of the column `by` are in none."""
-    return by is None or row.metadata.get(by) is not None
+    """Return whether a frame is in a group: only frames without a value of the column `by` are in none.
+
+    NaN, as a file has it where nothing is known, is no value, and equals none.
+    """
+    if by is None:
+        return True
+    value = row.metadata.get(by)
+    return value is not None and value == value
 
 
 def describe_groupless(aligned: AlignedFrames, by: str | None) -> str:

@@ -216,7 +216,7 @@ def _merged(output: Path, shape: Sequence[int]) -> Mean:
         raise InputError(f"{output} is nothing that merge writes; that ends in {', '.join(STACK_SUFFIXES)}")
     images = []
     for name in ("mean", "count"):
-        where = sibling(output, name) if output.suffix in (".tif", ".tiff") else f"{output}::/{name}"
+        where = sibling(output, name) if output.suffix.lower() in (".tif", ".tiff") else f"{output}::/{name}"
         with open_frames(where) as source:
             groups, image = len(source), source.read(0)
         if image.shape != tuple(shape):

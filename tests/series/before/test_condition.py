@@ -108,8 +108,9 @@ def test_a_column_may_have_any_name_without_an_operator(name):
     assert second.column == "scan"
 
 
-def test_one_frame_that_meets_it_is_the_reference_itself(delays):
-    table = align(delays, reference="delay==3", pattern=PATTERN).table()
+@pytest.mark.parametrize("terms", [1, 50])  # fifty are longer than the name of a file may be
+def test_one_frame_that_meets_it_is_the_reference_itself(delays, terms):
+    table = align(delays, reference=" and ".join(["delay==3"] * terms), pattern=PATTERN).table()
     assert [row.registration.status.label for row in table].index("reference") == 3
 
 

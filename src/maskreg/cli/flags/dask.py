@@ -41,5 +41,5 @@ def cluster_of(args: Namespace) -> Iterator[Any]:
     from maskreg.stream.cluster import TIMEOUT
     from maskreg.stream.connect import connected
 
-    with connected(args.dask, timeout=args.dask_timeout or TIMEOUT) as cluster:
+    with connected(args.dask, timeout=TIMEOUT if args.dask_timeout is None else args.dask_timeout) as cluster:
         yield cluster

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,11 +75,11 @@ def _auto(args: Namespace, source: FrameSource, given: NDArray[np.bool_] | None)
     found = find_mask(source, given=given, workers=args.workers)
     for warning in found.warnings:
         log.warning("%s", warning)
-    mask = grow(found.mask, args.grow)
-    save_mask(output, mask)
+    found = replace(found, mask=grow(found.mask, args.grow))
+    save_mask(output, found.mask)
     summary = {
         "output": str(output),
-        "ignored": float(1 - mask.mean()),
+        "ignored": float(1 - found.mask.mean()),
         "frames": len(found.frames),
         "drift_px": found.drift,
         "warnings": list(found.warnings),

@@ -8,7 +8,8 @@ from typing import Any
 
 def as_numbers(texts: Sequence[str]) -> list[Any]:
     """Return a column as whole numbers, or as numbers, or as the texts they are; '' becomes None."""
-    for convert in (int, float):
+    # Python takes 1_5 for 15, which is how 1.5 is written where a name may hold no point
+    for convert in () if any("_" in text for text in texts) else (int, float):
         try:
             return [_or_none(text, convert) for text in texts]
         except ValueError:

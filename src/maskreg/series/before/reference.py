@@ -74,7 +74,7 @@ def find_reference(
         raise InputError("the series has no frames")
     if isinstance(reference, np.ndarray):
         found = Reference(reference, None, None, "the array given as reference")
-    elif isinstance(reference, str) and is_condition(reference) and not Path(reference).exists():
+    elif isinstance(reference, str) and _means_condition(reference):
         found = _mean(reference, source, mask, options or Options())
     elif isinstance(reference, str | os.PathLike) and reference not in ("first", "mean"):
         _ensure_no_name(reference, source)
@@ -90,9 +90,15 @@ def find_reference(
 
 def image_for_mask(reference: ReferenceLike, source: FrameSource) -> NDArray[Any]:
     """Return what a mask by grey value looks at: the reference, or of a mean its first frame."""
-    if isinstance(reference, str) and is_condition(reference) and not Path(reference).exists():
+    if isinstance(reference, str) and _means_condition(reference):
         reference = frames_that_meet(reference, source)[0]
     return find_reference(reference, source, None).image
+
+
+def _means_condition(reference: str) -> bool:
+    """Return whether a reference given as text is a condition, and no file that is called so."""
+    # unlike Path.exists, this one takes a condition that is too long for the name of a file
+    return is_condition(reference) and not os.path.exists(reference)  # noqa: PTH110
 
 
 def _mean(condition: str, source: FrameSource, mask: NDArray[np.bool_] | None, options: Options) -> Reference:

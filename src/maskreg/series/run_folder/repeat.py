@@ -32,6 +32,8 @@ def command_to_repeat(
         return ""
     command = list(origin.command)
     if reference is not None:
+        if command[0] == "watch":  # which does not know yet which frame has a number
+            command = ["align", *_without(command[1:], _WATCH_FLAGS)]
         command = [*_without(command, ["--reference"]), "--reference", str(reference)]
     if mask is not None:
         command = [*_without(command, _MASK_FLAGS), "--valid", str(mask)]
@@ -47,6 +49,8 @@ def how_to_go_on(origin: Origin | None) -> str:
     command = shlex.join(["maskreg", *(word for word in origin.command if word != "--overwrite")])
     return f"this goes on, in {origin.folder}: {command}"
 
+
+_WATCH_FLAGS = ("--until-idle", "--settle", "--alarm-after", "--on-alarm")
 
 _MASK_FLAGS = (
     "--valid",
