@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from maskreg.errors import InputError, RunError
 from maskreg.masks import load_mask
 from maskreg.options import Options
 from maskreg.series import Origin, align_run
+from maskreg.shifts import ShiftTable
 from maskreg.testing.chromium import ChromiumScan
 from maskreg.view.background import Background
-from maskreg.view.subject import open_subject
+from maskreg.view.picture import Picture
+from maskreg.view.subject import State, open_subject
 from maskreg.view.trial import told, tried
 
 
@@ -36,6 +39,18 @@ def test_a_run_brings_its_frames_mask_reference_and_options(run, data):
     np.testing.assert_array_equal(subject.reference, subject.source.read(0))
     assert len(subject.series) == 3
     assert subject.options().max_shift is None
+
+
+def test_a_picture_goes_with_its_name_when_frames_are_numbered_anew(run, data):
+    subject = open_subject([str(run)])
+    picture = Picture(subject, lambda frame: None, lambda call: None)
+    picture.show(1)
+    state = State.of(run)
+    rows = [row._replace(frame=place) for place, row in enumerate(state.table[k] for k in (0, 2, 1))]
+    subject.take(replace(state, table=ShiftTable(rows)))
+    picture.renew()
+    assert rows[1].source in picture.about.text
+    np.testing.assert_array_equal(picture.image, tifffile.imread(data / "frames" / rows[1].source))
 
 
 def test_frames_without_a_run(data):

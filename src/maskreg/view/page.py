@@ -206,7 +206,7 @@ class Page:
         self.sources.replace(self._subject.series, self._subject.jumps)
         self.picture.slider.end = max(1, self._subject.total - 1)
         self._tell()
-        self.picture.tell()
+        self.picture.renew()
 
     def _tell(self) -> None:
         subject = self._subject

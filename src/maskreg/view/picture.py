@@ -53,7 +53,8 @@ class Picture:
         self._soon = soon
         self._is_due = False
         self._answer: Registration | None = None
-        self._read = lru_cache(KEPT)(subject.source.read)
+        # by name, too: a number is another frame's when others have come before it
+        self._read = lru_cache(KEPT)(lambda frame, name: subject.source.read(frame))
         self.frame = 0
         self._mask: NDArray[np.bool_] | None = None
         self._reference_in: tuple[Window, NDArray[np.float32]] | None = None
@@ -77,7 +78,7 @@ class Picture:
     def image(self) -> NDArray[Any] | None:
         """The pixels of the frame that is shown; None if it cannot be read."""
         try:
-            return self._read(self.frame)
+            return self._read(self.frame, self._subject.source.name(self.frame))
         except MaskregError:
             return None
 
@@ -89,6 +90,13 @@ class Picture:
         self._draw(fit=False)
         self.tell()
         self._on_frame(frame)
+
+    def renew(self) -> None:
+        """Tell what is known by now, and show the frame that has the number by now."""
+        if self._subject.source.name(self.frame) == self._name:
+            self.tell()
+        else:
+            self.show(self.frame)
 
     def use(self, answer: Registration | None) -> None:
         """Show the frame aligned as `answer` says, instead of as the run does; None: as the run does."""
@@ -104,7 +112,7 @@ class Picture:
 
     def tell(self) -> None:
         """Say what is known about the frame."""
-        name = escape(self._subject.source.name(self.frame))
+        self._name = self._subject.source.name(self.frame)
         answer = self._subject.answer(self.frame)
         if answer is None:
             text = "not registered yet" if self._subject.run else ""
@@ -114,7 +122,7 @@ class Picture:
             text = f"{where}{escape(answer.status.label)}{why}"
         is_told = answer is not None and answer.status is Status.UNREADABLE
         problem = "" if is_told or self.image is not None else " It cannot be read."
-        self.about.text = f"<b>Frame {self.frame}</b> {name}<br>{text}{problem}"
+        self.about.text = f"<b>Frame {self.frame}</b> {escape(self._name)}<br>{text}{problem}"
 
     def _make_figure(self, rows: int, cols: int) -> None:
         from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper, PanTool
