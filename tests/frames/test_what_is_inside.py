@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import format_writers as write
+import h5py
 import numpy as np
 import pytest
 import tifffile
@@ -103,6 +104,42 @@ def test_arrays_beside_the_frames_are_columns_where_their_length_leaves_no_doubt
         del file["frames"]
         file["frames"] = FRAMES
     assert open_frames(tmp_path / "f.h5").metadata(2) == {"delay": 2.0, "label": "s2"}
+
+
+@pytest.mark.parametrize(
+    ("places", "held"),
+    [
+        ([np.s_[:3], np.s_[3:]], {3, 4, 5}),
+        ([np.s_[::2], np.s_[1::2]], {1, 3, 5}),
+        ([np.s_[:, :2], np.s_[:, 2:]], {0, 1, 2, 3, 4, 5}),
+        ([np.s_[:3], np.s_[3:, 0:0], np.s_[4:5]], {4}),
+        ([np.s_[...]], {0, 1, 2, 3, 4, 5}),
+    ],
+    ids=["one after another", "in turns", "side by side", "not all", "a file for all"],
+)
+def test_a_frame_of_a_virtual_dataset_whose_file_is_missing_is_no_image(
+    tmp_path: Path, places: list[tuple[slice, ...]], held: set[int]
+) -> None:
+    frames = np.arange(1, 97, dtype=np.uint16).reshape(6, 4, 4)
+    whole = h5py.VirtualLayout(frames.shape, frames.dtype)
+    for number, place in enumerate(places):
+        part = frames[place]
+        with h5py.File(tmp_path / f"part{number}.h5", "w") as file:
+            file["pixels"] = part
+        if part.size:
+            whole[place] = h5py.VirtualSource(f"part{number}.h5", "pixels", shape=part.shape)
+    with h5py.File(tmp_path / "whole.h5", "w") as file:
+        file.create_virtual_dataset("frames", whole)
+    source = open_frames(tmp_path / "whole.h5")
+    np.testing.assert_array_equal(source.read(4), frames[4])
+    missing = tmp_path / f"part{len(places) - 1}.h5"
+    missing.unlink()
+    for index in range(6):
+        if index in held:
+            with pytest.raises(FrameError, match=rf"{missing.name}, in which its pixels are, is missing"):
+                source.read(index)
+        else:
+            source.read(index)
 
 
 def test_dimension_scales_tell_the_axis(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from maskreg.frames.ahead import ask_for
 from maskreg.frames.extras import optional_package
 from maskreg.frames.formats.chunked import ChunkedFrames
 from maskreg.frames.formats.slabs import Slabs, Slices
+from maskreg.frames.formats.virtual import VirtualParts
 from maskreg.frames.frame import REAL_KINDS
 from maskreg.frames.metadata.coordinates import Coordinate, columns_of, may_belong
 from maskreg.frames.navigation import Stack, as_stack, only_stack
@@ -58,6 +59,8 @@ class Hdf5Frames(ChunkedFrames):
             self._slabs = Slabs(self._stack, dataset.chunks, dataset.dtype.itemsize, self._part)
             self._itemsize = dataset.dtype.itemsize
             self._offset = None if dataset.is_virtual else dataset.id.get_offset()
+            axes = len(self._stack.navigation)
+            self._parts = VirtualParts(dataset, axes) if dataset.is_virtual else None
             self._chunks = self._chunks_of_a_frame(dataset)
 
     def layout(self) -> str:
@@ -72,6 +75,11 @@ class Hdf5Frames(ChunkedFrames):
         with suppress(Exception):  # reading says what is wrong
             for extent in self._chunks_at(self._stack.position(index)):
                 ask_for(self.path, *extent)
+
+    def _fetch(self, index: int) -> NDArray[Any]:
+        if self._parts is not None:
+            self._parts.ensure_there(self._stack.position(index))
+        return super()._fetch(index)
 
     def _where(self, index: int) -> tuple[int, int] | None:
         size = prod(self._stack.frame) * self._itemsize
