@@ -257,6 +257,25 @@ def test_a_stack_that_has_changed_is_looked_at_again(frames, tmp_path, what, cap
     assert (tmp_path / "run" / "shifts.csv").read_bytes() == (tmp_path / "whole" / "shifts.csv").read_bytes()
 
 
+def test_frames_of_a_stack_that_were_not_written_yet_are_registered_again(frames, tmp_path, monkeypatch):
+    path, many = tmp_path / "stack.npy", np.stack(frames)
+    written = many.copy()
+    written[[3, 5, 6, 7]] = 0
+    np.save(path, written)
+    assert align_run(path, tmp_path / "run").status[3] is Status.FLAT
+    np.save(path, many)
+    computed = []
+    original = pipeline_module.FrameRow.of
+    monkeypatch.setattr(
+        pipeline_module.FrameRow, "of", lambda index, *rest: computed.append(index) or original(index, *rest)
+    )
+    monkeypatch.setattr(unchanged, "LOOKED_AT_AGAIN", 3)
+    align_run(path, tmp_path / "run", workers=1)
+    assert computed == [0, 2, 4, 3, 5, 6, 7]  # three that held an image are looked at, and are the same
+    align_run(path, tmp_path / "whole")
+    assert (tmp_path / "run" / "shifts.csv").read_bytes() == (tmp_path / "whole" / "shifts.csv").read_bytes()
+
+
 def test_arrays_in_memory_are_looked_at_again(frames, tmp_path, caplog):
     caplog.set_level("INFO")
     align_run(frames, tmp_path / "run")

@@ -3,7 +3,8 @@
 A file is known by its size and the time of its last change, noted before it is read. One frame in a file
 that has changed is registered anew. A stack may have grown, and nobody reads hundreds of gigabytes to see
 whether that is all: some of its frames are registered again. Where their rows are the same to the last bit,
-those of the others are kept, and that is said. So are frames in memory, of which nothing is noted.
+those of the others are kept, and that is said. So are frames in memory, of which nothing is noted. Frames of
+one value are registered again in any case: a stack that is made at full length holds zeros at first.
 """
 
 from __future__ import annotations
@@ -42,11 +43,14 @@ def forget_what_changed(source: FrameSource, rows_of: Rows, record: Record, *, w
     ensure_same_series(sources, done)
     files = _files(source, sources)
     states = _states(source, files)
-    changed = _changed(sources, files, states, record.files(), done)
+    suspect = _suspect(files, states, record.files())
+    changed = _held(sources, suspect, done)
     alike = _alike(sources, changed, rows_of, record, workers=workers)
     anew = {file: frames for file, frames in changed.items() if file not in alike}
     others = [sources[frame] for frames in anew.values() for frame in frames]
-    record.renew_files(states, forget=[*others, *_without_frame(source, sources, files, done)])
+    empty = [sources[frame] for frames in suspect.values() for frame in frames]
+    empty = [name for name in empty if _is_empty(name, done)]
+    record.renew_files(states, forget=[*others, *empty, *_without_frame(source, sources, files, done)])
     for file in alike:
         log.info("%s", _kept(file, len(changed[file])))
     if anew:
@@ -117,22 +121,32 @@ def _state(path: Path, frames: int) -> FileState | None:
     return FileState(sum(one.st_size for one in found), max(one.st_mtime_ns for one in found), frames)
 
 
-def _changed(
-    sources: Sequence[str],
-    files: Files,
-    states: Mapping[str, FileState],
-    before: Mapping[str, FileState],
-    done: Mapping[str, Status],
-) -> Files:
-    """Return the frames with a row, by their files, of files that are not what they were."""
-    held = {
-        file: [
-            frame for frame in frames if done.get(sources[frame], Status.UNREADABLE) is not Status.UNREADABLE
-        ]
+def _suspect(files: Files, states: Mapping[str, FileState], before: Mapping[str, FileState]) -> Files:
+    """Return the files that are not what they were, and what is in memory."""
+    return {
+        file: frames
         for file, frames in files.items()
         if file == IN_MEMORY or (file in states and states[file] != before.get(file))
     }
+
+
+def _held(sources: Sequence[str], files: Files, done: Mapping[str, Status]) -> Files:
+    """Return the frames with a row that tells whether they are the same; those of stacks hold an image."""
+    held = {
+        file: [
+            frame
+            for frame in frames
+            if done.get(sources[frame], Status.UNREADABLE) is not Status.UNREADABLE
+            and not (_is_stack(file, frames) and _is_empty(sources[frame], done))
+        ]
+        for file, frames in files.items()
+    }
     return {file: frames for file, frames in held.items() if frames}
+
+
+def _is_empty(name: str, done: Mapping[str, Status]) -> bool:
+    """Return whether a frame was of one value."""
+    return done.get(name) is Status.FLAT
 
 
 def _without_frame(
