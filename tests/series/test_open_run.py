@@ -134,6 +134,16 @@ def test_what_is_made_of_the_frames_never_replaces_them(request, opened, kind, n
     alignment.apply(tmp_path / "elsewhere.tif", overwrite=True)
 
 
+@pytest.mark.parametrize(("name", "write"), [("s_valid.tif", "apply"), ("s_mean_odd.tif", "merge")])
+def test_nor_does_a_file_that_is_written_beside_the_one_that_is_named(frames, tmp_path, name, write):
+    tifffile.imwrite(tmp_path / name, np.stack(frames), photometric="minisblack")
+    alignment, before = align(tmp_path / name), (tmp_path / name).read_bytes()
+    how = {"halves": True} if write == "merge" else {}
+    with pytest.raises(InputError, match=f"{name} holds the frames"):
+        getattr(alignment, write)(tmp_path / "s.tif", overwrite=True, **how)
+    assert (tmp_path / name).read_bytes() == before
+
+
 def run_beside(frames, mask):
     align_run(frames, frames.parent / "run", mask)
     return frames.parent / "run"

@@ -96,6 +96,11 @@ def parts_of(
     return parts
 
 
+def layers_of(halves: bool) -> list[str]:
+    """Return the names of all merged images of a group, those of its halves too if they are wanted."""
+    return [name for half in halves_of(halves) for name in names_of(half)]
+
+
 def halves_of(wanted: bool) -> tuple[str, ...]:
     """Return what is added up: the whole group, which has no name, and its halves if they are wanted."""
     return ("", *HALVES) if wanted else ("",)

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.apply.aligned import Aligned, AlignedFrames
-from maskreg.apply.group_sum import GroupSum, arrays_of, halves_of, names_of, parts_of
+from maskreg.apply.group_sum import GroupSum, arrays_of, layers_of, parts_of
 from maskreg.apply.groups import grouped
 from maskreg.apply.write import Watch, names_in_output, unwatched
 from maskreg.errors import InputError
@@ -198,7 +198,7 @@ def write_merged(
 
 def _description(aligned: AlignedFrames, how: Merging, of: _Parts) -> Description:
     """Return what the output is to hold."""
-    names = [name for half in halves_of(how.halves) for name in names_of(half)]
+    names = layers_of(how.halves)
     axis = "frame" if how.by is None else names_in_output([how.by], names)[how.by]
     return Description(
         layers=tuple(

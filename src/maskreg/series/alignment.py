@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from maskreg.apply.aligned import Aligned, AlignedFrames, Moving, describe_left_out, describe_range
+from maskreg.apply.group_sum import layers_of
 from maskreg.apply.groups import describe_alone, describe_groupless
 from maskreg.apply.merge import Merged, Merging, merge, write_merged
 from maskreg.apply.write import write_aligned
@@ -208,7 +209,7 @@ class Alignment:
                 raise InputError("client needs an output: frames that are yielded are made in this process")
             return self._each(moving, who)
         with self._opened(moving) as aligned:
-            ensure_no_input(output, aligned.source, self._table)
+            ensure_no_input(output, ["valid"], aligned.source, self._table)
             if about := describe_range(aligned.source.dtype, aligned.dtype):
                 log.warning("%s", about)
             write_aligned(
@@ -296,7 +297,7 @@ class Alignment:
             watch = _bar(len(aligned), progress)
             if output is None:
                 return list(merge(aligned, how, workers=who, watch=watch))
-            ensure_no_input(output, aligned.source, self._table)
+            ensure_no_input(output, layers_of(halves), aligned.source, self._table)
             write_merged(aligned, output, how, workers=who, overwrite=overwrite, watch=watch)
         return []
 

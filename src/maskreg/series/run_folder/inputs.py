@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -24,7 +24,7 @@ from maskreg.frames import FrameSource
 from maskreg.frames.corrected import Calibration, calibration
 from maskreg.frames.registry import open_file
 from maskreg.masks import load_mask, save_mask
-from maskreg.outputs import atomic_write, atomic_write_bytes
+from maskreg.outputs import atomic_write, atomic_write_bytes, sibling
 from maskreg.series.before.prepared import Prepared
 from maskreg.series.frames import open_described
 from maskreg.series.run_folder.named import file_of, location_of
@@ -199,19 +199,25 @@ class FramesOfRun(FrameSource):
         )
 
 
-def ensure_no_input(output: str | os.PathLike[str], source: FrameSource, table: ShiftTable) -> None:
+def ensure_no_input(
+    output: str | os.PathLike[str], layers: Iterable[str], source: FrameSource, table: ShiftTable
+) -> None:
     """Refuse to replace a file that frames are read from: nothing would be left of them.
 
     Raises
     ------
     InputError
-        When `output` is there, and frames that `table` names are in it.
+        When `output`, or a file beside it for one of its layers, is there, and frames that `table` names
+        are in it.
     """
-    if not Path(output).exists() or (folder := source.folder) is None:
+    path = Path(output)
+    written = [file for file in (path, *(sibling(path, layer) for layer in layers)) if file.exists()]
+    if not written or (folder := source.folder) is None:
         return
-    files = (location_of(folder / file).path for file in {file_of(row.source) for row in table})
-    if any(file.exists() and file.samefile(output) for file in files):
-        raise InputError(f"{os.fspath(output)} holds the frames that are to be moved; take another name")
+    for read in {location_of(folder / file).path for file in {file_of(row.source) for row in table}}:
+        for file in written:
+            if read.exists() and read.samefile(file):
+                raise InputError(f"{file} holds the frames that are to be moved; take another name")
 
 
 def _named(source: FrameSource) -> Named:
