@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from maskreg.errors import InputError, InputTypeError
 from maskreg.frames import FrameSource
+from maskreg.frames.seen import ensure_files
 
 
 def some_frames(count: int, rows: int, cols: int, dtype: str = "u2", seed: int = 0) -> NDArray:
@@ -116,6 +118,15 @@ class FrameSourceContract:
         with ThreadPoolExecutor(8) as pool:
             for index, read in zip(order, pool.map(source.read, order), strict=True):
                 np.testing.assert_array_equal(read, frames[index])
+
+    def test_another_process_reads_the_same(self, source: FrameSource, frames: NDArray) -> None:
+        if source.folder is None:
+            with pytest.raises(InputError, match="are arrays in this process"):
+                ensure_files(source)
+            return
+        sent = pickle.loads(pickle.dumps(source))
+        np.testing.assert_array_equal(sent.read(7), frames[7])
+        assert sent.name(7) == source.name(7)
 
     def test_only_the_frame_asked_for_is_read(self, tmp_path: Path) -> None:
         if self.why_it_reads_more:

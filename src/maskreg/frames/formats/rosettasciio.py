@@ -54,6 +54,9 @@ class RosettaFrames(FileFrames):
         # not all of its lazy arrays may be read by two threads at once
         self._lock = Lock()
 
+    def __reduce__(self) -> tuple[type[RosettaFrames], tuple[Path, Path, str]]:
+        return RosettaFrames, (self.path, self._root, self._inside)  # lazy arrays hold the file open
+
     def __len__(self) -> int:
         return len(self._stack)
 

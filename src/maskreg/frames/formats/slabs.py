@@ -45,13 +45,18 @@ class Slabs:
     def __init__(
         self, stack: Stack, chunks: tuple[int, ...] | None, itemsize: int, read: Callable[[Slices], Any]
     ) -> None:
-        self._stack = stack
-        self._read = read
+        most = LIMIT // 2 // (prod(stack.frame) * itemsize)
+        self.__setstate__((stack, _lengths(stack, chunks or (), most), read))
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self._stack, self._lengths, self._read
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        """Take what is known of the array; what is kept of it is that of this process."""
+        self._stack, self._lengths, self._read = state
         self._lock = Lock()
         self._number = next(_numbers)
         finalize(self, _kept.drop, self._number)
-        most = LIMIT // 2 // (prod(stack.frame) * itemsize)
-        self._lengths = _lengths(stack, chunks or (), most)
 
     @property
     def held(self) -> int:
