@@ -37,7 +37,11 @@ class StackWriterContract:
             layers=(Layer("frames", np.dtype("f4")), Layer("valid", np.dtype(bool))),
             shape=SHAPE,
             count=COUNT,
-            coordinates={"delay": [-1.0, 0.0, 0.5, 1.0, 2.0], "source": [f"f{i}.tif" for i in range(COUNT)]},
+            coordinates={
+                "delay": [-1.0, 0.0, 0.5, 1.0, 2.0],
+                "scan": [1, None, 3, None, 5],
+                "source": [f"f{i}.tif" for i in range(COUNT)],
+            },
             attributes={"maskreg": {"order": 5}},
         )
 

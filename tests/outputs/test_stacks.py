@@ -50,6 +50,7 @@ class TestZarr(StackWriterContract):
     def test_values_along_the_frames(self, tmp_path, description, planes):
         group = zarr.open_group(self.written(tmp_path / "out.zarr", description, planes), mode="r")
         np.testing.assert_array_equal(group["delay"][...], [-1, 0, 0.5, 1, 2])
+        np.testing.assert_array_equal(group["scan"][...], [1, np.nan, 3, np.nan, 5])
         assert group.attrs["source"] == [f"f{i}.tif" for i in range(COUNT)]
 
     def test_an_interrupt_waits_for_the_shard_that_is_written(self, monkeypatch):
@@ -86,6 +87,7 @@ class TestHdf5(StackWriterContract):
     def test_values_along_the_frames(self, tmp_path, description, planes):
         with h5py.File(self.written(tmp_path / "out.h5", description, planes)) as file:
             np.testing.assert_array_equal(file["delay"][...], [-1, 0, 0.5, 1, 2])
+            np.testing.assert_array_equal(file["scan"][...], [1, np.nan, 3, np.nan, 5])
             assert list(file["source"].asstr()) == [f"f{i}.tif" for i in range(COUNT)]
             assert json.loads(file.attrs["maskreg"]) == {"order": 5}
 
@@ -103,7 +105,7 @@ class TestTiff(StackWriterContract):
     def test_values_along_the_frames(self, tmp_path, description, planes):
         self.written(tmp_path / "out.tif", description, planes)
         lines = (tmp_path / "out_frames.csv").read_text().splitlines()
-        assert lines[:2] == ["delay,source", "-1.0,f0.tif"]
+        assert lines[:3] == ["delay,scan,source", "-1.0,1,f0.tif", "0.0,,f1.tif"]
 
     def test_what_four_gigabytes_cannot_hold_is_a_bigtiff(self, tmp_path, monkeypatch):
         monkeypatch.setattr("maskreg.outputs.tiff_stack._CLASSIC_LIMIT", 100)

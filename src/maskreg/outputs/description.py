@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 Coordinate = Sequence[Any]
 
@@ -65,6 +66,15 @@ class Description:
     def full_shape(self) -> tuple[int, ...]:
         """Return the shape of a layer with all its planes."""
         return self.shape if self.count is None else (self.count, *self.shape)
+
+    def numbers(self, name: str) -> NDArray[Any] | None:
+        """Return a coordinate as numbers, NaN for planes that have none; None where it is text."""
+        values = self.coordinates[name]
+        known = [value for value in values if value is not None]
+        if 0 < len(known) < len(values) and np.asarray(known).dtype.kind in "iuf":
+            values = [float("nan") if value is None else value for value in values]
+        column = np.asarray(values)
+        return column if column.dtype.kind in "biuf" else None
 
     def planes_a_batch(self) -> int:
         """Return how many planes are written at once."""

@@ -42,10 +42,7 @@ class FlatStack(StackWriter):
         """Return where the pixels of every layer begin."""
 
     def _create(self) -> None:
-        told = self.description
-        need = (
-            sum(layer.dtype.itemsize for layer in told.layers) * told.planes * told.shape[0] * told.shape[1]
-        )
+        need = self._nbytes()
         free = shutil.disk_usage(self.path.absolute().parent).free
         if need > free:
             raise RunError(

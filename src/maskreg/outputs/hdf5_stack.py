@@ -6,8 +6,6 @@ import json
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from maskreg.errors import MissingExtraError
 from maskreg.outputs.description import Layer
 from maskreg.outputs.flat_stack import FlatStack, Place
@@ -28,8 +26,8 @@ class Hdf5Stack(FlatStack):
             for layer in told.layers:
                 self._make_dataset(file, layer)
             for name, values in told.coordinates.items():
-                column = np.asarray(values)
-                if column.dtype.kind not in "biuf":
+                column = told.numbers(name)
+                if column is None:
                     texts = ["" if value is None else str(value) for value in values]
                     file.create_dataset(name, data=texts, dtype=h5py.string_dtype(), track_times=False)
                 else:

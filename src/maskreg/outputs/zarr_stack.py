@@ -33,8 +33,8 @@ class ZarrStack(StackWriter):
             self._array(layer.name, layer.dtype)
         texts = {}
         for name, values in told.coordinates.items():
-            column = np.asarray(values)
-            if column.dtype.kind in "biuf":
+            column = told.numbers(name)
+            if column is not None:
                 array = self._group.create_array(
                     name, shape=column.shape, dtype=column.dtype, dimension_names=(told.axis,)
                 )
