@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import tifffile
@@ -364,6 +366,17 @@ def test_a_run_can_be_moved_with_its_input(folder, mask, tmp_path):
     align_run(folder, tmp_path / "run", mask)
     moved = folder.rename(tmp_path / "elsewhere")
     align_run(moved, (tmp_path / "run").rename(tmp_path / "moved"), mask)
+
+
+def test_a_run_folder_that_is_a_link_has_its_frames_where_they_were(folder, frames, tmp_path):
+    (tmp_path / "disk" / "run").mkdir(parents=True)
+    (tmp_path / "run").symlink_to("disk/run")
+    align_run(folder, tmp_path / "run")
+    others = tmp_path / "disk" / folder.name  # what lies beside the run itself is called the same
+    shutil.copytree(folder, others)
+    tifffile.imwrite(others / "f1.tif", np.zeros_like(frames[1]))
+    aligned = list(open_run(tmp_path / "run").apply(order=0))
+    assert aligned[1][0].any()
 
 
 def test_the_input_is_not_changed(folder, tmp_path):

@@ -65,7 +65,7 @@ def keep_inputs(run: Path, series: Prepared, origin: Origin | None) -> None:
         save_mask(folder / MASK, series.mask)
     root = None if series.source.root is None else series.source.root.absolute()
     where = {
-        "relative": root and Path(os.path.relpath(root, run.absolute())).as_posix(),
+        "relative": root and _seen_from(run, root),
         "absolute": root and root.as_posix(),
         "origin": origin and asdict(origin),
     }
@@ -218,6 +218,11 @@ def ensure_no_input(
         for file in written:
             if read.exists() and read.samefile(file):
                 raise InputError(f"{file} holds the frames that are to be moved; take another name")
+
+
+def _seen_from(run: Path, root: Path) -> str:
+    """Return the way from a run folder to a root, which also leads there where the run folder is a link."""
+    return Path(os.path.relpath(root.parent.resolve() / root.name, run.resolve())).as_posix()
 
 
 def _named(source: FrameSource) -> Named:
