@@ -113,6 +113,11 @@ class CorrectedFrames(FrameSource):
         return self.raw.metadata(index)
 
     @property
+    def told_columns(self) -> tuple[str, ...]:
+        """Columns of the metadata that the user has told of."""
+        return self.raw.told_columns
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of a frame, px."""
         return self.raw.shape

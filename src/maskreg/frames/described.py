@@ -20,6 +20,8 @@ class DescribedFrames(ReorderedFrames):
         What is known of each frame of `source`, in the order of `source`.
     order : sequence of int, optional
         Which frame of `source` each frame is; as they are unless told.
+    told : sequence of str
+        The columns of `rows` that the user has told of.
     """
 
     def __init__(
@@ -27,9 +29,16 @@ class DescribedFrames(ReorderedFrames):
         source: FrameSource,
         rows: Sequence[Mapping[str, Any]],
         order: Sequence[int] | None = None,
+        told: Sequence[str] = (),
     ) -> None:
         super().__init__(source, range(len(source)) if order is None else order)
         self._rows = rows
+        self._told = tuple(told)
+
+    @property
+    def told_columns(self) -> tuple[str, ...]:
+        """Columns of the metadata that the user has told of."""
+        return (*self._source.told_columns, *self._told)
 
     def __len__(self) -> int:
         return len(self._source)

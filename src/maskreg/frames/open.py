@@ -134,14 +134,19 @@ def describe(source: FrameSource, pattern: str | None, metadata: PathLike | None
     names = [source.name(index) for index in range(len(source))]
     files = files_of(names, source.root)
     rows = [metadata_of(source, index) for index in range(len(source))]
+    told: list[str] = []
     if pattern is not None:
-        _add(rows, NamePattern(pattern).columns(files))
+        of_names = NamePattern(pattern)
+        _add(rows, of_names.columns(files))
+        told += of_names.kinds
     if metadata is not None:
-        _add(rows, NameTable(metadata).columns(names, files))
+        table = NameTable(metadata)
+        _add(rows, table.columns(names, files))
+        told += table.names
     order = order_of_time(rows, names)
     if pattern is None and metadata is None and order in (None, list(range(len(source)))):
         return source
-    return DescribedFrames(source, rows, order)
+    return DescribedFrames(source, rows, order, told)
 
 
 def _add(rows: list[dict[str, Any]], more: list[dict[str, Any]]) -> None:

@@ -38,6 +38,11 @@ class ReorderedFrames(FrameSource):
         """The folder that the files are in."""
         return self._source.folder
 
+    @property
+    def told_columns(self) -> tuple[str, ...]:
+        """Columns of the metadata that the user has told of."""
+        return self._source.told_columns
+
     def layout(self) -> str:
         """Return how the frames are stored."""
         return self._source.layout()

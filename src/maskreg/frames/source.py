@@ -81,6 +81,11 @@ class FrameSource(ABC):
         """Return what else is known of frame `index`, by column name."""
         return {}
 
+    @property
+    def told_columns(self) -> tuple[str, ...]:
+        """Columns of the metadata that the user has told of, by a pattern or a table; no file holds them."""
+        return ()
+
     def layout(self) -> str:
         """Return one line for people: how the frames are stored; empty when there is nothing to say."""
         return ""

@@ -143,7 +143,7 @@ def test_metadata_are_columns_of_the_table_and_identify_the_run(delays, tmp_path
         align_run(delays, run, pattern="d{number:d}.tif")
 
 
-@pytest.mark.parametrize("kind", ["table", "HDF5"])
+@pytest.mark.parametrize("kind", ["table", "HDF5", "HDF5 behind others"])
 def test_a_series_with_metadata_may_grow_and_rows_that_are_done_get_those_of_now(kind, frames, tmp_path):
     folder, log = tmp_path / "folder", tmp_path / "log.csv"
     folder.mkdir()
@@ -158,9 +158,14 @@ def test_a_series_with_metadata_may_grow_and_rows_that_are_done_get_those_of_now
             log.write_text("file,power\n" + "".join(lines))
             align_run(folder, tmp_path / run, metadata=log)
         else:
-            with h5py.File(folder / "f.h5", "w") as file:
-                file["frames"], file["power"] = np.stack(frames[:count]), np.array(powers)
-            align_run(folder / "f.h5", tmp_path / run)
+            first = 0 if kind == "HDF5" else 4
+            for number in range(first):
+                tifffile.imwrite(folder / f"f{number}.tif", frames[number])
+            if count > first:
+                with h5py.File(folder / "g.h5", "w") as file:
+                    file["frames"] = np.stack(frames[first:count])
+                    file["power"] = np.array(powers[first:])
+            align_run(folder, tmp_path / run)
         return (tmp_path / run / "shifts.csv").read_bytes()
 
     aligned("run", 4, 0.5)

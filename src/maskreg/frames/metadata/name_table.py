@@ -58,6 +58,11 @@ class NameTable:
                 raise InputError(f"{path}: there are two lines about '{line[key]}'")
             self._rows[line[key]] = {name: values[name][place] for name in others}
 
+    @property
+    def names(self) -> list[str]:
+        """The names of its columns, but for that of the files."""
+        return list(self._empty)
+
     def columns(self, names: list[str], files: list[str]) -> list[dict[str, Any]]:
         """Return the metadata of each frame; a frame without a line has none, and is counted aloud.
 

@@ -22,7 +22,7 @@ from maskreg.frames import FrameSource
 from maskreg.frames.corrected import Calibration
 from maskreg.frames.source import metadata_of
 from maskreg.series.before.prepared import Prepared
-from maskreg.shifts.row import plain_metadata
+from maskreg.shifts.row import one_line, plain_metadata
 
 
 def identity(series: Prepared) -> dict[str, Any]:
@@ -70,12 +70,14 @@ def _of_array(array: NDArray[Any]) -> str:
 
 
 def _of_metadata(series: Prepared) -> str | None:
-    """Return the columns of the metadata and, where no frames may be added, a fingerprint of their values."""
-    rows = [plain_metadata(metadata_of(series.source, frame)) for frame in range(len(series.source))]
-    columns = ", ".join(dict.fromkeys(column for row in rows for column in row))
-    if not columns or not series.mean:
-        return columns or None
-    return f"{columns} ({_of_texts(map(json.dumps, rows))})"
+    """Return the columns that the user has told of; of a mean, to which none are added, all values, too."""
+    source = series.source
+    told = ", ".join(dict.fromkeys(map(one_line, source.told_columns)))
+    if series.mean:
+        rows = [plain_metadata(metadata_of(source, frame)) for frame in range(len(source))]
+        if any(rows):
+            told = f"{told or 'of the files'} ({_of_texts(map(json.dumps, rows))})"
+    return told or None
 
 
 def _of_texts(texts: Iterable[str]) -> str:

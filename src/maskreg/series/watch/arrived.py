@@ -40,6 +40,11 @@ class ArrivedFrames(FolderFrames):
         return {**known, **self._pattern.columns([re.sub(r"\[\d+\]$", "", self.name(index))])[0]}
 
     @property
+    def told_columns(self) -> tuple[str, ...]:
+        """Columns of the metadata that the user has told of."""
+        return () if self._pattern is None else tuple(self._pattern.kinds)
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of a frame, px."""
         return self._shape
