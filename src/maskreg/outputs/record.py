@@ -370,8 +370,8 @@ def _check_settings(old: Settings, new: Settings, path: Path) -> None:
             )
         elif names in ([_PIXELS], [_PIXELS, _LOOK]):
             advice = (
-                "the image that is the reference is not what it was (was its file replaced?): bring it back; "
-                "another folder or --overwrite registers all anew"
+                "the image that is the reference is not what it was (was its file replaced, or do more "
+                "frames meet its condition?): bring it back; another folder or --overwrite registers all anew"
             )
         raise OtherSettingsError(f"{path.parent} holds a run with other settings ({changes}); {advice}")
 

@@ -143,6 +143,12 @@ def test_metadata_are_columns_of_the_table_and_identify_the_run(delays, tmp_path
         align_run(delays, run, pattern="d{number:d}.tif")
 
 
+def test_a_mean_of_more_frames_is_another_reference_and_says_so(delays, tmp_path):
+    align_run(delays / "d[0-2].tif", tmp_path / "run", reference="delay<9", pattern=PATTERN)
+    with pytest.raises(RunError, match="do more frames meet its condition"):
+        align_run(delays, tmp_path / "run", reference="delay<9", pattern=PATTERN)
+
+
 @pytest.mark.parametrize("kind", ["table", "HDF5", "HDF5 behind others"])
 def test_a_series_with_metadata_may_grow_and_rows_that_are_done_get_those_of_now(kind, frames, tmp_path):
     folder, log = tmp_path / "folder", tmp_path / "log.csv"
