@@ -162,8 +162,6 @@ class Registration:
         rows = [
             ("shift, px", self.shift_text if self.status.keeps_shift else "none"),
             ("reason", self.reason),
-        ]
-        rows += [
             ("score", f"{self.score:.3f}"),
             ("significance", f"{self.significance:.1f}"),
             ("overlap", f"{self.overlap:.2f}"),

@@ -72,8 +72,8 @@ def decide(
     levels: list[LevelMap],
     choice: Choice,
     *,
-    look: bool = False,
-    more: Callable[[], bool] = lambda: False,
+    look: bool,
+    more: Callable[[], bool],
 ) -> tuple[Place, Rival | None]:
     """Return the winning place below the pixel, and its rival.
 

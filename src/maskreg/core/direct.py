@@ -62,7 +62,7 @@ def ncc_at(
     reference_mask: NDArray[np.bool_],
     moving_mask: NDArray[np.bool_],
     lag: Sequence[int],
-    steps: tuple[float, float] = (0.0, 0.0),
+    steps: tuple[float, float],
 ) -> tuple[float, int]:
     """Return masked NCC (NaN = forbidden) and overlap at one whole-pixel lag, summed directly.
 

@@ -47,7 +47,7 @@ class Beginning:
 
 
 def beginning(
-    masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float64], *, look: bool = False
+    masked: MaskedSide, moving: Prepared, b: int, shift: NDArray[np.float64], *, look: bool
 ) -> Beginning | None:
     """Return about where `place` begins to refine; None where a few rows show no peak."""
     known = _found_by(masked, b, shift, look)

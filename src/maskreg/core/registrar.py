@@ -251,19 +251,19 @@ class _KnownMasks:
                         "they must be equal"
                     )
                 mask = mask & static
-            for known in (self._static, self._last):
-                if known is not None and np.array_equal(known.mask, mask):
-                    return known
-            self._last = MaskPyramid(mask.copy())
-            return self._last
+            known = self._equal_to(mask)
+            if known is None:
+                known = self._last = MaskPyramid(mask.copy())
+            return known
 
     def like(self, mask: NDArray[np.bool_]) -> MaskPyramid | None:
         """Return the known mask that is equal to another one, if there is one."""
         with self._lock:
-            for known in (self._static, self._last):
-                if known is not None and np.array_equal(known.mask, mask):
-                    return known
-            return None
+            return self._equal_to(mask)
+
+    def _equal_to(self, mask: NDArray[np.bool_]) -> MaskPyramid | None:
+        kept = (known for known in (self._static, self._last) if known is not None)
+        return next((known for known in kept if np.array_equal(known.mask, mask)), None)
 
 
 def _static_mask(mask: ArrayLike, ndim: int) -> NDArray[np.bool_]:

@@ -32,7 +32,7 @@ from maskreg.core.image.interpolate import noise_kept
 from maskreg.core.image.shifted import shifted_mask
 from maskreg.core.machine.made import Made
 from maskreg.core.subpixel.coarse_lag import MOST_KEPT, coarse_lag
-from maskreg.core.subpixel.refine import SHORTEST_STEP
+from maskreg.core.subpixel.refine import SHORTEST_STEP, STEP_LIMIT
 from maskreg.geometry import nearest_lag
 
 LEAST_PART = 0.1
@@ -46,9 +46,6 @@ MOST_STEPS = 15
 
 SMALL_STEP = 0.03
 """The iteration has converged when a step is shorter than this many standard deviations."""
-
-STEP_LIMIT = 0.75
-"""A step is cut to this many widths of the low-pass, or px."""
 
 FURTHEST_PX = 2.0
 """A shift that goes further than this from its start, and than three widths, has gone astray."""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from maskreg.core.aligned.frames import AlignedFrames, Mean
 from maskreg.core.image.filters import gaussian
+from maskreg.core.image.prepare_kernels import cleaned_2d
 
 LEAST_DRIFT_PX = 2.0
 """Root mean square distance of the shifts from their mean; below it nothing can be told apart."""
@@ -91,8 +92,6 @@ class Static:
         self, frame: NDArray[Any], offset: float, out: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
         """Return grey values, `offset` of them without light, without it; in `out` if it is given."""
-        from maskreg.core.image.prepare_kernels import cleaned_2d
-
         clean = np.empty(frame.shape, np.float32) if out is None else out
         if frame.dtype.kind == "f" and frame.dtype not in (np.float32, np.float64):
             frame = frame.astype(np.float32)  # compiled code knows no others, such as half precision

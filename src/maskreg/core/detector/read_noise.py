@@ -20,7 +20,7 @@ import scipy.special
 from numpy.typing import NDArray
 
 from maskreg.core.detector.noise import SPARSE
-from maskreg.core.image.detail import BinnedPlane, LocalPlane
+from maskreg.core.image.detail import BinnedPlane, LocalPlane, plane_of
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.image.pyramid import MaskPyramid
 from maskreg.core.image.sample import sampled_rows
@@ -156,7 +156,7 @@ class Restoration:
         """Return the plane of a mask; kept for the last one."""
         last = self._last  # another thread may put another one there
         if last is None or last[0] is not masks:
-            last = self._last = masks, _plane_of(masks.mask)
+            last = self._last = masks, plane_of(masks.mask, BRIGHTNESS_PX)
         return last[1]
 
 
@@ -172,7 +172,8 @@ def restoration_of(reference: Prepared) -> Restoration | None:
 
 def fitted_read_noise(counts: NDArray[Any], mask: NDArray[np.bool_]) -> float:
     """Return the read noise that the counts of a faint image show, electrons; 0 if it is in doubt."""
-    brightness = _plane_of(mask)(np.where(mask, np.minimum(counts, RESTORED_UP_TO), 0).astype(np.float32))
+    plane = plane_of(mask, BRIGHTNESS_PX)
+    brightness = plane(np.where(mask, np.minimum(counts, RESTORED_UP_TO), 0).astype(np.float32))
     rows = sampled_rows(mask)
     valid = mask[rows]
     # what is taken off of counts, such as stripes, may leave less than nothing
@@ -226,7 +227,3 @@ def _electrons(brightness: NDArray[np.float64], most: int, shape: float = np.inf
 @cache
 def _brightnesses() -> NDArray[np.float64]:
     return np.geomspace(LEAST_BRIGHTNESS, MOST_BRIGHTNESS, 80)
-
-
-def _plane_of(mask: NDArray[np.bool_]) -> LocalPlane | BinnedPlane:
-    return BinnedPlane(mask, BRIGHTNESS_PX) if mask.ndim == 2 else LocalPlane(mask, BRIGHTNESS_PX)

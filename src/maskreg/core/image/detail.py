@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from maskreg.core.image.detail_kernels import between_blocks_2d, detail_2d, local_plane_2d
-from maskreg.core.image.pyramid import MaskPyramid, halved
+from maskreg.core.image.pyramid import MaskPyramid, block_sums
 from maskreg.core.image.stabilise import Detector
 
 RIDGE = 1e-5
@@ -90,7 +90,7 @@ class LocalPlane:
         """Transform of the window times the product of offsets to these powers."""
         axes = [w * t**p for (t, w), p in zip(self._offsets, powers, strict=True)]
         # conjugated: the neighbourhood is correlated with the window, not convolved
-        spectrum = scipy.fft.rfftn(_outer(axes).astype(np.float32))
+        spectrum = scipy.fft.rfftn(reduce(np.multiply.outer, axes).astype(np.float32))
         return np.asarray(np.conj(spectrum))
 
     def _solve(self) -> NDArray[np.float32]:
@@ -139,12 +139,14 @@ class BinnedPlane:
 
     def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the local plane of an image that is zero where the mask is False, float32."""
-        sums, side = pixels, 1
-        while side < self._bin:
-            sums, side = halved(sums), 2 * side
-        coarse = self._plane(sums * self._weights)
+        coarse = self._plane(block_sums(pixels, self._bin) * self._weights)
         between = between_blocks_2d if pixels.ndim == 2 else plain_between_blocks
         return np.asarray(between(coarse, self._bin, *pixels.shape), np.float32)
+
+
+def plane_of(mask: NDArray[np.bool_], sigma: float) -> LocalPlane | BinnedPlane:
+    """Return the operator that fits a wide local plane, in the quickest way there is."""
+    return BinnedPlane(mask, sigma) if mask.ndim == 2 else LocalPlane(mask, sigma)
 
 
 def plain_between_blocks(coarse: NDArray[np.float32], side: int, *shape: int) -> NDArray[np.float64]:
@@ -255,10 +257,3 @@ def _wrapped_offsets(
     # of the whole window, however short the image: as by rows and columns
     whole = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2).sum()
     return offset / sigma, weight / whole
-
-
-def _outer(axes: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    out = axes[0]
-    for axis in axes[1:]:
-        out = out[..., None] * axis
-    return out

@@ -214,6 +214,11 @@ def halved(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(halved_2d(values))
 
 
+def block_sums(values: NDArray[np.float32], b: int) -> NDArray[np.float32]:
+    """Return sums over blocks of `b` pixels per axis, a power of two."""
+    return values if b == 1 else block_sums(halved(values), b // 2)
+
+
 def plain_halved(values: NDArray[Any]) -> NDArray[Any]:
     """Return what `halved` does, by slices, for any number of axes."""
     out = values

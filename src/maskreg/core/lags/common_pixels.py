@@ -11,7 +11,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from maskreg.core.image.pyramid import halved
+from maskreg.core.image.pyramid import block_sums
 from maskreg.core.lags.every_lag import sums_of_products
 from maskreg.core.lags.lean_maps import BlockSums, HalfCounts
 from maskreg.core.lags.spectra import cross, transform
@@ -142,10 +142,7 @@ class Blocks:
         ragged = [(0, -n % self.step) for n in values.shape]
         if any(far for _, far in ragged):
             values = np.pad(values, ragged)
-        side = 1
-        while side < self.step:
-            values, side = halved(values), 2 * side
-        return values.astype(np.float64)
+        return block_sums(values, self.step).astype(np.float64)
 
     def _at_lags(self, reference: NDArray[np.float64], moving: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return sums of products at every lag of whole blocks, and zeros around."""

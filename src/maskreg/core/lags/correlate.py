@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from maskreg.core.direct import ncc_at
 from maskreg.core.image.checked import centred, check_same_axes, checked_image, warn_of_colour
 from maskreg.core.lags.spectra import Spectra, cross, spectra_of, transform
-from maskreg.core.likelihood import FEWEST_PIXELS, LEAST_UNEXPLAINED, likelihood, unexplained_floor
+from maskreg.core.likelihood import FEWEST_PIXELS, likelihood, unexplained_floor
 from maskreg.core.plan import window_length
 from maskreg.errors import InputError, interrupts_as_such
 from maskreg.geometry import lag_axis
@@ -307,8 +307,8 @@ class ImagePair:
     moving: NDArray[Any]
     moving_mask: NDArray[np.bool_]
     limits: tuple[float, ...] | None
-    steps: tuple[float, float] = (0.0, 0.0)
-    floor: float = LEAST_UNEXPLAINED
+    steps: tuple[float, float]
+    floor: float
 
     @cached_property
     def lags(self) -> tuple[NDArray[np.intp], ...]:

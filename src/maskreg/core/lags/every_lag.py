@@ -15,7 +15,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 ROWS = 64
-"""So many rows are transformed at once,"""
+"""So many rows are transformed at once, and stay in the cache,"""
 
 COLUMNS = 16
 """and so many columns, of which the transforms of all images are held at once."""
@@ -57,7 +57,7 @@ def sums_of_products(
     planes = np.empty((max(len(pairs), len(images)), max(p, q), width // 2 + 1), np.complex64)
     for first, end in ((1 - q, 0), (0, p)):
         for image, plane in zip(images, planes, strict=False):
-            _transform_rows(*image, plane, width)
+            transform_rows(*image, plane, width)
         for k in range(0, planes.shape[2], COLUMNS):
             _to_lags(
                 planes[:, :, k : k + COLUMNS], [len(image) for image, _ in images], places, height, first, end
@@ -76,7 +76,8 @@ def _place_in(images: list[Image], image: Image) -> int:
     return len(images) - 1
 
 
-def _transform_rows(pixels: NDArray[Any], power: int, plane: NDArray[np.complex64], width: int) -> None:
+def transform_rows(pixels: NDArray[Any], power: int, plane: NDArray[np.complex64], width: int) -> None:
+    """Fill the first rows of a plane with the transforms of those of an image to a power."""
     for i in range(0, len(pixels), ROWS):
         rows = pixels[i : i + ROWS].astype(np.float32) ** power
         plane[i : i + len(rows)] = scipy.fft.rfft(rows, width)

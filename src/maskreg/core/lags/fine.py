@@ -25,14 +25,11 @@ from numpy.typing import NDArray
 from maskreg.core.image.windows import window_sums
 from maskreg.core.lags.common_pixels import Blocks, CommonPixels
 from maskreg.core.lags.correlate import TRUSTED_ROUNDING
-from maskreg.core.lags.every_lag import sums_of_products
+from maskreg.core.lags.every_lag import ROWS, sums_of_products, transform_rows
 from maskreg.core.lags.maxima import MOST_CANDIDATES
 from maskreg.core.lags.spectra import sum_of_squares
 from maskreg.core.likelihood import FEWEST_PIXELS, fisher_z, likelihood
 from maskreg.geometry import smallest_first
-
-ROWS = 64
-"""So many rows of lags are made at once, and so many columns of a transform: what stays in the cache."""
 
 OUTSHINES = 1e-4
 """A pixel with this part of the energy of an image is a spike,"""
@@ -239,19 +236,13 @@ class FineLags:
         height, width = self.common.window
         p, q = len(self._reference), len(moving)
         plane = np.empty((max(height, p + q), width // 2 + 1), np.complex64)
-        _transform_rows(_without(self._reference, *self._spikes[:2]), plane[:p], width)
-        _transform_rows(moving, plane[p:], width)
+        transform_rows(_without(self._reference, *self._spikes[:2]), 1, plane, width)
+        transform_rows(moving, 1, plane[p:], width)
         for k in range(0, plane.shape[1], ROWS):
             columns = plane[:, k : k + ROWS]
             a, b = (scipy.fft.fft(columns[s], height, axis=0) for s in (slice(0, p), slice(p, p + q)))
             columns[:height] = scipy.fft.ifft(times_conjugate_2d(a, b), axis=0, overwrite_x=True)
         return plane[:height]
-
-
-def _transform_rows(image: NDArray[np.float32], plane: NDArray[np.complex64], width: int) -> None:
-    for i in range(0, len(image), ROWS):
-        some = image[i : i + ROWS]
-        plane[i : i + len(some)] = scipy.fft.rfft(some, width)
 
 
 def without_spikes(pixels: NDArray[np.float32]) -> tuple[Spikes, NDArray[np.float32], float]:

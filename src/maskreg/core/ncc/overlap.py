@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.image.kernels import overlap_sums_2d
 from maskreg.core.ncc.centred import CentredImage
 from maskreg.geometry import overlap_slices
 
@@ -62,8 +63,6 @@ def overlap_sums(reference: CentredImage, moving: CentredImage, lag: tuple[int, 
     """
     here, there = overlap_slices(reference.mask.shape, moving.mask.shape, lag)
     if moving.mask.ndim == 2:
-        from maskreg.core.image.kernels import overlap_sums_2d
-
         a, b = (
             (image.values[part], image.mask[part], image.scale, image.mean)
             for image, part in ((reference, here), (moving, there))

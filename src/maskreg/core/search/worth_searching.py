@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from maskreg.core.frequencies.bands import NOISE_KNOWN, band_of
 from maskreg.core.frequencies.spectrum import FAINT, part_beyond, search_filter
-from maskreg.core.image.detail import BinnedPlane, LocalPlane, detail
+from maskreg.core.image.detail import detail, plane_of
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.image.whole import coefficients_of
 from maskreg.core.search.search import FAINT_BACKGROUND_PX
@@ -41,7 +41,7 @@ def worth_searching(image: Prepared, noise: float | None, b: int) -> bool:
     band = band_of(level, noise / b**level.mask.ndim)
     if band.structure > (FAINT + NOISE_KNOWN) * band.noise:
         return True
-    plane = (BinnedPlane if level.mask.ndim == 2 else LocalPlane)(level.mask, FAINT_BACKGROUND_PX)
+    plane = plane_of(level.mask, FAINT_BACKGROUND_PX)
     pixels = detail(level.pixels, plane, image.detector, image.mean).pixels
     found = search_filter(coefficients_of(pixels))
     return part_beyond(found, HELD, pixels.ndim) > LOST

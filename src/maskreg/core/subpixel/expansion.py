@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.frequencies.interpolation_error import SLOPE
+from maskreg.core.frequencies.spectrum import NOISE_DOUBT
 from maskreg.core.image.filters import filtered
 from maskreg.core.image.runs import Region
 from maskreg.core.image.shifted import shifted_mask
@@ -31,9 +32,6 @@ from maskreg.core.subpixel.template import Template
 ACROSS = 0.2
 """A pattern of rings has across the rays from its centre at most this part of the squared gradients
 along them, each counted by its squared distance."""
-
-NOISE_DOUBT = 0.1
-"""The noise in the squared gradients is known to this part."""
 
 SHOWS = 3.0
 """An expansion is believed if it stands out by so many of its standard deviations."""

@@ -22,7 +22,7 @@ from maskreg.core.frequencies.gains import NoiseGains, Promised
 from maskreg.core.frequencies.wiener import CAUTION, with_eigenvalues
 from maskreg.core.image.detail import plain_between_blocks
 from maskreg.core.image.filters import gaussian
-from maskreg.core.image.pyramid import halved
+from maskreg.core.image.pyramid import block_sums
 
 BLOCK = 4
 """J is the mean over blocks of so many px a side,"""
@@ -173,10 +173,7 @@ def local_weights(
 
 def _near(field: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean under the window around each block; zeros stand beyond the border."""
-    side = 1
-    while side < BLOCK:
-        field, side = halved(field), 2 * side
-    return gaussian(field, WINDOW_PX / BLOCK, REACH)
+    return gaussian(block_sums(field, BLOCK), WINDOW_PX / BLOCK, REACH)
 
 
 def applied(

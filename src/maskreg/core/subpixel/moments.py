@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from maskreg.core.image.interpolate import lagrange_slopes, lagrange_taps
 from maskreg.core.image.runs import Region
 from maskreg.core.image.shifted import shifted_mask
-from maskreg.core.subpixel.refine_kernels import projected_2d
+from maskreg.core.subpixel.refine_kernels import moments_2d, projected_2d
 from maskreg.core.subpixel.template import Template
 
 
@@ -87,8 +87,6 @@ def moments(
         return _moments_of_volume(template, moving, usable, shift, near)
     if moving.ndim != 2:
         return plain_moments(template, moving, usable, shift, near, slopes=slopes)
-    from maskreg.core.subpixel.refine_kernels import moments_2d
-
     packed = template.packed
     out, slope = moments_2d(
         *template.region.runs, packed.numbers, packed.steps, packed.sums, moving, *usable.runs,

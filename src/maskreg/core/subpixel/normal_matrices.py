@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskreg.core.frequencies.spectrum import NOISE_DOUBT
+from maskreg.core.image.kernels import normal_sums_2d
 from maskreg.core.image.shifted import shifted_mask
 from maskreg.core.subpixel.template import Template
 
@@ -130,12 +131,8 @@ def normal_sums(template: Template, usable: NDArray[np.bool_], lag: tuple[int, .
         return NormalSums(float(n), float(v), float(vv), firsts[:3], firsts[3:], gd, vgg, vg)
     if usable.ndim != 2:
         return plain_normal_sums(template, usable, lag)
-    from maskreg.core.image.kernels import normal_sums_2d
-
-    s = normal_sums_2d(
-        template.mask, usable, template.noise, template.gradient, template.slope, lag[0], lag[1]
-    )
-    n, v, vv = (float(x) for x in s[:3])
+    s = normal_sums_2d(template.mask, usable, template.noise, template.gradient, template.slope, *lag)
+    n, v, vv = s[:3].tolist()
     return NormalSums(n, v, vv, s[3:5], s[5:7], s[7:11].reshape(2, 2), s[11:15].reshape(2, 2), s[15:17])
 
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from maskreg.core.subpixel.normal_matrices import NormalMatrices
 from maskreg.core.subpixel.residual import Residual
 from maskreg.core.uncertainty.covariances import common_axes
+from maskreg.core.uncertainty.residual_kernels import box_sums_2d, window_moments_2d
 
 BOX = 2
 """Side of a box, px,"""
@@ -111,8 +112,6 @@ def compiled_window_moments(
     sums: NDArray[np.floating], mean: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what `plain_window_moments` does, of two axes."""
-    from maskreg.core.uncertainty.residual_kernels import window_moments_2d
-
     products, fourth = window_moments_2d(sums, mean, SHARED)
     return products, fourth
 
@@ -162,8 +161,6 @@ def box_sums(residual: Residual, box: int, *, products: bool = False) -> BoxSums
 
 def compiled_box_sums(residual: Residual, box: int, *, products: bool = False) -> BoxSums:
     """Return what `plain_box_sums` does, of two axes."""
-    from maskreg.core.uncertainty.residual_kernels import box_sums_2d
-
     template = residual.template
     sums, n, total = box_sums_2d(
         template.pixels, template.mask, template.gradient, residual.moving, residual.usable,
