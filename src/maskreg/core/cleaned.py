@@ -53,7 +53,7 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
     free = _unless_held(masked, moving, found)
     moving, found = _unless_shaded(masked, moving, found) if free is found else (moving, free)
     if found.ok and moving.pulled_to is not None and not is_held(found.shift - moving.pulled_to):
-        side.freed = True
+        side.counted.freed = True
     if found.ok or not number:
         return found
     said = f"without {number} pixels that stand out, as hot or dead ones do"

@@ -57,12 +57,12 @@ def _registered(masked: MaskedSide, moving: Prepared, room: Room) -> Registratio
             and not winner.contradicted
             and confirmed(masked, found, winner, b, alike=bool(choice.alike))
         ):
-            side.count_look(enough=True)
+            side.counted.look(enough=True)
             return found
         if choice.alike:
             break  # finer looks would meet the same places, and compare them again
     if masked.plan.looks:
-        side.count_look(enough=False)
+        side.counted.look(enough=False)
     levels = search(masked, moving, room, looked)
     if max(level.margin for level in levels) < SURE:
         return _faintly(masked, moving, levels, room)

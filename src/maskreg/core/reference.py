@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any, Literal
 
 import numpy as np
@@ -72,6 +72,23 @@ Change = bytes | Ceiling | frozenset[Line] | Stripes | Literal["shading"]
 """Pixels that are left out, a value that none exceeds, lines that are left out, stripes, or shading."""
 
 
+class Counted:
+    """What is counted of all frames so far. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.freed = False
+        """Whether parts that stand still pulled the shift of any by more than a pixel."""
+        self.enough = self.not_enough = 0
+        """For how many the first look was, and for how many it was not."""
+        self._lock = Lock()
+
+    def look(self, *, enough: bool) -> None:
+        """Count a frame whose first look was enough, or was not."""
+        with self._lock:
+            self.enough += enough
+            self.not_enough += not enough
+
+
 class ReferenceSide:
     """What depends on the reference only.
 
@@ -83,6 +100,8 @@ class ReferenceSide:
         The one that this one is made of,
     changes : tuple, optional
         and how; default is that it is no other's.
+    counted : Counted, optional
+        Of the frames that are registered to it.
     """
 
     def __init__(
@@ -91,6 +110,7 @@ class ReferenceSide:
         options: Options,
         original: ReferenceSide | None = None,
         changes: tuple[Change, ...] = (),
+        counted: Counted | None = None,
     ) -> None:
         self.image = image
         self.options = options
@@ -105,9 +125,7 @@ class ReferenceSide:
         self._blocks: Made[tuple[int, float | None], Block | None] = Made()
         self._rings: Made[int, Rings | None] = Made()
         self._periods: Made[tuple[int, float | None], NDArray[np.float64]] = Made()
-        self._looks = [0, 0]
-        # whether parts of any frame so far that stand still pulled its shift by more than a pixel
-        self.freed = False
+        self.counted = counted or Counted()
         self._fallback: tuple[int, ...] | None = None
         self._few: Made[int, bool] = Made()
         self._pointed: Made[tuple[tuple[int, ...], int], bool] = Made(MOST_KEPT)
@@ -370,17 +388,6 @@ class ReferenceSide:
         counting = counting_curve(self.image)
         noise = 0.0 if counting is None else counting.mean(sample(self.image))
         return noise if self.noise_of_pixels >= (1 - FAINT - NOISE_KNOWN) * noise > 0 else None
-
-    def count_look(self, *, enough: bool) -> None:
-        """Count a frame whose first look was enough, or was not."""
-        with self._lock:
-            self._looks[not enough] += 1
-
-    @property
-    def looks(self) -> tuple[int, int]:
-        """For how many frames the first look was enough, and for how many it was not."""
-        with self._lock:
-            return self._looks[0], self._looks[1]
 
 
 def is_clear(found: Forecast, ndim: int) -> bool:

@@ -27,7 +27,7 @@ from maskreg.core.image.pyramid import MaskPyramid
 from maskreg.core.image.stabilise import Detector, detector_for
 from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.masked_side import MaskedSide
-from maskreg.core.reference import ReferenceSide
+from maskreg.core.reference import Counted, ReferenceSide
 from maskreg.core.standing.one_mask import OneMask
 from maskreg.errors import InputError, interrupts_as_such
 from maskreg.geometry import nearest_lag
@@ -97,6 +97,7 @@ class Registrar:
         self._masks = _KnownMasks(static)
         self._sides: dict[tuple[Detector, frozenset[Box]], ReferenceSide] = {}
         self._masked: list[MaskedSide] = []
+        self._counted = Counted()
         self._lock = Lock()
 
     def __repr__(self) -> str:
@@ -169,8 +170,7 @@ class Registrar:
 
         As a beam-block does that is not masked.
         """
-        with self._lock:
-            return any(side.freed for side in self._sides.values())
+        return self._counted.freed
 
     @property
     def looks(self) -> tuple[int, int]:
@@ -178,9 +178,7 @@ class Registrar:
 
         Small images and `exact` searches, which have no first look, are not counted.
         """
-        with self._lock:
-            counts = [side.looks for side in self._sides.values()]
-        return sum(count[0] for count in counts), sum(count[1] for count in counts)
+        return self._counted.enough, self._counted.not_enough
 
     def _side(self, detector: Detector, mask: NDArray[np.bool_], boxes: frozenset[Box]) -> ReferenceSide:
         """Return the reference's side for a detector model and a mask without boxes; made when needed."""
@@ -191,7 +189,7 @@ class Registrar:
                 image = Prepared(self._pixels, masks, detector, refined=True)  # its pixels tell their noise
                 # where boxes differ from frame to frame, only the last are kept
                 self._sides = {k: side for k, side in self._sides.items() if not (boxes and k[1])}
-                self._sides[key] = ReferenceSide(image, self.options)
+                self._sides[key] = ReferenceSide(image, self.options, counted=self._counted)
             return self._sides[key]
 
     def _masked_side(self, side: ReferenceSide, masks: MaskPyramid, threads: int) -> MaskedSide:

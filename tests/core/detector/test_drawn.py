@@ -183,6 +183,7 @@ def test_a_registrar_says_each_box_once_and_keeps_one_reference_beside_its_own(s
     assert [registrar(bar).ok for bar in bars] == [True, True]
     assert len(registrar._sides) <= 2
     assert len(said()) == 2  # one for each box
+    assert sum(registrar.looks) == 5  # of either box
 
 
 def _noisy_pair(seed, dtype):
