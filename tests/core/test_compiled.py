@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numba.core.caching import FunctionCache
+from numba.core.caching import NullCache
 from numba.core.dispatcher import Dispatcher
 from tests.core.uncompiled import WITHOUT_COMPILER
 
 import maskreg.core
 from maskreg.core.image.pyramid import halved
+from maskreg.core.machine.compiled import _LeanCache
 
 pytestmark = pytest.mark.skipif(WITHOUT_COMPILER, reason="nothing is compiled")
 
@@ -41,14 +42,15 @@ def _kernels():
                     yield f"{module.name}.{name}", value
 
 
-def _is_inlined(function):
-    return function.targetoptions.get("inline") == "always"
+def _is_kernel(function):
+    """Whether it is kept, and not a part of those that are."""
+    return type(function._cache) is _LeanCache
 
 
 def test_every_kernel_stands_in_the_table_of_its_module_beside_a_plain_twin_that_is_there():
     called: dict[str, set[str]] = {}
     for name, function in _kernels():
-        if not _is_inlined(function):
+        if _is_kernel(function):
             module, kernel = name.rsplit(".", 1)
             called.setdefault(module, set()).add(kernel)
     for module, kernels in called.items():
@@ -62,6 +64,13 @@ def test_every_kernel_stands_in_the_table_of_its_module_beside_a_plain_twin_that
             for file in re.findall(r"`(tests/.+?)`", twin):
                 assert (Path(__file__).parents[2] / file).is_file(), kernel
 
+
+CALLS_A_PART = """
+import numpy as np
+from maskreg.core.lags.search_kernels import median_and_deviation as kernel
+found = kernel(np.random.default_rng(3).random((64, 65), np.float32), np.ones((64, 65), bool))
+print(np.array(found).tobytes().hex(), sum(kernel.stats.cache_hits.values()))
+"""
 
 HERE = """
 from maskreg.core.machine import compiled
@@ -78,13 +87,15 @@ def _called(script, cache):
     return found, int(hits)
 
 
-def test_a_kernel_gives_the_same_bytes_from_the_cache_and_whichever_process_has_compiled_it(tmp_path):
-    here, loaded = (_called(HERE + CALL, tmp_path / "here") for _ in range(2))
-    apart = _called(CALL, tmp_path / "apart")
+@pytest.mark.parametrize("call", [CALL, CALLS_A_PART])
+def test_a_kernel_gives_the_same_bytes_from_the_cache_and_whichever_process_has_compiled_it(tmp_path, call):
+    here, loaded = (_called(HERE + call, tmp_path / "here") for _ in range(2))
+    apart = _called(call, tmp_path / "apart")
     assert [hits for _, hits in (here, loaded, apart)] == [0, 1, sys.platform.startswith("linux")]
     assert here[0] == loaded[0] == apart[0]
-    values = np.random.default_rng(3).random((64, 65), np.float32)
-    assert halved(values).tobytes().hex()[:2000] == here[0]
+    if call is CALL:
+        values = np.random.default_rng(3).random((64, 65), np.float32)
+        assert halved(values).tobytes().hex()[:2000] == here[0]
 
 
 def test_a_kernel_is_kept_without_the_code_from_which_its_callers_could_be_compiled(tmp_path):
@@ -108,9 +119,12 @@ def test_a_kernel_from_the_cache_is_loaded_without_setting_the_compiler_up(tmp_p
 def test_no_compiled_function_calls_a_kernel():
     """Machine code would be linked to what is not in its own file."""
     kernels = dict(_kernels())
-    assert len(kernels) > 50
-    assert not any(type(k._cache) is FunctionCache for k in kernels.values())  # others are not lean
+    assert sum(map(_is_kernel, kernels.values())) > 50
+    assert {type(k._cache) for k in kernels.values()} == {
+        _LeanCache,
+        NullCache,
+    }  # parts never do
     for name, function in kernels.items():
         used = set(function.py_func.__code__.co_names) & set(function.py_func.__globals__)
         called = [function.py_func.__globals__[n] for n in used]
-        assert not [n.__name__ for n in called if isinstance(n, Dispatcher) and not _is_inlined(n)], name
+        assert not [n.__name__ for n in called if isinstance(n, Dispatcher) and _is_kernel(n)], name

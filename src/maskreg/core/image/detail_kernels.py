@@ -15,6 +15,7 @@ import numpy as np
 
 from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.machine.compiled import inlined, kernel
+from maskreg.core.machine.fill import fill
 
 tell_of_compilation()
 
@@ -63,7 +64,7 @@ def local_plane_2d(pixels, constant, linear, weights):  # type: ignore[no-untype
     d = np.empty((height, width), np.float32)
     padded = np.zeros(width + 2 * radius, np.float32)
     for i in range(height):
-        padded[radius : radius + width] = pixels[i]
+        fill(padded[radius : radius + width], pixels[i])
         _filtered_row(padded, constant, linear, c[i], d[i])
     out = np.empty((height, width), np.float32)
     m = np.empty(width, np.float32)

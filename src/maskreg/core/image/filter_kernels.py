@@ -15,6 +15,7 @@ import numpy as np
 
 from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.machine.compiled import inlined, kernel
+from maskreg.core.machine.fill import fill
 
 tell_of_compilation()
 
@@ -48,7 +49,7 @@ def filtered_rows(values, taps, odd, nearest):  # type: ignore[no-untyped-def]
     padded = np.zeros(n + 2 * radius, np.float32)
     for i in range(outer):
         row, o = values[i, :, 0], out[i, :, 0]
-        padded[radius : radius + n] = row
+        fill(padded[radius : radius + n], row)
         if nearest:
             padded[:radius] = row[0]
             padded[radius + n :] = row[n - 1]

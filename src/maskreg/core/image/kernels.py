@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskreg.core.machine.compiled import inlined, kernel
+from maskreg.core.machine.compiled import called, inlined, kernel
+from maskreg.core.machine.fill import fill
 
 BAND = 16
 """Rows of a window's sums that are taken at once."""
@@ -42,7 +43,7 @@ def _masked_row(reference, mask, safe, a, w):  # type: ignore[no-untyped-def]
     return count, t, q
 
 
-@inlined
+@called
 def _window_sums(  # type: ignore[no-untyped-def]
     reference, reference_mask, moving, safe, sy, sx, radius, near, rows_of_band, every
 ):
@@ -66,8 +67,8 @@ def _window_sums(  # type: ignore[no-untyped-def]
     n = 0.0
     total = 0.0
     square = 0.0
-    w = np.zeros((rows_of_band, stride), np.float32)
-    a = np.zeros((rows_of_band, stride), np.float32)
+    w = np.zeros(rows_of_band * stride, np.float32)
+    a = np.zeros(rows_of_band * stride, np.float32)
     b = np.zeros((rows_of_band + 2 * radius) * stride, np.float32)
     # bands begin at multiples of `every`, wherever the images meet
     for start in range(y0 - y0 % every, y1 if length else 0, every):
@@ -78,18 +79,17 @@ def _window_sums(  # type: ignore[no-untyped-def]
         for i in range(band):
             y = top + i
             count, t, q = _masked_row(
-                reference[y, x0:x1], reference_mask[y, x0:x1], safe[y - sy, x0 - sx : x1 - sx], a[i], w[i]
-            )
+                reference[y, x0:x1], reference_mask[y, x0:x1], safe[y - sy, x0 - sx : x1 - sx],
+                a[i * stride : (i + 1) * stride], w[i * stride : (i + 1) * stride],
+            )  # fmt: skip
             n += count
             total += t
             square += q
         for i in range(band + 2 * radius):
-            b[i * stride : (i + 1) * stride] = moving[
-                top - sy - radius + i, x0 - sx - radius : x1 - sx + radius
-            ]
+            fill(b[i * stride : (i + 1) * stride], moving[top - sy - radius + i, x0 - sx - radius :])
         # after the last pixel of weight nothing is to be summed
         size = band * stride - 2 * radius
-        a_flat, w_flat = a.reshape(-1)[:size], w.reshape(-1)[:size]
+        a_flat, w_flat = a[:size], w[:size]
         for dy in range(radius - near, radius + near + 1):
             for dx in range(radius - near, radius + near + 1):
                 first = (side - 1 - dy) * stride + side - 1 - dx

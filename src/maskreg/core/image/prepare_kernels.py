@@ -23,6 +23,7 @@ import numpy as np
 
 from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.machine.compiled import inlined, kernel
+from maskreg.core.machine.fill import fill
 
 tell_of_compilation()
 
@@ -270,7 +271,7 @@ def counted_sums_2d(  # type: ignore[no-untyped-def]
     """
     height, rows = numbers.shape[0], pixels.shape[0]
     sums = np.zeros(6)
-    sums[:3] = whole
+    fill(sums[:3], whole)
     for i in range(height):
         near, last = 0, 0
         if 0 <= i - sy < rows:

@@ -15,6 +15,7 @@ import numpy as np
 from maskreg.core.lags.search_kernels import _fisher_row, _lag_row, _logarithm, _put_in_order
 from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.machine.compiled import inlined, kernel
+from maskreg.core.machine.fill import fill
 
 tell_of_compilation()
 
@@ -88,8 +89,8 @@ def fine_rows_2d(  # type: ignore[no-untyped-def]
         part = np.float32(y - (y // step) * step) / np.float32(step)
         for k in range(5):
             _between(sums[k], j, part, step, reach - middle[1] * step, known[k])
-        product[reach:] = products[i, : columns - reach]
-        product[:reach] = products[i, width - reach :]
+        fill(product[reach:], products[i])
+        fill(product[:reach], products[i, width - reach :])
         for k in range(other_spikes[0].size):
             row = other_spikes[0][k] + y
             if 0 <= row < reference.shape[0]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from maskreg.core.machine.compilation import tell_of_compilation
-from maskreg.core.machine.compiled import inlined, kernel
+from maskreg.core.machine.compiled import called, inlined, kernel
 
 tell_of_compilation()
 
@@ -133,7 +133,7 @@ def _likelihood(r, n, floor):  # type: ignore[no-untyped-def]
     return -0.5 * (n - 2) * np.log(max(1 - r * r, floor)) + 0.0
 
 
-@inlined
+@called
 def _greatest_possible(product, total, square, n, a, aa, r, energies, rounding, least, floor):  # type: ignore[no-untyped-def]
     """Return the greatest likelihood that rounding leaves possible at the lags without a value."""
     greatest = -np.inf
@@ -157,7 +157,7 @@ def _greatest_possible(product, total, square, n, a, aa, r, energies, rounding, 
     return greatest
 
 
-@inlined
+@called
 def _lag_values(  # type: ignore[no-untyped-def]
     products, totals, squares, overlap, a, aa, moving_shape, energies, rounding, trusted, fewest, least, floor
 ):
@@ -208,7 +208,7 @@ def _order_key(bits):  # type: ignore[no-untyped-def]
     return ~bits if bits >> np.uint32(31) else bits | np.uint32(0x80000000)
 
 
-@inlined
+@called
 def _selected(keys, count, rank):  # type: ignore[no-untyped-def]
     """Return the key of a rank among the first `count`, digit by digit from the highest."""
     prefix = np.uint32(0)
@@ -302,7 +302,7 @@ def _none_so_likely(rough, least):  # type: ignore[no-untyped-def]
     return some == 0
 
 
-@inlined
+@called
 def _likely_maxima(ncc, overlap, searched, rough, floor, first_row, first_column, most):  # type: ignore[no-untyped-def]
     """Return rows and columns of the `most` likeliest local maxima, best first.
 

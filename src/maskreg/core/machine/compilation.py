@@ -31,7 +31,7 @@ class _Teller(event.Listener):  # type: ignore[misc]
         """Tell of it, once."""
         if not self._told:
             self._told = True
-            log.info("compiling the kernels (once, about half a minute)")
+            log.info("compiling the kernels (once, a minute or two)")
 
     def on_end(self, event: Any) -> None:
         """Say nothing: the frames that follow show that it is over."""

@@ -65,6 +65,15 @@ def inlined(function: Callable[..., Any]) -> Any:
     return njit(inline="always", **_OPTIONS)(function)
 
 
+def called(function: Callable[..., Any]) -> Any:
+    """Compile a function anew with each kernel that calls it: for what is long, and called seldom.
+
+    To write it into a kernel would take the compiler far longer than the function itself. It is not kept by
+    itself, so that it never comes from the cache.
+    """
+    return njit(**_OPTIONS)(function)
+
+
 class _Lean(NamedTuple):
     """What is kept of a compiled function: what is needed to call it."""
 

@@ -21,7 +21,8 @@ import numpy as np
 
 from maskreg.core.image.kernels import _interpolate_row, _taps
 from maskreg.core.machine.compilation import tell_of_compilation
-from maskreg.core.machine.compiled import inlined, kernel
+from maskreg.core.machine.compiled import called, inlined, kernel
+from maskreg.core.machine.fill import fill
 from maskreg.core.machine.prefetch import prefetch
 from maskreg.core.subpixel.packed import LANES
 
@@ -241,7 +242,7 @@ def _rows(count, length):  # type: ignore[no-untyped-def]
     return room[start : start + count * length].reshape(count, length)
 
 
-@inlined
+@called
 def _moments(  # type: ignore[no-untyped-def]
     first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
     iy, ix, oy, wy, vy, ox, wx, vx, with_slopes, only_first,
@@ -356,7 +357,7 @@ def _moments_at(  # type: ignore[no-untyped-def]
     slopes, taps, begin = np.zeros((2, 6), np.float32), np.zeros((2, 6), np.float32), np.zeros(2, np.int64)
     for axis in range(2):
         begin[axis] = _taps(-shift[axis], weights)
-        taps[axis] = weights
+        fill(taps[axis], weights)
         _slopes_of_taps(-shift[axis], slopes[axis])
     return _moments(
         first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
@@ -424,7 +425,7 @@ def steps_2d(  # type: ignore[no-untyped-def]
     left, gain, scale = np.inf, 0.0, 0.0
     for _ in range(most):
         if max(abs(shift[0] - nearest[0]), abs(shift[1] - nearest[1])) > 1:
-            nearest[:] = np.rint(shift)
+            nearest[0], nearest[1] = np.rint(shift[0]), np.rint(shift[1])
         sums, slope = _moments_at(
             first, edges, numbers, steps, whole, moving, usable_first, usable_edges,
             shift, (int(nearest[0]), int(nearest[1])), steep, False,
@@ -470,7 +471,10 @@ def steps_2d(  # type: ignore[no-untyped-def]
         kept = 1.0
         for axis in range(2):
             _taps(-shift[axis], weights)
-            kept *= (weights**2).sum()
+            squares = 0.0
+            for k in range(6):
+                squares += weights[k] * weights[k]
+            kept *= squares
         scale = max(residual, 0.0) / (1 + kept) / max(noise, 1e-30)
         if left < max(tolerance, part * np.sqrt(least_variance * scale + shortest**2)):
             break
