@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from maskreg.core.ahead import prepare
 from maskreg.core.clipped import robust_registration
 from maskreg.core.detector.credible import ensure_electrons
-from maskreg.core.detector.drawn import Box, drawn, less_boxes, tell
+from maskreg.core.detector.drawn import Box, less_boxes
+from maskreg.core.detector.same_in_both import same_in_both
 from maskreg.core.image.checked import (
     check_same_axes,
     checked_image,
@@ -150,10 +151,9 @@ class Registrar:
         return found
 
     def _registered_behind(self, pixels: NDArray[Any], masks: MaskPyramid, threads: int) -> Registration:
-        """Return the registration of checked pixels behind a mask, without what is drawn into both images."""
-        boxes, mask = drawn(self._pixels, self._mask, pixels, masks.mask), self._mask
+        """Return the registration of checked pixels behind a mask, without what was put into both images."""
+        boxes, mask = same_in_both(self._pixels, self._mask, pixels, masks.mask), self._mask
         if boxes:
-            tell(boxes)
             mask, masks = less_boxes(mask, boxes), self._masks.of(less_boxes(masks.mask, boxes))
         detector = detector_for(self.options, [(self._pixels, mask), (pixels, masks.mask)])
         side = self._side(detector, mask, boxes)

@@ -100,8 +100,12 @@ def less_boxes(mask: NDArray[np.bool_], boxes: Collection[Box]) -> NDArray[np.bo
 @lru_cache
 def tell(boxes: frozenset[Box]) -> None:
     """Say that something is drawn there, once: a series has several registrars."""
-    where = "; ".join(f"rows {b.top}:{b.bottom}, columns {b.left}:{b.right}" for b in sorted(boxes))
-    log.warning(DRAWN, where)
+    log.warning(DRAWN, where(boxes))
+
+
+def where(boxes: Collection[Box]) -> str:
+    """Return where boxes are, for people."""
+    return "; ".join(f"rows {b.top}:{b.bottom}, columns {b.left}:{b.right}" for b in sorted(boxes))
 
 
 class _Pair(NamedTuple):
