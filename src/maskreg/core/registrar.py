@@ -151,7 +151,7 @@ class Registrar:
         return found
 
     def _registered_behind(self, pixels: NDArray[Any], masks: MaskPyramid, threads: int) -> Registration:
-        """Return the registration of checked pixels behind a mask, without what was put into both images."""
+        """Return the registration of checked pixels behind a mask, without what is no scene in both."""
         boxes, mask = same_in_both(self._pixels, self._mask, pixels, masks.mask), self._mask
         if boxes:
             mask, masks = less_boxes(mask, boxes), self._masks.of(less_boxes(masks.mask, boxes))

@@ -1,4 +1,4 @@
-"""What a program has put into both images, to the bit: found, told, and to be left out."""
+"""What is not of the scene and the same to the bit in both images: found, told, and to be left out."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.detector import drawn, padding
+from maskreg.core.detector import drawn, still_lines
 from maskreg.core.detector.drawn import Box
 
 
 def same_in_both(
     one: NDArray[Any], one_mask: NDArray[np.bool_], other: NDArray[Any], other_mask: NDArray[np.bool_]
 ) -> frozenset[Box]:
-    """Return the boxes of what is drawn into both images, and of what they are padded with.
+    """Return the boxes of what is drawn into both images, and of rows and columns of one value.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def same_in_both(
     """
     pair = one, one_mask, other, other_mask
     found: frozenset[Box] = frozenset()
-    for kind, boxes in ((drawn, drawn.drawn(*pair)), (padding, padding.padding(*pair))):
+    for kind, boxes in ((drawn, drawn.drawn(*pair)), (still_lines, still_lines.still_lines(*pair))):
         if boxes:
             kind.tell(boxes)
         found |= boxes

@@ -1,4 +1,4 @@
-"""Images that are padded alike, with zeros or rows that are not read, are registered without the padding."""
+"""Dead rows and columns, and padding that both images share, do not hold a match."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from maskreg import Registrar, register
 from maskreg.core.detector.drawn import Box, less_boxes
-from maskreg.core.detector.padding import padding, tell
+from maskreg.core.detector.still_lines import still_lines, tell
 from maskreg.testing import Rings, Texture
 
 SHAPE = 96, 112
@@ -32,7 +32,7 @@ def whole(image):
 
 
 def strips(one, other):
-    return padding(one, whole(one), other, whole(other))
+    return still_lines(one, whole(one), other, whole(other))
 
 
 @pytest.fixture
@@ -63,6 +63,20 @@ def test_rings_behind_padding_are_where_they_are():
     assert np.abs(found.shift + drift).max() < 0.2
 
 
+@pytest.mark.parametrize("seed", [6, 10, 12, 16])
+def test_few_electrons_within_a_border_of_some_are_where_they_are(seed):
+    rng, scene, inner = (
+        np.random.default_rng(seed),
+        Rings((192, 192), seed=seed + 1),
+        np.zeros((192, 192), bool),
+    )
+    inner[9:-9, 9:-9] = True
+    counts = (rng.poisson(0.9 * scene.render(by)) for by in ((0.0, 0.0), (-2.5, 2.5)))
+    found = register(*(np.where(inner, frame, 4).astype(np.uint16) for frame in counts))
+    assert found.ok
+    assert np.abs(found.shift - (2.5, -2.5)).max() < 0.3
+
+
 def test_the_answer_is_that_behind_a_mask_to_the_bit(said):
     pair = [padded(image) for image in images()]
     mask = less_boxes(whole(pair[0]), STRIPS)
@@ -79,19 +93,42 @@ def test_what_is_masked_is_not_looked_at():
     mask[:, 60:80] = False
     for image in pair:
         image[~mask] = np.arange((~mask).sum())
-    assert padding(pair[0], mask, pair[1], mask) == STRIPS
-    mask[:2] = False
-    assert padding(pair[0], mask, pair[1], mask) == STRIPS - {Box(0, 20, 0, 137)}
+    assert still_lines(pair[0], mask, pair[1], mask) == STRIPS
+    mask[:20] = False
+    assert still_lines(pair[0], mask, pair[1], mask) == STRIPS - {Box(0, 20, 0, 137)}
 
 
 def test_each_side_is_one_by_itself():
     rows = ((3, 0), (0, 0))
     assert strips(*(padded(image, 0, rows) for image in images())) == {Box(0, 3, 0, 112)}
-    assert not strips(*(padded(image, 0, ((1, 1), (1, 1))) for image in images()))
+    assert len(strips(*(padded(image, 0, ((1, 1), (1, 1))) for image in images()))) == 4
     assert not strips(*images())
 
 
-def test_the_dark_around_a_scene_is_no_padding():
+@pytest.mark.parametrize("columns", [[30], [30, 31], [5, 17, 18, 40, 41, 42, 60, 71, 88, 100, 111]])
+@pytest.mark.parametrize("value", [0, 30, 4000])
+def test_dead_columns_do_not_hold_a_match(columns, value, said):
+    pair = images()
+    for image in pair:
+        image[:, columns] = value
+        image[40] = 2 * value
+    found = register(*pair)
+    assert found.ok
+    assert np.abs(found.shift + DRIFT).max() < 0.1
+    (message,) = said()
+    assert f"columns {columns[0]}:{columns[0] + 1 + (columns[0] + 1 in columns)}" in message
+    assert "rows 40:41, columns 0:112" in message
+
+
+def test_lines_that_are_dead_in_one_image_or_hold_other_values_are_left_to_others():
+    one, other = images()
+    one[:, 30] = 0
+    assert not strips(one, other)
+    other[:, 30] = 1
+    assert not strips(one, other)
+
+
+def test_the_dark_around_a_scene_is_no_still_lines():
     y, x = np.indices((96, 96))
     cell = [((y - 48 - k) ** 2 + (x - 48) ** 2 < 900) for k in (0, 3)]
     rng = np.random.default_rng(2)
