@@ -105,6 +105,16 @@ def test_each_side_is_one_by_itself():
     assert not strips(*images())
 
 
+def test_a_few_valid_pixels_are_of_one_value_by_chance():
+    one, other = images()
+    mask = whole(one)
+    mask[:50] = mask[49:, :4] = False
+    for valid, found in ((15, frozenset()), (16, {Box(49, 50, 0, 112)})):
+        mask[49, 30 : 30 + valid] = True
+        one[49] = other[49] = 5
+        assert still_lines(one, mask, other, mask) == found
+
+
 @pytest.mark.parametrize("columns", [[30], [30, 31], [5, 17, 18, 40, 41, 42, 60, 71, 88, 100, 111]])
 @pytest.mark.parametrize("value", [0, 30, 4000])
 def test_dead_columns_do_not_hold_a_match(columns, value, said):

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 FEW = 16
 """So many pixels of a line are looked at first, where two of them are the same; then all."""
 
+FEWEST = 16
+"""Valid pixels of a line that is told: the tip of a sector is of one value by chance."""
+
 SCENE = 0.25
 """At least this part of the next line is of other values, in either image,"""
 
@@ -106,6 +109,7 @@ def _runs(pair: _Pair) -> Iterator[tuple[int, int]]:
     for run in np.split(still, np.flatnonzero(np.diff(still) > 1) + 1) if still.size else ():
         first, end = int(run[0]), int(run[-1]) + 1
         beside = [(first, first - 1)] * (first > 0) + [(end - 1, end)] * (end < len(pair.one))
+        beside = [two for two in beside if pair.lines(two[1])[2].any()]  # as at a border where all is masked
         if beside and all(_is_edge(pair, *two) for two in beside):
             yield first, end
 
@@ -120,8 +124,8 @@ def _of_one_value(pair: _Pair) -> NDArray[np.intp]:
         one, other, valid = pair.lines(left, max(1, width // look))
         value = one[np.arange(left.size), valid.argmax(axis=1)][:, None]
         same = (((one == value) & (other == value)) | ~valid).all(axis=1)
-        left, filled = left[same], np.asarray(valid.any(axis=1))[same]
-    return np.asarray(left[filled])
+        left, number = left[same], np.count_nonzero(valid[same], axis=1)
+    return np.asarray(left[number >= FEWEST])
 
 
 def _is_edge(pair: _Pair, still: int, beside: int) -> bool:
