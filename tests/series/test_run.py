@@ -227,6 +227,15 @@ def test_a_file_that_changes_while_a_run_goes_on_is_registered_anew_the_next_tim
     assert (tmp_path / "run" / "shifts.csv").read_bytes() == (tmp_path / "whole" / "shifts.csv").read_bytes()
 
 
+def computed_from_now(monkeypatch):
+    """The list to which each frame that is registered is added."""
+    computed, original = [], pipeline_module.FrameRow.of
+    monkeypatch.setattr(
+        pipeline_module.FrameRow, "of", lambda index, *rest: computed.append(index) or original(index, *rest)
+    )
+    return computed
+
+
 @pytest.mark.parametrize("what", ["grown", "touched", "others", "shorter", "other"])
 def test_a_stack_that_has_changed_is_looked_at_again(frames, tmp_path, what, caplog, monkeypatch):
     caplog.set_level("INFO")
@@ -242,11 +251,7 @@ def test_a_stack_that_has_changed_is_looked_at_again(frames, tmp_path, what, cap
     }[what]
     np.save(path, now)
     caplog.clear()
-    computed = []
-    original = pipeline_module.FrameRow.of
-    monkeypatch.setattr(
-        pipeline_module.FrameRow, "of", lambda index, *rest: computed.append(index) or original(index, *rest)
-    )
+    computed = computed_from_now(monkeypatch)
     monkeypatch.setattr(unchanged, "LOOKED_AT_AGAIN", 3)
     align_run(path, tmp_path / "run", workers=1)
     same = "stack.npy has changed since: 3 of "
@@ -266,11 +271,7 @@ def test_frames_of_a_stack_that_were_not_written_yet_are_registered_again(frames
     np.save(path, written)
     assert align_run(path, tmp_path / "run").status[3] is Status.FLAT
     np.save(path, many)
-    computed = []
-    original = pipeline_module.FrameRow.of
-    monkeypatch.setattr(
-        pipeline_module.FrameRow, "of", lambda index, *rest: computed.append(index) or original(index, *rest)
-    )
+    computed = computed_from_now(monkeypatch)
     monkeypatch.setattr(unchanged, "LOOKED_AT_AGAIN", 3)
     align_run(path, tmp_path / "run", workers=1)
     assert computed == [0, 2, 4, 3, 5, 6, 7]  # three that held an image are looked at, and are the same

@@ -74,16 +74,16 @@ def drawn(
     one_mask, other_mask : ndarray of bool
         True = valid, of the shapes of the images.
     """
-    if one.ndim != 2 or one.shape != other.shape or one.dtype != other.dtype:
+    if not Pair(one, other, one_mask, other_mask).comparable:
         return frozenset()
-    pair = _Pair(_bits(one), _bits(other), one_mask, other_mask)
+    pair = Pair(_bits(one), _bits(other), one_mask, other_mask)
     if not (same_cells_2d(*pair, CELL, max(EVERY, len(one) // ROWS)) > 0).any():
         return frozenset()
     cells = same_cells_2d(*pair, CELL, 1)
     if np.count_nonzero(cells >= 0) > LARGEST * cells.size:
         return frozenset()
     boxes = frozenset(_boxes(cells, pair))
-    rest = _Pair(*pair[:2], *(less_boxes(mask, boxes) for mask in pair[2:]))
+    rest = Pair(*pair[:2], *(less_boxes(mask, boxes) for mask in pair[2:]))
     if boxes and _part_same(steps_2d(*rest, 0, one.shape[0], 0, one.shape[1])) > ELSEWHERE:
         return frozenset()
     return frozenset(_grown(pair, box) for box in boxes)
@@ -108,13 +108,19 @@ def where(boxes: Collection[Box]) -> str:
     return "; ".join(f"rows {b.top}:{b.bottom}, columns {b.left}:{b.right}" for b in sorted(boxes))
 
 
-class _Pair(NamedTuple):
-    """The bits of two images of one shape as whole numbers, and where they are valid."""
+class Pair(NamedTuple):
+    """Two images, or their bits as whole numbers, and where they are valid."""
 
     one: NDArray[Any]
     other: NDArray[Any]
     one_mask: NDArray[np.bool_]
     other_mask: NDArray[np.bool_]
+
+    @property
+    def comparable(self) -> bool:
+        """Whether both have two axes, one shape and one type, so that their pixels may be the same."""
+        one, other = self.one, self.other
+        return one.ndim == 2 and one.shape == other.shape and one.dtype == other.dtype
 
 
 def _bits(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -128,7 +134,7 @@ def _part_same(steps: tuple[int, int]) -> float:
     return of_both / max(of_either, 1)
 
 
-def _boxes(cells: NDArray[np.int16], pair: _Pair) -> Iterator[Box]:
+def _boxes(cells: NDArray[np.int16], pair: Pair) -> Iterator[Box]:
     """Yield what holds cells that are the same and lie together: all of them, or those with steps.
 
     All of a bar, be there a clock in its text; not the black around the scene on which a label is written.
@@ -163,7 +169,7 @@ def _box_of(part: tuple[slice, slice], where: NDArray[np.bool_]) -> Box:
     return Box(int(ends[0]), int(ends[1]), CELL * int(ends[2]), CELL * int(ends[3]))
 
 
-def _grown(pair: _Pair, box: Box) -> Box:
+def _grown(pair: Pair, box: Box) -> Box:
     """Return a box that has grown as long as the line beside it is the same in both images, and a margin."""
     top, bottom, left, right = box
     height, width = pair.one.shape

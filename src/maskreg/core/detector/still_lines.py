@@ -11,12 +11,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskreg.core.detector.drawn import Box, less_boxes, where
+from maskreg.core.detector.drawn import Box, Pair, less_boxes, where
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +41,8 @@ STILL = (
 )
 
 
-class _Pair(NamedTuple):
-    """Two images of one shape, and where they are valid."""
-
-    one: NDArray[Any]
-    other: NDArray[Any]
-    one_mask: NDArray[np.bool_]
-    other_mask: NDArray[np.bool_]
+class _Pair(Pair):
+    """Two images of one shape, looked at row by row."""
 
     def turned(self) -> _Pair:
         return _Pair(*(field.T for field in self))
@@ -74,9 +69,9 @@ def still_lines(
     one_mask, other_mask : ndarray of bool
         True = valid, of the shapes of the images. What they leave out is not looked at.
     """
-    if one.ndim != 2 or one.shape != other.shape or one.dtype != other.dtype:
-        return frozenset()
     pair = _Pair(one, other, one_mask, other_mask)
+    if not pair.comparable:
+        return frozenset()
     rows = _rows(pair)
     columns = _columns(pair.without(rows) if rows else pair)
     if columns:  # which cross the rows
