@@ -1,7 +1,9 @@
-"""Fork without being disturbed by signals, or by a warning."""
+"""Fork without being disturbed by signals, or by a warning, and end with the process that has forked."""
 
 from __future__ import annotations
 
+import ctypes
+import os
 import signal
 import threading
 import warnings
@@ -10,6 +12,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -45,3 +49,22 @@ def undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])
+
+
+def end_with(parent: int) -> bool:
+    """Have this process end when the thread ends that has forked it; on Linux.
+
+    Nobody waits for it then, but for what it holds open, as a pipe.
+
+    Parameters
+    ----------
+    parent : int
+        The number of the process that has forked this one.
+
+    Returns
+    -------
+    bool
+        Whether that is still there.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    return os.getppid() == parent

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import scipy.fft
+from numba.core.sigutils import normalize_signature
 from tests.core.registration_law import COUNTS
 from tests.core.uncompiled import WITHOUT_COMPILER
 
@@ -34,7 +35,7 @@ for module in list(sys.modules.values()):
             used = isinstance(value, Dispatcher) and value.overloads
             if used and value.py_func.__module__ == module.__name__:
                 if value.targetoptions.get("inline") != "always":
-                    print(name)
+                    print(name, *(str(types).replace(" ", "") for types in value.overloads))
 """
 
 
@@ -149,10 +150,13 @@ def test_work_meanwhile_ends_with_the_block_and_its_error_is_told():
 
 
 @pytest.mark.skipif(WITHOUT_COMPILER, reason="nothing is compiled")
-def test_the_kernels_that_are_loaded_meanwhile_are_those_of_an_ordinary_pair():
+def test_the_kernels_that_are_loaded_or_compiled_meanwhile_are_those_of_an_ordinary_pair():
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", ONE_PAIR], env=environment, capture_output=True, text=True, check=True
     )
-    named = {compiled.py_func.__name__ for compiled in kernels_of_pair.IN_ORDER}
-    assert set(done.stdout.split()) == named
+    used = {name: types for name, *types in map(str.split, done.stdout.splitlines())}
+    assert set(used) == {compiled.py_func.__name__ for compiled in kernels_of_pair.IN_ORDER}
+    for compiled, text in kernels_of_pair.LONGEST:
+        types, _ = normalize_signature(f"({text})")
+        assert str(types).replace(" ", "") in used[compiled.py_func.__name__]

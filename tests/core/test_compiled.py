@@ -98,6 +98,46 @@ def test_a_kernel_gives_the_same_bytes_from_the_cache_and_whichever_process_has_
         assert halved(values).tobytes().hex()[:2000] == here[0]
 
 
+def test_of_processes_that_need_a_kernel_at_once_one_compiles_it(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_DEBUG_CACHE": "1"}
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", CALLS_A_PART], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    said = [run.communicate(timeout=250)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0]
+    assert sum(text.count("data saved") for text in said) == 1
+    assert len({text.splitlines()[-1].split()[0] for text in said}) == 1
+
+
+TOGETHER = """
+import sys, time
+import numpy as np
+from maskreg.core.image.kernels import halved_2d
+from maskreg.core.machine import together
+from maskreg.core.machine.compiled import on_compiling
+from maskreg.core.search.peak_kernels import greatest_near_2d
+together.available_cores = lambda: int(sys.argv[1])
+on_compiling(together.Together({halved_2d}, [(greatest_near_2d, "(f4[:,::1], i8, i8, i8)")]))
+halved_2d(np.ones((8, 8), np.float32))
+end = time.monotonic() + float(sys.argv[2])
+while not (found := bool(greatest_near_2d._cache._cache_file._load_index())) and time.monotonic() < end:
+    time.sleep(0.1)
+print("found" if found else "not found")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux")
+@pytest.mark.parametrize(("cores", "seconds", "said"), [(2, 120, "found"), (1, 2, "not found")])
+def test_what_will_be_needed_is_compiled_meanwhile_where_there_are_cores(tmp_path, cores, seconds, said):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", TOGETHER, str(cores), str(seconds)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == said
+
+
 def test_a_kernel_is_kept_without_the_code_from_which_its_callers_could_be_compiled(tmp_path):
     subprocess.run(
         [sys.executable, "-c", CALL], env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}, check=True

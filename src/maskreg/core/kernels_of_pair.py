@@ -1,8 +1,12 @@
-"""The kernels of an ordinary pair of two axes: loaded on a thread while the first ones compute already."""
+"""The kernels of an ordinary pair of two axes: loaded on a thread while the first ones compute already.
+
+Where they have to be compiled, after each installation once, several processes do.
+"""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,8 +17,9 @@ from maskreg.core.detector import drawn_kernels, lone_kernels, noise_kernels
 from maskreg.core.frequencies import spectrum_kernels
 from maskreg.core.image import detail_kernels, filter_kernels, kernels, prepare_kernels, surround_kernels
 from maskreg.core.lags import search_kernels
-from maskreg.core.machine.compiled import load_kept
+from maskreg.core.machine.compiled import load_kept, on_compiling
 from maskreg.core.machine.in_parallel import meanwhile
+from maskreg.core.machine.together import Together
 from maskreg.core.search import peak_kernels
 from maskreg.core.subpixel import refine_kernels, settle_kernels
 from maskreg.core.uncertainty import residual_kernels
@@ -60,8 +65,52 @@ OF_COUNTS = (
 )
 """Those that read the pixels as they are given."""
 
+LONGEST = (
+    (
+        refine_kernels.steps_2d,
+        "i8[::1], i4[:,::1], i2[:,:,::1], f8[:,::1], f8[::1], f4[:,::1], i8[::1], i4[:,::1], f8[::1],"
+        "f8[:,::1], f8, f8, f8, f8, f8, f8[:,:,::1], b1, b1, f8, f8, Tuple([f8, f8, f8, f8, i8])",
+    ),
+    (
+        refine_kernels.projected_2d,
+        "i8[::1], i4[:,::1], i2[:,:,::1], f8[:,::1], f8[::1], f4[:,::1], i8[::1], i4[:,::1], f8[::1],"
+        "UniTuple(i8, 2), f8",
+    ),
+    (
+        refine_kernels.moments_2d,
+        "i8[::1], i4[:,::1], i2[:,:,::1], f8[:,::1], f8[::1], f4[:,::1], i8[::1], i4[:,::1], f8[::1],"
+        "UniTuple(i8, 2), b1",
+    ),
+    (
+        search_kernels.level_scores_2d,
+        "f4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], f4[:,::1], UniTuple(i8, 2), UniTuple(f8, 2),"
+        "f8, f8, i8, f8, f8, b1[:,::1], b1[:,::1], f8, f8, i8, i8, i8",
+    ),
+    (
+        residual_kernels.seen_noise_2d,
+        "f4[:,::1], b1[:,::1], f4[:,::1], b1[:,::1], i8, i8, i8, i8, UniTuple(i8, 2), f8[::1], f4, i8,"
+        "f8[:,:,::1]",
+    ),
+    (
+        settle_kernels.settle_2d,
+        "f4[:,::1], b1[:,::1], f4[:,::1], b1[:,::1], i8, i8, i8, f8, b1, i8, f8, f8, i8",
+    ),
+    (
+        residual_kernels.box_sums_2d,
+        "f4[:,::1], b1[:,::1], f4[:,:,::1], f4[:,::1], b1[:,::1], UniTuple(i8, 2), f8[::1], f4, i8, b1",
+    ),
+)
+"""Those that take the compiler three quarters of the time, the longest first, and their arguments' types."""
+
 _LOADED: set[np.dtype[Any]] = set()
 """For which types of pixels they were loaded in this process."""
+
+
+@cache
+def compile_together() -> None:
+    """Let several processes compile, from now on, as soon as one of the kernels has to be."""
+    longest = [(compiled, f"({types})") for compiled, types in LONGEST]
+    on_compiling(Together(frozenset(IN_ORDER), longest))
 
 
 def kernels_meanwhile(image: ArrayLike) -> AbstractContextManager[None]:

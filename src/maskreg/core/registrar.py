@@ -26,7 +26,7 @@ from maskreg.core.image.counts import as_counts
 from maskreg.core.image.prepared import Prepared
 from maskreg.core.image.pyramid import MaskPyramid
 from maskreg.core.image.stabilise import Detector, detector_for
-from maskreg.core.machine.compilation import tell_of_compilation
+from maskreg.core.kernels_of_pair import compile_together
 from maskreg.core.masked_side import MaskedSide
 from maskreg.core.reference import Counted, ReferenceSide
 from maskreg.core.standing.one_mask import OneMask
@@ -35,7 +35,7 @@ from maskreg.geometry import nearest_lag
 from maskreg.options import Options
 from maskreg.registration import Registration, Status
 
-tell_of_compilation()
+compile_together()
 
 
 class Registrar:

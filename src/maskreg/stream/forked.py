@@ -10,7 +10,6 @@ are done again.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
 import os
@@ -27,7 +26,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from maskreg.errors import RunError
-from maskreg.forking import SIGNALS, undisturbed
+from maskreg.forking import SIGNALS, end_with, undisturbed
 from maskreg.stream.batch import Raised, results_of
 
 log = logging.getLogger(__name__)
@@ -46,9 +45,7 @@ PATIENCE = 0.5
 
 STANDING_STILL = ("maskreg-signals", "maskreg_")
 """Names of threads, or how they begin, that hold no lock while this process is forked: they wait for this
-thread (the second are those of `maskreg.core.machine.in_parallel`)."""
-
-_PR_SET_PDEATHSIG = 1
+thread, or for the end of a process (the second are those of `maskreg.core.machine`)."""
 
 _replaceable = False
 
@@ -259,7 +256,7 @@ def _work(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    end_with(parent)
     for other in inherited:
         other.close()
     gc.freeze()  # collecting would write to, and so copy, what is shared

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -11,7 +12,7 @@ import time
 import pytest
 
 from maskreg.core.machine import apart
-from maskreg.core.machine.apart import done_apart
+from maskreg.core.machine.apart import begun_apart, done_apart
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux")
 
@@ -79,3 +80,35 @@ def test_without_room_for_another_process_it_is_not_done(monkeypatch):
 
     monkeypatch.setattr(os, "fork", no_fork)
     assert not done_apart(lambda: None)
+
+
+def test_what_is_begun_is_not_waited_for_and_leaves_no_process(tmp_path):
+    go, done = tmp_path / "go", tmp_path / "done"
+
+    def work():
+        while not go.exists():
+            time.sleep(0.01)
+        done.write_text(str(os.getpid()))
+
+    assert begun_apart(work)
+    assert not done.exists()
+    go.touch()
+    (waiting,) = [thread for thread in threading.enumerate() if thread.name == "maskreg_apart"]
+    waiting.join(60)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(done.read_text()), 0)
+
+
+BEGINS = """
+import os, time
+from maskreg.core.machine.apart import begun_apart, done_apart
+begun_apart(lambda: done_apart(lambda: time.sleep(600)))
+time.sleep(1)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_it_ends_with_the_process_that_asked_for_it():
+    # the pipe is open as long as any of them is there
+    done = subprocess.run([sys.executable, "-c", BEGINS], capture_output=True, check=False, timeout=120)
+    assert done.returncode == -signal.SIGKILL

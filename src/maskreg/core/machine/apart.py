@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from maskreg.forking import SIGNALS, undisturbed
+from maskreg.forking import SIGNALS, end_with, undisturbed
 
 PATIENCE = 300.0
 """Longer than so many seconds it is not waited for: a lock of another thread may have stopped it for ever."""
@@ -23,24 +24,44 @@ def done_apart(work: Callable[[], object]) -> bool:
 
     It must need no lock but those of this thread, and write nothing but files.
     """
-    if not sys.platform.startswith("linux"):
+    child = _forked(work)
+    if not child:
         return False
-    child = None
+    try:
+        return _ended_well(child)
+    except BaseException:
+        _end(child)
+        raise
+
+
+def begun_apart(work: Callable[[], object]) -> bool:
+    """Return whether such work was begun; nobody waits for its end."""
+    child = _forked(work)
+    if child:  # on a thread, so that nothing is left of the process when it has ended
+        threading.Thread(target=_let_end, args=(child,), name="maskreg_apart", daemon=True).start()
+    return bool(child)
+
+
+def _forked(work: Callable[[], object]) -> int:
+    """Return the number of a process that does some work, and 0 where there is none."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    child, parent = 0, os.getpid()
     try:
         with undisturbed():
             child = os.fork()
             if not child:
-                _work_and_end(work)
-        return _ended_well(child)
+                _work_and_end(work, parent)
     except BaseException as error:
         if child:
             _end(child)
         elif isinstance(error, OSError):  # no memory, or no more processes
-            return False
+            return 0
         raise
+    return child
 
 
-def _work_and_end(work: Callable[[], object]) -> None:
+def _work_and_end(work: Callable[[], object], parent: int) -> None:
     """Do the work in the forked process and end it, whatever happens."""
     code = 1
     try:
@@ -48,8 +69,9 @@ def _work_and_end(work: Callable[[], object]) -> None:
         for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        work()
-        code = 0
+        if end_with(parent):
+            work()
+            code = 0
     finally:
         os._exit(code)
 
@@ -68,6 +90,11 @@ def _ended_well(child: int) -> bool:
         pause = min(1.2 * pause, LOOK[1])
     _end(child)
     return False
+
+
+def _let_end(child: int) -> None:
+    with suppress(ChildProcessError):
+        os.waitpid(child, 0)
 
 
 def _end(child: int) -> None:

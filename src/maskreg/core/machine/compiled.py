@@ -12,14 +12,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
 from hashlib import sha256
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 from llvmlite.binding.object_file import ObjectFileRef
 from numba import njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.compiler import compile_result
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.sigutils import normalize_signature
 
+from maskreg.core.machine.alone import alone
 from maskreg.core.machine.apart import done_apart
 from maskreg.core.machine.compilation import tell_of_compilation, tell_of_kernels
 
@@ -43,6 +46,31 @@ def kernel(function: Callable[..., Any]) -> Any:
     if type(getattr(compiled, "_cache", None)) is FunctionCache:  # not where the compiler is switched off
         compiled._cache = _LeanCache(function, compiled)
     return compiled
+
+
+def on_compiling(act: Callable[[Any], None]) -> None:
+    """Have a function called with each kernel that is to be compiled for this process, before it is."""
+    _LeanCache.told.append(act)
+
+
+def keep_compiled(compiled: Any, signature: str) -> None:
+    """Compile a kernel in a process of its own and keep it, unless it is kept or another compiles it.
+
+    Parameters
+    ----------
+    compiled : kernel
+    signature : str
+        The types of its arguments, in brackets, as the compiler reads them.
+    """
+    cache = getattr(compiled, "_cache", None)
+    if isinstance(cache, _LeanCache):
+        types, _ = normalize_signature(signature)
+        done_apart(partial(cache.fill, types, wait=False))
+
+
+def lock_file(compiled: Any, kind: str) -> Path:
+    """Return the path of a file beside what is kept of a kernel, for `machine.alone`."""
+    return Path(compiled._cache._cache_file._index_path).with_suffix(f".{kind}")
 
 
 def load_kept(compiled: Any, of: str = "") -> None:
@@ -148,10 +176,13 @@ def _processor(codegen: Any) -> tuple[str, ...]:
 
 
 class _LeanCache(FunctionCache):  # type: ignore[misc]
-    """The cache of a kernel, which is filled by a process of its own.
+    """The cache of a kernel, which is filled by a process of its own, and by one at a time.
 
     The compiler keeps whatever it made: 250 MB once all kernels of a series have been compiled.
     """
+
+    told: ClassVar[list[Callable[[Any], None]]] = []
+    """Who is told of a kernel before it is compiled."""
 
     _impl_class = _LeanResult
     _apart = False
@@ -179,7 +210,9 @@ class _LeanCache(FunctionCache):  # type: ignore[misc]
         if _LeanCache._apart:
             return None
         tell_of_kernels()
-        return self._loaded(sig, target_context) if done_apart(partial(self._fill, sig)) else None
+        for act in self.told:
+            act(self._compiled)
+        return self._loaded(sig, target_context) if done_apart(partial(self.fill, sig)) else None
 
     def _loaded(self, sig: Any, target_context: Any) -> Any:
         with self._guard_against_spurious_io_errors():
@@ -201,6 +234,12 @@ class _LeanCache(FunctionCache):  # type: ignore[misc]
                 if isinstance(kept, _Lean) and kept.signature.args not in compiled.overloads:
                     compiled.add_overload(self._impl.rebuild(target, kept))
 
-    def _fill(self, sig: Any) -> None:
+    def fill(self, sig: Any, *, wait: bool = True) -> None:
+        """Compile and keep the kernel in this process, unless another has, or does and this is not to wait.
+
+        Two at a time would do all the work twice, and may keep one signature only.
+        """
         _LeanCache._apart = True
-        self._compiled.compile(sig)
+        with alone(lock_file(self._compiled, "lock"), wait=wait) as mine:
+            if mine:
+                self._compiled.compile(sig)
