@@ -49,30 +49,29 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.max_shift is not None:
-            object.__setattr__(self, "max_shift", _checked_max_shift(self.max_shift))
+            self._keep("max_shift", _checked_max_shift(self.max_shift))
         for name in ("exact", "subpixel"):
-            if getattr(self, name) not in (True, False):
-                raise InputError(f"{name} is {getattr(self, name)!r}; it must be True or False")
-        if self.min_overlap is not None and not 0 < _number("min_overlap", self.min_overlap) <= 1:
+            self._keep(name, _truth(name, getattr(self, name)))
+        for name in ("min_overlap", "gain", "offset", "read_noise"):
+            if (value := getattr(self, name)) is not None:
+                self._keep(name, _number(name, value))
+        if self.min_overlap is not None and not 0 < self.min_overlap <= 1:
             raise InputError(
-                f"min_overlap is {self.min_overlap}; "
+                f"min_overlap is {self.min_overlap:g}; "
                 "it is a fraction of the greatest overlap, above 0, at most 1"
             )
-        if self.gain is not None and not _number("gain", self.gain) > 0:
-            raise InputError(f"gain is {self.gain}; it must be a positive number of electrons per count")
-        if self.offset is not None:
-            _number("offset", self.offset)
-        if self.read_noise is not None and not 0 <= _number("read_noise", self.read_noise) <= _LOUDEST:
+        if self.gain is not None and not self.gain > 0:
+            raise InputError(f"gain is {self.gain:g}; it must be a positive number of electrons per count")
+        if self.read_noise is not None and not 0 <= self.read_noise <= _LOUDEST:
             raise InputError(
-                f"read_noise is {self.read_noise}; it must be zero or more electrons, at most {_LOUDEST:g}"
+                f"read_noise is {self.read_noise:g}; it must be zero or more electrons, at most {_LOUDEST:g}"
             )
-        if self.smoothing != "auto" and (
-            isinstance(self.smoothing, str) or not 0 < _number("smoothing", self.smoothing) <= _WIDEST
-        ):
-            raise InputError(
-                f"smoothing is {self.smoothing!r}; "
-                f"it must be 'auto' or a positive width in px, at most {_WIDEST:g}"
-            )
+        if self.smoothing != "auto":
+            self._keep("smoothing", _checked_smoothing(self.smoothing))
+
+    def _keep(self, name: str, value: Any) -> None:
+        """Hold an option as a plain value of Python's, as a record can, whatever type it came in."""
+        object.__setattr__(self, name, value)
 
     def limits(self, ndim: int) -> tuple[float, ...] | None:
         """Return the greatest shift searched along each of `ndim` axes, px, or None for no limit."""
@@ -99,6 +98,21 @@ def _number(name: str, value: Any) -> float:
     if number != number or number in (float("inf"), float("-inf")):
         raise InputError(f"{name} is {value!r}; it must be finite")
     return number
+
+
+def _truth(name: str, value: Any) -> bool:
+    if getattr(value, "ndim", 0) or value not in (True, False):
+        raise InputError(f"{name} is {value!r}; it must be True or False")
+    return bool(value)
+
+
+def _checked_smoothing(value: Any) -> float:
+    width = 0.0 if isinstance(value, str) else _number("smoothing", value)
+    if not 0 < width <= _WIDEST:
+        raise InputError(
+            f"smoothing is {value!r}; it must be 'auto' or a positive width in px, at most {_WIDEST:g}"
+        )
+    return width
 
 
 def _checked_max_shift(value: Any) -> float | tuple[float, ...]:

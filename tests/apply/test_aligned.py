@@ -99,6 +99,24 @@ def test_what_lies_beyond_an_integer_type_is_its_limit(table, dtype, raw):
     assert told.startswith(f"{dtype} holds {limits.min} to {limits.max}: ")
 
 
+@pytest.mark.parametrize(
+    ("dtype", "raw"), [("float16", "uint32"), ("float16", "float32"), ("float32", "float64")]
+)
+@pytest.mark.parametrize("order", [0, 5])
+def test_what_lies_beyond_a_float_type_is_its_limit_and_not_infinite(table, dtype, raw, order):
+    """Pixels above 65504 were infinite in float16, and called valid."""
+    greatest = min(float(np.finfo(raw).max) if raw[0] == "f" else 2e9, 1e300)
+    frames = np.full((5, 24, 24), greatest).astype(raw)
+    image, valid = aligned(frames, table, dtype=dtype, order=order)[0]
+    assert valid.all()
+    assert (image == np.finfo(dtype).max).all()
+
+
+def test_a_half_that_cannot_hold_the_counts_is_told():
+    assert describe_range(np.dtype("u2"), np.dtype("f2")).startswith("float16 holds -65504 to 65504: ")
+    assert describe_range(np.dtype("u1"), np.dtype("f2")) == ""
+
+
 def test_a_wider_type_needs_no_warning():
     assert describe_range(np.dtype("u2"), np.dtype("i4")) == ""
     assert describe_range(np.dtype("u2"), np.dtype("f4")) == ""
@@ -133,6 +151,9 @@ def test_frames_that_are_not_ok_are_wholly_invalid_unless_included(stack, table)
         ({"dtype": "complex64"}, "dtype is complex64; aligned frames are integers or floats"),
         ({"dtype": "count"}, "dtype is 'count'; try float32 or uint16"),
         ({"dtype": "uint8", "fill": -1}, "fill is -1, which uint8 cannot hold"),
+        ({"dtype": "longdouble"}, "aligned frames are integers or floats, of 64 bits at most"),
+        ({"fill": 1e300}, r"fill is 1e\+300, which float32 cannot hold"),
+        ({"fill": "x"}, "fill is 'x'; it must be a number, or NaN"),
     ],
 )
 def test_what_cannot_be_is_one_line(stack, table, how, message):
@@ -156,6 +177,15 @@ def test_one_status_to_include_may_be_given_as_a_text(stack, table):
     assert aligned(stack, table, include="ambiguous")[3][1].any()
     with pytest.raises(InputError, match="include is 'weak'"):
         Moving(include="weak")
+
+
+def test_a_status_is_as_good_as_its_label_and_any_whole_number_an_order(stack, table, tmp_path):
+    """What is written beside the frames tells of both: a Status, or a number of NumPy's, was no JSON."""
+    expected = Moving(3, include=["ambiguous", "outlier"])
+    given = Moving(np.int64(3), include={Status.AMBIGUOUS, Status.OUTLIER})
+    assert (given.order, sorted(given.include)) == (3, sorted(expected.include))
+    assert Moving(include=Status.OUTLIER).include == ("outlier",)
+    write_aligned(aligned(stack, table, order=3.0, include=[Status.AMBIGUOUS]), tmp_path / "out.h5")
 
 
 def test_a_lazy_view_is_the_same(stack, table, mask):

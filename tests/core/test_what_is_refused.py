@@ -5,12 +5,14 @@ from __future__ import annotations
 import pickle
 import re
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
 import numpy as np
 import pytest
 
 from maskreg import Registrar, correlate, register
 from maskreg.errors import InputError, InputTypeError
+from maskreg.options import Options
 
 RNG = np.random.default_rng(1)
 A = RNG.poisson(20.0, (24, 26)).astype(np.uint16)
@@ -165,13 +167,21 @@ def test_min_overlap_is_a_fraction(value):
         ("offset", [np.nan, -np.inf, "dark", 1j, [1, 2], 1e300, -1e300]),
         ("read_noise", [-1, np.nan, np.inf, "low", 1j, 1e8]),
         ("smoothing", [0, -1.0, np.nan, np.inf, "automatic", "", None, 1j]),
-        ("exact", ["no", "", None, 2]),
+        ("exact", ["no", "", None, 2, np.array([True, False])]),
         ("subpixel", ["no", "False", None, 2]),
     ],
 )
 def test_the_other_options_make_sense(option, values):
     for value in values:
         refused(InputError, option, lambda value=value: register(A, B, **{option: value}))
+
+
+def test_options_hold_plain_values_as_a_record_can():
+    """A run with a gain of NumPy's float32 ended in "not JSON serializable"."""
+    given = Options(np.int64(20), np.float32(0.5), np.True_, 1, Decimal("2.0"), np.float32(8), np.int16(1), 3)
+    values = list(vars(given).values())
+    assert values == [20, 0.5, True, True, 2, 8, 1, 3]
+    assert {type(value) for value in values} == {bool, float}
 
 
 def test_an_option_that_does_not_exist_is_refused():

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,8 @@ class Moving:
         to the nearest (ties to even) and kept within its range.
     fill : float, optional
         What invalid pixels hold; NaN for floats and 0 for integers unless told.
-    include : collection of str, or str
-        Labels of statuses whose frames are used although they are not ok.
+    include : collection of str or Status, or one of these
+        Statuses, or their labels, whose frames are used although they are not ok.
     """
 
     order: int = 5
@@ -53,10 +54,13 @@ class Moving:
     def __post_init__(self) -> None:
         if self.order not in (0, 1, 3, 5):
             raise InputError(f"order is {self.order!r}; it must be 5, 3, 1 or 0 (whole pixels)")
-        if isinstance(self.include, str):
-            object.__setattr__(self, "include", (self.include,))
-        for label in self.include:
-            _check_included(label)
+        try:
+            float(self.fill or 0)
+        except (TypeError, ValueError):
+            raise InputError(f"fill is {self.fill!r}; it must be a number, or NaN") from None
+        include = (self.include,) if isinstance(self.include, str | Status) else self.include
+        object.__setattr__(self, "order", int(self.order))
+        object.__setattr__(self, "include", tuple(_checked_included(each) for each in include))
 
     def uses(self, row: FrameRow) -> bool:
         """Whether the frame of a row is used."""
@@ -69,8 +73,10 @@ class Moving:
                 dtype = np.dtype(self.dtype)
             except TypeError:
                 raise InputError(f"dtype is {self.dtype!r}; try float32 or uint16") from None
-            if dtype.kind not in "iuf":
-                raise InputError(f"dtype is {dtype}; aligned frames are integers or floats")
+            if dtype.kind not in "iuf" or dtype.itemsize > 8:
+                raise InputError(
+                    f"dtype is {dtype}; aligned frames are integers or floats, of 64 bits at most"
+                )
             return dtype
         if self.order == 0:
             return raw
@@ -80,13 +86,17 @@ class Moving:
         """Return what invalid pixels of frames of type `dtype` hold."""
         if self.fill is None:
             return float("nan") if dtype.kind == "f" else 0.0
-        if dtype.kind != "f":
-            limits = np.iinfo(dtype)
-            if not (float(self.fill).is_integer() and limits.min <= self.fill <= limits.max):
-                raise InputError(
-                    f"fill is {self.fill}, which {dtype} cannot hold; "
-                    f"give a whole number from {limits.min} to {limits.max}"
-                )
+        limits = _limits(dtype)
+        if dtype.kind == "f":
+            fits, wanted = not isfinite(self.fill) or abs(self.fill) <= float(limits.max), "NaN, or a number"
+        else:
+            fits = float(self.fill).is_integer() and limits.min <= self.fill <= limits.max
+            wanted = "a whole number"
+        if not fits:
+            raise InputError(
+                f"fill is {self.fill}, which {dtype} cannot hold; "
+                f"give {wanted} from {limits.min} to {limits.max}"
+            )
         return float(self.fill)
 
 
@@ -180,6 +190,9 @@ class AlignedFrames:
         """Return `image` in the type of the result, its invalid pixels filled."""
         if self.dtype.kind != "f" and image.dtype != self.dtype:
             image = _rounded(image, self.dtype)
+        elif not np.can_cast(image.dtype, self.dtype):
+            limits = _limits(self.dtype)
+            image = np.clip(image, limits.min, limits.max)  # else infinite, and called valid
         result = image.astype(self.dtype, copy=False)
         result[~valid] = self.fill
         return result
@@ -187,7 +200,7 @@ class AlignedFrames:
 
 def _rounded(image: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return `image` in an integer type: the nearest whole number, ties to even, within the range."""
-    limits = np.iinfo(dtype)
+    limits = _limits(dtype)
     nearest = np.rint(image)
     above = nearest >= float(limits.max)  # which may be one more than the type holds
     whole = np.clip(np.where(above | np.isnan(nearest), 0, nearest), limits.min, limits.max).astype(dtype)
@@ -195,14 +208,18 @@ def _rounded(image: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     return whole
 
 
+def _limits(dtype: np.dtype[Any]) -> Any:
+    """Return the least and the greatest number of a type, as `min` and `max`."""
+    return np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+
+
 def describe_range(frames: np.dtype[Any], result: np.dtype[Any]) -> str:
-    """Return one line about what does not fit where integers are narrower than the frames; else ''."""
-    if result.kind not in "iu" or np.can_cast(frames, result):
+    """Return one line about what does not fit where the result is narrower than the frames; else ''."""
+    if np.can_cast(frames, result) or (result.kind == "f" and result.itemsize > 2):
         return ""
-    limits = np.iinfo(result)
-    return (
-        f"{result} holds {limits.min} to {limits.max}: what the frames ({frames}) have beyond is cut to that"
-    )
+    limits = _limits(result)
+    held = f"{int(limits.min)} to {int(limits.max)}"
+    return f"{result} holds {held}: what the frames ({frames}) have beyond is cut to that"
 
 
 def describe_left_out(left_out: dict[Status, int], total: int) -> str:
@@ -214,10 +231,12 @@ def describe_left_out(left_out: dict[Status, int], total: int) -> str:
     return f"{total - missing} of {total} frames are used; left out are {counts}"
 
 
-def _check_included(label: str) -> None:
-    """Refuse a status that is none, or whose frames have no shift to be moved by."""
+def _checked_included(status: str | Status) -> str:
+    """Return the label of a status; refuse what is none, or whose frames have no shift to be moved by."""
+    label = status.label if isinstance(status, Status) else status
     possible = [status.label for status in Status if status.keeps_shift and not status.ok]
     if label not in possible:
         known = label in [status.label for status in Status]
         why = "such frames are used anyway, or have no shift" if known else "there is no such status"
         raise InputError(f"include is {label!r}: {why}; it is one of {', '.join(possible)}")
+    return label

@@ -185,7 +185,7 @@ class Alignment:
             integers). For integers values are rounded to the nearest and kept within the range.
         fill : float, optional
             What invalid pixels hold; NaN for floats and 0 for integers unless told.
-        include : collection of str
+        include : collection of str or Status, or one of these
             Statuses whose frames are used although they are not ok, such as ``['ambiguous']``.
         workers : int, optional
             Threads; all cores unless told. It never changes a byte.
