@@ -38,6 +38,17 @@ def test_the_demo_never_writes_among_other_files(maskreg, tmp_path, there):
     assert "name another folder with -o" in outcome.err
 
 
+def test_frames_that_somebody_has_added_to_those_of_the_demo_are_named(maskreg, tmp_path):
+    """It ended in a KeyError: of such a frame no true shift is known."""
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "mine.tif").write_text("mine")
+    (tmp_path / "truth_shifts.csv").write_text("")
+    outcome = maskreg("demo", "-o", tmp_path, "--size", "128")
+    assert outcome.code == 2
+    assert f"{tmp_path / 'frames'} holds mine.tif, too" in outcome.err
+    assert [path.name for path in (tmp_path / "frames").iterdir()] == ["mine.tif"]
+
+
 @pytest.mark.parametrize(
     ("kilobytes", "what"), [(40, "demo: the disk is full"), (400, r"alignment\.png: File too large")]
 )

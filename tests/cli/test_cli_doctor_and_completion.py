@@ -52,6 +52,18 @@ def test_doctor_fails_when_something_always_needed_is_missing(maskreg, needs):
     assert json.loads(maskreg("doctor", "--json").out)["missing"] == ["absent-thing>=3"]
 
 
+def test_doctor_does_not_call_complete_what_it_knows_nothing_of(maskreg, monkeypatch):
+    def absent(name):
+        raise doctor.PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor, "requires", absent)
+    out = maskreg("doctor").out
+    assert "packages: unknown, since maskreg is not installed" in out
+    assert out.count(": unknown\n") == len(doctor.USED_BY)
+    assert "complete" not in out
+    assert json.loads(maskreg("doctor", "--json").out)["extras"]["app"]["missing"] is None
+
+
 def test_doctor_knows_the_real_requirements(maskreg):
     facts = json.loads(maskreg("doctor", "--json").out)
     assert {"numpy", "scipy", "numba", "tifffile"} <= set(facts["packages"])

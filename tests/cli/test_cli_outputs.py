@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from maskreg.cli.parser import parser_of
+from maskreg.cli.verbs import mask as mask_verb
 from maskreg.masks import load_mask
 from maskreg.series.mask import find_mask as find_mask_module
 
@@ -154,6 +156,9 @@ def test_export_gives_the_table(maskreg, run, data):
     rows = json.loads((data / "t.json").read_text())
     assert rows == json.loads(maskreg("export", run, "--json").out)
     assert rows[0]["status"] == "reference"
+    outcome = maskreg("export", run, "-o", data / "u.csv", "--json")
+    assert (outcome.code, (data / "u.csv").exists()) == (2, False)
+    assert "in a file its suffix says so: -o TABLE.json" in outcome.err
 
 
 def test_a_table_that_is_there_is_replaced_only_on_request(maskreg, run, data):
@@ -180,6 +185,7 @@ def test_a_table_that_is_there_is_replaced_only_on_request(maskreg, run, data):
         ["merge", "RUN", "-o", "frames/merged.zarr", "--input", "frames"],
         ["mask", "auto", "frames", "-o", "frames/valid.tif"],
         ["mask", "auto", "frames/*.tif", "-o", "frames/valid.tif"],
+        ["mask", "show", "frames", "--ignore-disk", "5,5,3", "-o", "frames/drawn.png"],
     ],
 )
 def test_nothing_is_written_where_it_would_be_a_frame_the_next_time(
@@ -218,6 +224,31 @@ def test_a_found_mask_says_valid_in_its_name(maskreg, data, monkeypatch):
     assert f"{100 * (1 - written.mean()):.1f} % of the pixels are ignored" in outcome.out
     assert written[70, 0]
     assert not written[78:102, :90].any()
+
+
+@pytest.mark.parametrize(
+    ("given", "proposed"),
+    [
+        ("scan/frames/*.tif", "frames_mask.png"),
+        ("frames/", "frames_mask.png"),
+        ("f*.tif", "frames_mask.png"),
+        ("..", "frames_mask.png"),
+        ("scan.h5::/entry/data", "data_mask.png"),
+        ("stack.tif", "stack_mask.png"),
+    ],
+)
+def test_a_name_that_is_proposed_is_one_that_a_shell_takes_as_it_is(given, proposed):
+    """Of 'frames/*.tif' a mask was called '*_valid.tif'."""
+    assert mask_verb._proposed(given, "mask.png").name == proposed
+
+
+def test_what_one_action_of_mask_has_no_use_for_is_refused(maskreg, data):
+    assert "--frame is for mask show" in maskreg("mask", "auto", data / "frames", "--frame", "5").err
+    how = ("--valid", data / "valid_mask.tif", "--workers", "1")
+    outcome = maskreg("mask", "show", data / "frames", *how)
+    assert (outcome.code, outcome.err.count("--workers is for mask auto")) == (2, 1)
+    help = " ".join(parser_of("mask").format_help().split())
+    assert "what is found is compared with it, and not changed" in help
 
 
 def test_how_a_mask_is_called_is_looked_at_before_it_is_looked_for(maskreg, data, monkeypatch):

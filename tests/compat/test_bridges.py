@@ -129,6 +129,8 @@ def test_volumes(name: str) -> None:
 def test_what_is_no_shift_is_refused() -> None:
     turned = np.array([[0.9, 0.1, 3.0], [-0.1, 0.9, 2.0]])
     with pytest.raises(InputError, match="matrix rotates, scales or shears"):
+        bridges.from_skimage([[1, 0, 5], [0, 1, 3], [0, 0, 2]])  # half of it, as homogeneous coordinates go
+    with pytest.raises(InputError, match="matrix rotates, scales or shears"):
         bridges.from_opencv(turned)
     with pytest.raises(InputError, match=r"matrix has shape \(3, 3\); it must be \(2, 3\)"):
         bridges.from_opencv(np.eye(3))

@@ -144,3 +144,13 @@ def test_the_removed_functions_answer() -> None:
     assert skued.mnxc(first, second, block(), block(), mode="same").shape == first.shape
     at = np.unravel_index(int(skued.mnxc(first, second, block(), block()).argmax()), values.shape)
     np.testing.assert_array_equal(np.array(at) - 139, [-4, 3])
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_the_greatest_number_of_a_wide_type_stays_the_greatest(dtype: str) -> None:
+    """It overflowed to the least one, since as a float it is one more than the type holds."""
+    greatest = np.iinfo(dtype).max
+    image = np.full((48, 48), greatest, dtype)
+    image[8:30, 10:34] = np.random.default_rng(1).integers(0, 2**60, (22, 24))
+    moved = skued.align(image, scipy.ndimage.shift(image.astype(float), (0.5, 0.5), order=1, cval=2.0**62))
+    assert (moved[3:6, 3:40] > greatest // 2).all()

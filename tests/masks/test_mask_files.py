@@ -171,3 +171,23 @@ def test_real_masks(shared_data: Path, name: str, shape: tuple[int, int]) -> Non
     mask = load_mask(shared_data / name / "valid_mask.png")
     assert mask.shape == shape
     assert 0.5 < mask.mean() < 1
+
+
+def test_a_mask_that_stores_white_as_0_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What is white in a viewer, and so meant to be valid, was ignored without a word."""
+    for photometric in ("minisblack", "miniswhite"):
+        tifffile.imwrite(tmp_path / "m.tif", MASK.astype(np.uint8), photometric=photometric)
+        np.testing.assert_array_equal(load_mask(tmp_path / "m.tif"), MASK)
+    (message,) = caplog.messages
+    file = tmp_path / "m.tif"
+    assert message == (
+        f"{file} stores white as 0: what a viewer shows white is taken as ignored; is that meant?"
+    )
+    load_mask(tmp_path / "m.tif", ignore=True)
+    assert caplog.messages[1].endswith("shows white is taken as valid; is that meant?")
+
+
+def test_nan_is_saved_as_no_mask(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="mask holds NaN, which is neither"):
+        save_mask(tmp_path / "m.tif", np.array([[0, 1, np.nan]]))
+    assert not any(tmp_path.iterdir())

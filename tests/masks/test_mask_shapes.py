@@ -156,7 +156,11 @@ class TestPolygon:
         (ignore_rect, (0, 9, 3, 5), r"'r0:r1,c0:c1'"),
         (ignore_disk, 5, r"\(row, column, radius\), of several a list"),
         (ignore_disk, (5, 6), r"\(row, column, radius\)"),
-        (ignore_polygon, (0, 9), r"its corners, \(\(row, column\), \.\.\.\), of several a list"),
+        (
+            ignore_polygon,
+            (0, 9),
+            r"its corners, three or more: \(\(row, column\), \.\.\.\), of several a list",
+        ),
     ],
 )
 def test_numbers_in_another_form_are_told(draw, given, advice) -> None:
@@ -199,3 +203,30 @@ class TestGrow:
     def test_a_radius_that_is_none_is_refused(self, pixels: float) -> None:
         with pytest.raises(InputError, match=r"grow is .*; it must be zero or more px"):
             grow(np.ones((3, 3), bool), pixels)
+
+
+@pytest.mark.parametrize("disk", [(5, 5, -3), (5, 5, np.nan), (np.inf, 5, np.inf), (5, 5), None, "ab"])
+def test_numbers_that_are_no_disk_are_refused_as_their_text_is(disk: object) -> None:
+    """A radius of -3 px was one of 3 px."""
+    with pytest.raises(InputError, match=r"ignore_disk is .*; (give|its form is)"):
+        ignore_disk(SHAPE, disk)
+
+
+@pytest.mark.parametrize(
+    "polygon",
+    [((1, 1), (5, 5)), ((1, 1), (5, np.nan), (6, 6)), ((1, 1), (5, np.inf), (9, 6)), (1, 2, 3), None],
+)
+def test_numbers_that_are_no_polygon_are_refused_as_their_text_is(polygon: object) -> None:
+    """A corner that is NaN ignored pixels that nobody had drawn."""
+    with pytest.raises(InputError, match=r"ignore_polygon is .*; give its corners, three or more"):
+        ignore_polygon(SHAPE, polygon)
+
+
+@pytest.mark.parametrize("value", ["2", None, [1, 2], np.nan])
+def test_a_limit_or_a_radius_that_is_no_number_is_named(value: object) -> None:
+    for draw in (ignore_above, ignore_below):
+        with pytest.raises(InputError, match=f"{draw.__name__} is .*; no pixel is above or below it"):
+            draw(ROWS, value)
+    if value != "2":
+        with pytest.raises(InputError, match=r"grow is .*; it must be zero or more px"):
+            grow(ROWS > 3, value)

@@ -62,6 +62,13 @@ def test_frames_without_a_run(data):
     assert "--reference 2 -o my-run" in subject.command_with_reference(2)
 
 
+def test_where_the_frames_of_a_run_are_is_no_question_without_a_run(data):
+    with pytest.raises(
+        InputError, match=r"--input says where the frames of a run are, and .*frames is no run"
+    ):
+        open_subject([str(data / "frames")], ["elsewhere"])
+
+
 def test_it_is_read_again_only_when_something_was_written(run):
     subject = open_subject([str(run)])
     before = subject.version

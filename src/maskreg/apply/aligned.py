@@ -189,7 +189,7 @@ class AlignedFrames:
     def _as_wanted(self, image: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
         """Return `image` in the type of the result, its invalid pixels filled."""
         if self.dtype.kind != "f" and image.dtype != self.dtype:
-            image = _rounded(image, self.dtype)
+            image = rounded(image, self.dtype)
         elif not np.can_cast(image.dtype, self.dtype):
             limits = _limits(self.dtype)
             image = np.clip(image, limits.min, limits.max)  # else infinite, and called valid
@@ -198,7 +198,7 @@ class AlignedFrames:
         return result
 
 
-def _rounded(image: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+def rounded(image: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return `image` in an integer type: the nearest whole number, ties to even, within the range."""
     limits = _limits(dtype)
     nearest = np.rint(image)

@@ -156,7 +156,9 @@ def _translation(name: str, matrix: ArrayLike, shape: tuple[int, int]) -> Floats
     if values.ndim not in (2, 3) or values.shape[-2:] != shape or min(shape) < 2:
         raise InputError(f"{name} has shape {values.shape}; it must be {shape}, or a series of these")
     ndim = shape[1] - 1
-    if not np.allclose(values[..., :ndim], np.eye(*shape)[:, :ndim], atol=1e-6):
+    rest = values.copy()
+    rest[..., :ndim, ndim] = 0
+    if not np.allclose(rest, np.eye(*shape), atol=1e-6):
         raise InputError(f"{name} rotates, scales or shears; a shift is all that can be taken from it")
     return np.array(values[..., :ndim, ndim])
 

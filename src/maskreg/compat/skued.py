@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from maskreg.apply.aligned import rounded
 from maskreg.apply.shift_image import shift_image
 from maskreg.compat.skimage import cross_correlate_masked, phase_cross_correlation
 from maskreg.core.registrar import Registrar
@@ -183,7 +184,7 @@ def _as_type_of(pixels: Image, moved: Image, fill_value: float) -> Image:
     limits = np.iinfo(pixels.dtype)
     if not (float(fill_value).is_integer() and limits.min <= fill_value <= limits.max):
         return moved
-    return np.clip(np.rint(moved), limits.min, limits.max).astype(pixels.dtype)
+    return rounded(moved, pixels.dtype)
 
 
 def _warn(answer: Registration, instead: str, *, stacklevel: int) -> None:

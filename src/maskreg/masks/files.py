@@ -51,6 +51,11 @@ def load_mask(path: PathLike, *, ignore: bool = False) -> NDArray[np.bool_]:
         raise InputError(f"{file}: its shape is {values.shape}; a mask is one image, with two axes")
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise InputError(f"{file}: some of its pixels are NaN, which is neither; save it as 0 and 255")
+    if _stores_white_as_0(file):
+        white = "valid" if ignore else "ignored"
+        log.warning(
+            "%s stores white as 0: what a viewer shows white is taken as %s; is that meant?", file, white
+        )
     if doubt := doubt_of(values, nonzero="ignored" if ignore else "valid"):
         log.warning("%s %s", file, doubt)
     nonzero: NDArray[np.bool_] = values != 0
@@ -70,12 +75,14 @@ def save_mask(path: PathLike, mask: ArrayLike) -> None:
     Raises
     ------
     InputError
-        When the suffix is another one, or the mask is not 2-D.
+        When the suffix is another one, or the mask is not 2-D, or holds NaN.
     RunError
         When it cannot be written.
     """
     file = Path(path)
     given = np.asarray(mask)
+    if given.dtype.kind == "f" and np.isnan(given).any():
+        raise InputError("mask holds NaN, which is neither valid nor ignored; try mask > 0")
     valid = given.astype(bool)
     if doubt := doubt_of(given):
         log.warning("the mask for %s %s", file, doubt)
@@ -121,6 +128,16 @@ def _read_tiff(file: Path) -> NDArray[Any]:
         if len(tif.pages) > 1:
             raise InputError(f"{file}: it holds {len(tif.pages)} pages; a mask is one image")
         return np.asarray(tif.pages.first.asarray())
+
+
+def _stores_white_as_0(file: Path) -> bool:
+    """Whether viewers show 0 white, as those of bilevel scans and of ImageJ's inverted tables do."""
+    import tifffile
+
+    if file.suffix.lower() not in (".tif", ".tiff"):
+        return False
+    with tifffile.TiffFile(file) as tif:
+        return bool(tif.pages.first.photometric == tifffile.PHOTOMETRIC.MINISWHITE)
 
 
 def _write_tiff(file: Path, pixels: NDArray[np.uint8]) -> None:

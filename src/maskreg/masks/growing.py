@@ -29,8 +29,12 @@ def grow(mask: ArrayLike, pixels: float) -> NDArray[np.bool_]:
     InputError
         When `pixels` is negative or not finite.
     """
-    if not (np.isfinite(pixels) and pixels >= 0):
-        raise InputError(f"grow is {pixels}; it must be zero or more px")
+    try:
+        fits = 0 <= float(pixels) < np.inf
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise InputError(f"grow is {pixels!r}; it must be zero or more px")
     valid = np.array(mask, dtype=bool)
     if pixels == 0 or valid.all():  # without an ignored pixel there is no distance to it
         return valid

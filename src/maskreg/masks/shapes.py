@@ -111,24 +111,34 @@ def _two_slices(rect: Any) -> Rect:
 
 def _three_numbers(disk: Any) -> Disk:
     try:
-        row, col, radius = map(float, disk)
+        row, col, radius = numbers = tuple(map(float, disk))
     except (TypeError, ValueError):
-        raise InputError(f"ignore_disk is {disk!r}; give (row, column, radius), of several a list") from None
+        numbers, radius = (), -1.0
+    if not (np.isfinite(numbers).all() and radius >= 0):
+        raise InputError(f"ignore_disk is {disk!r}; give (row, column, radius), of several a list")
     return row, col, radius
 
 
 def _corners(polygon: Any) -> Polygon:
     try:
-        return tuple((float(row), float(col)) for row, col in polygon)
+        corners = tuple((float(row), float(col)) for row, col in polygon)
     except (TypeError, ValueError):
+        corners = ()
+    if len(corners) < 3 or not np.isfinite(corners).all():
         raise InputError(
-            f"ignore_polygon is {polygon!r}; give its corners, ((row, column), ...), of several a list"
-        ) from None
+            f"ignore_polygon is {polygon!r}; "
+            "give its corners, three or more: ((row, column), ...), of several a list"
+        )
+    return corners
 
 
 def _limit(name: str, limit: float) -> float:
-    if limit != limit:
-        raise InputError(f"{name} is nan; no pixel is above or below it, give a number")
+    try:
+        is_number = float(limit) == limit
+    except (TypeError, ValueError):
+        is_number = False
+    if not is_number:
+        raise InputError(f"{name} is {limit!r}; no pixel is above or below it, give a number")
     return limit
 
 

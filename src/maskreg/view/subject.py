@@ -196,6 +196,10 @@ def open_subject(paths: list[str], frames: list[str] | None = None) -> Subject:
             raise RunError(f"no frame of {run} is registered yet; try again in a moment")
         source.ensure_readable()
         return subject
+    if frames is not None:
+        raise InputError(
+            f"--input says where the frames of a run are, and {first_of(paths)} is no run folder"
+        )
     source = open_frames(paths)
     return Subject(one_line(first_of(paths)), source, origin=Origin.here(paths))
 

@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def add_mask_flags(parser: ArgumentParser) -> _ArgumentGroup:
+def add_mask_flags(parser: ArgumentParser, title: str = "pixels to ignore") -> _ArgumentGroup:
     """Add the flags of masks and return their group; each says what it does to the pixels it names."""
-    group = parser.add_argument_group(
-        "pixels to ignore (files and shapes more than once, too; all are combined)"
-    )
+    group = parser.add_argument_group(title, "Files and shapes more than once, too; all are combined.")
 
     def area(flag: str, metavar: str, help: str, **more: Any) -> None:
         group.add_argument(flag, action="append", default=[], metavar=metavar, help=help, **more)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from maskreg.cli import exits
 from maskreg.cli.run_report import REPORT, renew_report
-from maskreg.errors import UsageError
+from maskreg.errors import UsageError, first_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +48,7 @@ def run(args: Namespace) -> int:
     folder = _made(Path(args.output))
     progress = not args.no_progress and args.verbosity == 0
     scan = ChromiumScan((args.size, args.size))
+    _ensure_no_others(folder / "frames", scan.names)
     log.info("writing %d frames of %d x %d px to %s", len(scan), *scan.shape, folder / "frames")
     scan.write(folder)
     with open_frames(folder / "frames") as source:
@@ -90,6 +91,15 @@ def _made(folder: Path) -> Path:
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "truth_shifts.csv").exists():
         raise UsageError(f"{folder} holds other files; name another folder with -o")
     return folder
+
+
+def _ensure_no_others(frames: Path, names: list[str]) -> None:
+    """Refuse frames of an earlier demo to which somebody has added some: their truth is not known."""
+    others = sorted({path.name for path in frames.glob("*")} - set(names))
+    if others:
+        raise UsageError(
+            f"{frames} holds {first_of(others)}, too; take them away, or name another folder with -o"
+        )
 
 
 def _truth(scan: ChromiumScan, source: FrameSource) -> NDArray[np.float64]:

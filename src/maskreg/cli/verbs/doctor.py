@@ -15,6 +15,7 @@ from typing import Any
 import maskreg
 from maskreg._version import __version__
 from maskreg.cli import exits
+from maskreg.cores import available_cores
 
 USED_BY = {
     "app": "the command line's main job",
@@ -24,6 +25,8 @@ USED_BY = {
     "plot": "figures",
 }
 """The extras that change what the program can do; those for developers are left out."""
+
+_UNKNOWN = "unknown, since maskreg is not installed: python -m pip install -e . in its source tree"
 
 _REQUIREMENT = re.compile(
     r"([\w.-]+)(?:\[[^]]*\])?[^;]*?(?:>=\s*([\d.]+))?[^;]*?(?:;.*extra\s*==\s*.([\w-]+).)?$"
@@ -51,13 +54,16 @@ def diagnosis() -> dict[str, Any]:
         "maskreg": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": available_cores(),
         "packages": {name: found[name] for name, _, extra in needed if not extra},
         "missing": [_named(name, least) for name, least, extra in lacking if not extra],
         "extras": {
             extra: {
                 "for": purpose,
-                "missing": [_named(name, least) for name, least, of in lacking if of == extra],
+                # None: nothing is known of what it needs
+                "missing": [_named(name, least) for name, least, of in lacking if of == extra]
+                if needed
+                else None,
                 "add": f'{sys.executable} -m pip install "maskreg[{extra}]"',
             }
             for extra, purpose in USED_BY.items()
@@ -112,8 +118,7 @@ def _told(facts: dict[str, Any]) -> list[str]:
     lines = [
         f"maskreg {facts['maskreg']}, Python {facts['python']}, {facts['platform']}",
         f"cores: {facts['cores']}",
-        "packages: "
-        + (", ".join(f"{k} {v or 'MISSING'}" for k, v in facts["packages"].items()) or "unknown"),
+        "packages: " + (", ".join(f"{k} {v or 'MISSING'}" for k, v in facts["packages"].items()) or _UNKNOWN),
         f"kernels: {facts['kernels']}",
     ]
     if facts["missing"]:
@@ -121,7 +126,9 @@ def _told(facts: dict[str, Any]) -> list[str]:
         lines.append(f"always needed, and missing or too old: {sys.executable} -m pip install {names}")
     for extra, state in facts["extras"].items():
         head = f"[{extra}], {state['for']}: "
-        if state["missing"]:
+        if state["missing"] is None:
+            lines.append(f"{head}unknown")
+        elif state["missing"]:
             lines += [f"{head}missing or too old are {', '.join(state['missing'])}", f"    {state['add']}"]
         else:
             lines.append(f"{head}complete")

@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 
 from maskreg.cli import exits
 from maskreg.cli.output_file import free, suffix_of
+from maskreg.errors import UsageError
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -16,11 +17,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         "-o", "--output", metavar="TABLE", help="TABLE.csv or TABLE.json (default: CSV on stdout)"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace TABLE if it is there")
-    parser.add_argument("--json", action="store_true", help="JSON on stdout")
+    parser.add_argument("--json", action="store_true", help="JSON on stdout, without -o")
 
 
 def run(args: Namespace) -> int:
     """Write the table."""
+    if args.output and args.json:
+        raise UsageError("--json prints the table; in a file its suffix says so: -o TABLE.json")
+
     import json
 
     from maskreg.series import open_run

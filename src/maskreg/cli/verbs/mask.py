@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+_ALONE = {"auto": "workers", "show": "frame"}
+"""The option that one action has, and the other no use for."""
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of ``mask``."""
     parser.add_argument(
@@ -44,10 +48,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="auto: the mask, nonzero = valid (.tif, .png, .npy; default: INPUT_valid.tif); "
         "show: the picture (.png; default: INPUT_mask.png)",
     )
-    parser.add_argument("--frame", type=int, default=0, metavar="N", help="show: over which frame (0)")
-    add_mask_flags(parser)
+    parser.add_argument("--frame", type=int, metavar="N", help="show: over which frame (0)")
+    add_mask_flags(
+        parser, "a mask (auto: what is found is compared with it, and not changed; show: it is drawn)"
+    )
     parser.add_argument(
-        "--workers", type=values.workers, metavar="N", help="frames registered at once (default: all cores)"
+        "--workers",
+        type=values.workers,
+        metavar="N",
+        help="auto: frames registered at once (default: all cores)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
@@ -55,6 +64,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Find or draw a mask."""
+    for action, option in _ALONE.items():
+        if args.action != action and getattr(args, option) is not None:
+            raise UsageError(f"--{option} is for mask {action}")
+
     from maskreg.frames import open_frames
 
     with open_frames(args.input) as source:
@@ -96,8 +109,10 @@ def _show(args: Namespace, source: FrameSource, given: NDArray[np.bool_] | None)
     if given is None:
         raise UsageError("mask show needs a mask: --valid FILE, --ignore FILE, --ignore-disk R,C,RADIUS ...")
     output = free(args.output or _proposed(args.input[0], "mask.png"), args.overwrite)
-    name = source.name(args.frame) if 0 <= args.frame < len(source) else ""
-    draw_mask_figure(source.read(args.frame), given, title=name, path=output)
+    suffix_of(output, "a picture", ".png")
+    ensure_apart(output, args.input)
+    frame = args.frame or 0
+    draw_mask_figure(source.read(frame), given, title=source.name(frame), path=output)
     summary = {"output": str(output), "ignored": float(1 - given.mean())}
     print(json.dumps(summary) if args.json else f"{describe_mask(given)}\npicture: {output}")
     return exits.DONE
@@ -105,5 +120,6 @@ def _show(args: Namespace, source: FrameSource, given: NDArray[np.bool_] | None)
 
 def _proposed(given: str, ending: str) -> Path:
     """Return a name in the working folder that says what it holds: ``frames_valid.tif``."""
-    stem = Path(given.rstrip("/*?[]")).stem or "frames"
-    return Path(f"{stem}_{ending}")
+    plain = [part for part in Path(given).parts if not set(part) & set("*?[")]
+    stem = Path(plain[-1]).stem.strip("./") if plain else ""
+    return Path(f"{stem or 'frames'}_{ending}")
