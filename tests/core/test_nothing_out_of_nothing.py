@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.cases import cases
 from tests.core.registration_law import assert_well_formed, counted
 
 from maskreg import Registrar, Status, register
@@ -110,7 +111,7 @@ TINY += [(1, 1, 1), (2, 2, 2), (3, 4, 5), (1, 9, 9)]
 @pytest.mark.parametrize("dtype", ["u2", "f8"])
 def test_tiny_unrelated_images_are_never_ok(shape, dtype):
     rng = np.random.default_rng(3)
-    for _ in range(5):
+    for _ in range(cases(2, 5)):
         a, b = (rng.poisson(50.0, shape).astype(dtype) for _ in range(2))
         for options in ({}, {"max_shift": 1}, {"subpixel": False}):
             found = register(a, b, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.cases import cases
 from tests.core.registration_law import assert_well_formed
 
 from maskreg import Registrar, register
@@ -34,14 +35,14 @@ def scattered(shape, part):
 
 
 GROUPS = {
-    "32 squared": ((32, 32), 27, lambda s: [None, beam_block(s), scattered(s, 0.9)]),
-    "64 squared": ((64, 64), 27, lambda s: [None, beam_block(s, "large"), scattered(s, 0.8)]),
-    "128 by 120": ((128, 120), 12, lambda s: [None, beam_block(s)]),
+    "32 squared": ((32, 32), cases(9, 27), lambda s: [None, beam_block(s), scattered(s, 0.9)]),
+    "64 squared": ((64, 64), cases(9, 27), lambda s: [None, beam_block(s, "large"), scattered(s, 0.8)]),
+    "128 by 120": ((128, 120), cases(6, 12), lambda s: [None, beam_block(s)]),
     "256 squared": ((256, 256), 6, lambda s: [None, beam_block(s)]),
-    "64 long": ((64,), 36, lambda s: [None, scattered(s, 0.8)]),
-    "400 long": ((400,), 36, lambda s: [None, scattered(s, 0.8)]),
-    "16 cubed": ((16, 16, 16), 12, lambda s: [None, scattered(s, 0.9)]),
-    "28 by 20 by 24": ((28, 20, 24), 9, lambda s: [None, scattered(s, 0.9)]),
+    "64 long": ((64,), cases(12, 36), lambda s: [None, scattered(s, 0.8)]),
+    "400 long": ((400,), cases(12, 36), lambda s: [None, scattered(s, 0.8)]),
+    "16 cubed": ((16, 16, 16), cases(6, 12), lambda s: [None, scattered(s, 0.9)]),
+    "28 by 20 by 24": ((28, 20, 24), cases(6, 9), lambda s: [None, scattered(s, 0.9)]),
 }
 
 
@@ -59,7 +60,7 @@ def test_unrelated_counts_behind_one_beam_block_are_hardly_ever_ok():
     """The block itself, the same in both, must not pass for a pattern."""
     shape, mask = (96, 100), beam_block((96, 100))
     rng = np.random.default_rng(7)
-    ok, n = [], 45
+    ok, n = [], cases(21, 45)
     for k in range(n):
         scale = 4.0 + 10.0 * np.exp(0.5 * noise_field(shape, k % 3, rng))
         other = 4.0 + 10.0 * np.exp(0.5 * noise_field(shape, k % 3, rng))
@@ -73,7 +74,7 @@ def test_frames_of_hardly_any_electrons_are_hardly_ever_ok():
     rng = np.random.default_rng(8)
     ok, n = [], 0
     for dose in (0.001, 0.01, 0.1, 1.0):
-        for _ in range(12):
+        for _ in range(cases(6, 12)):
             a, b = rng.poisson(dose, (2, 80, 84)).astype(np.uint16)
             found = register(a, b)
             assert_well_formed(found, 2)

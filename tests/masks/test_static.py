@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import ndimage
+from tests.cases import cases
 
 from maskreg.masks.static import _nearer, static_pixels
 from maskreg.masks.temporal import temporal
@@ -43,7 +44,10 @@ def agreement(found, truth):
 
 
 @pytest.mark.parametrize("scene", [Rings, Spots, Texture])
-@pytest.mark.parametrize(("drift", "seed"), [(1, 4), (1, 9), (1, 22), (1, 23), (1, 25), (2, 4), (6, 4)])
+@pytest.mark.parametrize(
+    ("drift", "seed"),
+    cases([(1, 4), (1, 23), (6, 4)], [(1, 4), (1, 9), (1, 22), (1, 23), (1, 25), (2, 4), (6, 4)]),
+)
 @pytest.mark.parametrize("name", ["rod", "disk", "wedge", "gaps"])
 def test_a_block_is_found_whatever_its_shape(name, drift, seed, scene):
     valid = shape_of(name)
@@ -56,7 +60,7 @@ def test_a_block_is_found_whatever_its_shape(name, drift, seed, scene):
 
 
 @pytest.mark.parametrize("scene", [Rings, Texture])
-@pytest.mark.parametrize(("drift", "seed"), [(1, 4), (1, 23), (1, 24), (6, 4)])
+@pytest.mark.parametrize(("drift", "seed"), cases([(1, 4), (6, 4)], [(1, 4), (1, 23), (1, 24), (6, 4)]))
 @pytest.mark.parametrize("name", ["rod", "disk", "wedge", "gaps"])
 def test_a_block_that_scatters_is_found_before_rings_and_texture(name, drift, seed, scene):
     valid, rng = shape_of(name), np.random.default_rng(seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.cases import cases
 
 from maskreg import register
 from maskreg.core.doubt.among_periods import among_periods
@@ -86,7 +87,10 @@ def test_no_period_beyond_the_limits_is_looked_at():
     assert np.abs(best.shift).max() <= 8
 
 
-@pytest.mark.parametrize("shift", [(-30.0, -17.0), (-3.0, -2.0), (-10.0, 5.0), (33.0, 39.0), (-30.5, -17.0)])
+SHIFTS = [(-30.0, -17.0), (-3.0, -2.0), (-10.0, 5.0), (33.0, 39.0), (-30.5, -17.0)]
+
+
+@pytest.mark.parametrize("shift", cases(SHIFTS[::2], SHIFTS))
 @pytest.mark.parametrize("period", [(7.3, 9.1), (4.0, 4.0), (3.0, 5.0)])
 @pytest.mark.parametrize("envelope", [30, 70])
 @pytest.mark.parametrize("electrons", [20, 200])

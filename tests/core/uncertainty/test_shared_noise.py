@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
+from tests.cases import cases
 from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg import register
@@ -80,16 +81,16 @@ def test_of_too_few_common_pixels_or_a_residual_of_none_nothing_is_read_off():
 @pytest.mark.parametrize("blur", [0.0, 0.5, 1.0])
 def test_sigma_is_right_where_neighbours_share_their_noise(blur):
     scene, mask = Rings(SHAPE), beam_block(SHAPE)
-    z = []
-    for seed in range(24):
+    z, pairs = [], cases(12, 24)
+    for seed in range(pairs):
         rng = np.random.default_rng(seed)
         counts = [rng.poisson(100 * scene.render(d)).astype(float) for d in ((0, 0), DRIFT)]
         frames = [np.rint(10 * gaussian_filter(one, blur)).astype(np.uint16) for one in counts]
         found = register(*frames, mask, mask, gain=0.1)
         assert found.ok
         z.append((found.shift + DRIFT) / found.uncertainty)
-    # forty-eight values: their spread is known to a tenth
-    assert 0.75 < np.sqrt(np.mean(np.square(z))) < 1.35
+    # the spread of 2 n values is known to 1 / sqrt(4 n)
+    assert np.sqrt(np.mean(np.square(z))) == pytest.approx(1.05, abs=3 / np.sqrt(4 * pairs))
 
 
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (3.3, -4.6), (-60.5, 20.25)])
