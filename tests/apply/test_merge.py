@@ -91,6 +91,12 @@ def test_without_the_mask_there_would_be_a_ghost(series):
     assert np.nanmean(((merged.mean - truth) / np.sqrt(truth / len(frames)))[~mask] ** 2) > 100
 
 
+def test_numbers_that_no_float_holds_are_groups_as_others_are(series):
+    great = 10**400
+    groups = list(merge(of(series, delays=[great, "later", -1.5] * 8), Merging(by="delay")))
+    assert [group.value for group in groups] == [-1.5, great, "later"]
+
+
 def test_groups_come_in_ascending_order_and_hold_their_frames(series):
     groups = list(merge(of(series, delays=[10, 9, -1.5] * 8), Merging(by="delay")))
     assert [group.value for group in groups] == [-1.5, 9, 10]

@@ -165,6 +165,26 @@ def test_the_same_command_again_changes_nothing(maskreg, data, flags):
     assert (data / "run" / "shifts.csv").read_bytes() == table
 
 
+@pytest.mark.parametrize("name", ["shifts.csv", "report.html"])
+@pytest.mark.parametrize("verb", ["align", "watch"])
+def test_what_has_the_name_of_a_table_or_a_report_and_is_no_runs_is_not_replaced(
+    maskreg, data, flags, verb, name
+):
+    """A table of somebody else's was gone as soon as the first frame was registered."""
+    (data / "run").mkdir()
+    (data / "run" / name).write_text("mine")
+    command = (verb, data / "frames", *flags, *(["--until-idle", "0"] if verb == "watch" else []))
+    refused = maskreg(*command)
+    assert (refused.code, refused.out) == (1, "")
+    assert (
+        f"{data / 'run' / name} exists, and is no run's; take another folder, or --overwrite" in refused.err
+    )
+    assert [path.name for path in (data / "run").iterdir()] == [name]
+    assert (data / "run" / name).read_text() == "mine"
+    if verb == "align":
+        assert maskreg(*command, "--overwrite").code == 0
+
+
 def test_other_settings_are_refused_unless_overwritten(maskreg, data, flags):
     maskreg("align", data / "frames", *flags)
     refused = maskreg("align", data / "frames", *flags, "--max-shift", "20,30")

@@ -58,6 +58,13 @@ def test_a_run(maskreg, data):
     assert facts["settings"]["max_shift"] == [20.0, 30.0]
 
 
+def test_what_names_tell_is_no_question_to_a_run(maskreg, data):
+    maskreg("align", data / "frames", "-o", data / "run", "--no-report")
+    outcome = maskreg("info", data / "run", "--pattern", "{scan:d}.tif")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert f"are for frames; {data / 'run'} is a run, and has its columns" in outcome.err
+
+
 def test_an_output_of_ones_own_is_told_without_naming_what_is_in_it(maskreg, data):
     maskreg("align", data / "frames", "-o", data / "run", "-q")
     for verb, stored in (("apply", "/frames, shape (6, 192, 192)"), ("merge", "/mean, shape (192, 192)")):

@@ -72,7 +72,7 @@ def describe_alone(aligned: AlignedFrames, by: str | None) -> str:
     )
 
 
-def _ascending(value: Any) -> tuple[bool, float, str]:
+def _ascending(value: Any) -> tuple[bool, Any, str]:
     """Return what to sort values by: numbers by size, then text."""
     is_text = isinstance(value, str)
-    return is_text, 0.0 if is_text else float(value), str(value)
+    return is_text, 0 if is_text else value, str(value)

@@ -90,7 +90,7 @@ def align_run(
     """
     described = Described(frames, pattern, metadata)
     who = workers_of(workers, client)
-    ensure_run_writable(run)
+    ensure_run_writable(run, overwrite=overwrite)
     with opened(described) as source:
         if isinstance(who, Cluster):
             ensure_files(source)
@@ -198,10 +198,18 @@ def close_run(record: Record, folder: Path, frames: Any, series: Prepared, *, re
     return alignment
 
 
-def ensure_run_writable(run: str | os.PathLike[str]) -> None:
-    """Raise `RunError` unless a run can be written: now, not after all that is read before its first row."""
+def ensure_run_writable(run: str | os.PathLike[str], *, overwrite: bool, more: Iterable[str] = ()) -> None:
+    """Raise `RunError` unless a run can be written: now, not after all that is read before its first row.
+
+    What is called as the table is, or as one of `more`, and is no run's is replaced only with `overwrite`.
+    """
     ensure_folder_writable(run, files=(RECORD, TABLE), folders=(FOLDER,))
     ensure_unused(Path(run) / RECORD)
+    if overwrite or is_run(run):
+        return
+    for name in (TABLE, *more):
+        if (Path(run) / name).exists():
+            raise RunError(f"{Path(run) / name} exists, and is no run's; take another folder, or --overwrite")
 
 
 def made_folder(folder: Path) -> Path:

@@ -17,6 +17,7 @@ from maskreg.cli.flags.metadata import add_metadata_flags
 from maskreg.cli.flags.options import add_option_flags, options_from
 from maskreg.cli.flags.run_folder import add_folder_flags, is_begun
 from maskreg.cli.output_file import ensure_apart
+from maskreg.cli.run_report import REPORT
 from maskreg.cli.run_summary import told
 from maskreg.errors import MaskregError, UsageError
 
@@ -76,7 +77,8 @@ def run(args: Namespace) -> int:
 
     _refuse_a_run(args.input)
     ensure_apart(args.output, args.input, f"{FOLDER}/{MASK}", f"{FOLDER}/{REFERENCE}")
-    ensure_run_writable(args.output)  # `align_run` asks when the frames are open and a cluster was waited for
+    # `align_run` asks when the frames are open and a cluster was waited for, and knows of no report
+    ensure_run_writable(args.output, overwrite=args.overwrite, more=[REPORT])
     with (
         open_frames(args.input, pattern=args.pattern, metadata=args.metadata) as source,
         cluster_of(args) as client,

@@ -8,6 +8,7 @@ from typing import Any
 
 from maskreg.cli import exits
 from maskreg.cli.flags.metadata import add_metadata_flags
+from maskreg.errors import UsageError
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -24,6 +25,10 @@ def run(args: Namespace) -> int:
     from maskreg.series import is_run
 
     is_one_run = len(args.input) == 1 and is_run(args.input[0])
+    if is_one_run and (args.pattern or args.metadata):
+        raise UsageError(
+            f"--pattern and --metadata are for frames; {args.input[0]} is a run, and has its columns"
+        )
     lines, facts = _of_run(args.input[0]) if is_one_run else _of_frames(args)
     print(json.dumps(facts) if args.json else "\n".join(lines))
     return exits.DONE

@@ -15,6 +15,7 @@ from maskreg.cli.flags.metadata import add_pattern_flag
 from maskreg.cli.flags.options import add_option_flags, options_from
 from maskreg.cli.flags.run_folder import add_folder_flags, is_begun
 from maskreg.cli.output_file import ensure_apart
+from maskreg.cli.run_report import REPORT
 from maskreg.cli.run_summary import told
 
 if TYPE_CHECKING:
@@ -75,8 +76,11 @@ def run(args: Namespace) -> int:
     ensure_apart(args.output, [args.folder])
 
     from maskreg.series import Origin
+    from maskreg.series.run import ensure_run_writable
     from maskreg.series.watch import watch_run
     from maskreg.series.watch.run import SETTLE
+
+    ensure_run_writable(args.output, overwrite=args.overwrite, more=[REPORT])
 
     def alarm(happened: Alarm) -> None:
         log.warning("alarm: %s", happened.text)

@@ -89,7 +89,7 @@ def watch_run(
     """
     root = _checked(Path(os.path.abspath(folder)))  # noqa: PTH100 (not resolved, as in `align`)
     image, named = _image(reference), _pattern(pattern)
-    ensure_run_writable(run)
+    ensure_run_writable(run, overwrite=overwrite)
     where = made_folder(Path(run))
     log.info("watching %s; Ctrl-C ends it", folder)
 
