@@ -137,3 +137,13 @@ def test_what_kills_every_worker_is_named(tmp_path, monkeypatch):
         results = mapped(client, lambda item: os._exit(1) if item == 9 else item, range(20))
         with pytest.raises(ClusterError, match=r"died while it had the same items, from \d+ on"):
             list(results)
+
+
+def test_what_cannot_be_sent_is_told_with_what_a_reader_has_to_be(client):
+    """A reader of another package that kept its file open was called a bug in maskreg."""
+    lock = threading.Lock()
+    with pytest.raises(
+        ClusterError, match=r"cannot be sent .*_thread\.lock.*a reader of frames keeps the path"
+    ):
+        list(mapped(client, lambda item: (lock, item), range(3)))
+    assert list(mapped(client, lambda item: item * item, range(3))) == squares(3)

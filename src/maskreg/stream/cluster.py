@@ -119,10 +119,8 @@ class Session:
         self._others: list[Any] = []
 
     def __enter__(self) -> Session:
-        import cloudpickle
-
         ours = versions()
-        pickled = cloudpickle.dumps(self._function)
+        pickled = _pickled(self._function)
         self._workers.count()
         self._workers.refuse_other_versions(ours)
         try:
@@ -300,3 +298,16 @@ def _killed(error: Any) -> bool:
     from distributed import KilledWorker
 
     return isinstance(error, KilledWorker)
+
+
+def _pickled(function: Callable[[Any], Any]) -> bytes:
+    """Return a function as bytes, with all that it holds: also frames, and what reads them."""
+    import cloudpickle
+
+    try:
+        return bytes(cloudpickle.dumps(function))
+    except Exception as error:  # whatever is in it may say in its own way that it cannot be sent
+        raise ClusterError(
+            f"the work cannot be sent to other processes ({type(error).__name__}: {error}); "
+            "a reader of frames keeps the path of its file, and no open file: it opens that for each frame"
+        ) from error
