@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.fft
 import scipy.ndimage
+from tests.cases import cases
 
 from maskreg.compat import last_reference, masked
 from maskreg.compat.last_reference import LastReference
@@ -77,7 +78,7 @@ def test_any_order_of_references_masks_and_types_gives_the_same_bytes(ndim: int,
     references += [references[0].astype("f4"), references[0].astype("f8")]
     masks = [mask_of(rng, references[0].shape, kind) for _ in range(2)]
     masks[1].flat[:40] = False
-    for turn in range(24):
+    for turn in range(cases(12, 24)):
         # the same one several times, so that it is kept, and now and then another
         which = int(rng.integers(4)) if turn % 4 == 3 else 0
         reference = references[which]
