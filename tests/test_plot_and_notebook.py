@@ -72,6 +72,15 @@ def test_a_map_of_one_axis_is_a_line(frames):
     assert axes.lines[1].get_xdata()[0] == 0
 
 
+@pytest.mark.parametrize("shape", [(9, 9), (9,)])
+def test_a_map_without_a_place_marks_none(shape):
+    """The first lag of all, in the corner, was called the most likely one."""
+    flat = np.ones(shape)
+    axes = plot.ncc_map(maskreg.correlate(flat, flat))
+    assert axes.get_legend() is None
+    assert not axes.lines or len(axes.lines[0].get_xdata()) == 17
+
+
 def test_axes_of_ones_own_are_drawn_into(alignment):
     mine = pyplot.subplots()[1]
     assert plot.drift(alignment, mine) is mine
@@ -82,6 +91,8 @@ def test_what_does_not_fit_is_told(frames):
         plot.before_after(frames[0], frames[1], frames[1][:5])
     with pytest.raises(InputError, match="mask has shape"):
         plot.before_after(frames[0], frames[1], frames[1], np.ones((3, 3)))
+    with pytest.raises(InputError, match="axes holds 2 of them; it takes three"):
+        plot.before_after(frames[0], frames[1], frames[1], axes=pyplot.subplots(1, 2)[1])
     with pytest.raises(InputError, match="without a batch"):
         maskreg.correlate(np.array(frames), np.array(frames), axes=(1, 2), max_shift=2).plot()
 

@@ -116,7 +116,7 @@ def before_after(
     Raises
     ------
     InputError
-        If the shapes differ.
+        If the shapes differ, or there are not three axes.
     MissingExtraError
         If matplotlib is not installed.
     """
@@ -131,6 +131,8 @@ def before_after(
             1
         ]
     axes = np.ravel(axes)
+    if len(axes) != 3:
+        raise InputError(f"axes holds {len(axes)} of them; it takes three")
     seen = first[valid & np.isfinite(first)]
     low, high = np.percentile(seen, [0.5, 99.5]) if seen.size else (0.0, 1.0)
     axes[0].imshow(np.where(valid, first, np.nan), cmap="inferno", vmin=low, vmax=high)
@@ -145,7 +147,7 @@ def before_after(
 
 
 def ncc_map(correlation: Lags, axes: Axes | None = None) -> Axes:
-    """Draw the masked NCC at every lag, forbidden ones empty, and mark the most likely one.
+    """Draw the masked NCC at every lag, forbidden ones empty, and mark the most likely one, if any is.
 
     Parameters
     ----------
@@ -170,20 +172,23 @@ def ncc_map(correlation: Lags, axes: Axes | None = None) -> Axes:
         raise InputError(f"the map has {ncc.ndim} axes; those of one or two are drawn, without a batch")
     axes = _axes(axes, (5.0, 4.2))
     best = np.unravel_index(int(np.argmax(correlation.likelihood)), ncc.shape)
+    any_likely = np.isfinite(correlation.likelihood[best])
     if ncc.ndim == 1:
         axes.plot(lags[0], ncc, color=BLUE)
-        axes.axvline(lags[0][best[0]], color=ORANGE, linestyle="--", label="most likely")
+        if any_likely:
+            axes.axvline(lags[0][best[0]], color=ORANGE, linestyle="--", label="most likely")
         axes.set(xlabel="shift, px", ylabel="masked NCC")
     else:
         rows, cols = lags
         edges = (cols[0] - 0.5, cols[-1] + 0.5, rows[-1] + 0.5, rows[0] - 0.5)
         drawn = axes.imshow(ncc, cmap="cividis", extent=edges, interpolation="nearest")
-        axes.plot(
-            cols[best[1]], rows[best[0]], "o", color="white", markeredgecolor="black", label="most likely"
-        )
+        if any_likely:
+            place = cols[best[1]], rows[best[0]]
+            axes.plot(*place, "o", color="white", markeredgecolor="black", label="most likely")
         axes.set(xlabel="column shift, px", ylabel="row shift, px")
         axes.figure.colorbar(drawn, ax=axes, label="masked NCC")
-    axes.legend(loc="upper right")
+    if any_likely:
+        axes.legend(loc="upper right")
     return axes
 
 

@@ -264,3 +264,11 @@ def test_a_fill_too_large_for_the_result_is_named() -> None:
 def test_only_real_numbers_are_moved(image: np.ndarray) -> None:
     with pytest.raises(InputTypeError, match=r"image holds .*; it must hold real numbers"):
         shift_image(image, (0, 0))
+
+
+def test_an_order_is_any_whole_number() -> None:
+    image = np.arange(100.0).reshape(10, 10)
+    expected, valid = shift_image(image, (0.5, 1), order=3)
+    moved, same = shift_image(image, (0.5, 1), order=3.0)
+    np.testing.assert_array_equal(moved, expected)
+    np.testing.assert_array_equal(same, valid)

@@ -140,3 +140,7 @@ def test_what_is_no_shift_is_refused() -> None:
         bridges.to_itk(["left", "right"])
     with pytest.raises(InputError, match="does not fit 2 axes"):
         bridges.to_itk([1, 2], spacing=(1, 1, 1))
+    for wrong in ({"spacing": (0, 1)}, {"spacing": (np.nan, 1)}, {"direction": np.ones((2, 2))}):
+        for call in (bridges.to_itk, bridges.from_itk):
+            with pytest.raises(InputError, match="leave out a direction"):
+                call([1, 2], **wrong)

@@ -224,6 +224,12 @@ def test_what_means_nothing_warns() -> None:
         (((4, 5), (5, 4)), {}, r"reference_image has shape \(4, 5\), moving_image has \(5, 4\)"),
         (((4, 5), (4, 5)), {"space": "frank"}, "space is 'frank'"),
         (((4, 5), (4, 5)), {"normalization": "x"}, "normalization is 'x'"),
+        (((4, 5), (4, 5)), {"upsample_factor": 0}, "upsample_factor is 0; it must be a positive number"),
+        (
+            ((4, 5), (4, 5)),
+            {"reference_mask": np.ones((4, 5)), "overlap_ratio": np.nan},
+            "overlap_ratio is nan; it is a",
+        ),
         (((4, 5), (5, 4)), {"reference_mask": np.ones((4, 5))}, "give moving_mask"),
         (((4, 5), (4, 5)), {"reference_mask": np.ones((5, 4))}, r"reference_mask has shape \(5, 4\)"),
         (
@@ -237,6 +243,14 @@ def test_what_means_nothing_warns() -> None:
 def test_what_is_refused_is_a_value_error_with_the_name(arguments: tuple, options: dict, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         phase_cross_correlation(*(rng().random(shape) for shape in arguments), **options)
+
+
+def test_that_the_mask_of_a_masked_array_is_ignored_is_told() -> None:
+    """scikit-image takes what is under it for pixels, without a word."""
+    image = np.random.default_rng(0).random((20, 20))
+    with pytest.warns(UserWarning, match="the mask of moving_image is ignored.* moving_mask=~np.ma.getmask"):
+        shift, *_ = phase_cross_correlation(image, np.ma.masked_greater(image, 0.9))
+    assert (shift == 0).all()
 
 
 def test_maps_refuse_what_scikit_image_refuses() -> None:

@@ -81,7 +81,7 @@ def shift_image(
         raise InputError(f"order is {order!r}; it must be 5, 3, 1 or 0 (nearest pixel)")
     fill = _number(fill, "fill", "it must be a number, or NaN")
     pixels, valid = _pixels_and_mask(image, mask)
-    taps = [_taps(-step, order) for step in _checked_shift(shift, pixels.ndim)]
+    taps = [_taps(-step, int(order)) for step in _checked_shift(shift, pixels.ndim)]
     whole = all(len(weights) == 1 for _, weights in taps)
     dtype = _result_dtype(pixels.dtype, fill, keep=whole)
     # what is invalid must be finite before it is multiplied; it is only ever summed into invalid pixels

@@ -171,4 +171,7 @@ def _physical(ndim: int, spacing: Any, direction: ArrayLike | None) -> Floats:
         raise InputError(
             f"spacing {steps.tolist()} or direction of {turn.size} numbers does not fit {ndim} axes"
         )
-    return turn.reshape(ndim, ndim) * steps
+    matrix = turn.reshape(ndim, ndim) * steps
+    if not (np.isfinite(matrix).all() and np.linalg.det(matrix) != 0):
+        raise InputError(f"spacing {steps.tolist()} and direction {turn.tolist()} leave out a direction")
+    return matrix

@@ -53,6 +53,8 @@ def phase_shift(
             f"reference_image has shape {reference.shape}, moving_image has {moving.shape}; "
             "without masks they must be equal"
         )
+    if not upsample_factor > 0:
+        raise InputError(f"upsample_factor is {upsample_factor}; it must be a positive number")
     if space.lower() not in ("real", "fourier"):
         raise InputError(f"space is {space!r}; it must be 'real' or 'fourier'")
     if normalization not in ("phase", None):

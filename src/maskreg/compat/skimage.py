@@ -15,6 +15,7 @@ float32 with a large offset: rounding       the masked mean is off before anythi
 `moving_mask` alone: AttributeError         every pixel of the reference is valid
 `upsample_factor` with masks: ignored       ignored, with a warning
 several equal maxima: a lag between them    the same, with a warning
+masked arrays: their masks are ignored      ignored, with a warning
 ==========================================  ===============================================
 
 With masks, what is computed of the last reference and of the last masks is kept for the next call
@@ -84,6 +85,13 @@ def phase_cross_correlation(  # type: ignore[no-untyped-def]  # the signature is
     ValueError
         The shapes do not fit, a valid pixel is not finite, or an argument has no such value.
     """
+    for name, image in (("reference", reference_image), ("moving", moving_image)):
+        if np.ma.is_masked(image):
+            warnings.warn(
+                f"the mask of {name}_image is ignored, as in scikit-image: "
+                f"give {name}_mask=~np.ma.getmaskarray({name}_image), or take maskreg.register",
+                stacklevel=2,
+            )
     reference, moving = np.asarray(reference_image), np.asarray(moving_image)
     if reference_mask is not None or moving_mask is not None:
         if upsample_factor != 1:
@@ -92,7 +100,7 @@ def phase_cross_correlation(  # type: ignore[no-untyped-def]  # the signature is
                 "maskreg.register answers to a fraction of a pixel",
                 stacklevel=2,
             )
-        if overlap_ratio > 1:
+        if not overlap_ratio <= 1:
             raise InputError(
                 f"overlap_ratio is {overlap_ratio}; it is a fraction of the greatest overlap, 0 to 1"
             )
