@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from maskreg import Registrar, align, register
+from maskreg import Registrar, align, register, shift_image
 from maskreg.errors import InputTypeError
 from maskreg.frames import as_source
 
@@ -39,6 +39,30 @@ def test_labels_that_do_not_agree_are_told_once(moving, told, caplog):
     register(scene(), moving)
     (message,) = caplog.messages
     assert re.match(told, message)
+
+
+def test_a_mask_whose_axes_come_in_another_order_is_told(caplog, tmp_path):
+    """Of square images it was taken as it is, turned, without a word."""
+    image = scene(image=IMAGE[:, :24])
+    mask = image > 0
+    told = "mask has the axes x, y, {0} has y, x, and axes go by their order: try mask.transpose('y', 'x')"
+    register(image, image, mask.T, mask)
+    assert caplog.messages == [
+        "reference_mask has the axes x, y, reference has y, x, and axes go by their order: "
+        "try reference_mask.transpose('y', 'x')"
+    ]
+    series = xarray.concat([image, image], "frame")
+    calls = {
+        "image": lambda given: shift_image(image, (1, 1), given),
+        "frames": lambda given: align(series, given),
+    }
+    for whose, call in calls.items():
+        caplog.clear()
+        call(mask.T)
+        assert told.format(whose) in caplog.messages
+        caplog.clear()
+        call(mask)
+        assert not any("has the axes" in message for message in caplog.messages)
 
 
 @pytest.mark.parametrize(

@@ -45,17 +45,16 @@ def warn_of_labels(reference: Any, moving: Any) -> None:
     """Say so where what two labelled images are labelled with is not what their pixels are compared by."""
     if not (is_labelled(reference) and is_labelled(moving)):
         return
-    here, there = reference.dims, moving.dims
-    if here != there and set(here) == set(there):
-        log.warning(
-            "moving has the axes %s, reference has %s, and axes go by their order: try moving.transpose%s",
-            ", ".join(map(str, there)),
-            ", ".join(map(str, here)),
-            tuple(here),
-        )
+    if _is_turned("moving", moving.dims, "reference", reference.dims):
         return
-    for axis in here:
+    for axis in reference.dims:
         _warn_of_axis(axis, _ruler(reference, axis), _ruler(moving, axis))
+
+
+def warn_of_a_mask(mask: Any, image: Any, name: str = "mask", whose: str = "image") -> None:
+    """Say so where a labelled mask has the axes of its image, or of each of its frames, in another order."""
+    if is_labelled(mask) and is_labelled(image):
+        _is_turned(name, mask.dims, whose, image.dims[-mask.ndim :])
 
 
 def warn_of_order(frames: Any) -> None:
@@ -69,6 +68,22 @@ def warn_of_order(frames: Any) -> None:
             ", ".join(map(str, frames.dims)),
             last,
         )
+
+
+def _is_turned(name: str, axes: tuple[Any, ...], whose: str, others: tuple[Any, ...]) -> bool:
+    """Whether axes of the same names come in another order, which is told: pixels are compared by it."""
+    if axes == others or set(axes) != set(others):
+        return False
+    log.warning(
+        "%s has the axes %s, %s has %s, and axes go by their order: try %s.transpose%s",
+        name,
+        ", ".join(map(str, axes)),
+        whose,
+        ", ".join(map(str, others)),
+        name,
+        others,
+    )
+    return True
 
 
 def _ruler(image: Any, axis: Any) -> tuple[float, float] | None:

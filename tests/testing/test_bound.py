@@ -114,6 +114,12 @@ def test_a_scene_that_fixes_one_direction_has_no_bound():
         pair_bound(Lines(SHAPE), (0, 0), None, 10.0)
 
 
-def test_a_dose_of_zero_is_refused():
-    with pytest.raises(InputError, match="dose is 0"):
-        pair_bound(Rings(SHAPE), (0, 0), None, 0.0)
+@pytest.mark.parametrize("bound", [known_reference_bound, pair_bound, texture_bound])
+def test_noise_that_cannot_be_is_refused(bound):
+    """The bound of a texture at a negative dose was a negative variance."""
+    scene = Texture((32, 32))
+    for dose in (0, -10, float("nan")):
+        with pytest.raises(InputError, match=f"dose is {dose}; it must be a positive number"):
+            bound(scene, (1, 1), None, dose)
+    with pytest.raises(InputError, match="read_noise is -5"):
+        bound(scene, (1, 1), None, 10, -5)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maskreg.errors import InputError, InputTypeError
-from maskreg.labelled import labelled_like
+from maskreg.labelled import labelled_like, warn_of_a_mask
 from maskreg.mask_doubt import ensure_truth_values
 
 _ORDERS = (0, 1, 3, 5)
@@ -80,6 +80,7 @@ def shift_image(
     if order not in _ORDERS:
         raise InputError(f"order is {order!r}; it must be 5, 3, 1 or 0 (nearest pixel)")
     fill = _number(fill, "fill", "it must be a number, or NaN")
+    warn_of_a_mask(mask, image)
     pixels, valid = _pixels_and_mask(image, mask)
     taps = [_taps(-step, int(order)) for step in _checked_shift(shift, pixels.ndim)]
     whole = all(len(weights) == 1 for _, weights in taps)

@@ -12,7 +12,7 @@ from maskreg.core.kernels_of_pair import kernels_meanwhile
 from maskreg.core.machine.memory import keep_freed_memory
 from maskreg.core.registrar import Registrar
 from maskreg.cores import cores_of_a_call
-from maskreg.labelled import unlabelled, warn_of_labels
+from maskreg.labelled import unlabelled, warn_of_a_mask, warn_of_labels
 from maskreg.nodata import nodata_warning
 from maskreg.registration import Registration
 
@@ -87,6 +87,8 @@ def register(
     (True, True)
     """
     warn_of_labels(reference, moving)
+    warn_of_a_mask(reference_mask, reference, "reference_mask", "reference")
+    warn_of_a_mask(moving_mask, moving, "moving_mask", "moving")
     reference, moving = unlabelled(reference), unlabelled(moving)
     with scipy.fft.set_workers(_threads(reference)), kernels_meanwhile(reference):
         registrar = Registrar(

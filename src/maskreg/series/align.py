@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from maskreg.errors import interrupts_as_such
 from maskreg.frames.seen import ensure_files
+from maskreg.labelled import warn_of_a_mask
 from maskreg.mask_doubt import turned_round
 from maskreg.masks import mask_warning
 from maskreg.options import Options
@@ -121,6 +122,7 @@ def align(
     options = Options(max_shift, min_overlap, exact, subpixel, gain, offset, read_noise, smoothing)
     described = Described(frames, pattern, metadata)
     who = workers_of(workers, client)
+    warn_of_a_mask(mask, frames, whose="frames")
     with opened(described) as source:
         if isinstance(who, Cluster):
             ensure_files(source)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from maskreg.errors import FrameError, InputError, OtherSettingsError, RunError, first_of, interrupts_as_such
 from maskreg.frames.seen import ensure_files
+from maskreg.labelled import warn_of_a_mask
 from maskreg.options import Options
 from maskreg.outputs import Record, ensure_folder_writable, ensure_unused, read_record
 from maskreg.series.alignment import Alignment
@@ -91,6 +92,7 @@ def align_run(
     described = Described(frames, pattern, metadata)
     who = workers_of(workers, client)
     ensure_run_writable(run, overwrite=overwrite)
+    warn_of_a_mask(mask, frames, whose="frames")
     with opened(described) as source:
         if isinstance(who, Cluster):
             ensure_files(source)

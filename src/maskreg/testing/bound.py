@@ -85,9 +85,10 @@ def known_reference_bound(
     Raises
     ------
     InputError
-        If the mask has another shape, or the valid pixels do not fix both directions.
+        If the mask has another shape, the dose is not positive, the read noise is negative,
+        or the valid pixels do not fix both directions.
     """
-    weight = _valid(scene, mask).astype(np.float64)
+    weight = _valid(scene, mask, dose, read_noise).astype(np.float64)
     return _inverse(_information(scene, drift, weight, dose, read_noise))
 
 
@@ -115,9 +116,10 @@ def pair_bound(
     Raises
     ------
     InputError
-        If the mask has another shape, or the valid pixels do not fix both directions.
+        If the mask has another shape, the dose is not positive, the read noise is negative,
+        or the valid pixels do not fix both directions.
     """
-    weight = _valid_in_both(_valid(scene, mask), drift)
+    weight = _valid_in_both(_valid(scene, mask, dose, read_noise), drift)
     return 2.0 * _inverse(_information(scene, drift, weight, dose, read_noise))
 
 
@@ -145,9 +147,10 @@ def texture_bound(
     Raises
     ------
     InputError
-        If the mask has another shape, or no pixel is valid in both frames.
+        If the mask has another shape, the dose is not positive, the read noise is negative,
+        or no pixel is valid in both frames.
     """
-    weight = _valid_in_both(_valid(scene, mask), drift)
+    weight = _valid_in_both(_valid(scene, mask, dose, read_noise), drift)
     variance = dose * scene.render(drift) + read_noise**2
     f = np.asarray(np.fft.fftfreq(_FREQUENCIES), dtype=np.float64)
     signal = scene.power(f[:, None], f[None, :]) * dose**2
@@ -177,8 +180,6 @@ def _information(
     scene: Scene, drift: Drift, weight: NDArray[np.float64], dose: float, read_noise: float
 ) -> NDArray[np.float64]:
     """Return F of equation (1), each pixel counted by its weight: (2, 2), px⁻²."""
-    if not dose > 0:
-        raise InputError(f"dose is {dose}; it must be a positive number of electrons per pixel")
     gradient = dose * scene.gradient(drift).reshape(2, -1)
     variance = dose * scene.render(drift).ravel() + read_noise**2
     information: NDArray[np.float64] = (gradient * (weight.ravel() / variance)) @ gradient.T
@@ -194,7 +195,12 @@ def _inverse(information: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.linalg.inv(information), dtype=np.float64)
 
 
-def _valid(scene: Scene, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+def _valid(scene: Scene, mask: NDArray[np.bool_] | None, dose: float, read_noise: float) -> NDArray[np.bool_]:
+    """Return the mask that is to be used, or raise `InputError` where an argument makes no sense."""
+    if not dose > 0:
+        raise InputError(f"dose is {dose}; it must be a positive number of electrons per pixel")
+    if not read_noise >= 0:
+        raise InputError(f"read_noise is {read_noise}; it must be zero or more electrons")
     valid = np.ones(scene.shape, dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
     if valid.shape != scene.shape:
         raise InputError(f"mask has shape {valid.shape}, the scene has {scene.shape}")
