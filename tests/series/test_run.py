@@ -264,6 +264,34 @@ def test_a_stack_that_has_changed_is_looked_at_again(frames, tmp_path, what, cap
     assert (tmp_path / "run" / "shifts.csv").read_bytes() == (tmp_path / "whole" / "shifts.csv").read_bytes()
 
 
+def test_files_of_a_virtual_dataset_are_those_of_its_stack(frames, tmp_path, caplog):
+    """What had changed was a file beside the one that is named: rows of other frames stayed."""
+    h5py = pytest.importorskip("h5py")
+    many = np.stack(frames)
+    whole = h5py.VirtualLayout(many.shape, many.dtype)
+
+    def write(number, part):
+        with h5py.File(tmp_path / f"part{number}.h5", "w") as file:
+            file["pixels"] = part
+
+    for number in range(2):
+        write(number, many[4 * number : 4 * number + 4])
+        whole[4 * number : 4 * number + 4] = h5py.VirtualSource(
+            f"part{number}.h5", "pixels", (4, *many.shape[1:])
+        )
+    with h5py.File(tmp_path / "whole.h5", "w") as file:
+        file.create_virtual_dataset("frames", whole)
+    before = align_run(tmp_path / "whole.h5", tmp_path / "run")
+    (tmp_path / "part1.h5").rename(tmp_path / "away.h5")
+    again = align_run(tmp_path / "whole.h5", tmp_path / "run")
+    np.testing.assert_array_equal(again.shifts, before.shifts)  # what is gone keeps its rows
+    write(1, many[[7, 6, 5, 4]])
+    caplog.clear()
+    after = align_run(tmp_path / "whole.h5", tmp_path / "run")
+    assert "whole.h5 has changed since the run began: 8 frames are registered anew" in caplog.text
+    np.testing.assert_array_equal(after.shifts[4:], before.shifts[:3:-1])
+
+
 def test_frames_of_a_stack_that_were_not_written_yet_are_registered_again(frames, tmp_path, monkeypatch):
     path, many = tmp_path / "stack.npy", np.stack(frames)
     written = many.copy()

@@ -57,6 +57,10 @@ class FileFrames(FrameSource):
             if where is not None:
                 ask_for(self.path, *where)
 
+    def others(self) -> list[Path]:
+        """Return the files beside this one in which it has pixels; mostly none."""
+        return []
+
     def _where(self, index: int) -> tuple[int, int] | None:
         """Return where in the file frame `index` begins and how long it is, bytes.
 

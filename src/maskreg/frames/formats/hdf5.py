@@ -67,6 +67,10 @@ class Hdf5Frames(ChunkedFrames):
         """Return which dataset is read, its shape, type, chunks and filters."""
         return self._layout
 
+    def others(self) -> list[Path]:
+        """Return the files of a virtual dataset."""
+        return [] if self._parts is None else self._parts.files()
+
     def soon(self, index: int) -> None:
         """Ask the system for the bytes of a frame: of its chunks, where they hold nothing else."""
         if not self._chunks:

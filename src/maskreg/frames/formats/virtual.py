@@ -46,6 +46,13 @@ class VirtualParts:
             if not any(path.exists() for path in self._paths(name)):
                 raise ValueError(f"the file {Path(name).name}, in which its pixels are, is missing")
 
+    def files(self) -> list[Path]:
+        """Return the files; of one that is missing a place where it is looked for."""
+        return [
+            next((path for path in self._paths(name) if path.exists()), self._folder / name)
+            for name in dict.fromkeys(self._names)
+        ]
+
     def _paths(self, name: str) -> list[Path]:
         """Return where HDF5 looks for a file."""
         prefix = os.environ.get("HDF5_VDS_PREFIX", "").replace("${ORIGIN}", str(self._folder))

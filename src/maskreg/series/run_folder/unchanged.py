@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
 
-from maskreg.errors import RunError, first_of
+from maskreg.errors import MaskregError, RunError, first_of
 from maskreg.frames import FrameSource
+from maskreg.frames.file import FileFrames
+from maskreg.frames.location import Location
+from maskreg.frames.registry import open_file, reader_for
 from maskreg.outputs import FileState, Record, read_files
 from maskreg.registration import Registration, Status
 from maskreg.series.run_folder.named import file_of, location_of
@@ -113,12 +116,22 @@ def _states(source: FrameSource, files: Files) -> dict[str, FileState]:
 
 def _state(path: Path, frames: int) -> FileState | None:
     try:
-        place = location_of(path).path
-        # of a store in many files, such as Zarr, the folder alone tells nothing
-        found = [file.stat() for file in ([place, *place.rglob("*")] if place.is_dir() else [place])]
+        found = [file.stat() for file in _with_others(location_of(path), frames)]
     except OSError:
         return None
     return FileState(sum(one.st_size for one in found), max(one.st_mtime_ns for one in found), frames)
+
+
+def _with_others(where: Location, frames: int) -> list[Path]:
+    """Return a file with all others in which the pixels of its stack are."""
+    file = where.path
+    if file.is_dir():  # of a store in many files, such as Zarr, the folder alone tells nothing
+        return [file, *file.rglob("*")]
+    # nor does a virtual dataset; other formats have no such thing, and may take long to open
+    if frames > 1 and getattr(reader_for(where), "kind", "") == "HDF5":
+        with suppress(MaskregError), open_file(where, file.parent) as source:
+            return [file, *(source.others() if isinstance(source, FileFrames) else ())]
+    return [file]
 
 
 def _suspect(files: Files, states: Mapping[str, FileState], before: Mapping[str, FileState]) -> Files:
