@@ -39,7 +39,8 @@ def alone(call: Call) -> np.ndarray:
 
 
 def scene(rng: np.random.Generator, ndim: int = 2) -> np.ndarray:
-    smooth = scipy.ndimage.gaussian_filter(rng.normal(size=(100, 110, 30)[:ndim]), 1.5)
+    shape = (100, 110) if ndim < 3 else (54, 60, 30)
+    smooth = scipy.ndimage.gaussian_filter(rng.normal(size=shape[:ndim]), 1.5)
     return np.round(200 + 40 * smooth / smooth.std()).clip(0, 60000)
 
 

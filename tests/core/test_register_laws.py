@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.cases import cases
 from tests.core.registration_law import (
     EXACT_COPY_PX,
     SIGMAS,
@@ -148,7 +149,7 @@ def test_a_tie_is_never_decided_by_a_coin(seed):
 # what changes nothing
 
 
-@pytest.mark.parametrize("dtype", ["u2", "i4", "f4", "f8"])
+@pytest.mark.parametrize("dtype", cases(["u2", "f4"], ["u2", "i4", "f4", "f8"]))
 def test_masked_pixels_never_matter_to_the_bit(dtype):
     a, b, mask = pair("rings")
     a, b = a.astype(dtype), b.astype(dtype)
@@ -373,10 +374,10 @@ def test_a_shift_exactly_on_the_limit_is_inside(shift):
         assert_well_formed(found, 2)
 
 
-FAR = [(10, 0), (0, -12), (-25, 20), (3, 30)]
+FAR = [(10, 0), (-25, 20), (0, -12), (3, 30)]
 
 
-@pytest.mark.parametrize("shift", FAR)
+@pytest.mark.parametrize("shift", cases(FAR[:2], FAR))
 @pytest.mark.parametrize("kind", ["texture", "rings"])
 def test_a_shift_beyond_the_limit_is_never_ok(shift, kind):
     a, b, _ = windows(large_frame(kind), shift, SHAPE)
@@ -390,7 +391,7 @@ PERIODS = np.array([[27.3, 6.1], [-5.2, 29.7]]) * 200 / 256
 """Of `Spots` in a frame of 200 rows, px."""
 
 
-@pytest.mark.parametrize("shift", FAR)
+@pytest.mark.parametrize("shift", cases(FAR[:2], FAR))
 def test_within_a_limit_a_lattice_meets_itself_only_a_whole_period_off(shift):
     """Asked to look no further than that, a lattice has its best place there."""
     a, b, _ = windows(large_frame("spots"), shift, SHAPE)
@@ -457,11 +458,11 @@ def test_zero_is_never_negative():
 def test_the_uncertainty_is_that_of_repeated_frames(kind):
     scene, drift = SCENES[kind](SHAPE), (2.3, -1.6)
     z = []
-    for seed in range(24):
+    for seed in range(cases(12, 24)):
         a, b, mask = counted_pair(scene, drift, 30.0, BLOCK, 100 + seed)
         found = register(a, b, mask, mask)
         assert found.ok
         z.append((found.shift + drift) / found.uncertainty)
-    # 48 values: their spread is known to 10 %
+    # 24 values or 48: their spread is known to 14 or 10 %
     assert 0.65 < np.sqrt(np.mean(np.square(z))) < 1.4
     assert np.abs(z).max() < 5

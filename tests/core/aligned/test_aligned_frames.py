@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt, gaussian_filter
-from tests.core.uncompiled import assert_passes_uncompiled
+from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
 
 from maskreg.core.aligned.aligned_kernels import add_residual_2d
 from maskreg.core.aligned.frames import AlignedFrames, Mean, slopes_of
@@ -20,6 +20,8 @@ from maskreg.core.aligned.rim import distances, find_soft_rim
 from maskreg.core.aligned.static import find_static, plain_add_residual, residuals
 from maskreg.stream import ordered_map
 from maskreg.testing import Detector, Spots, Texture, beam_block, simulate_series
+
+EXAMPLES = 12 if WITHOUT_COMPILER else 120
 
 seeds = st.integers(0, 2**32 - 1)
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 40))
@@ -41,7 +43,7 @@ def values_of(frames, k):
     return ((frames.frames[k] - offset) / slope).astype(np.float32)
 
 
-@settings(derandomize=True, deadline=None, max_examples=120)
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
 @given(seeds, shapes, dtypes)
 def test_the_mean_is_that_of_the_interpolated_frames_where_they_are_valid(seed, shape, dtype):
     frames = some_frames(seed, shape, dtype)
@@ -55,7 +57,7 @@ def test_the_mean_is_that_of_the_interpolated_frames_where_they_are_valid(seed, 
     np.testing.assert_allclose(found.pixels, total / np.maximum(count, 1), rtol=1e-5, atol=2e-3)
 
 
-@settings(derandomize=True, deadline=None, max_examples=120)
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES)
 @given(seeds, shapes)
 def test_a_frame_sees_the_mean_interpolated_where_all_of_it_is_covered(seed, shape):
     rng = np.random.default_rng(seed)
@@ -70,7 +72,7 @@ def test_a_frame_sees_the_mean_interpolated_where_all_of_it_is_covered(seed, sha
         np.testing.assert_allclose(model[valid], expected[valid], rtol=1e-5, atol=1e-5)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES // 2)
 @given(seeds, shapes)
 def test_the_sums_over_a_mean_are_those_over_the_pixels_that_see_it(seed, shape):
     frames = some_frames(seed, shape, np.uint16)
@@ -83,7 +85,7 @@ def test_the_sums_over_a_mean_are_those_over_the_pixels_that_see_it(seed, shape)
         np.testing.assert_allclose(sums, expected, rtol=1e-4, atol=1e-4 * max(1, valid.sum()) * 200)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=EXAMPLES // 2)
 @given(seeds, shapes)
 def test_a_residual_is_added_as_its_plain_twin_adds_it(seed, shape):
     rng = np.random.default_rng(seed)

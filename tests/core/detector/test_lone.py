@@ -132,8 +132,13 @@ def test_pixels_side_by_side_are_counted_as_one():
 
 @pytest.mark.parametrize("scene", [Rings, Spots, Texture])
 @pytest.mark.parametrize("count", cases([2, 25, 200], [2, 6, 25, 80, 200]))
-@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
-@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "exact"),
+    cases(
+        [(np.uint16, False), (np.float32, True)],
+        [(dtype, exact) for dtype in (np.uint16, np.float32) for exact in (False, True)],
+    ),
+)
 def test_hot_pixels_that_stay_do_not_hold_the_pattern_back(scene, count, dtype, exact):
     images = [image.astype(dtype) for image in frames(scene((SIDE, SIDE)))]
     if dtype is np.float32:  # no counts

@@ -148,8 +148,13 @@ def test_a_small_image_has_none():
 
 
 @pytest.mark.parametrize("scene", SCENES)
-@pytest.mark.parametrize("dtype", [np.float32, np.uint16])
-@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize(
+    ("dtype", "axis"),
+    cases(
+        [(np.float32, 0), (np.uint16, 1)],
+        [(dtype, axis) for dtype in (np.float32, np.uint16) for axis in (0, 1)],
+    ),
+)
 @pytest.mark.parametrize("of_both", [True, False])
 def test_stripes_pull_no_match(scene, dtype, axis, of_both):
     errors = {0.0: [], 2.0: []}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.cases import cases
 
 from maskreg import register
 from maskreg.core.doubt.broad import broad_likelihood
@@ -54,10 +55,10 @@ def test_of_faint_lattices_nearly_all_are_placed_and_none_is_ok_elsewhere():
     assert not any(wrong)
 
 
-@pytest.mark.parametrize(
-    ("seed", "shape"),
-    [*((seed, (24, 24, 24)) for seed in (0, 15, 25, 34)), (1, (40, 44, 36)), (2, (40, 44, 36))],
-)
+VOLUMES = [*((seed, (24, 24, 24)) for seed in (0, 15, 25, 34)), (1, (40, 44, 36)), (2, (40, 44, 36))]
+
+
+@pytest.mark.parametrize(("seed", "shape"), cases(VOLUMES[::2], VOLUMES))
 def test_a_volume_of_a_lattice_is_not_told_from_the_next_period_by_how_many_pixels_meet(seed, shape):
     rng = np.random.default_rng([20, seed])
     period, start = rng.uniform(6, 10), rng.integers(0, 20, 3)

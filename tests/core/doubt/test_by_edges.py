@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
+from tests.cases import cases
 
 from maskreg import Status, register
 
@@ -26,18 +27,18 @@ def beneath_clouds(ground: NDArray[np.float64], seed: int) -> NDArray[np.float32
     return np.where(pieces(seed, 14), cloudy, clear).astype(np.float32)
 
 
-@pytest.mark.parametrize("width", [14, 25])
+@pytest.mark.parametrize("width", cases([14], [14, 25]))
 def test_unrelated_pieces_seldom_match(width: float) -> None:
     answers = []
-    for seed in range(15):
+    for seed in range(pairs := cases(8, 15)):
         rng = np.random.default_rng(seed + 900)
         one, other = (
             (pieces(2 * seed + k, width) + 0.01 * rng.normal(size=(ROWS, COLUMNS))).astype(np.float32)
             for k in range(2)
         )
         answers.append(register(one, other))
-    # seven to ten of them, before it was asked what the images share
-    assert sum(answer.ok for answer in answers) <= 4
+    # half of them and more, before it was asked what the images share
+    assert sum(answer.ok for answer in answers) <= 0.27 * pairs
     doubted = [answer for answer in answers if answer.status is Status.AMBIGUOUS]
     assert any("of the structure is shared" in answer.reason for answer in doubted)
 

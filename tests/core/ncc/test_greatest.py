@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.fft
 import scipy.ndimage
+from tests.cases import cases
 
 from maskreg.compat.masked import ncc_map
 from maskreg.core.lags import race_kernels
@@ -68,7 +69,7 @@ def test_it_is_the_greatest_of_all(shape: tuple[int, ...], other: tuple[int, ...
 def test_every_block_is_bounded_from_above(monkeypatch: pytest.MonkeyPatch, size: int, finer: bool) -> None:
     monkeypatch.setattr(lag_blocks, "BLOCK", 2 * size if finer else size)
     monkeypatch.setattr(lag_blocks, "SMALL_BLOCKS", 0)
-    for seed in range(4):
+    for seed in range(cases(2, 4)):
         a, b = pair(seed, (130, 110), (121, 128))
         blocks = lag_blocks.lag_blocks(a, b, 0.2)
         assert blocks is not None
@@ -588,7 +589,7 @@ def of_all_lags(a: CentredImage, b: CentredImage, least: float) -> dict[tuple[in
 def test_single_precision_never_proves_what_is_not_so(kind: str, scatter: bool) -> None:
     """What is left of the energy in an overlap magnifies the rounding of all sums: the bounds know."""
     proven = 0
-    for seed in range(5):
+    for seed in range(cases(3, 5)):
         rng = np.random.default_rng(seed)
         whole = scipy.ndimage.gaussian_filter(rng.normal(size=(60, 64)), 1.5) * 5
         masks = [np.ones((42, 44), bool) for _ in range(2)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.cases import cases
 
 from maskreg import Status, register
 from maskreg.core.search.matched import Matched
@@ -21,7 +22,7 @@ def registered(scene, dose, seed):
     return register(pair.reference, pair.moving, MASK, MASK), -drift
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(cases(3, 8)))
 def test_the_right_period_of_a_lattice_wins_at_a_tenth_of_an_electron_a_pixel(seed):
     answer, shift = registered(Spots(SHAPE, seed=seed), 0.1, seed)
     assert answer.status.keeps_shift

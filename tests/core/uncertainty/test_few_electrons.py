@@ -61,7 +61,7 @@ def test_pairs_that_meet_tell_no_more_than_two_each(pairs):
     assert found[0, 0] == pytest.approx(2 * pairs, rel=1e-3)
 
 
-@pytest.mark.parametrize("electrons", [30, 60, 110, 300, 1000])
+@pytest.mark.parametrize("electrons", cases([60, 110, 1000], [30, 60, 110, 300, 1000]))
 def test_an_ok_answer_of_few_electrons_is_right(electrons):
     sure, z, pairs = 0, [], cases(12, 24)
     for seed in range(pairs):

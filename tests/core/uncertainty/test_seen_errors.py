@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
+from tests.cases import cases
 
 import maskreg
 from maskreg.core.frequencies.low_pass import gaussian_low_pass
@@ -34,7 +35,7 @@ SHAPE = (192, 192)
 @pytest.mark.parametrize("scene", [Rings, Spots, Texture])
 def test_bright_pixels_of_floats_are_noisier_and_sigma_knows(scene, dose):
     over_sigma = []
-    for seed in range(10):
+    for seed in range(cases(5, 10)):
         rng, mask = np.random.default_rng([3, seed]), np.ones(SHAPE, bool)
         drift = rng.uniform(-10, 10, 2)
         pair = simulate_pair(scene(SHAPE, seed), drift, dose, mask, rng)
@@ -157,7 +158,7 @@ def spots_that_wander(seed, wander, part=1.0, side=256):
 @pytest.mark.parametrize("kind", ["counts", "behind scattered pixels", "floats"])
 def test_where_spots_move_otherwise_than_the_rest_sigma_says_so(wander, part, kind):
     z, mask = [], np.random.default_rng(1).random((256, 256)) > (0.2 if kind.startswith("behind") else 0.0)
-    for seed in range(16):
+    for seed in range(cases(10, 16)):
         reference, moving, shift = spots_that_wander([seed, int(10 * wander)], wander, part)
         images = [0.37 * image + 11.3 if kind == "floats" else image for image in (reference, moving)]
         found = maskreg.register(*images, mask, mask)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from scipy import ndimage
+from tests.cases import cases
 
 from maskreg import align, find_mask
 from maskreg.errors import InputError
@@ -90,7 +91,7 @@ def test_a_block_that_moves_is_told():
     assert any("the beam-block itself seems to move" in warning for warning in warnings)
 
 
-@pytest.mark.parametrize("size", [10.0, 2.5])
+@pytest.mark.parametrize("size", cases([2.5], [10.0, 2.5]))
 def test_large_frames_are_binned_for_the_first_look_and_the_block_is_found(size):
     shape = (360, 360)
     block, scene, rng = beam_block(shape), Rings(shape), np.random.default_rng(2)
@@ -107,16 +108,17 @@ SCENES = {"rings": Rings, "spots": Spots, "texture": Texture}
 
 def far_drifting(scene, block, dose, rng, jumps=False):
     """Frames whose pattern drifts by two thirds of their side: the ends of the series share little."""
-    t = rng.random(32) if jumps else np.linspace(0, 1, 32)
+    count = cases(22, 32)
+    t = rng.random(count) if jumps else np.linspace(0, 1, count)
     drifts = 125 * t[:, None] * [0.8, 0.6]
     frames = [rng.poisson(dose * np.where(block, scene.render(d), 0.02)) for d in drifts]
     return np.array(frames, dtype=np.uint16)
 
 
-@pytest.mark.parametrize(
-    ("scene", "dose", "jumps"),
-    [("rings", 40, False), ("spots", 40, False), ("texture", 40, True), ("rings", 2, False)],
-)
+FAR_DRIFTS = [("rings", 40, False), ("spots", 40, False), ("texture", 40, True), ("rings", 2, False)]
+
+
+@pytest.mark.parametrize(("scene", "dose", "jumps"), cases(FAR_DRIFTS[1:], FAR_DRIFTS))
 def test_a_pattern_may_drift_far(scene, dose, jumps):
     block = beam_block(FAR)
     frames = far_drifting(SCENES[scene](FAR, 3), block, dose, np.random.default_rng(4), jumps)
@@ -127,7 +129,7 @@ def test_a_pattern_may_drift_far(scene, dose, jumps):
     assert 105 < found.drift < 130
 
 
-@pytest.mark.parametrize("scene", ["rings", "texture"])
+@pytest.mark.parametrize("scene", cases(["rings"], ["rings", "texture"]))
 def test_far_drifts_mask_nothing_where_nothing_stands_still(scene):
     everywhere = np.ones(FAR, bool)
     frames = far_drifting(SCENES[scene](FAR, 3), everywhere, 40, np.random.default_rng(5))
@@ -153,8 +155,11 @@ def test_too_few_frames_are_an_error(frames):
         find_mask(frames[:3])
 
 
+REAL = [("xray_rings_series", 0.75), ("graphite_series", 0.5)]
+
+
 @pytest.mark.timeout(600)  # half a minute on an idle core
-@pytest.mark.parametrize(("name", "least"), [("xray_rings_series", 0.75), ("graphite_series", 0.5)])
+@pytest.mark.parametrize(("name", "least"), cases(REAL[:1], REAL))
 def test_real_series(shared_data, name, least):
     folder = shared_data / name
     frames = tifffile.imread(folder / "frames.tif")
