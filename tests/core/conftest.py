@@ -1,4 +1,4 @@
 import pytest
 
-for module in ("oracle_law", "registration_law", "uncompiled"):
+for module in ("oracle_law", "registration_law"):
     pytest.register_assert_rewrite(f"tests.core.{module}")

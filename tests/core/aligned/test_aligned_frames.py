@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt, gaussian_filter
-from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
+from tests.core.uncompiled import WITHOUT_COMPILER
 
 from maskreg.core.aligned.aligned_kernels import add_residual_2d
 from maskreg.core.aligned.frames import AlignedFrames, Mean, slopes_of
@@ -96,10 +96,6 @@ def test_a_residual_is_added_as_its_plain_twin_adds_it(seed, shape):
         add_residual_2d(model, level, valid, values, bright, np.float32(0.3), found)
         plain_add_residual(model, level, valid, values, bright, np.float32(0.3), expected)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-
-
-def test_the_compiled_passes_do_the_same_without_the_compiler():
-    assert_passes_uncompiled(__file__, "mean_is_that or sees_the_mean or sums_over or plain_twin")
 
 
 @settings(derandomize=True, deadline=None)

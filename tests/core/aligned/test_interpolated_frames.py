@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import shift as shifted
-from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
+from tests.core.uncompiled import WITHOUT_COMPILER
 
 from maskreg.core.aligned.interpolate_frame import (
     all_valid,
@@ -46,7 +46,3 @@ def test_a_shift_of_whole_pixels_moves_every_pixel_and_its_mask(seed, shift):
     moved, valid = interpolated(image, np.array(shift, float)), all_valid(mask, np.array(shift, float))
     np.testing.assert_array_equal(moved, shifted(image, shift, order=0, mode="nearest"))
     np.testing.assert_array_equal(valid, shifted(mask, shift, order=0, cval=False))
-
-
-def test_the_loops_say_the_same_without_the_compiler():
-    assert_passes_uncompiled(__file__, "interpolated or whole_pixels")

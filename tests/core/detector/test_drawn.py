@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.cases import cases
-from tests.core.uncompiled import assert_passes_uncompiled
 
 from maskreg import Registrar, register
 from maskreg.core.detector import drawn_kernels
@@ -206,7 +205,3 @@ def test_kernels_do_what_their_plain_twins_do(seed, dtype):
     height, width = pair[0].shape
     for box in ((0, height, 0, width), (height // 3, height, width // 4, width // 2), (0, 0, 0, 0)):
         assert drawn_kernels.steps_2d(*pair, *box) == plain_steps(*pair, *box)
-
-
-def test_kernels_without_the_compiler():
-    assert_passes_uncompiled(__file__, "plain_twins")

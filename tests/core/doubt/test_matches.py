@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.uncompiled import assert_passes_uncompiled
 
 from maskreg.core.doubt.compare import matches, plain_matches
 from maskreg.core.frequencies.low_pass import gaussian_low_pass
@@ -68,7 +67,3 @@ def test_one_place_matches_itself_on_all_of_its_pixels():
 def test_places_without_enough_common_pixels_are_not_compared():
     template, moving, moving_mask = images(np.random.default_rng(5), (40, 40), (40, 40), 1.0)
     assert matches(template, moving, moving_mask, np.array([[25.0, 0.0], [-25.0, 0.0]])) is None
-
-
-def test_also_without_compilation():
-    assert_passes_uncompiled(__file__, "itself or enough")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.core.uncompiled import assert_passes_uncompiled
 
 from maskreg import register
 from maskreg.core.frequencies.gains import Promised, noise_gains
@@ -191,7 +190,3 @@ def test_rings_in_noise_are_known_better_with_weights(monkeypatch):
     one = Kept(np.eye(2), np.eye(2))
     monkeypatch.setattr(templates, "weighted", lambda gradient, *_, **__: (gradient, one))
     assert (found < 0.99 * variances()).all()
-
-
-def test_the_loops_say_the_same_without_the_compiler():
-    assert_passes_uncompiled(__file__, "is_that_of_arrays")

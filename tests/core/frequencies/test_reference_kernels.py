@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.uncompiled import assert_passes_uncompiled
 
 from maskreg.core.frequencies.bands import _sum_within, plain_sum_within
 from maskreg.core.frequencies.interpolation_error import lagged_products
@@ -117,8 +116,3 @@ def test_a_sample_of_rows_holds_enough_valid_pixels_and_is_always_the_same():
     large[:] = False
     large[7, 3:90] = True
     assert large[sampled_rows(large)].sum() == 87
-
-
-@pytest.mark.timeout(300)
-def test_the_passes_over_a_reference_do_the_same_uncompiled():
-    assert_passes_uncompiled(__file__, "equal")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
+from tests.core.uncompiled import WITHOUT_COMPILER
 
 from maskreg.core.image.detail import BinnedPlane, LocalPlane, plain_between_blocks
 from maskreg.core.image.detail_kernels import between_blocks_2d
@@ -360,7 +360,3 @@ def test_forked_processes_share_places_and_one_that_dies_leaves_its_own(monkeypa
     second.join(20)
     assert second.exitcode == 0
     first.join(20)
-
-
-def test_the_loops_say_the_same_without_the_compiler():
-    assert_passes_uncompiled(__file__, "every_lag or likeliest_lags or interpolated")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
+from tests.core.uncompiled import WITHOUT_COMPILER
 
 from maskreg.core.detector.lone import most_of_block, plain_most_of_block
 from maskreg.core.doubt.one_pixel import greatest_part, plain_greatest_part
@@ -321,8 +321,3 @@ def test_a_lattice_finer_than_a_level_is_not_seen_there():
 
 
 # without the compiler
-
-
-@pytest.mark.timeout(300)
-def test_the_passes_do_the_same_uncompiled():
-    assert_passes_uncompiled(__file__, "equal or likeliest or chance_level_is or stabilised or plane_by")

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.level_maps import level_of
-from tests.core.uncompiled import assert_passes_uncompiled
 
 from maskreg.core.search.peak import choose, plain_choose
 
@@ -61,7 +60,3 @@ def test_the_twins_are_compared_on_peaks_that_are_alike_and_on_one_alone():
     for k in range(5, 16):
         one.score[k, k + 1] = 28
     assert assert_twins_agree(one).alike == []
-
-
-def test_the_choice_needs_no_compiler():
-    assert_passes_uncompiled(__file__, "compared_on")

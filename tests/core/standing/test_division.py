@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import scipy.stats
-from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
+from tests.core.uncompiled import WITHOUT_COMPILER
 
 from maskreg.core.standing.division import (
     FIRST_STANDING,
@@ -98,10 +98,6 @@ def test_compiled_and_plain_agree(ndim):
         steps = rng.normal(size=(9, ndim))
         one, other = (way(parts, stand, steps) for way in (compiled_likely_steps, plain_likely_steps))
         np.testing.assert_allclose(one, other, rtol=1e-9)
-
-
-def test_uncompiled_they_agree_too():
-    assert_passes_uncompiled(__file__, "compiled_and_plain")
 
 
 def test_an_axis_that_nothing_tells_of_is_left_alone():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
+from tests.core.uncompiled import WITHOUT_COMPILER
 
 from maskreg.core.frequencies.low_pass import gaussian_low_pass
 from maskreg.core.image.runs import Region
@@ -90,7 +90,3 @@ def test_a_packed_template_moves_the_answer_by_less_than_a_hundred_thousandth_of
     energy = (template.gradient[:, mask].astype(float) ** 2).sum(axis=1)
     step = [(sums.gu - sums.g * sums.u / sums.n) / energy for sums in (fast, plain)]
     assert np.abs(step[0] - step[1]).max() < 1e-5
-
-
-def test_the_packing_is_the_same_uncompiled():
-    assert_passes_uncompiled(__file__, "equals or less")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
+from tests.core.uncompiled import WITHOUT_COMPILER
 
 from maskreg.core.frequencies.low_pass import gaussian_low_pass
 from maskreg.core.image.fill import filled
@@ -99,7 +99,3 @@ def test_the_covariance_of_noisier_images_is_that_of_matrices_made_for_their_noi
     )
     assert isinstance(exact, NormalMatrices)
     np.testing.assert_allclose(found.covariance, exact.variance, rtol=2e-3, atol=1e-8)
-
-
-def test_the_iteration_needs_no_compiler():
-    assert_passes_uncompiled(__file__, "compared_where or neither_finds")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.uncompiled import assert_passes_uncompiled
 
 from maskreg.core.image.pyramid import LevelImage, eroded
 from maskreg.core.subpixel.settle import plain_settle, settle
@@ -84,7 +83,3 @@ def test_of_equal_lags_both_take_the_smallest_shift():
     image = LevelImage(periodic, np.ones(periodic.shape, bool))
     for start in [(1, 0), (5, 3), (0, -2)]:
         assert_twins_agree(image, image, start, 3)
-
-
-def test_the_climb_needs_no_compiler():
-    assert_passes_uncompiled(__file__, "compared_where or equal_lags")

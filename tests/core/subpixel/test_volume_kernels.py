@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
+from tests.core.uncompiled import WITHOUT_COMPILER
 
 from maskreg.core.frequencies.bands import _sum_within, plain_sum_within
 from maskreg.core.frequencies.low_pass import gaussian_low_pass
@@ -102,8 +102,3 @@ def test_blocks_of_a_volume_equal_their_plain_twins(seed, shape, part):
     (count, within), (plain_count, plain_within) = _sum_within(image), plain_sum_within(image)
     assert count == plain_count
     assert within == pytest.approx(plain_within, rel=1e-4, abs=1e-3)
-
-
-@pytest.mark.timeout(300)
-def test_the_loops_over_volumes_do_the_same_uncompiled():
-    assert_passes_uncompiled(__file__, "equal")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from tests.cases import cases
-from tests.core.uncompiled import WITHOUT_COMPILER, assert_passes_uncompiled
+from tests.core.uncompiled import WITHOUT_COMPILER
 
 from maskreg import register
 from maskreg.core.frequencies.low_pass import gaussian_low_pass
@@ -142,7 +142,3 @@ def test_the_compiled_products_of_the_residual_equal_their_plain_twin(shape, oth
         np.testing.assert_allclose(one, other_one, rtol=0, atol=PRODUCTS * (scale + n))
     if n > 20:
         np.testing.assert_allclose(seen, plainly_seen, rtol=1e-3, atol=0.05)
-
-
-def test_the_products_are_the_same_uncompiled():
-    assert_passes_uncompiled(__file__, "compiled_products")
