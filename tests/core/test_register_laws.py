@@ -213,7 +213,10 @@ def test_inputs_are_left_as_they_were():
         np.testing.assert_array_equal(x, y)
 
 
-@pytest.mark.parametrize("dtype", ["u1", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"])
+DTYPES = ["u1", "u4", "i8", "f2", "f8", "i2", "i4", "u8", "f4"]
+
+
+@pytest.mark.parametrize("dtype", cases(DTYPES[:5], DTYPES))
 def test_every_dtype_finds_the_same_place(dtype):
     a, b, mask = pair("texture")
     assert a.max() < 255

@@ -93,8 +93,10 @@ SHIFTS = [(-30.0, -17.0), (-3.0, -2.0), (-10.0, 5.0), (33.0, 39.0), (-30.5, -17.
 @pytest.mark.parametrize("shift", cases(SHIFTS[::2], SHIFTS))
 @pytest.mark.parametrize("period", [(7.3, 9.1), (4.0, 4.0), (3.0, 5.0)])
 @pytest.mark.parametrize("envelope", [30, 70])
-@pytest.mark.parametrize("electrons", [20, 200])
-@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize(
+    ("electrons", "exact"),
+    cases([(20, False), (200, True)], [(e, exact) for e in (20, 200) for exact in (False, True)]),
+)
 def test_a_lattice_in_an_envelope_is_ok_at_the_right_period_only(shift, period, envelope, electrons, exact):
     reference, moving = (lattice(period, envelope, electrons, s) for s in ((0.0, 0.0), shift))
     found = register(reference, moving, exact=exact)
