@@ -19,10 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.machine.compiled import inlined, kernel
-
-tell_of_compilation()
 
 # Taps that reach beyond the border belong to pixels that are not valid, or have no weight: what stands there
 # does not matter.

@@ -13,10 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.machine.compiled import kernel
-
-tell_of_compilation()
 
 
 @kernel

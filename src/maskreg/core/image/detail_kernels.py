@@ -13,11 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.machine.compiled import inlined, kernel
 from maskreg.core.machine.fill import fill
-
-tell_of_compilation()
 
 
 @inlined

@@ -21,12 +21,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.machine.compiled import inlined, kernel
 from maskreg.core.machine.fill import fill
-
-tell_of_compilation()
-
 
 _AT_ONCE = 2**14
 """Numbers that are looked at before one that is not what all have to be ends the look."""

@@ -16,10 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from maskreg.core.image.kernels import _interpolate_row, _masked_row
-from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.machine.compiled import inlined, kernel
-
-tell_of_compilation()
 
 
 @inlined

@@ -13,10 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.machine.compiled import called, inlined, kernel
-
-tell_of_compilation()
 
 RADIX = 11
 """Bits of a value that one pass of the selection looks at."""

@@ -12,10 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.machine.compiled import inlined, kernel
-
-tell_of_compilation()
 
 
 @inlined

@@ -14,10 +14,7 @@ import math
 
 import numpy as np
 
-from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.machine.compiled import inlined, kernel
-
-tell_of_compilation()
 
 
 @inlined

@@ -20,14 +20,10 @@ from __future__ import annotations
 import numpy as np
 
 from maskreg.core.image.kernels import _interpolate_row, _taps
-from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.machine.compiled import called, inlined, kernel
 from maskreg.core.machine.fill import fill
 from maskreg.core.machine.prefetch import prefetch
 from maskreg.core.subpixel.packed import LANES
-
-tell_of_compilation()
-
 
 SHORT_ROW = 512
 """Rows of more pixels are summed in pieces, while the same piece of the next row is fetched:"""

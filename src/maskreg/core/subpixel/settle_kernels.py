@@ -12,10 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from maskreg.core.image.kernels import BAND, _window_sums
-from maskreg.core.machine.compilation import tell_of_compilation
 from maskreg.core.machine.compiled import inlined, kernel
-
-tell_of_compilation()
 
 WIDE = 3
 """Of a window that reaches so many lags to each side,"""
