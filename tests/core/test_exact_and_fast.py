@@ -272,15 +272,14 @@ def truth(shared_data):
 
 
 def test_every_real_pair(shared_data, truth):
-    tried, pairs = 0, [name for name, case in truth.items() if case["kind"] == "pair"]
-    for name in pairs[:: cases(2, 1)]:
+    pairs = [name for name, case in truth.items() if case["kind"] == "pair"]
+    assert len(pairs) >= 14
+    for name in pairs:
         folder = shared_data / name
         images = [tifffile.imread(folder / f"{part}.tif") for part in ("reference", "moving")]
         paths = [folder / f"{part}_mask.tif" for part in ("reference", "moving")]
         masks = [tifffile.imread(path) > 0 if path.exists() else None for path in paths]
         assert_the_law(*images, *masks)
-        tried += 1
-    assert tried >= cases(7, 14)
 
 
 def test_every_frame_of_the_real_series(shared_data, truth):
@@ -292,7 +291,7 @@ def test_every_frame_of_the_real_series(shared_data, truth):
         frames = [image for stack in frames for image in (stack if stack.ndim == 3 else [stack])]
         mask = load_mask(shared_data / name / "valid_mask.png")
         fast, exact = (Registrar(frames[0], mask, mask, exact=choice) for choice in (False, True))
-        for frame in frames[1 :: cases(3, 1)]:
+        for frame in frames[1:]:
             one, other = exact(frame), fast(frame)
             if one.ok:
                 assert other.ok, (name, one, other)

@@ -149,7 +149,7 @@ def test_a_tie_is_never_decided_by_a_coin(seed):
 # what changes nothing
 
 
-@pytest.mark.parametrize("dtype", cases(["u2", "f4"], ["u2", "i4", "f4", "f8"]))
+@pytest.mark.parametrize("dtype", ["u2", "i4", "f4", "f8"])
 def test_masked_pixels_never_matter_to_the_bit(dtype):
     a, b, mask = pair("rings")
     a, b = a.astype(dtype), b.astype(dtype)
@@ -216,7 +216,7 @@ def test_inputs_are_left_as_they_were():
 DTYPES = ["u1", "u4", "i8", "f2", "f8", "i2", "i4", "u8", "f4"]
 
 
-@pytest.mark.parametrize("dtype", cases(DTYPES[:5], DTYPES))
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_every_dtype_finds_the_same_place(dtype):
     a, b, mask = pair("texture")
     assert a.max() < 255

@@ -159,7 +159,7 @@ REAL = [("xray_rings_series", 0.75), ("graphite_series", 0.5)]
 
 
 @pytest.mark.timeout(600)  # half a minute on an idle core
-@pytest.mark.parametrize(("name", "least"), cases(REAL[:1], REAL))
+@pytest.mark.parametrize(("name", "least"), REAL)
 def test_real_series(shared_data, name, least):
     folder = shared_data / name
     frames = tifffile.imread(folder / "frames.tif")
