@@ -210,7 +210,7 @@ def ensure_run_writable(run: str | os.PathLike[str], *, overwrite: bool, more: I
     if overwrite or is_run(run):
         return
     for name in (TABLE, *more):
-        if (Path(run) / name).exists():
+        if (Path(run) / name).is_file():  # a folder is not removed, and told where it is in the way
             raise RunError(f"{Path(run) / name} exists, and is no run's; take another folder, or --overwrite")
 
 
