@@ -17,7 +17,8 @@ from maskreg.core.image.shading import without_shading
 from maskreg.core.journey import registered_in_its_room
 from maskreg.core.judge import FIXED_PATTERN, contested
 from maskreg.core.masked_side import MaskedSide
-from maskreg.core.standing.held import PULLED, Middle, is_about_there, is_held, moved_under
+from maskreg.core.standing.held import LEAST_MOVED, PULLED, Middle, is_about_there, is_held, moved_under
+from maskreg.core.standing.moves import moved_otherwise
 from maskreg.core.standing.single_pixels import of_single_pixels
 from maskreg.registration import Registration, Status
 
@@ -50,8 +51,9 @@ def registration_of(masked: MaskedSide, moving: Prepared) -> Registration:
         else:
             found = registered_in_its_room(masked, moving)
     moving, found = _unless_striped(masked, moving, found)
-    free = _unless_held(masked, moving, found)
+    free, whole = _unless_held(masked, moving, found), moving
     moving, found = _unless_shaded(masked, moving, found) if free is found else (moving, free)
+    found = _unless_moved_otherwise(masked, whole, found)
     if found.ok and moving.pulled_to is not None and not is_held(found.shift - moving.pulled_to):
         side.counted.freed = True
     if found.ok or not number:
@@ -147,6 +149,17 @@ def _unless_held(masked: MaskedSide, moving: Prepared, found: Registration) -> R
         return found
     said = "what stands still on the detector holds it; the scene has moved, by"
     return contested(found, elsewhere, said)
+
+
+def _unless_moved_otherwise(masked: MaskedSide, moving: Prepared, found: Registration) -> Registration:
+    """Return a registration as it is, unless what does not stand still has moved otherwise."""
+    if not (found.ok and moving.unlike and found.score < 1 - LEAST_MOVED):
+        return found
+    noise = masked.side.noise_of_pixels
+    elsewhere = moved_otherwise(masked.side.middle, Middle(moving, noise), found.shift)
+    if elsewhere is None:
+        return found
+    return contested(found, elsewhere, "what stands still on the detector pulls it; the scene has moved, by")
 
 
 def _clean(masked: MaskedSide, moving: Prepared, found: Registration) -> Clean | None:

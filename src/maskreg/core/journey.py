@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from maskreg.core.corrected import MORE_THAN_NOISE
 from maskreg.core.decide import chosen, decide
 from maskreg.core.doubt.by_edges import may_be_of_edges
 from maskreg.core.doubt.contested import better_in_detail
@@ -169,6 +171,7 @@ def _judged(
     winner, rival = decide(masked, moving, levels, choice, look=look, more=more)
     shift, covariance = winner.shift, winner.covariance
     moving.patterned = winner.beside > PATTERN
+    moving.unlike = winner.beside > PATTERN if winner.beside < math.inf else winner.noise > MORE_THAN_NOISE
     moving.pulled_to = winner.pulled_to
     moving.spread = not is_held(shift) or any(tells_beside(level) for level in levels)
     level = most_significant(levels, shift)

@@ -64,6 +64,8 @@ class Prepared:
         Whether few pixels may have made its match.
     patterned : bool
         Whether what its match leaves may be more than noise.
+    unlike : bool
+        Whether it is more.
     pulled_to : ndarray of float64 or None
         Where parts that stand still had pulled its match, px, if it is that of the others.
     shaded : bool
@@ -88,6 +90,7 @@ class Prepared:
         self.room: Room | None = None
         self.pointed = False
         self.patterned = True
+        self.unlike = False
         self.pulled_to: NDArray[np.float64] | None = None
         self.shaded = False
         self.spread = True
