@@ -103,7 +103,7 @@ def test_of_any_number_of_axes_and_with_the_images_the_sign_changes(shape):
     drift = np.array([7, -5, 4][: len(shape)])
     still = field(rng, 0.5, shape)
     one, other = (middle(image + still) for image in textures(rng, drift, shape, 0.5))
-    elsewhere = drift + 6.0
+    elsewhere = np.array([3.0, 2.0, -2.0][: len(shape)])
     np.testing.assert_allclose(moved_otherwise(one, other, -elsewhere), -drift, atol=1)
     np.testing.assert_allclose(moved_otherwise(other, one, elsewhere), drift, atol=1)
     assert moved_otherwise(one, other, -drift.astype(float)) is None
@@ -129,3 +129,10 @@ def test_a_small_image_one_of_which_little_is_valid_and_unequal_shapes_say_nothi
     assert moved_otherwise(*(middle(one, narrow) for one in pair), np.zeros(2)) is None
     assert moved_otherwise(*(middle(one[:24, :24]) for one in pair), np.zeros(2)) is None
     assert moved_otherwise(middle(pair[0]), middle(pair[1][:-8]), np.zeros(2)) is None
+
+
+def test_far_off_nobody_asks():
+    """Less of the scene is common then, and other periods of a lattice stand out as high."""
+    rng = np.random.default_rng(3)
+    one, other = (middle(image + field(rng, 0.5, SHAPE)) for image in textures(rng, (7, -5)))
+    assert moved_otherwise(one, other, np.array([0.11 * SIDE, 0.0])) is None

@@ -85,8 +85,8 @@ def test_a_given_mask_is_judged(found, valid, given, warning, monkeypatch):
 
 def test_a_block_that_moves_is_told():
     early, late = (beam_block(SHAPE, "small", centre=(62, column)) for column in (62, 76))
-    drifts = drifting(20, 12)
-    masks = np.where(np.arange(20)[:, None, None] < 10, early, late)
+    drifts = drifting(24, 12)
+    masks = np.where(np.arange(24)[:, None, None] < 12, early, late)
     warnings = find_mask(frames_of(masks, drifts)).warnings
     assert any("the beam-block itself seems to move" in warning for warning in warnings)
 

@@ -65,6 +65,10 @@ COARSER = 4
 """Levels of pixels up to so many times as large bear it out: where each was made two or four by a program
 their grid is what stands still."""
 
+FARTHEST = 0.1
+"""A match further off than this part of the images along an axis is not asked: less of the scene is common,
+and other periods of a lattice stand out as high, over a bright background that stands still."""
+
 OFF, OFF_LEVEL = 1.0, 0.7
 """The scene has moved otherwise if it is more px, and level px, off,"""
 
@@ -87,7 +91,8 @@ def moved_otherwise(reference: Middle, moving: Middle, shift: NDArray[np.float64
     tuple of int or None
         The shift of the scene, px.
     """
-    if moving.image.mask.shape != reference.image.mask.shape:
+    shape = reference.image.mask.shape
+    if moving.image.mask.shape != shape or (np.abs(shift) > FARTHEST * np.array(shape)).any():
         return None
     for b in LEVELS:
         odd = _odd_part(reference, moving, b)
