@@ -103,7 +103,7 @@ def test_of_any_number_of_axes_and_with_the_images_the_sign_changes(shape):
     drift = np.array([7, -5, 4][: len(shape)])
     still = field(rng, 0.5, shape)
     one, other = (middle(image + still) for image in textures(rng, drift, shape, 0.5))
-    elsewhere = np.array([3.0, 2.0, -2.0][: len(shape)])
+    elsewhere = drift + 6.0 if len(shape) < 3 else np.array([3.0, 2.0, -2.0])
     np.testing.assert_allclose(moved_otherwise(one, other, -elsewhere), -drift, atol=1)
     np.testing.assert_allclose(moved_otherwise(other, one, elsewhere), drift, atol=1)
     assert moved_otherwise(one, other, -drift.astype(float)) is None
