@@ -259,10 +259,9 @@ def _moved(
     c = cross(r, r, shape)
     beside = float(np.mean([c[step] / pairs[step] for step in _unit_steps(len(shape))]))
     there = (pairs > COMMON * common.number) & (-c > max(OF_ALL * beside, 0) * pairs)
-    distances = [np.abs(_lags(n)) for n in shape]
+    distances = [np.abs(lags_along(n)) for n in shape]
     there[np.ix_(*(distance <= near for distance in distances))] = False
-    for axis, (n, distance) in enumerate(zip(shape, distances, strict=True)):
-        np.moveaxis(there, axis, 0)[distance > n // FAR] = False
+    there &= within_reach(shape)
     if not there.any():
         return None
     r_squared = scipy.fft.rfftn(difference**2)
@@ -280,7 +279,7 @@ def _moved(
     if not there.any():
         return None
     best = np.unravel_index(int(np.argmin(np.where(there, c, 0))), shape)
-    return tuple(int(_lags(n)[k]) for n, k in zip(shape, best, strict=True))
+    return tuple(int(lags_along(n)[k]) for n, k in zip(shape, best, strict=True))
 
 
 def _energy(field: NDArray[np.float32], area: Area) -> float:
@@ -314,7 +313,15 @@ def _shifted(field: NDArray[np.float32], shift: NDArray[np.float64]) -> NDArray[
     return np.asarray(scipy.fft.irfftn(spectrum, field.shape), np.float32)
 
 
-def _lags(n: int) -> NDArray[np.intp]:
+def within_reach(shape: Sequence[int]) -> NDArray[np.bool_]:
+    """Return which lags of a window are no further than it is looked for."""
+    near = np.ones(shape, bool)
+    for axis, n in enumerate(shape):
+        np.moveaxis(near, axis, 0)[np.abs(lags_along(n)) > n // FAR] = False
+    return near
+
+
+def lags_along(n: int) -> NDArray[np.intp]:
     """Return the lags along an axis of so many pixels that goes on from its other side."""
     lags = np.arange(n)
     return np.where(2 * lags > n, lags - n, lags)

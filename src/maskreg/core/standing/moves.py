@@ -31,7 +31,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from maskreg.core.lags.scores import SPREAD_OF_MAD
-from maskreg.core.standing.held import FAR, LEAST_SIDE, LEVELS, Middle, middle_of
+from maskreg.core.standing.held import LEAST_SIDE, LEVELS, Middle, lags_along, middle_of, within_reach
 from maskreg.geometry import nearest_lag
 
 MOST_VALID = 0.5
@@ -271,10 +271,8 @@ def _is_likelier(odd: OddPart | None, one: NDArray[np.float64], other: NDArray[n
 
 def _highest(field: NDArray[np.float32]) -> tuple[np.intp, ...]:
     """Return the index of the greatest of a field of lags, no further than a part of it along any axis."""
-    near = np.ones(field.shape, bool)
-    for axis, n in enumerate(field.shape):
-        np.moveaxis(near, axis, 0)[n // FAR + 1 : n - n // FAR] = False
-    return np.unravel_index(int(np.argmax(np.where(near, field, -np.inf))), field.shape)
+    near = np.where(within_reach(field.shape), field, -np.inf)
+    return np.unravel_index(int(np.argmax(near)), field.shape)
 
 
 def _spread(field: NDArray[np.float32]) -> float:
@@ -304,6 +302,6 @@ def _vertex(field: NDArray[np.float32], at: tuple[np.intp, ...]) -> NDArray[np.f
             float(field[(*at[:axis], (at[axis] + t) % n, *at[axis + 1 :])]) for t in (-1, 0, 1)
         )
         bend = before - 2 * middle + after
-        lag = int(at[axis]) - n * (2 * int(at[axis]) > n)
+        lag = int(lags_along(n)[at[axis]])
         found.append(lag + (np.clip((before - after) / bend / 2, -0.5, 0.5) if bend < 0 else 0.0))
     return np.array(found)
